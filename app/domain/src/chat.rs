@@ -1,0 +1,223 @@
+//! Conversations, their messages and the sources of an answer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    id::{ChatId, DocumentId, GenerationId, MessageId},
+};
+
+/// A conversation as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatSummary {
+    /// Its id.
+    pub id: ChatId,
+    /// Its name.
+    pub title: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When anything in it last changed.
+    pub updated_at: Timestamp,
+    /// Whether an answer is being written right now.
+    pub answering: bool,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageRole {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// Instructions; kept from adopted chats, never shown as speech.
+    System,
+}
+
+impl MessageRole {
+    /// The word stored in the database and shown in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::User, Self::Assistant, Self::System].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// Where an answer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageStatus {
+    /// Whole.
+    Complete,
+    /// A generation is writing it.
+    Streaming,
+    /// The person stopped it; the text so far is kept.
+    Stopped,
+    /// The provider failed; the text so far is kept and `error` says why.
+    Failed,
+    /// The process that wrote it died; the text so far is kept.
+    Interrupted,
+}
+
+impl MessageStatus {
+    /// The word stored in the database and shown in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Streaming => "streaming",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Complete, Self::Streaming, Self::Stopped, Self::Failed, Self::Interrupted]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// One turn of a conversation, as stored: `content` is Markdown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The message it follows.
+    pub parent_id: Option<MessageId>,
+    /// Who speaks.
+    pub role: MessageRole,
+    /// Markdown.
+    pub content: String,
+    /// Where it stands.
+    pub status: MessageStatus,
+    /// Why it failed: a code of [`crate::ErrorCode`], with the provider's words if they help.
+    pub error: Option<MessageError>,
+    /// Which model wrote it.
+    pub model: Option<String>,
+    /// Tokens of prompt and answer together, where the provider tells.
+    pub tokens_used: Option<i32>,
+    /// Milliseconds from the question's commit to the answer's last token.
+    pub latency_ms: Option<i32>,
+    /// What was searched and how well it fitted; answers with retrieval only.
+    pub retrieval: Option<RetrievalSummary>,
+    /// The sources, by number.
+    pub citations: Vec<Citation>,
+    /// The run that writes it, while it runs.
+    pub generation_id: Option<GenerationId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Why an answer failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageError {
+    /// A code of [`crate::ErrorCode`], as text.
+    pub code: String,
+    /// What the provider said, cut to 300 characters, without secrets.
+    pub detail: Option<String>,
+}
+
+/// What a person sees of a retrieval without opening "Why this answer".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalSummary {
+    /// Documents the person could search.
+    pub searched_documents: i64,
+    /// Passages given to the model.
+    pub passages: i32,
+    /// The best match, also when it was below the threshold.
+    pub best: Option<BestMatch>,
+    /// The threshold used, 0 to 1.
+    pub min_score: f64,
+    /// Set when the vector index could not be asked and text search answered alone.
+    pub degraded: bool,
+}
+
+/// The best candidate of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestMatch {
+    /// Its document.
+    pub document_id: DocumentId,
+    /// The document's title, at that moment.
+    pub title: String,
+    /// Relevance, 0 to 1, calibrated per embedding model.
+    pub score: f64,
+}
+
+/// One source of an answer: a passage, and what of it was found word for word.
+///
+/// Title and access are read from PostgreSQL whenever it is shown, so a deleted document's citation has no text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Citation {
+    /// The number in the text, `[n]`, from 1.
+    pub n: i32,
+    /// The document.
+    pub document_id: DocumentId,
+    /// Its version when it was cited.
+    pub version: i32,
+    /// The chunk's place in that version, from 0.
+    pub seq: i32,
+    /// First character of the passage in the document's text.
+    pub start: i32,
+    /// One after its last character.
+    pub end: i32,
+    /// The page it begins on, for paged documents.
+    pub page: Option<i32>,
+    /// Relevance, 0 to 1.
+    pub score: f64,
+    /// Whether the words quoted beside the mark stand in the passage.
+    pub verdict: Verdict,
+    /// What is there now: `None` when the document was deleted, replaced or is no longer shared.
+    pub source: Option<CitationSource>,
+}
+
+/// The part of a citation that is only shown while the document is there and readable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CitationSource {
+    /// The document's title.
+    pub title: String,
+    /// The passage.
+    pub text: String,
+}
+
+/// How well a quote stands up against the stored text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The quoted words stand in the passage.
+    Verified,
+    /// Most of the words do, or nothing was quoted and the sentence shares its words with the passage.
+    Weak,
+    /// They do not.
+    NotFound,
+}
+
+impl Verdict {
+    /// The word stored in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Weak => "weak",
+            Self::NotFound => "not_found",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Verified, Self::Weak, Self::NotFound].into_iter().find(|verdict| verdict.as_str() == text)
+    }
+}

@@ -1,0 +1,194 @@
+//! Error codes: one table from code to HTTP status and to words in both languages.
+//!
+//! A code is stable and public (`documents:not_found`); the words say what happened and what to do. Causes stay in
+//! the log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Language;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, es $es:literal, en $en:literal;)+) => {
+        /// What went wrong, as the API, the pages and the log call it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)+
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The stable text, `area:what`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The HTTP status it answers with.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// What happened and what to do, for a person.
+            #[must_use]
+            pub const fn message(self, language: Language) -> &'static str {
+                match language {
+                    Language::Es => match self { $(Self::$name => $es,)+ },
+                    Language::En => match self { $(Self::$name => $en,)+ },
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Nobody is signed in, or the key is unknown.
+    Unauthorized = "auth:unauthorized", 401,
+        es "Inicia sesión para continuar.", en "Sign in to go on.";
+    /// The key is missing, unknown or revoked.
+    InvalidKey = "auth:invalid_key", 401,
+        es "La clave de API falta o no es válida. Crea una en Ajustes.", en "The API key is missing or not valid. Make one in the settings.";
+    /// Signed in, but not allowed.
+    Forbidden = "auth:forbidden", 403,
+        es "No tienes permiso para esto.", en "You are not allowed to do this.";
+    /// The request came from another site.
+    BadOrigin = "auth:bad_origin", 403,
+        es "La petición viene de otro sitio y no se ha aceptado.", en "The request came from another site and was refused.";
+    /// The sign-in link was used or is too old.
+    LinkExpired = "auth:link_expired", 410,
+        es "Este enlace de acceso ya se usó o ha caducado. Pide otro con «cjhirashi sign-in-link».", en "This sign-in link was used or has expired. Get another with \"cjhirashi sign-in-link\".";
+    /// No page or call has this address.
+    NotFound = "http:not_found", 404,
+        es "Aquí no hay nada.", en "There is nothing here.";
+    /// The call exists with another method.
+    MethodNotAllowed = "http:method_not_allowed", 405,
+        es "Este método no se admite aquí.", en "This method is not allowed here.";
+    /// The request could not be read.
+    InvalidRequest = "http:invalid_request", 400,
+        es "La petición no se entiende.", en "The request could not be understood.";
+    /// The body is larger than allowed.
+    BodyTooLarge = "http:body_too_large", 413,
+        es "El envío es demasiado grande.", en "The request is too large.";
+    /// Too many at once.
+    TooMany = "http:too_many_requests", 429,
+        es "Demasiadas peticiones a la vez. Espera un momento y vuelve a intentarlo.", en "Too many requests at once. Wait a moment and try again.";
+    /// Something of ours broke.
+    Internal = "http:internal", 500,
+        es "Algo ha fallado de nuestro lado. Tu trabajo está guardado; vuelve a intentarlo.", en "Something failed on our side. Your work is saved; try again.";
+    /// PostgreSQL does not answer.
+    DatabaseUnavailable = "http:database_unavailable", 503,
+        es "La base de datos no responde. Vuelve a intentarlo en unos segundos.", en "The database does not answer. Try again in a few seconds.";
+    /// No such chat, or not yours.
+    ChatNotFound = "chats:not_found", 404,
+        es "Este chat no existe o no es tuyo.", en "This chat does not exist or is not yours.";
+    /// The title is empty or too long.
+    ChatTitleInvalid = "chats:invalid_title", 422,
+        es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";
+    /// The question is empty.
+    MessageEmpty = "messages:empty", 422,
+        es "Escribe algo antes de enviar.", en "Write something before you send.";
+    /// The question is too long.
+    MessageTooLong = "messages:too_long", 422,
+        es "El mensaje supera los 100 000 caracteres. Súbelo como documento y pregunta por él.", en "The message is longer than 100,000 characters. Upload it as a document and ask about it.";
+    /// Another answer of this chat is being written.
+    ChatBusy = "chats:busy", 409,
+        es "Aún se está escribiendo la respuesta anterior. Espera o detenla.", en "The answer before is still being written. Wait or stop it.";
+    /// No such generation, or not yours.
+    GenerationNotFound = "generations:not_found", 404,
+        es "Esta respuesta no existe o no es tuya.", en "This answer does not exist or is not yours.";
+    /// No such document, or not readable.
+    DocumentNotFound = "documents:not_found", 404,
+        es "Este documento no existe, se eliminó o no es tuyo.", en "This document does not exist, was deleted, or is not yours.";
+    /// A field of a document is not right.
+    DocumentInvalid = "documents:invalid", 422,
+        es "El título, las etiquetas o el tipo del documento no son válidos.", en "The title, tags or type of the document are not valid.";
+    /// The file has no bytes.
+    DocumentEmpty = "documents:empty", 422,
+        es "El archivo está vacío.", en "The file is empty.";
+    /// The file is too large.
+    DocumentTooLarge = "documents:too_large", 413,
+        es "El archivo supera el límite de 50 MB. Divídelo y sube las partes.", en "The file is larger than the limit of 50 MB. Split it and upload the parts.";
+    /// We cannot read this kind of file.
+    DocumentUnsupported = "documents:unsupported_type", 415,
+        es "No sabemos leer este tipo de archivo. Sube texto, Markdown, HTML, PDF o DOCX.", en "We cannot read this kind of file. Upload text, Markdown, HTML, PDF or DOCX.";
+    /// The file is damaged.
+    DocumentBroken = "documents:broken_file", 422,
+        es "El archivo está dañado y no se puede leer. Ábrelo, guárdalo de nuevo y súbelo otra vez.", en "The file is damaged and cannot be read. Open it, save it again and upload it once more.";
+    /// The file needs a password.
+    DocumentEncrypted = "documents:encrypted", 422,
+        es "El archivo está protegido con contraseña. Sube una copia sin contraseña.", en "The file is protected by a password. Upload a copy without one.";
+    /// The file holds pictures of text only.
+    DocumentNoText = "documents:no_text", 422,
+        es "No contiene texto, quizá solo páginas escaneadas. Pásalo por un OCR y súbelo de nuevo.", en "It holds no text, perhaps only scanned pages. Run it through OCR and upload it again.";
+    /// Unpacks to far more than it should.
+    DocumentBomb = "documents:too_large_inside", 422,
+        es "El archivo se expande a un tamaño desmedido y no se ha leído.", en "The file expands to an unreasonable size and was not read.";
+    /// Took too long or too much memory to read.
+    DocumentTooSlow = "documents:too_complex", 422,
+        es "Leer el archivo lleva demasiado tiempo o memoria. Divídelo y sube las partes.", en "Reading the file takes too much time or memory. Split it and upload the parts.";
+    /// The search has no words or too many.
+    QueryInvalid = "search:invalid_query", 422,
+        es "La búsqueda debe tener entre 1 y 2000 caracteres.", en "The search must have 1 to 2,000 characters.";
+    /// No such model.
+    ModelNotFound = "models:not_found", 404,
+        es "El proveedor no conoce este modelo. Elige otro en Ajustes.", en "The provider does not know this model. Choose another in the settings.";
+    /// The provider refused our key.
+    ProviderUnauthorized = "models:unauthorized", 502,
+        es "El proveedor del modelo no acepta la clave. Revísala en la configuración del servidor.", en "The model's provider refuses the key. Check it in the server's configuration.";
+    /// The provider is limiting us.
+    ProviderRateLimited = "models:rate_limited", 503,
+        es "El proveedor del modelo pide esperar (límite de uso). Reinténtalo en un minuto.", en "The model's provider asks to wait (rate limit). Try again in a minute.";
+    /// The provider cannot be reached or broke off.
+    ProviderUnavailable = "models:unavailable", 502,
+        es "El proveedor del modelo no responde. Reinténtalo, o elige otro modelo en Ajustes.", en "The model's provider does not answer. Try again, or choose another model in the settings.";
+    /// The provider refused the request itself.
+    ProviderRefused = "models:refused", 502,
+        es "El proveedor del modelo rechazó la petición.", en "The model's provider refused the request.";
+    /// The conversation does not fit into the model.
+    ContextTooLong = "models:context_too_long", 502,
+        es "La conversación ya no cabe en este modelo. Empieza un chat nuevo o elige un modelo con más contexto.", en "The conversation no longer fits into this model. Start a new chat or choose a model with more context.";
+    /// The embedding model cannot be used.
+    EmbeddingUnavailable = "models:embedding_unavailable", 503,
+        es "El modelo de búsqueda no está disponible. Se reintentará solo.", en "The search model is not available. It will be tried again by itself.";
+    /// The process died while it worked.
+    Interrupted = "generations:interrupted", 503,
+        es "El servidor se reinició mientras escribía. El texto hasta aquí está guardado; vuelve a intentarlo.", en "The server restarted while it wrote. The text so far is saved; try again.";
+    /// A setting is not one of its values.
+    SettingInvalid = "settings:invalid", 422,
+        es "Este valor no es válido para el ajuste.", en "This value is not valid for the setting.";
+    /// The key's name is empty or too long.
+    KeyInvalid = "keys:invalid_name", 422,
+        es "El nombre de la clave debe tener entre 1 y 100 caracteres.", en "The key's name must have 1 to 100 characters.";
+    /// No such key.
+    KeyNotFound = "keys:not_found", 404,
+        es "Esta clave no existe.", en "This key does not exist.";
+    /// No such person.
+    UserNotFound = "users:not_found", 404,
+        es "Esta persona no existe.", en "This person does not exist.";
+}
+
+impl ErrorCode {
+    /// Reads the stable text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_status_of_an_error_and_words_in_both_languages() {
+        for code in ErrorCode::ALL {
+            assert!((400..600).contains(&code.status()), "{code:?}");
+            assert_eq!(ErrorCode::parse(code.as_str()), Some(*code));
+            for language in [Language::Es, Language::En] {
+                assert!(code.message(language).ends_with('.'), "{code:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The pool.
+
+use std::{sync::Arc, time::Duration};
+
+use cjhirashi_domain::Timestamp;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use time::OffsetDateTime;
+
+use crate::{AppSecret, Environment, StorageError, SystemEnvironment, secrets::Sealer};
+
+/// How to reach PostgreSQL.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// A `postgres://` address.
+    pub url: String,
+    /// The most connections of this process.
+    pub max_connections: u32,
+    /// What tokens and keys are sealed with.
+    pub secret: AppSecret,
+    /// Time and randomness.
+    pub environment: Arc<dyn Environment>,
+}
+
+impl StoreOptions {
+    /// Ten connections, the machine's clock.
+    #[must_use]
+    pub fn new(url: impl Into<String>, secret: AppSecret) -> Self {
+        Self { url: url.into(), max_connections: 10, secret, environment: Arc::new(SystemEnvironment) }
+    }
+}
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is not a PostgreSQL address. The address is not repeated: it may hold a password.
+    #[error("DATABASE_URL is not a valid PostgreSQL address (postgres://user:password@host:5432/name)")]
+    InvalidUrl,
+    /// Nobody answers there, or it refuses us.
+    #[error("the database at {host} cannot be reached: {source}")]
+    Unreachable {
+        /// Host and port, without user and password.
+        host: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+}
+
+/// The system of record. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) sealer: Sealer,
+    environment: Arc<dyn Environment>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the pool and makes one connection, so that a wrong address is known at start.
+    ///
+    /// # Errors
+    /// [`ConnectError`], in words for the one who starts the server.
+    pub async fn connect(options: StoreOptions) -> Result<Self, ConnectError> {
+        let connect: PgConnectOptions = options.url.parse().map_err(|_| ConnectError::InvalidUrl)?;
+        let host = format!("{}:{}", connect.get_host(), connect.get_port());
+        let connect = connect.application_name("cjhirashi");
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(connect)
+            .await
+            .map_err(|source| ConnectError::Unreachable { host, source })?;
+        Ok(Self { pool, sealer: Sealer::new(&options.secret), environment: options.environment })
+    }
+
+    /// The pool, for the job queue, which brings its own SQL.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The moment now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    /// Random bits, fit for ids and secrets.
+    #[must_use]
+    pub fn random(&self) -> u128 {
+        self.environment.random()
+    }
+
+    /// One round trip.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when nobody answers.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        sqlx::query_scalar!("SELECT 1 AS \"one!\"").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Connections open and idle, for metrics.
+    #[must_use]
+    pub fn pool_state(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+}
+
+/// PostgreSQL's time as ours.
+pub(crate) fn from_db(time: OffsetDateTime) -> Timestamp {
+    Timestamp(i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX))
+}
+
+/// Our time as PostgreSQL's.
+pub(crate) fn to_db(time: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
