@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, id::UserId};
+use crate::{Timestamp, Viewer, id::UserId, settings::UserSettings};
 
 /// What a person may do beyond their own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,4 +62,93 @@ pub struct UserSummary {
     pub documents: i64,
     /// Last sign-in or request seen, if any.
     pub last_seen_at: Option<Timestamp>,
+}
+
+/// The person behind a request, with what every page needs to know of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The person.
+    pub user: User,
+    /// Their settings; the defaults until they save some.
+    pub settings: UserSettings,
+}
+
+impl SignedIn {
+    /// The person as access rules see them.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer { user_id: self.user.id.clone(), role: self.user.role }
+    }
+}
+
+/// An address is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an e-mail address looks like name@example.org and has at most 254 characters")]
+pub struct InvalidEmail;
+
+/// An e-mail address, in lower case: the same person whatever the case they type.
+///
+/// Only its shape is checked; whether mail arrives there is for the one who sends it to find out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// The local owner's address, made at the first start.
+    pub const LOCAL_OWNER: &str = "owner@localhost";
+
+    /// Trims, folds the case, and checks the shape `name@host`.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let text = text.trim().to_lowercase();
+        let (name, host) = text.rsplit_once('@').ok_or(InvalidEmail)?;
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '"' | ','))
+        };
+        if plain(name) && plain(host) && text.len() <= 254 { Ok(Self(text)) } else { Err(InvalidEmail) }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_whatever_its_case() {
+        assert_eq!(Email::parse(" Ana@Example.ORG "), Email::parse("ana@example.org"));
+        assert_eq!(Email::parse(Email::LOCAL_OWNER).map(|e| e.as_str().to_owned()), Ok("owner@localhost".to_owned()));
+    }
+
+    #[test]
+    fn text_that_is_no_address_is_refused() {
+        for bad in ["", "ana", "@host", "ana@", "a b@host", "a@b@c", "<script>@host", &format!("{}@host", "a".repeat(300))] {
+            assert_eq!(Email::parse(bad), Err(InvalidEmail), "{bad}");
+        }
+    }
+}
+
+/// Who is asking, with what their pages and answers depend on: read once per request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The person.
+    pub user: User,
+    /// Their settings.
+    pub settings: UserSettings,
+}
+
+impl SignedIn {
+    /// What access rules ask about.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer { user_id: self.user.id.clone(), role: self.user.role }
+    }
 }
