@@ -273,7 +273,7 @@ CREATE TABLE document_versions (
     size_bytes bigint NOT NULL,
     mime_type text NOT NULL,
     text text,                 -- what was read from the file; offsets of chunks count its characters
-    pages integer,
+    page_starts integer[],     -- where each page begins in text, the first page first; null: it has no pages
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (document_id, version)
 );
@@ -307,3 +307,22 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_search_idx ON chunks USING gin (search);
 CREATE INDEX chunks_pending_idx ON chunks (ordinal) WHERE indexed_at IS NULL;
+CREATE INDEX chunks_hash_idx ON chunks (hash); -- to find an embedding that is already paid for
+
+-- Jobs: what is still to be done, committed with the change that asks for it (outbox). At most one row per thing worked
+-- on, so whatever concerns one document is done one after the other, and a deletion waits for the indexing it cancels.
+CREATE TABLE jobs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text NOT NULL CONSTRAINT jobs_key_key UNIQUE,  -- what it works on: a document's id
+    kind text NOT NULL CONSTRAINT jobs_kind_check CHECK (kind IN ('index_document', 'delete_document', 'housekeeping')),
+    revision integer NOT NULL DEFAULT 0,    -- grows when it is asked for again, so that a run does not finish what it has not seen
+    run_at timestamptz NOT NULL DEFAULT now(),
+    attempts integer NOT NULL DEFAULT 0,    -- runs begun, also those whose process died
+    claim text,                             -- who runs it; every write of a run names it
+    lease_until timestamptz,                -- past this moment without a heartbeat, the run is dead
+    error jsonb,                            -- why the last run failed: domain::document::DocumentError
+    dead_at timestamptz,                    -- given up; an admin sees it and can start it again
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT jobs_claim_check CHECK ((claim IS NULL) = (lease_until IS NULL))
+);
+CREATE INDEX jobs_run_at_idx ON jobs (run_at, id) WHERE dead_at IS NULL;
