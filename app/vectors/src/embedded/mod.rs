@@ -1,0 +1,452 @@
+//! The index that needs nothing: in this process, fed from PostgreSQL.
+//!
+//! Three parts: the **table** holds every vector in half precision with its name and owner; a **graph** (HNSW) over
+//! the table's slots finds candidates once the table is too large to be scored one by one; the **file** is a
+//! checkpoint of both. Whatever the graph does not cover yet is scored exactly, so an answer never depends on how far
+//! the graph has come, and what the graph finds is scored again exactly, so scores never depend on its precision.
+//! Small selections (a person with few documents in a large base, a label) are always scored exactly.
+//!
+//! A thread of its own extends the graph, one insertion at a time, so that searches wait for one insertion at most.
+
+mod file;
+mod graph;
+mod table;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cjhirashi_domain::id::{DocumentId, UserId};
+use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use self::{
+    graph::{Graph, quantise},
+    table::{Best, Table, dot},
+};
+use crate::{ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord};
+
+/// Numbers that are multiplied one by one before the graph is worth its while: 10,000 vectors of 384, a few
+/// milliseconds of one core.
+const EXACT_NUMBERS: usize = 4_000_000;
+
+/// Slots that the builder takes out of the table at once.
+const BUILD_BATCH: usize = 64;
+
+/// Where the index lives and whose vectors it holds.
+#[derive(Debug, Clone)]
+pub struct EmbeddedOptions {
+    /// Folder of the checkpoint; made when missing.
+    pub folder: PathBuf,
+    /// The embedding model, `provider:model@dimension`. A checkpoint of another model is not used.
+    pub model: String,
+    /// Numbers per vector.
+    pub dimension: usize,
+}
+
+/// What was found at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Vectors read from the checkpoint.
+    pub loaded: usize,
+    /// Highest `chunks.ordinal` in the checkpoint, 0 without one.
+    pub watermark: i64,
+    /// Why a checkpoint that exists was not used: everything comes from PostgreSQL again.
+    pub rebuilding: Option<String>,
+}
+
+/// What the index holds of one version of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The document.
+    pub document_id: DocumentId,
+    /// The version.
+    pub version: i32,
+    /// Whose it is in the index; `None` is everybody's.
+    pub owner: Option<UserId>,
+    /// Chunks of it.
+    pub chunks: usize,
+}
+
+/// See the module.
+pub struct EmbeddedIndex {
+    shared: Arc<Shared>,
+    searches: Semaphore,
+    builder: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    options: EmbeddedOptions,
+    exact_limit: usize,
+    // Locked in this order.
+    table: RwLock<Table>,
+    graph: RwLock<Option<Graph>>,
+    loading: AtomicBool,
+    /// Grows, under both locks, whenever slots change their meaning.
+    compactions: AtomicU64,
+    /// Changes so far, and how many of them the last checkpoint has.
+    changes: AtomicU64,
+    saved: AtomicU64,
+    saving: Mutex<()>,
+    /// Set to end the builder; the condition wakes it.
+    stop: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl std::fmt::Debug for EmbeddedIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedIndex").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedIndex {
+    /// Reads the checkpoint, if there is one that fits.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`] when the folder cannot be made. A damaged checkpoint is not an error: the report names it.
+    pub async fn open(options: EmbeddedOptions) -> Result<(Self, OpenReport), IndexError> {
+        let limit = (EXACT_NUMBERS / options.dimension.max(1)).max(1);
+        Self::open_with(options, limit).await
+    }
+
+    async fn open_with(options: EmbeddedOptions, exact_limit: usize) -> Result<(Self, OpenReport), IndexError> {
+        if options.dimension == 0 {
+            return Err(IndexError::Dimension { expected: 1, actual: 0 });
+        }
+        let opened = spawn_blocking(move || {
+            std::fs::create_dir_all(&options.folder)
+                .map_err(|source| IndexError::Io { path: options.folder.display().to_string(), source })?;
+            let (table, graph, rebuilding) = match file::load(&options.folder, &options.model, options.dimension) {
+                Ok((table, graph)) => (table, graph, None),
+                Err(file::NotLoaded::Missing) => (Table::new(options.dimension), None, None),
+                Err(file::NotLoaded::Unusable(why)) => (Table::new(options.dimension), None, Some(why)),
+            };
+            let report = OpenReport { loaded: table.alive(), watermark: table.watermark(), rebuilding };
+            let shared = Arc::new(Shared {
+                options,
+                exact_limit,
+                table: RwLock::new(table),
+                graph: RwLock::new(graph),
+                loading: AtomicBool::new(false),
+                compactions: AtomicU64::new(0),
+                changes: AtomicU64::new(0),
+                saved: AtomicU64::new(0),
+                saving: Mutex::new(()),
+                stop: Mutex::new(false),
+                wake: Condvar::new(),
+            });
+            let builder = {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new()
+                    .name("vector-graph".to_owned())
+                    .spawn(move || shared.build())
+                    .map_err(|source| IndexError::Io { path: "a thread".to_owned(), source })?
+            };
+            let index = Self { shared, searches: Semaphore::new(graph::THREADS), builder: Mutex::new(Some(builder)) };
+            Ok((index, report))
+        });
+        joined(opened.await)?
+    }
+
+    /// Says that chunks are being brought in, so that answers may miss some.
+    pub fn set_loading(&self, loading: bool) {
+        self.shared.loading.store(loading, Ordering::Relaxed);
+    }
+
+    /// What it holds, by document, version and owner.
+    #[must_use]
+    pub fn holdings(&self) -> Vec<Holding> {
+        self.shared.table.read().holdings()
+    }
+
+    /// Highest `chunks.ordinal` ever taken in.
+    #[must_use]
+    pub fn watermark(&self) -> i64 {
+        self.shared.table.read().watermark()
+    }
+
+    /// Entries that the graph covers, for tests and measurements.
+    #[must_use]
+    pub fn in_graph(&self) -> usize {
+        self.shared.graph.read_recursive().as_ref().map_or(0, Graph::covered)
+    }
+}
+
+impl Drop for EmbeddedIndex {
+    fn drop(&mut self) {
+        *self.shared.stop.lock() = true;
+        self.shared.wake.notify_all();
+        if let Some(builder) = self.builder.lock().take() {
+            let _ = builder.join();
+        }
+    }
+}
+
+/// A blocking task either ends or panicked, which is a defect of ours that must not take the server down.
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError> {
+    result.map_err(|error| IndexError::Unavailable { index: "embedded", detail: error.to_string(), retry_after: None })
+}
+
+/// Checks a vector from outside and gives it length 1.
+fn unit(values: &[f32], dimension: usize, name: impl FnOnce() -> String) -> Result<Vec<f32>, IndexError> {
+    if values.len() != dimension {
+        return Err(IndexError::Dimension { expected: dimension, actual: values.len() });
+    }
+    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    // `max` passes over NaN, so each number is looked at.
+    if !values.iter().all(|value| value.is_finite()) || largest < 1e-8 {
+        return Err(IndexError::NoDirection { key: name() });
+    }
+    // Dividing by the largest first keeps the squares inside the range of a float.
+    let scaled: Vec<f32> = values.iter().map(|value| value / largest).collect();
+    let length = dot(&scaled, &scaled).sqrt();
+    Ok(scaled.into_iter().map(|value| value / length).collect())
+}
+
+impl Shared {
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.wake.notify_all();
+    }
+
+    /// Drops dead slots when they have become many. The graph begins anew, and is not needed meanwhile.
+    fn compact(&self) {
+        let mut table = self.table.write();
+        if table.wants_compaction() {
+            let mut graph = self.graph.write();
+            *table = table.compacted();
+            *graph = None;
+            self.compactions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn query(&self, query: &[f32], top_k: usize, filter: &crate::IndexFilter) -> Vec<Match> {
+        let table = self.table.read();
+        let allowed = table.allowed(filter);
+        let mut best = Best::new(top_k);
+        let mut from = 0;
+        if table.count(&allowed) > self.exact_limit {
+            // Recursive, so that a waiting builder does not hold up searches.
+            let graph = self.graph.read_recursive();
+            if let Some(graph) = graph.as_ref().filter(|graph| graph.covered() > self.exact_limit) {
+                let wanted = (top_k * 2).max(graph::EXPANSION_SEARCH);
+                match graph.search(&quantise(query), wanted, |slot| table.admits(slot, &allowed)) {
+                    Ok(slots) => {
+                        table.rescore(query, &slots, &mut best);
+                        from = graph.covered();
+                    }
+                    // Exact scoring answers, only slower.
+                    Err(error) => tracing::error!(error = %error, "A search in the graph failed."),
+                }
+            }
+        }
+        table.scan(query, &allowed, from, &mut best);
+        best.into_sorted()
+            .into_iter()
+            .filter_map(|scored| {
+                let key = table.key_of(scored.slot)?;
+                Some(Match { key, score: scored.score.clamp(-1.0, 1.0) })
+            })
+            .collect()
+    }
+
+    /// The builder's life: sleep until the table has outgrown exact scoring, then extend the graph.
+    fn build(&self) {
+        loop {
+            {
+                let mut stop = self.stop.lock();
+                if *stop {
+                    return;
+                }
+                if !self.behind() {
+                    // Woken by every change; the time is for a wake-up that came between the look and the sleep.
+                    self.wake.wait_for(&mut stop, Duration::from_secs(5));
+                }
+                if *stop {
+                    return;
+                }
+            }
+            if self.behind()
+                && let Err(error) = self.extend()
+            {
+                tracing::error!(error = %error, "The graph of the vector index is built anew.");
+                *self.graph.write() = None;
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+
+    fn behind(&self) -> bool {
+        let slots = self.table.read().len();
+        slots > self.exact_limit && self.graph.read_recursive().as_ref().map_or(0, Graph::covered) < slots
+    }
+
+    /// Takes one batch of slots into the graph.
+    fn extend(&self) -> Result<(), graph::GraphError> {
+        let (first, batch, compactions) = {
+            let table = self.table.read();
+            let first = self.graph.read_recursive().as_ref().map_or(0, Graph::covered);
+            let mut values = vec![0.0; self.options.dimension];
+            let batch: Vec<Option<Vec<i8>>> = (first..table.len().min(first + BUILD_BATCH))
+                .map(|slot| {
+                    table.is_alive(slot).then(|| {
+                        table.read(slot, &mut values);
+                        quantise(&values)
+                    })
+                })
+                .collect();
+            (first, batch, self.compactions.load(Ordering::Relaxed))
+        };
+        for (offset, vector) in batch.into_iter().enumerate() {
+            let mut graph = self.graph.write();
+            if self.compactions.load(Ordering::Relaxed) != compactions {
+                return Ok(()); // The slots of this batch are others now.
+            }
+            let graph = match graph.as_mut() {
+                Some(graph) => graph,
+                None => graph.insert(Graph::new(self.options.dimension)?),
+            };
+            if graph.covered() == first + offset {
+                graph.push(vector.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<(), IndexError> {
+        let _one_at_a_time = self.saving.lock();
+        let changes = self.changes.load(Ordering::Relaxed);
+        if changes == self.saved.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let folder = &self.options.folder;
+        let failed = |source| IndexError::Io { path: folder.display().to_string(), source };
+        let compactions = self.compactions.load(Ordering::Relaxed);
+        // The table only grows between two compactions: a graph saved first covers slots that the snapshot has.
+        let graph = {
+            let graph = self.graph.read_recursive();
+            graph.as_ref().map(|graph| file::save_graph(folder, graph)).transpose().map_err(failed)?
+        };
+        let snapshot = {
+            let table = self.table.read();
+            if self.compactions.load(Ordering::Relaxed) != compactions {
+                return Ok(()); // The graph just saved is of other slots; the next checkpoint writes both.
+            }
+            table.snapshot()
+        };
+        file::save_table(folder, &self.options.model, self.options.dimension, &snapshot, graph).map_err(failed)?;
+        self.saved.store(changes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl VectorIndex for EmbeddedIndex {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    fn model(&self) -> &str {
+        &self.shared.options.model
+    }
+
+    fn dimension(&self) -> usize {
+        self.shared.options.dimension
+    }
+
+    fn consistency(&self) -> Consistency {
+        Consistency::Immediate
+    }
+
+    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<(), IndexError> {
+        let shared = Arc::clone(&self.shared);
+        let task = spawn_blocking(move || {
+            let dimension = shared.options.dimension;
+            let units = records
+                .iter()
+                .map(|record| unit(&record.values, dimension, || record.key.to_string()))
+                .collect::<Result<Vec<_>, _>>()?;
+            {
+                let mut table = shared.table.write();
+                for (record, unit) in records.iter().zip(&units) {
+                    table.put(&record.key, record.ordinal, &record.document.visibility, unit);
+                }
+            }
+            shared.compact();
+            shared.changed();
+            Ok(())
+        });
+        joined(task.await)?
+    }
+
+    async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError> {
+        let deleted = {
+            let mut table = self.shared.table.write();
+            keys.iter().filter(|key| table.delete(key)).count()
+        };
+        if deleted > 0 {
+            self.shared.compact();
+            self.shared.changed();
+        }
+        Ok(())
+    }
+
+    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<(), IndexError> {
+        if self.shared.table.write().delete_document(document, keep_version) > 0 {
+            self.shared.compact();
+            self.shared.changed();
+        }
+        Ok(())
+    }
+
+    async fn query(&self, query: IndexQuery) -> Result<Vec<Match>, IndexError> {
+        let vector = unit(&query.vector, self.dimension(), || "query".to_owned())?;
+        let top_k = query.top_k.clamp(1, 10_000);
+        // As many searches as the graph has contexts for; the rest wait their turn.
+        let Ok(_permit) = self.searches.acquire().await else { return Ok(Vec::new()) };
+        let shared = Arc::clone(&self.shared);
+        joined(spawn_blocking(move || shared.query(&vector, top_k, &query.filter)).await)
+    }
+
+    async fn list(
+        &self,
+        document: Option<&DocumentId>,
+        after: Option<&ChunkKey>,
+        limit: usize,
+    ) -> Result<Vec<ChunkKey>, IndexError> {
+        let keys = self.shared.table.read().keys(document);
+        let after = after.map(ToString::to_string);
+        let mut named: Vec<(String, ChunkKey)> = keys
+            .into_iter()
+            .map(|key| (key.to_string(), key))
+            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
+            .collect();
+        named.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(named.into_iter().take(limit).map(|(_, key)| key).collect())
+    }
+
+    async fn stats(&self) -> Result<IndexStats, IndexError> {
+        let table = self.shared.table.read();
+        let graph = self.shared.graph.read_recursive();
+        Ok(IndexStats {
+            vectors: table.alive() as u64,
+            memory_bytes: (table.memory() + graph.as_ref().map_or(0, Graph::memory)) as u64,
+            loading: self.shared.loading.load(Ordering::Relaxed),
+        })
+    }
+
+    async fn checkpoint(&self) -> Result<(), IndexError> {
+        let shared = Arc::clone(&self.shared);
+        joined(spawn_blocking(move || shared.save()).await)?
+    }
+}
+
+#[cfg(test)]
+mod tests;
