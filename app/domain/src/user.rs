@@ -106,7 +106,9 @@ impl Email {
         let (name, host) = text.rsplit_once('@').ok_or(InvalidEmail)?;
         let plain = |part: &str| {
             !part.is_empty()
-                && !part.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '"' | ','))
+                && !part
+                    .chars()
+                    .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '"' | ','))
         };
         if plain(name) && plain(host) && text.len() <= 254 { Ok(Self(text)) } else { Err(InvalidEmail) }
     }
@@ -130,25 +132,10 @@ mod tests {
 
     #[test]
     fn text_that_is_no_address_is_refused() {
-        for bad in ["", "ana", "@host", "ana@", "a b@host", "a@b@c", "<script>@host", &format!("{}@host", "a".repeat(300))] {
+        for bad in
+            ["", "ana", "@host", "ana@", "a b@host", "a@b@c", "<script>@host", &format!("{}@host", "a".repeat(300))]
+        {
             assert_eq!(Email::parse(bad), Err(InvalidEmail), "{bad}");
         }
-    }
-}
-
-/// Who is asking, with what their pages and answers depend on: read once per request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SignedIn {
-    /// The person.
-    pub user: User,
-    /// Their settings.
-    pub settings: UserSettings,
-}
-
-impl SignedIn {
-    /// What access rules ask about.
-    #[must_use]
-    pub fn viewer(&self) -> Viewer {
-        Viewer { user_id: self.user.id.clone(), role: self.user.role }
     }
 }

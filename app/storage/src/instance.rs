@@ -1,0 +1,85 @@
+//! What an administrator chose for everybody: values by key, secrets among them sealed.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::{Result, StorageError, Store, connect::to_db};
+
+impl Store {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get_instance_setting(&self, key: &str) -> Result<Option<Value>> {
+        Ok(sqlx::query_scalar!("SELECT value FROM instance_settings WHERE key = $1", key)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// Sets a key; `None` removes it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_instance_setting(&self, key: &str, value: Option<&Value>) -> Result<()> {
+        match value {
+            Some(value) => {
+                sqlx::query!(
+                    "INSERT INTO instance_settings (key, value, updated_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+                    key,
+                    value,
+                    to_db(self.now())
+                )
+                .execute(&self.pool)
+                .await?
+            }
+            None => sqlx::query!("DELETE FROM instance_settings WHERE key = $1", key).execute(&self.pool).await?,
+        };
+        Ok(())
+    }
+
+    /// A secret kept by [`Store::set_secret_setting`].
+    ///
+    /// # Errors
+    /// [`StorageError::Unsealable`] when it was sealed with another `APP_SECRET`, or is no secret.
+    pub async fn get_secret_setting(&self, key: &str) -> Result<Option<String>> {
+        let Some(value) = self.get_instance_setting(key).await? else { return Ok(None) };
+        let sealed = value.get("sealed").and_then(Value::as_str).ok_or(StorageError::Unsealable)?;
+        let sealed = STANDARD.decode(sealed).map_err(|_| StorageError::Unsealable)?;
+        let clear = self.sealer.open(&purpose(key), &sealed)?;
+        String::from_utf8(clear).map(Some).map_err(|_| StorageError::Unsealable)
+    }
+
+    /// Keeps a secret, encrypted for this key alone; `None` removes it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_secret_setting(&self, key: &str, secret: Option<&str>) -> Result<()> {
+        let value = match secret {
+            Some(secret) => {
+                let sealed = self.sealer.seal(&purpose(key), secret.as_bytes(), self.random_nonce())?;
+                Some(json!({ "sealed": STANDARD.encode(sealed.0) }))
+            }
+            None => None,
+        };
+        self.set_instance_setting(key, value.as_ref()).await
+    }
+
+    /// 24 random bytes for one sealing.
+    pub(crate) fn random_nonce(&self) -> [u8; 24] {
+        let mut nonce = [0; 24];
+        nonce[..16].copy_from_slice(&self.random().to_le_bytes());
+        nonce[16..].copy_from_slice(&self.random().to_le_bytes()[..8]);
+        nonce
+    }
+
+    /// A token nobody can guess: 256 random bits as 43 characters that need no escaping in an address.
+    pub(crate) fn random_token(&self) -> String {
+        let bytes = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+fn purpose(key: &str) -> String {
+    format!("instance_settings:{key}")
+}

@@ -1,0 +1,118 @@
+//! Sessions of browsers, through `tower-sessions`. The cookie carries a random id; only its hash is kept.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use cjhirashi_domain::id::SessionId;
+use serde_json::Value;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+    session_store,
+};
+
+use crate::{Result, Store, connect::to_db, secrets::hash};
+
+/// The `sessions` table as `tower-sessions` wants it.
+///
+/// Two keys of a session's data are also columns: [`PgSessionStore::USER_ID`] (whose it is; its rows go with the
+/// person) and [`PgSessionStore::USER_AGENT`] (what a list of devices shows).
+#[derive(Debug, Clone)]
+pub struct PgSessionStore(Store);
+
+impl PgSessionStore {
+    /// The signed-in person's id in the session's data.
+    pub const USER_ID: &str = "user_id";
+    /// The browser's own description in the session's data.
+    pub const USER_AGENT: &str = "user_agent";
+
+    /// Sessions in this store.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    async fn write(&self, record: &Record) -> session_store::Result<u64> {
+        let text = |key| record.data.get(key).and_then(Value::as_str);
+        let data = serde_json::to_value(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
+        // The id's look-up in `users` keeps a person deleted meanwhile from turning into a failed constraint.
+        let done = sqlx::query!(
+            "INSERT INTO sessions (id, token_hash, user_id, user_agent, data, expires_at, created_at, last_seen_at)
+             VALUES ($1, $2, (SELECT u.id FROM users u WHERE u.id = $3), $4, $5, $6, $7, $7)
+             ON CONFLICT (token_hash) DO UPDATE SET
+                 user_id = excluded.user_id, user_agent = excluded.user_agent, data = excluded.data,
+                 expires_at = excluded.expires_at, last_seen_at = excluded.last_seen_at",
+            SessionId::new(self.0.now(), self.0.random()).into_string(),
+            token_hash(record.id).to_vec(),
+            text(Self::USER_ID),
+            text(Self::USER_AGENT),
+            data,
+            record.expiry_date,
+            to_db(self.0.now()),
+        )
+        .execute(&self.0.pool)
+        .await
+        .map_err(backend)?;
+        Ok(done.rows_affected())
+    }
+}
+
+#[async_trait]
+impl SessionStore for PgSessionStore {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        // 128 random bits do not meet by chance; the id is drawn again all the same, as the contract asks.
+        while self.load(&record.id).await?.is_some() {
+            record.id = Id(i128::from_le_bytes(self.0.random().to_le_bytes()));
+        }
+        self.write(record).await.map(drop)
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        self.write(record).await.map(drop)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let row = sqlx::query!(
+            "SELECT data, expires_at FROM sessions WHERE token_hash = $1 AND expires_at > $2",
+            token_hash(*id).to_vec(),
+            to_db(self.0.now()),
+        )
+        .fetch_optional(&self.0.pool)
+        .await
+        .map_err(backend)?;
+        row.map(|row| {
+            let data: HashMap<String, Value> =
+                serde_json::from_value(row.data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
+            Ok(Record { id: *id, data, expiry_date: row.expires_at })
+        })
+        .transpose()
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", token_hash(*id).to_vec())
+            .execute(&self.0.pool)
+            .await
+            .map_err(backend)?;
+        Ok(())
+    }
+}
+
+fn token_hash(id: Id) -> [u8; 32] {
+    hash(&id.0.to_le_bytes())
+}
+
+fn backend(error: sqlx::Error) -> session_store::Error {
+    session_store::Error::Backend(crate::StorageError::from(error).to_string())
+}
+
+impl Store {
+    /// Forgets sessions past their time; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_expired_sessions(&self) -> Result<u64> {
+        let done =
+            sqlx::query!("DELETE FROM sessions WHERE expires_at < $1", to_db(self.now())).execute(&self.pool).await?;
+        Ok(done.rows_affected())
+    }
+}

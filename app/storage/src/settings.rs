@@ -1,0 +1,95 @@
+//! What each person chose.
+
+use cjhirashi_domain::{
+    id::UserId,
+    settings::{CodeTheme, Language, Theme, UserSettings},
+};
+
+use crate::{Result, Store, connect::to_db};
+
+pub(crate) struct SettingsRow {
+    pub(crate) default_model: String,
+    pub(crate) temperature: f64,
+    pub(crate) max_tokens: i32,
+    pub(crate) theme: String,
+    pub(crate) language: String,
+    pub(crate) code_theme: String,
+    pub(crate) rag_enabled: bool,
+    pub(crate) rag_top_k: i32,
+    pub(crate) rag_min_score: f64,
+    pub(crate) email_notifications: bool,
+}
+
+/// The ADR's application checked none of these columns, so what it wrote is brought inside the bounds, not refused:
+/// nobody is locked out of their chats by an odd setting.
+impl From<SettingsRow> for UserSettings {
+    fn from(row: SettingsRow) -> Self {
+        Self {
+            default_model: row.default_model,
+            temperature: row.temperature,
+            max_tokens: row.max_tokens,
+            theme: Theme::parse(&row.theme).unwrap_or_default(),
+            language: Language::parse(&row.language).unwrap_or_default(),
+            code_theme: CodeTheme::parse(&row.code_theme),
+            rag_enabled: row.rag_enabled,
+            rag_top_k: row.rag_top_k,
+            rag_min_score: row.rag_min_score,
+            email_notifications: row.email_notifications,
+        }
+        .clamped()
+    }
+}
+
+impl Store {
+    /// A person's settings; the defaults when they saved none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get_settings(&self, user: &UserId) -> Result<UserSettings> {
+        let row = sqlx::query_as!(
+            SettingsRow,
+            "SELECT default_model, temperature, max_tokens, theme, language, code_theme, rag_enabled, rag_top_k,
+                    rag_min_score, email_notifications
+             FROM user_settings WHERE user_id = $1",
+            user.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(UserSettings::from).unwrap_or_default())
+    }
+
+    /// Saves all of a person's settings, every number inside its bounds.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the person is gone.
+    pub async fn save_settings(&self, user: &UserId, settings: &UserSettings) -> Result<()> {
+        let settings = settings.clone().clamped();
+        sqlx::query!(
+            "INSERT INTO user_settings (id, user_id, default_model, temperature, max_tokens, theme, language, code_theme,
+                                        rag_enabled, rag_top_k, rag_min_score, email_notifications, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+             ON CONFLICT (user_id) DO UPDATE SET
+                 default_model = excluded.default_model, temperature = excluded.temperature,
+                 max_tokens = excluded.max_tokens, theme = excluded.theme, language = excluded.language,
+                 code_theme = excluded.code_theme, rag_enabled = excluded.rag_enabled, rag_top_k = excluded.rag_top_k,
+                 rag_min_score = excluded.rag_min_score, email_notifications = excluded.email_notifications,
+                 updated_at = excluded.updated_at",
+            cjhirashi_domain::id::compose(self.now(), self.random()),
+            user.as_str(),
+            settings.default_model,
+            settings.temperature,
+            settings.max_tokens,
+            settings.theme.as_str(),
+            settings.language.as_str(),
+            settings.code_theme.as_str(),
+            settings.rag_enabled,
+            settings.rag_top_k,
+            settings.rag_min_score,
+            settings.email_notifications,
+            to_db(self.now()),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! People.
+
+use cjhirashi_domain::{
+    id::UserId,
+    settings::UserSettings,
+    user::{Email, Role, SignedIn, User, UserSummary},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    Result, StorageError, Store,
+    connect::{from_db, to_db},
+    settings::SettingsRow,
+};
+
+/// A visit is noted at most this often, so that reading a page does not write a row.
+const SEEN_EVERY_MS: i64 = 5 * 60 * 1000;
+
+struct UserRow {
+    id: String,
+    email: String,
+    name: Option<String>,
+    image: Option<String>,
+    role: String,
+    created_at: OffsetDateTime,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StorageError;
+
+    fn try_from(row: UserRow) -> Result<Self> {
+        Ok(Self {
+            role: parse_role(&row.id, &row.role)?,
+            id: parse_user_id("users", &row.id)?,
+            email: row.email,
+            name: row.name,
+            image: row.image,
+            created_at: from_db(row.created_at),
+        })
+    }
+}
+
+pub(crate) fn parse_role(row: &str, role: &str) -> Result<Role> {
+    Role::parse(role).ok_or_else(|| StorageError::corrupt("users", "role", row, role))
+}
+
+pub(crate) fn parse_user_id(table: &'static str, id: &str) -> Result<UserId> {
+    UserId::parse(id).map_err(|_| StorageError::corrupt(table, "user_id", id, id))
+}
+
+impl Store {
+    /// A person by id.
+    ///
+    /// # Errors
+    /// When the database does not answer or the row cannot be read.
+    pub async fn get_user(&self, id: &UserId) -> Result<Option<User>> {
+        sqlx::query_as!(
+            UserRow,
+            "SELECT id, email, name, image, role, created_at FROM users WHERE id = $1",
+            id.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(User::try_from)
+        .transpose()
+    }
+
+    /// A person by address, whatever its case. Of two adopted people whose addresses differ in case alone, the one
+    /// with exactly this address, else the older.
+    ///
+    /// # Errors
+    /// When the database does not answer or the row cannot be read.
+    pub async fn find_user_by_email(&self, email: &str) -> Result<Option<User>> {
+        sqlx::query_as!(
+            UserRow,
+            "SELECT id, email, name, image, role, created_at FROM users
+             WHERE lower(email) = lower($1) ORDER BY email = $1 DESC, created_at, id LIMIT 1",
+            email.trim()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(User::try_from)
+        .transpose()
+    }
+
+    /// The person with this address; made, with the given role, when there is none. Safe to call at once from two
+    /// processes: both get the same person.
+    ///
+    /// # Errors
+    /// When the database does not answer or the row cannot be read.
+    pub async fn ensure_user(&self, email: &Email, role: Role) -> Result<User> {
+        if let Some(user) = self.find_user_by_email(email.as_str()).await? {
+            return Ok(user);
+        }
+        sqlx::query!(
+            "INSERT INTO users (id, email, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+             ON CONFLICT (email) DO NOTHING",
+            UserId::new(self.now(), self.random()).into_string(),
+            email.as_str(),
+            role.as_str(),
+            to_db(self.now()),
+        )
+        .execute(&self.pool)
+        .await?;
+        self.find_user_by_email(email.as_str()).await?.ok_or(StorageError::Query(sqlx::Error::RowNotFound))
+    }
+
+    /// The local owner, `owner@localhost`, made at the first start.
+    ///
+    /// # Errors
+    /// When the database does not answer or the row cannot be read.
+    pub async fn ensure_local_owner(&self) -> Result<User> {
+        let email = Email::parse(Email::LOCAL_OWNER)
+            .map_err(|_| StorageError::corrupt("users", "email", "", Email::LOCAL_OWNER))?;
+        self.ensure_user(&email, Role::Owner).await
+    }
+
+    /// The person behind a session with their settings, in one query; `None` when they are gone or disabled.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row cannot be read.
+    pub async fn load_signed_in(&self, id: &UserId) -> Result<Option<SignedIn>> {
+        let Some(row) = sqlx::query!(
+            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at,
+                      s.default_model AS "default_model?", s.temperature AS "temperature?", s.max_tokens AS "max_tokens?",
+                      s.theme AS "theme?", s.language AS "language?", s.code_theme AS "code_theme?",
+                      s.rag_enabled AS "rag_enabled?", s.rag_top_k AS "rag_top_k?", s.rag_min_score AS "rag_min_score?",
+                      s.email_notifications AS "email_notifications?"
+               FROM users u LEFT JOIN user_settings s ON s.user_id = u.id
+               WHERE u.id = $1 AND u.disabled_at IS NULL"#,
+            id.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        else {
+            return Ok(None);
+        };
+        if row.last_seen_at.is_none_or(|seen| from_db(seen).plus_millis(SEEN_EVERY_MS) < self.now()) {
+            sqlx::query!("UPDATE users SET last_seen_at = $2 WHERE id = $1", id.as_str(), to_db(self.now()))
+                .execute(&self.pool)
+                .await?;
+        }
+        let defaults = UserSettings::default();
+        let settings = SettingsRow {
+            default_model: row.default_model.unwrap_or(defaults.default_model),
+            temperature: row.temperature.unwrap_or(defaults.temperature),
+            max_tokens: row.max_tokens.unwrap_or(defaults.max_tokens),
+            theme: row.theme.unwrap_or_default(),
+            language: row.language.unwrap_or_default(),
+            code_theme: row.code_theme.unwrap_or_default(),
+            rag_enabled: row.rag_enabled.unwrap_or(defaults.rag_enabled),
+            rag_top_k: row.rag_top_k.unwrap_or(defaults.rag_top_k),
+            rag_min_score: row.rag_min_score.unwrap_or(defaults.rag_min_score),
+            email_notifications: row.email_notifications.unwrap_or(defaults.email_notifications),
+        };
+        let user = UserRow {
+            id: row.id,
+            email: row.email,
+            name: row.name,
+            image: row.image,
+            role: row.role,
+            created_at: row.created_at,
+        };
+        Ok(Some(SignedIn { user: user.try_into()?, settings: settings.into() }))
+    }
+
+    /// Everybody, oldest first, with what they have; at most 1,000.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row cannot be read.
+    pub async fn list_users(&self) -> Result<Vec<UserSummary>> {
+        sqlx::query!(
+            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at,
+                      (SELECT count(*) FROM chats c WHERE c.user_id = u.id) AS "chats!",
+                      (SELECT count(*) FROM documents d WHERE d.user_id = u.id AND d.deleted_at IS NULL) AS "documents!"
+               FROM users u ORDER BY u.created_at, u.id LIMIT 1000"#
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(|row| {
+            let user = UserRow {
+                id: row.id,
+                email: row.email,
+                name: row.name,
+                image: row.image,
+                role: row.role,
+                created_at: row.created_at,
+            };
+            Ok(UserSummary {
+                user: user.try_into()?,
+                chats: row.chats,
+                documents: row.documents,
+                last_seen_at: row.last_seen_at.map(from_db),
+            })
+        })
+        .collect()
+    }
+}
