@@ -197,6 +197,7 @@ CREATE TABLE citations (
     verdict text NOT NULL CONSTRAINT citations_verdict_check CHECK (verdict IN ('verified', 'weak', 'not_found')),
     PRIMARY KEY (message_id, n)
 );
+CREATE INDEX citations_document_id_idx ON citations (document_id);
 
 -- "Why this answer": what was asked of the indexes, every candidate with its scores, and the time of each stage.
 CREATE TABLE retrieval_traces (
@@ -264,6 +265,31 @@ ALTER TABLE documents DROP COLUMN indexed; -- status says it
 CREATE INDEX documents_user_id_created_at_idx ON documents (user_id, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 CREATE INDEX documents_deleted_at_idx ON documents (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX documents_tags_idx ON documents USING gin (tags);
+
+-- A chat shows titles and passages of what it cites, so whatever changes them changes the chat: caches that compare
+-- revisions then never show a passage that was deleted, replaced or un-shared, whoever did it and however.
+CREATE FUNCTION touch_citing_chats() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    -- Locked in the order of their ids, so that two documents changed at once do not wait for each other in a ring.
+    WITH citing AS MATERIALIZED (
+        SELECT id FROM chats WHERE id IN (
+            SELECT messages.chat_id FROM citations JOIN messages ON messages.id = citations.message_id
+            WHERE citations.document_id = OLD.id)
+        ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE chats SET revision = revision + 1 FROM citing WHERE chats.id = citing.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER documents_touch_citing_chats
+    AFTER UPDATE OF deleted_at, user_id, version, title ON documents
+    FOR EACH ROW
+    WHEN ((OLD.deleted_at, OLD.user_id, OLD.version, OLD.title)
+        IS DISTINCT FROM (NEW.deleted_at, NEW.user_id, NEW.version, NEW.title))
+    EXECUTE FUNCTION touch_citing_chats();
+CREATE TRIGGER documents_touch_citing_chats_at_the_end
+    AFTER DELETE ON documents
+    FOR EACH ROW EXECUTE FUNCTION touch_citing_chats();
 
 CREATE TABLE document_versions (
     document_id text NOT NULL REFERENCES documents ON DELETE CASCADE,

@@ -1,0 +1,196 @@
+//! Conversations. A chat is its owner's alone: every query carries the viewer's id.
+
+use cjhirashi_domain::{
+    Timestamp, Viewer,
+    chat::{ChatSummary, Message},
+    id::{ChatId, UserId},
+    text::ChatTitle,
+};
+use time::OffsetDateTime;
+
+use crate::{
+    Result, StorageError, Store,
+    connect::{from_db, to_db},
+};
+
+/// Where a page of [`Store::list_chats`] ended: the last chat it showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatCursor {
+    /// Its last change.
+    pub updated_at: Timestamp,
+    /// Its id.
+    pub id: ChatId,
+}
+
+/// Everything that a chat's page shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatPage {
+    /// The chat.
+    pub summary: ChatSummary,
+    /// Its revision: grows with every change of the chat, its messages, or a document they cite.
+    pub revision: i64,
+    /// Its messages, oldest first.
+    pub messages: Vec<Message>,
+}
+
+pub(crate) struct ChatRow {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) answering: bool,
+}
+
+impl TryFrom<ChatRow> for ChatSummary {
+    type Error = StorageError;
+
+    fn try_from(row: ChatRow) -> Result<Self> {
+        Ok(Self {
+            id: ChatId::parse(row.id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &row.id, &row.id))?,
+            title: row.title,
+            created_at: from_db(row.created_at),
+            updated_at: from_db(row.updated_at),
+            answering: row.answering,
+        })
+    }
+}
+
+impl Store {
+    /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_chats(&self, user: &UserId, limit: i64, before: Option<&ChatCursor>) -> Result<Vec<ChatSummary>> {
+        let (before_at, before_id) = before.map(|cursor| (to_db(cursor.updated_at), cursor.id.as_str())).unzip();
+        sqlx::query_as!(
+            ChatRow,
+            r#"SELECT id, title, created_at, updated_at,
+                      EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
+               FROM chats
+               WHERE user_id = $1 AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3::text))
+               ORDER BY updated_at DESC, id DESC
+               LIMIT $4"#,
+            user.as_str(),
+            before_at,
+            before_id,
+            limit.clamp(1, 1000),
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(ChatSummary::try_from)
+        .collect()
+    }
+
+    /// A chat without its messages.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<ChatSummary>> {
+        sqlx::query_as!(
+            ChatRow,
+            r#"SELECT id, title, created_at, updated_at,
+                      EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
+               FROM chats WHERE id = $1 AND user_id = $2"#,
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(ChatSummary::try_from)
+        .transpose()
+    }
+
+    /// A chat's revision: whether the viewer may read it, and the key under which a cache keeps it, in one look-up
+    /// of an index.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn chat_revision(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<i64>> {
+        let revision = sqlx::query_scalar!(
+            "SELECT revision FROM chats WHERE id = $1 AND user_id = $2",
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(revision)
+    }
+
+    /// A chat with its messages, in as many queries whether it has one message or a thousand.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<ChatPage>> {
+        // The revision is read before the messages: a change in between makes the page newer than its revision says,
+        // so that a cache reads it once more, never once too little.
+        let row = sqlx::query!(
+            r#"SELECT id, title, created_at, updated_at, revision,
+                      EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
+               FROM chats WHERE id = $1 AND user_id = $2"#,
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let revision = row.revision;
+        let summary = ChatRow {
+            id: row.id,
+            title: row.title,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            answering: row.answering,
+        };
+        let messages = self.load_messages(viewer, chat).await?;
+        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages }))
+    }
+
+    /// A new chat without messages.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn create_chat(&self, viewer: &Viewer, title: &ChatTitle) -> Result<ChatSummary> {
+        let now = self.now();
+        let id = ChatId::new(now, self.random());
+        sqlx::query!(
+            "INSERT INTO chats (id, user_id, title, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)",
+            id.as_str(),
+            viewer.user_id.as_str(),
+            title.as_str(),
+            to_db(now),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(ChatSummary { id, title: title.as_str().to_owned(), created_at: now, updated_at: now, answering: false })
+    }
+
+    /// Renames a chat; its place in the list stays. `false` when there is no such chat of the viewer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rename_chat(&self, viewer: &Viewer, chat: &ChatId, title: &ChatTitle) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE chats SET title = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2",
+            chat.as_str(),
+            viewer.user_id.as_str(),
+            title.as_str(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Deletes a chat with its messages and runs; an answer that is being written stops by itself. `false` when
+    /// there is no such chat of the viewer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<bool> {
+        let done =
+            sqlx::query!("DELETE FROM chats WHERE id = $1 AND user_id = $2", chat.as_str(), viewer.user_id.as_str())
+                .execute(&self.pool)
+                .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,721 @@
+//! Runs of a model: the start of a turn, its events, its end.
+//!
+//! A run is alive while its heartbeat is younger than the reaper's patience; clocks are compared in PostgreSQL, so
+//! that replicas whose clocks differ agree.
+
+use cjhirashi_domain::{
+    Timestamp, Viewer,
+    chat::{ChatSummary, Citation, MessageError, MessageStatus, RetrievalSummary},
+    event::GenerationEvent,
+    id::{ChatId, GenerationId, MessageId, UserId},
+    text::{ChatTitle, MessageText},
+};
+use sqlx::{PgTransaction, postgres::PgListener};
+
+use crate::{
+    Result, StorageError, Store,
+    chats::ChatRow,
+    connect::{from_db, to_db},
+};
+
+/// The channel on which replicas wake each other.
+const CHANNEL: &str = "cjhirashi_generations";
+
+/// A question to be stored with the place for its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTurn<'a> {
+    /// Who asks.
+    pub viewer: &'a Viewer,
+    /// In which chat; a new one when absent.
+    pub chat: Option<&'a ChatId>,
+    /// The name of a new chat.
+    pub title: &'a ChatTitle,
+    /// The question.
+    pub text: &'a MessageText,
+    /// The question's id as the sender chose it, so that sending twice is harmless.
+    pub message: Option<&'a MessageId>,
+    /// Which model will answer.
+    pub model: &'a str,
+}
+
+/// A question, the place of its answer, and the run that fills it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// The chat.
+    pub chat: ChatSummary,
+    /// The question, where the chat has one before the answer.
+    pub user_message: Option<MessageId>,
+    /// The answer.
+    pub assistant_message: MessageId,
+    /// The run.
+    pub generation: GenerationId,
+    /// When the question was committed.
+    pub started_at: Timestamp,
+}
+
+/// What came of starting a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnOutcome {
+    /// Stored; now somebody must run it.
+    Started(Turn),
+    /// This question was stored before; its run is under way or over.
+    Repeated(Turn),
+    /// Another answer of the chat is being written.
+    Busy,
+    /// No such chat or message of the viewer.
+    NotFound,
+}
+
+/// A run as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Its id.
+    pub id: GenerationId,
+    /// Its chat.
+    pub chat: ChatId,
+    /// The answer it writes.
+    pub message: MessageId,
+    /// Which model.
+    pub model: String,
+    /// Where it stands.
+    pub status: MessageStatus,
+}
+
+/// Where a run stands in the database, seen by the process that runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Go on.
+    Running,
+    /// Its owner asked to stop.
+    StopRequested,
+    /// Its chat was deleted, or the reaper took it for dead: nothing more can be stored.
+    Gone,
+}
+
+/// The end of a run, stored in one transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct FinishedGeneration<'a> {
+    /// The run.
+    pub generation: &'a GenerationId,
+    /// How it ended; never [`MessageStatus::Streaming`].
+    pub status: MessageStatus,
+    /// Why, when it failed.
+    pub error: Option<&'a MessageError>,
+    /// The whole answer. When it is empty and the run did not complete, the message keeps what it had: a retry that
+    /// failed at once does not cost the text before it.
+    pub content: &'a str,
+    /// Tokens of prompt and answer together.
+    pub tokens_used: Option<i32>,
+    /// Milliseconds from the question to the last token.
+    pub latency_ms: Option<i32>,
+    /// What was searched.
+    pub retrieval: Option<&'a RetrievalSummary>,
+    /// The sources that the answer cites.
+    pub citations: &'a [Citation],
+    /// Every candidate and time of the search, for "Why this answer".
+    pub trace: Option<&'a serde_json::Value>,
+    /// The sequence number of the end event.
+    pub seq: i64,
+}
+
+/// What another replica (or this one) did to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GenerationSignal {
+    /// Events up to this number are stored.
+    Events(GenerationId, i64),
+    /// Its owner asked to stop.
+    Stop(GenerationId),
+}
+
+/// Hears what all replicas do to runs. Holds one connection.
+#[derive(Debug)]
+pub struct GenerationListener(PgListener);
+
+impl GenerationListener {
+    /// The next signal. After a lost connection it connects again by itself; what was missed meanwhile is not told,
+    /// so whoever waits also looks from time to time.
+    ///
+    /// # Errors
+    /// When the connection is lost and none can be made.
+    pub async fn next(&mut self) -> Result<GenerationSignal> {
+        loop {
+            let notification = self.0.recv().await?;
+            if let Some(signal) = parse_signal(notification.payload()) {
+                return Ok(signal);
+            }
+        }
+    }
+}
+
+fn parse_signal(payload: &str) -> Option<GenerationSignal> {
+    let (kind, rest) = payload.split_once(':')?;
+    match kind {
+        "events" => {
+            let (id, seq) = rest.split_once(':')?;
+            Some(GenerationSignal::Events(GenerationId::parse(id).ok()?, seq.parse().ok()?))
+        }
+        "stop" => Some(GenerationSignal::Stop(GenerationId::parse(rest).ok()?)),
+        _ => None,
+    }
+}
+
+struct TurnRow {
+    chat_id: String,
+    title: String,
+    created_at: time::OffsetDateTime,
+    updated_at: time::OffsetDateTime,
+    answering: bool,
+    user_message: Option<String>,
+    assistant_message: String,
+    generation: String,
+    started_at: time::OffsetDateTime,
+}
+
+impl TryFrom<TurnRow> for Turn {
+    type Error = StorageError;
+
+    fn try_from(row: TurnRow) -> Result<Self> {
+        let corrupt = |column, value: &str| StorageError::corrupt("generations", column, value, value);
+        Ok(Self {
+            user_message: row
+                .user_message
+                .map(|id| MessageId::parse(id.as_str()).map_err(|_| corrupt("parent_id", &id)))
+                .transpose()?,
+            assistant_message: MessageId::parse(row.assistant_message.as_str())
+                .map_err(|_| corrupt("message_id", &row.assistant_message))?,
+            generation: GenerationId::parse(row.generation.as_str()).map_err(|_| corrupt("id", &row.generation))?,
+            started_at: from_db(row.started_at),
+            chat: ChatRow {
+                id: row.chat_id,
+                title: row.title,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                answering: row.answering,
+            }
+            .try_into()?,
+        })
+    }
+}
+
+/// Constraints that a second question at the same moment runs into.
+const ONE_PER_CHAT: &str = "generations_one_per_chat";
+const MESSAGE_KEY: &str = "messages_pkey";
+
+impl Store {
+    /// Stores a question, the empty answer after it and the run, in one transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
+        match self.try_start_turn(turn).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            // The same question was committed by another request in between: it is found now, or is another's.
+            Err(StorageError::Constraint(name)) if name == MESSAGE_KEY => match turn.message {
+                Some(message) => self.find_turn(turn.viewer, message).await,
+                None => Ok(TurnOutcome::NotFound),
+            },
+            other => other,
+        }
+    }
+
+    async fn try_start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
+        if let Some(message) = turn.message
+            && self.message_exists(message).await?
+        {
+            return self.find_turn(turn.viewer, message).await;
+        }
+        let now = self.now();
+        let mut tx = self.pool.begin().await?;
+        let (chat, last) = match turn.chat {
+            Some(chat) => {
+                let row = sqlx::query!(
+                    "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
+                     RETURNING title, created_at",
+                    chat.as_str(),
+                    turn.viewer.user_id.as_str(),
+                    to_db(now),
+                )
+                .fetch_optional(&mut *tx)
+                .await?;
+                let Some(row) = row else { return Ok(TurnOutcome::NotFound) };
+                let last = sqlx::query!(
+                    "SELECT id, created_at FROM messages WHERE chat_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
+                    chat.as_str(),
+                )
+                .fetch_optional(&mut *tx)
+                .await?;
+                let summary = ChatSummary {
+                    id: chat.clone(),
+                    title: row.title,
+                    created_at: from_db(row.created_at),
+                    updated_at: now,
+                    answering: true,
+                };
+                (summary, last.map(|last| (last.id, from_db(last.created_at))))
+            }
+            None => {
+                let id = ChatId::new(now, self.random());
+                sqlx::query!(
+                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $4, 1)",
+                    id.as_str(),
+                    turn.viewer.user_id.as_str(),
+                    turn.title.as_str(),
+                    to_db(now),
+                )
+                .execute(&mut *tx)
+                .await?;
+                let title = turn.title.as_str().to_owned();
+                (ChatSummary { id, title, created_at: now, updated_at: now, answering: true }, None)
+            }
+        };
+        // Messages are read in the order of their times, so a clock that went back must not put a question before
+        // the answer it follows.
+        let asked_at = last.as_ref().map_or(now, |(_, at)| now.max(at.plus_millis(1)));
+        let user_message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
+        let assistant_message = MessageId::new(asked_at.plus_millis(1), self.random());
+        let generation = GenerationId::new(now, self.random());
+        sqlx::query!(
+            "WITH question AS (
+                 INSERT INTO messages (id, chat_id, role, content, parent_id, created_at)
+                 VALUES ($1, $2, 'user', $3, $4, $5)
+             ), answer AS (
+                 INSERT INTO messages (id, chat_id, role, content, parent_id, created_at, status, model)
+                 VALUES ($6, $2, 'assistant', '', $1, $7, 'streaming', $8)
+             )
+             INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
+             VALUES ($9, $2, $6, $10, $8, $11)",
+            user_message.as_str(),
+            chat.id.as_str(),
+            turn.text.as_str(),
+            last.map(|(id, _)| id),
+            to_db(asked_at),
+            assistant_message.as_str(),
+            to_db(asked_at.plus_millis(1)),
+            turn.model,
+            generation.as_str(),
+            turn.viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(TurnOutcome::Started(Turn {
+            chat,
+            user_message: Some(user_message),
+            assistant_message,
+            generation,
+            started_at: now,
+        }))
+    }
+
+    async fn message_exists(&self, message: &MessageId) -> Result<bool> {
+        let exists =
+            sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM messages WHERE id = $1) AS "exists!""#, message.as_str())
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(exists)
+    }
+
+    /// The turn that a question began, when the question is the viewer's.
+    async fn find_turn(&self, viewer: &Viewer, message: &MessageId) -> Result<TurnOutcome> {
+        let row = sqlx::query_as!(
+            TurnRow,
+            r#"SELECT c.id AS chat_id, c.title, c.created_at, c.updated_at, g.status = 'streaming' AS "answering!",
+                      m.id AS "user_message?", a.id AS assistant_message, g.id AS generation, g.started_at
+               FROM messages m
+               JOIN chats c ON c.id = m.chat_id
+               JOIN messages a ON a.parent_id = m.id AND a.role = 'assistant'
+               JOIN generations g ON g.message_id = a.id
+               WHERE m.id = $1 AND m.role = 'user' AND c.user_id = $2
+               ORDER BY g.started_at DESC, g.id DESC
+               LIMIT 1"#,
+            message.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match row {
+            Some(row) => Ok(TurnOutcome::Repeated(row.try_into()?)),
+            None => Ok(TurnOutcome::NotFound),
+        }
+    }
+
+    /// Begins a new run for an answer that is there, in its place. The text it has is kept until the new one ends.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restart_turn(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        match self.try_restart_turn(viewer, answer, model).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            other => other,
+        }
+    }
+
+    async fn try_restart_turn(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        let now = self.now();
+        let generation = GenerationId::new(now, self.random());
+        let mut tx = self.pool.begin().await?;
+        let chat = sqlx::query!(
+            "UPDATE chats SET updated_at = $3, revision = revision + 1
+             FROM messages WHERE messages.id = $1 AND messages.role = 'assistant' AND chats.id = messages.chat_id
+                 AND chats.user_id = $2
+             RETURNING chats.id, chats.title, chats.created_at, messages.parent_id",
+            answer.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
+        sqlx::query!(
+            "WITH answer AS (
+                 UPDATE messages SET status = 'streaming', error = NULL, model = $4, retrieval = NULL,
+                     tokens_used = NULL, latency_ms = NULL
+                 WHERE id = $3
+             ), sources AS (
+                 DELETE FROM citations WHERE message_id = $3
+             )
+             INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
+             VALUES ($1, $2, $3, $5, $4, $6)",
+            generation.as_str(),
+            chat.id,
+            answer.as_str(),
+            model,
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let row = TurnRow {
+            chat_id: chat.id,
+            title: chat.title,
+            created_at: chat.created_at,
+            updated_at: to_db(now),
+            answering: true,
+            user_message: chat.parent_id,
+            assistant_message: answer.as_str().to_owned(),
+            generation: generation.into_string(),
+            started_at: to_db(now),
+        };
+        Ok(TurnOutcome::Started(row.try_into()?))
+    }
+
+    /// A run of the viewer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get_generation(&self, viewer: &Viewer, generation: &GenerationId) -> Result<Option<Generation>> {
+        let row = sqlx::query!(
+            "SELECT id, chat_id, message_id, model, status FROM generations WHERE id = $1 AND user_id = $2",
+            generation.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let corrupt = |column, value: &str| StorageError::corrupt("generations", column, &row.id, value);
+            Ok(Generation {
+                id: generation.clone(),
+                chat: ChatId::parse(row.chat_id.as_str()).map_err(|_| corrupt("chat_id", &row.chat_id))?,
+                message: MessageId::parse(row.message_id.as_str())
+                    .map_err(|_| corrupt("message_id", &row.message_id))?,
+                status: MessageStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?,
+                model: row.model,
+            })
+        })
+        .transpose()
+    }
+
+    /// Appends events, the first with the number `first_seq`, wakes the readers of every replica, and tells how the
+    /// run stands. Storing the same events again changes nothing, so an append whose answer was lost can be repeated.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn append_events(
+        &self,
+        generation: &GenerationId,
+        first_seq: i64,
+        events: &[GenerationEvent],
+    ) -> Result<RunState> {
+        let json = events
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| StorageError::Query(sqlx::Error::Encode(error.into())))?;
+        let seqs: Vec<i64> = (first_seq..).take(events.len()).collect();
+        let last = seqs.last().copied().unwrap_or(first_seq);
+        let stored = sqlx::query!(
+            r#"WITH added AS (
+                   INSERT INTO generation_events (generation_id, seq, event)
+                   SELECT $1, e.seq, e.event FROM UNNEST($2::bigint[], $3::jsonb[]) AS e (seq, event)
+                   ON CONFLICT DO NOTHING
+               )
+               SELECT g.status, g.stop_requested, pg_notify($4, 'events:' || $1 || ':' || $5::bigint) IS NULL AS "notified!"
+               FROM generations g WHERE g.id = $1"#,
+            generation.as_str(),
+            &seqs,
+            &json,
+            CHANNEL,
+            last,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(StorageError::from);
+        match stored {
+            Ok(Some(row)) if row.status != "streaming" => Ok(RunState::Gone),
+            Ok(Some(row)) if row.stop_requested => Ok(RunState::StopRequested),
+            Ok(Some(_)) => Ok(RunState::Running),
+            Ok(None) => Ok(RunState::Gone),
+            Err(StorageError::Constraint(name)) if name == "generation_events_generation_id_fkey" => Ok(RunState::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Events of a run with numbers above `after`, in order, at most `limit`. Asks nobody's leave: look the run up
+    /// with [`Store::get_generation`] first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_after(
+        &self,
+        generation: &GenerationId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, GenerationEvent)>> {
+        let rows = sqlx::query!(
+            "SELECT seq, event FROM generation_events WHERE generation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            generation.as_str(),
+            after,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let text = row.event.to_string();
+                let event = serde_json::from_value(row.event)
+                    .map_err(|_| StorageError::corrupt("generation_events", "event", generation.as_str(), &text))?;
+                Ok((row.seq, event))
+            })
+            .collect()
+    }
+
+    /// Stores the end of a run: the message, its sources, the run and its last event, in one transaction.
+    /// `false` when the run had ended before or its chat is gone; then nothing is changed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn finish_generation(&self, end: FinishedGeneration<'_>) -> Result<bool> {
+        let encode = |error: serde_json::Error| StorageError::Query(sqlx::Error::Encode(error.into()));
+        let error = end.error.map(serde_json::to_value).transpose().map_err(encode)?;
+        let retrieval = end.retrieval.map(serde_json::to_value).transpose().map_err(encode)?;
+        let event = GenerationEvent::End { status: end.status, error: end.error.cloned() };
+        let event = serde_json::to_value(event).map_err(encode)?;
+        let now = to_db(self.now());
+        let mut tx = self.pool.begin().await?;
+        // The chat is locked before the run, as whoever deletes a chat does it.
+        let chat = sqlx::query!(
+            "UPDATE chats SET updated_at = $2, revision = revision + 1 FROM generations g
+             WHERE g.id = $1 AND g.status = 'streaming' AND chats.id = g.chat_id
+             RETURNING chats.id",
+            end.generation.as_str(),
+            now,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if chat.is_none() {
+            return Ok(false);
+        }
+        let run = sqlx::query!(
+            "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
+             RETURNING message_id",
+            end.generation.as_str(),
+            end.status.as_str(),
+            now,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(run) = run else { return Ok(false) };
+        sqlx::query!(
+            "WITH last_event AS (
+                 INSERT INTO generation_events (generation_id, seq, event)
+                 SELECT $8, GREATEST($9::bigint, COALESCE(max(seq), 0) + 1), $10
+                 FROM generation_events WHERE generation_id = $8
+             )
+             UPDATE messages SET status = $2, error = $3, tokens_used = $5, latency_ms = $6, retrieval = $7,
+                 content = CASE WHEN $4 = '' AND $2 <> 'complete' THEN content ELSE $4 END
+             WHERE id = $1",
+            run.message_id,
+            end.status.as_str(),
+            error,
+            end.content,
+            end.tokens_used,
+            end.latency_ms,
+            retrieval,
+            end.generation.as_str(),
+            end.seq,
+            event,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if !end.citations.is_empty() {
+            store_citations(&mut tx, &run.message_id, end.citations).await?;
+        }
+        if let Some(trace) = end.trace {
+            sqlx::query!(
+                "INSERT INTO retrieval_traces (message_id, trace, created_at) VALUES ($1, $2, $3)
+                 ON CONFLICT (message_id) DO UPDATE SET trace = excluded.trace, created_at = excluded.created_at",
+                run.message_id,
+                trace,
+                now,
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query!(
+            r#"SELECT pg_notify($1, 'events:' || $2::text || ':' || $3::bigint) IS NULL AS "notified!""#,
+            CHANNEL,
+            end.generation.as_str(),
+            end.seq,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Asks a run of the viewer to stop, wherever it runs. `false` when there is no such run; stopping one that has
+    /// ended does nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn request_stop(&self, viewer: &Viewer, generation: &GenerationId) -> Result<bool> {
+        let found = sqlx::query!(
+            r#"UPDATE generations SET stop_requested = true WHERE id = $1 AND user_id = $2
+               RETURNING pg_notify($3, 'stop:' || id) IS NULL AS "notified!""#,
+            generation.as_str(),
+            viewer.user_id.as_str(),
+            CHANNEL,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// Says that runs are alive, and tells of each how it stands.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn heartbeat(&self, generations: &[GenerationId]) -> Result<Vec<(GenerationId, RunState)>> {
+        let ids: Vec<String> = generations.iter().map(|id| id.as_str().to_owned()).collect();
+        let rows = sqlx::query!(
+            "UPDATE generations SET heartbeat_at = now() WHERE id = ANY($1) AND status = 'streaming'
+             RETURNING id, stop_requested",
+            &ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let alive: std::collections::HashMap<String, bool> =
+            rows.into_iter().map(|row| (row.id, row.stop_requested)).collect();
+        let state = |id: &GenerationId| match alive.get(id.as_str()) {
+            Some(false) => RunState::Running,
+            Some(true) => RunState::StopRequested,
+            None => RunState::Gone,
+        };
+        Ok(generations.iter().map(|id| (id.clone(), state(id))).collect())
+    }
+
+    /// Runs whose process has not been heard of for so many seconds, with their owners.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stale_generations(&self, seconds: f64) -> Result<Vec<(GenerationId, UserId)>> {
+        let rows = sqlx::query!(
+            "SELECT id, user_id FROM generations
+             WHERE status = 'streaming' AND heartbeat_at < now() - make_interval(secs => $1)
+             ORDER BY heartbeat_at LIMIT 500",
+            seconds,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let corrupt = |column, value: &str| StorageError::corrupt("generations", column, &row.id, value);
+                Ok((
+                    GenerationId::parse(row.id.as_str()).map_err(|_| corrupt("id", &row.id))?,
+                    UserId::parse(row.user_id.as_str()).map_err(|_| corrupt("user_id", &row.user_id))?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Deletes the events of runs that ended before a moment: their text is in the messages. Tells how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_old_generation_events(&self, before: Timestamp) -> Result<u64> {
+        let done = sqlx::query!(
+            "DELETE FROM generation_events USING generations g
+             WHERE g.id = generation_events.generation_id AND g.status <> 'streaming' AND g.ended_at < $1",
+            to_db(before),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Begins to hear what replicas do to runs.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn listen_generations(&self) -> Result<GenerationListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(GenerationListener(listener))
+    }
+}
+
+async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &[Citation]) -> Result<()> {
+    let numbers = |field: fn(&Citation) -> i32| citations.iter().map(field).collect::<Vec<i32>>();
+    let documents: Vec<String> = citations.iter().map(|c| c.document_id.as_str().to_owned()).collect();
+    let pages: Vec<Option<i32>> = citations.iter().map(|c| c.page).collect();
+    let scores: Vec<f64> = citations.iter().map(|c| c.score).collect();
+    let verdicts: Vec<String> = citations.iter().map(|c| c.verdict.as_str().to_owned()).collect();
+    sqlx::query!(
+        "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, page, score, verdict)
+         SELECT $1, c.* FROM UNNEST($2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[],
+                                    $9::float8[], $10::text[]) AS c
+         ON CONFLICT (message_id, n) DO NOTHING",
+        message,
+        &numbers(|c| c.n),
+        &documents,
+        &numbers(|c| c.version),
+        &numbers(|c| c.seq),
+        &numbers(|c| c.start),
+        &numbers(|c| c.end),
+        &pages as &[Option<i32>],
+        &scores,
+        &verdicts,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_not_ours_is_passed_over() {
+        assert_eq!(
+            parse_signal("events:abc:7"),
+            Some(GenerationSignal::Events(GenerationId::parse("abc").unwrap(), 7))
+        );
+        assert_eq!(parse_signal("stop:abc"), Some(GenerationSignal::Stop(GenerationId::parse("abc").unwrap())));
+        for other in ["", "events", "events:abc", "events:abc:x", "events:a b:1", "stop:", "other:abc"] {
+            assert_eq!(parse_signal(other), None, "{other:?}");
+        }
+    }
+}

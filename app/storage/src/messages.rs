@@ -1,0 +1,201 @@
+//! Messages and their sources.
+
+use std::collections::HashMap;
+
+use cjhirashi_domain::{
+    Viewer,
+    chat::{Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
+    id::{ChatId, DocumentId, GenerationId, MessageId},
+};
+use time::OffsetDateTime;
+
+use crate::{Result, StorageError, Store, connect::from_db};
+
+struct MessageRow {
+    id: String,
+    parent_id: Option<String>,
+    role: String,
+    content: String,
+    status: String,
+    error: Option<serde_json::Value>,
+    model: Option<String>,
+    tokens_used: Option<i32>,
+    latency_ms: Option<i32>,
+    retrieval: Option<serde_json::Value>,
+    created_at: OffsetDateTime,
+    generation_id: Option<String>,
+    text_so_far: Option<String>,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = StorageError;
+
+    fn try_from(row: MessageRow) -> Result<Self> {
+        let corrupt = |column, value: &str| StorageError::corrupt("messages", column, &row.id, value);
+        let status = MessageStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?;
+        // While a run writes, its events are the truth; the column gets the text when the run ends.
+        let content = match (status, row.text_so_far) {
+            (MessageStatus::Streaming, Some(text)) => text,
+            (MessageStatus::Streaming, None) => String::new(),
+            _ => row.content,
+        };
+        Ok(Self {
+            role: MessageRole::parse(&row.role).ok_or_else(|| corrupt("role", &row.role))?,
+            parent_id: row
+                .parent_id
+                .map(|id| MessageId::parse(id.as_str()).map_err(|_| corrupt("parent_id", &id)))
+                .transpose()?,
+            generation_id: row
+                .generation_id
+                .map(|id| GenerationId::parse(id.as_str()).map_err(|_| corrupt("generation_id", &id)))
+                .transpose()?,
+            // Words about an answer are no reason to lose the answer: what cannot be read is left out.
+            error: row.error.and_then(|json| serde_json::from_value::<MessageError>(json).ok()),
+            retrieval: row.retrieval.and_then(|json| serde_json::from_value::<RetrievalSummary>(json).ok()),
+            id: MessageId::parse(row.id.as_str()).map_err(|_| corrupt("id", &row.id))?,
+            content,
+            status,
+            model: row.model,
+            tokens_used: row.tokens_used,
+            latency_ms: row.latency_ms,
+            citations: Vec::new(),
+            created_at: from_db(row.created_at),
+        })
+    }
+}
+
+struct CitationRow {
+    message_id: String,
+    n: i32,
+    document_id: String,
+    version: i32,
+    seq: i32,
+    start_offset: i32,
+    end_offset: i32,
+    page: Option<i32>,
+    score: f64,
+    verdict: String,
+    title: Option<String>,
+    text: Option<String>,
+}
+
+impl CitationRow {
+    fn into_citation(self) -> Result<(String, Citation)> {
+        let corrupt = |column, value: &str| StorageError::corrupt("citations", column, &self.message_id, value);
+        let citation = Citation {
+            n: self.n,
+            document_id: DocumentId::parse(self.document_id.as_str())
+                .map_err(|_| corrupt("document_id", &self.document_id))?,
+            version: self.version,
+            seq: self.seq,
+            start: self.start_offset,
+            end: self.end_offset,
+            page: self.page,
+            score: self.score,
+            verdict: Verdict::parse(&self.verdict).ok_or_else(|| corrupt("verdict", &self.verdict))?,
+            source: self.title.zip(self.text).map(|(title, text)| CitationSource { title, text }),
+        };
+        Ok((self.message_id, citation))
+    }
+}
+
+/// One turn before a question, as a model is told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastTurn {
+    /// Who spoke.
+    pub role: MessageRole,
+    /// What was said, Markdown.
+    pub content: String,
+}
+
+impl Store {
+    /// A chat's messages, oldest first; `None` when there is no such chat of the viewer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_messages(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<Vec<Message>>> {
+        if self.chat_revision(viewer, chat).await?.is_none() {
+            return Ok(None);
+        }
+        self.load_messages(viewer, chat).await.map(Some)
+    }
+
+    /// The messages of a chat that the viewer was found to own: two queries, whatever the number of messages.
+    pub(crate) async fn load_messages(&self, viewer: &Viewer, chat: &ChatId) -> Result<Vec<Message>> {
+        let rows = sqlx::query_as!(
+            MessageRow,
+            r#"SELECT m.id, m.parent_id, m.role, m.content, m.status, m.error, m.model, m.tokens_used, m.latency_ms,
+                      m.retrieval, m.created_at, g.id AS "generation_id?", events.text AS "text_so_far?"
+               FROM messages m
+               LEFT JOIN generations g ON g.message_id = m.id AND g.status = 'streaming'
+               LEFT JOIN LATERAL (
+                   SELECT string_agg(e.event ->> 'delta', '' ORDER BY e.seq) AS text
+                   FROM generation_events e WHERE e.generation_id = g.id AND e.event ->> 'kind' = 'text'
+               ) events ON g.id IS NOT NULL
+               WHERE m.chat_id = $1
+               ORDER BY m.created_at, m.id"#,
+            chat.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut messages = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
+        if !messages.iter().any(|message| message.role == MessageRole::Assistant) {
+            return Ok(messages);
+        }
+        let rows = sqlx::query_as!(
+            CitationRow,
+            r#"SELECT c.message_id, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.page, c.score,
+                      c.verdict, d.title AS "title?", k.text AS "text?"
+               FROM citations c
+               JOIN messages m ON m.id = c.message_id
+               LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+                   AND (d.user_id IS NULL OR d.user_id = $2)
+               LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq
+               WHERE m.chat_id = $1
+               ORDER BY c.message_id, c.n"#,
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut by_message: HashMap<String, Vec<Citation>> = HashMap::new();
+        for row in rows {
+            let (message, citation) = row.into_citation()?;
+            by_message.entry(message).or_default().push(citation);
+        }
+        for message in &mut messages {
+            if let Some(citations) = by_message.remove(message.id.as_str()) {
+                message.citations = citations;
+            }
+        }
+        Ok(messages)
+    }
+
+    /// What a model is told: the turns of a chat before the answer `until`, oldest first, at most the last `limit`.
+    /// Answers without a word are left out. Asks nobody's leave: for the run that writes `until`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn conversation_before(&self, until: &MessageId, limit: i64) -> Result<Vec<PastTurn>> {
+        let rows = sqlx::query!(
+            r#"SELECT m.role, m.content, m.id
+               FROM messages m, messages answer
+               WHERE answer.id = $1 AND m.chat_id = answer.chat_id
+                   AND (m.created_at, m.id) < (answer.created_at, answer.id) AND m.content <> ''
+               ORDER BY m.created_at DESC, m.id DESC
+               LIMIT $2"#,
+            until.as_str(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .rev()
+            .map(|row| {
+                let role = MessageRole::parse(&row.role)
+                    .ok_or_else(|| StorageError::corrupt("messages", "role", &row.id, &row.role))?;
+                Ok(PastTurn { role, content: row.content })
+            })
+            .collect()
+    }
+}
