@@ -1,0 +1,134 @@
+//! Running PostgreSQL's programs, and watching the server.
+
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    process::{Child, Command},
+    sync::watch,
+};
+
+use crate::{Installation, PostgresOptions, account::Account, cluster::Cluster};
+
+/// A command as the account, with a clean environment and apart from our terminal, so that Ctrl-C reaches only us.
+pub(crate) fn command(program: &Path, account: Option<&Account>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("LC_ALL", "C").env("TZ", "UTC");
+    command.current_dir("/").stdin(Stdio::null()).process_group(0);
+    if let Some(account) = account {
+        // As root, setting the user also drops every other group.
+        command.gid(account.gid).uid(account.uid);
+    }
+    command
+}
+
+/// What a short command prints; `None` when it fails, cannot be run, or takes too long.
+pub(crate) async fn output(
+    program: &Path,
+    args: &[&str],
+    account: Option<&Account>,
+    limit: Duration,
+) -> Option<String> {
+    let child = command(program, account).args(args).kill_on_drop(true).output();
+    let output = tokio::time::timeout(limit, child).await.ok()?.ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a process exists, ours or not.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    pid > 0 && matches!(kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
+}
+
+/// PostgreSQL's fast stop: connections are closed, everything is written.
+pub(crate) fn ask_to_stop(pid: i32) {
+    signal(pid, Signal::SIGINT);
+}
+
+fn signal(pid: i32, signal: Signal) {
+    if pid > 1
+        && let Err(error) = kill(Pid::from_raw(pid), signal)
+        && error != Errno::ESRCH
+    {
+        tracing::warn!(postgres.pid = pid, error = %error, "PostgreSQL could not be signalled");
+    }
+}
+
+pub(crate) struct Supervised {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) installation: Installation,
+    pub(crate) options: PostgresOptions,
+    pub(crate) port: u16,
+    pub(crate) pid: i32,
+    /// `None` for a server that was taken over: it is not our child.
+    pub(crate) child: Option<Child>,
+    pub(crate) stopped: watch::Receiver<bool>,
+    /// The process at work now; `None` while there is none.
+    pub(crate) announce: watch::Sender<Option<i32>>,
+}
+
+/// Keeps the server running at the same address until it is to stop, then stops it.
+pub(crate) async fn supervise(mut it: Supervised) {
+    const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        let running_since = tokio::time::Instant::now();
+        tokio::select! {
+            () = to_stop(&mut it.stopped) => return stop(it.pid, it.child.as_mut()).await,
+            () = ended(it.pid, it.child.as_mut()) => {}
+        }
+        let _ = it.announce.send(None);
+        tracing::error!(postgres.pid = it.pid, log = %it.cluster.log().display(), "PostgreSQL ended by itself; starting it again");
+        if running_since.elapsed() > LONGEST_PAUSE {
+            pause = SHORTEST_PAUSE;
+        }
+        loop {
+            tokio::select! {
+                () = to_stop(&mut it.stopped) => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match it.cluster.launch(&it.installation, &it.options, Some(it.port)).await {
+                Ok((running, child)) => {
+                    tracing::info!(postgres.pid = running.pid, "PostgreSQL is running again");
+                    (it.pid, it.child) = (running.pid, Some(child));
+                    let _ = it.announce.send(Some(running.pid));
+                    break;
+                }
+                Err(error) => tracing::error!(error = %error, "PostgreSQL cannot be started again"),
+            }
+        }
+    }
+}
+
+async fn to_stop(stopped: &mut watch::Receiver<bool>) {
+    // The sender gone means the owner was dropped, which signals by itself.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn ended(pid: i32, child: Option<&mut Child>) {
+    match child {
+        Some(child) => drop(child.wait().await),
+        None => {
+            while is_alive(pid) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn stop(pid: i32, mut child: Option<&mut Child>) {
+    // Fast first; immediate, which means recovery at the next start, only when it hangs.
+    for (signalled, limit) in [(Signal::SIGINT, 30), (Signal::SIGQUIT, 5), (Signal::SIGKILL, 5)] {
+        signal(pid, signalled);
+        if tokio::time::timeout(Duration::from_secs(limit), ended(pid, child.as_deref_mut())).await.is_ok() {
+            tracing::info!(postgres.pid = pid, "PostgreSQL has stopped");
+            return;
+        }
+        tracing::warn!(postgres.pid = pid, "PostgreSQL does not stop");
+    }
+}
