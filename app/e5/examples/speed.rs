@@ -1,0 +1,52 @@
+//! How fast this machine embeds: `cargo run --release -p cjhirashi-e5 --example speed -- FILE [THREADS] [SECONDS]`.
+
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::{path::PathBuf, time::Instant};
+
+use cjhirashi_e5::{E5, Kind, Scratch};
+use rayon::prelude::*;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let path = PathBuf::from(arguments.next().ok_or("which model file?")?);
+    let threads = arguments.next().map_or(Ok(2), |text| text.parse())?;
+    let seconds: f64 = arguments.next().map_or(Ok(10.0), |text| text.parse())?;
+
+    let started = Instant::now();
+    let model = E5::open(&path)?;
+    println!("loaded in {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+
+    let mut text = String::new();
+    while model.tokenizer().count_tokens(&text) < 438 {
+        text.push_str("La copia de seguridad se guarda cada noche; restoring takes a few minutes. ");
+    }
+    println!("a passage of {} tokens, {threads} threads", model.tokenizer().count_tokens(&text));
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let started = Instant::now();
+    let mut passages = 0;
+    while started.elapsed().as_secs_f64() < seconds {
+        let batch = 8 * threads;
+        pool.install(|| {
+            (0..batch)
+                .into_par_iter()
+                .map_init(Scratch::default, |scratch, _| model.embed(&text, Kind::Passage, scratch).map(|_| ()))
+                .collect::<Result<(), _>>()
+        })?;
+        passages += batch;
+    }
+    println!("{:.2} passages/s", passages as f64 / started.elapsed().as_secs_f64());
+
+    let mut scratch = Scratch::default();
+    let mut times: Vec<f64> = (0..50)
+        .map(|_| {
+            let started = Instant::now();
+            model.embed("¿Cómo configuro la copia de seguridad?", Kind::Query, &mut scratch).map(|_| started.elapsed())
+        })
+        .map(|time| time.map(|time| time.as_secs_f64() * 1e3))
+        .collect::<Result<_, _>>()?;
+    times.sort_by(f64::total_cmp);
+    println!("a question: p50 {:.1} ms, p95 {:.1} ms on one thread", times[25], times[47]);
+    Ok(())
+}
