@@ -9,19 +9,53 @@
 //!
 //! To add an aggregate: a migration, a module here, `make sqlx`, and its test against a real database.
 
+mod api_keys;
 mod blobs;
+mod chats;
+mod chunks;
 mod connect;
+mod documents;
 mod environment;
 mod error;
+mod generations;
+mod instance;
+mod jobs;
+mod messages;
 mod migrate;
+mod search;
 mod secrets;
+mod sessions;
+mod settings;
+mod sign_in_links;
+#[cfg(test)]
+mod testing;
+mod users;
 
-pub use blobs::{BlobError, BlobKey, Blobs};
+pub use chats::{ChatCursor, ChatPage};
+pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
+pub use chunks::{
+    Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding,
+};
 pub use connect::{ConnectError, Store, StoreOptions};
+pub use documents::{
+    AddDocumentError, DocumentFilter, DocumentList, DocumentScope, DocumentText, NewDocumentRow, OriginalFile,
+};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
+pub use generations::{
+    FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
+};
+pub use messages::PastTurn;
+pub use jobs::{
+    Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry,
+};
 pub use migrate::{MigrateError, MigrationReport};
+pub use search::{
+    AnsweringDocument, ChunkPlace, DocumentListener, QueryWord, SearchScope, StemStatistics, StoredPassage,
+    StoredVector, TextTerm,
+};
 pub use secrets::{AppSecret, Sealed};
+pub use sessions::PgSessionStore;
 
 /// What a query returns.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;

@@ -1,0 +1,556 @@
+//! Chunks: what indexing writes, step by step. Every write names the claim of the run that makes it and does nothing
+//! once that claim no longer counts or the document is gone; every step can be repeated.
+
+use cjhirashi_domain::{
+    Timestamp,
+    access::Visibility,
+    document::{DocumentError, Source},
+    id::{ChunkId, DocumentId, UserId},
+};
+use half::f16;
+
+use crate::{BlobKey, Claim, Result, StorageError, Store, connect::from_db};
+
+/// The newest version of a document, on its way into search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexTask {
+    /// The document.
+    pub document_id: DocumentId,
+    /// The version to bring in; 0 when there is none (a document of the ADR's application).
+    pub version: i32,
+    /// The version that answers now; 0 for none.
+    pub current_version: i32,
+    /// Whose it is.
+    pub visibility: Visibility,
+    /// Its title.
+    pub title: String,
+    /// How it came.
+    pub source: Source,
+    /// From where, for pages.
+    pub source_url: Option<String>,
+    /// Its labels.
+    pub tags: Vec<String>,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// The file.
+    pub blob: Option<BlobKey>,
+    /// The file's name, where it has one.
+    pub file_name: Option<String>,
+    /// The file's media type, as recognised.
+    pub mime_type: String,
+    /// Whether its text and all of its chunks are stored already.
+    pub extracted: bool,
+}
+
+/// A chunk to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChunk {
+    /// Its place, from 0.
+    pub seq: i32,
+    /// Its text.
+    pub text: String,
+    /// First character in the document's text.
+    pub start: i32,
+    /// One after its last.
+    pub end: i32,
+    /// Its page, from 1, for paged documents.
+    pub page: Option<i32>,
+    /// Its language, ISO 639-1.
+    pub language: Option<String>,
+    /// SHA-256 of its text.
+    pub hash: [u8; 32],
+}
+
+/// A chunk without an embedding of the current model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnembeddedChunk {
+    /// Its number.
+    pub ordinal: i64,
+    /// Its text.
+    pub text: String,
+}
+
+/// A chunk that the vector index has not acknowledged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnindexedChunk {
+    /// Its number.
+    pub ordinal: i64,
+    /// Its place, from 0.
+    pub seq: i32,
+    /// Its text.
+    pub text: String,
+    /// Its language.
+    pub language: Option<String>,
+    /// Its embedding.
+    pub values: Vec<f32>,
+}
+
+/// Whether a run may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Held {
+    /// The write was made.
+    Yes,
+    /// The claim no longer counts or the document was deleted: nothing was written, and nothing more may be.
+    No,
+}
+
+impl Held {
+    fn of(rows: u64) -> Self {
+        if rows > 0 { Self::Yes } else { Self::No }
+    }
+}
+
+/// A vector in half precision, little endian, as it is stored.
+#[must_use]
+pub fn encode_embedding(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
+}
+
+/// Reads [`encode_embedding`]'s bytes.
+#[must_use]
+pub fn decode_embedding(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32()).collect()
+}
+
+impl Store {
+    /// Begins a run: says so on the document, and what there is to do. `None` when the document is gone or the claim
+    /// no longer counts.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn begin_indexing(&self, claim: &Claim, document: &DocumentId) -> Result<Option<IndexTask>> {
+        let row = sqlx::query!(
+            r#"WITH newest AS (
+                SELECT version, blob_key, file_name, mime_type, text IS NOT NULL AS extracted
+                FROM document_versions WHERE document_id = $1 ORDER BY version DESC LIMIT 1
+            )
+            UPDATE documents d SET
+                status = 'processing',
+                stage = CASE WHEN (SELECT extracted FROM newest) THEN 'embedding' ELSE 'extracting' END,
+                progress = 0,
+                error = NULL,
+                updated_at = now()
+            FROM jobs j
+            WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
+              AND j.id = $2 AND j.claim = $3 AND j.key = d.id
+            RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at,
+                d.version AS current_version,
+                (SELECT version FROM newest) AS version,
+                (SELECT blob_key FROM newest) AS blob_key,
+                (SELECT file_name FROM newest) AS file_name,
+                (SELECT mime_type FROM newest) AS mime_type,
+                (SELECT extracted FROM newest) AS extracted"#,
+            document.as_str(),
+            claim.job,
+            claim.token,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let visibility = match row.user_id {
+            None => Visibility::Public,
+            Some(id) => Visibility::Private(
+                UserId::parse(id.clone()).map_err(|_| StorageError::corrupt("documents", "user_id", &row.id, &id))?,
+            ),
+        };
+        let source = Source::parse(&row.source)
+            .ok_or_else(|| StorageError::corrupt("documents", "source", &row.id, &row.source))?;
+        Ok(Some(IndexTask {
+            document_id: document.clone(),
+            version: row.version.unwrap_or(0),
+            current_version: row.current_version,
+            visibility,
+            title: row.title,
+            source,
+            source_url: row.source_url,
+            tags: row.tags,
+            created_at: from_db(row.created_at),
+            blob: row.blob_key.as_deref().and_then(BlobKey::parse),
+            file_name: row.file_name,
+            mime_type: row.mime_type.unwrap_or_default(),
+            extracted: row.extracted.unwrap_or(false),
+        }))
+    }
+
+    /// Removes the chunks that a run which died left of a version without its text.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn clear_chunks(&self, claim: &Claim, document: &DocumentId, version: i32) -> Result<()> {
+        sqlx::query!(
+            "DELETE FROM chunks c USING jobs j
+             WHERE c.document_id = $1 AND c.version = $2 AND j.id = $3 AND j.claim = $4 AND j.key = $1",
+            document.as_str(),
+            version,
+            claim.job,
+            claim.token,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Stores some chunks of a version. A text that `model` has embedded before, anywhere, brings its embedding.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn add_chunks(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        version: i32,
+        chunks: &[NewChunk],
+        model: &str,
+    ) -> Result<Held> {
+        let now = self.now();
+        let ids: Vec<String> = chunks.iter().map(|_| ChunkId::new(now, self.random()).into_string()).collect();
+        let seqs: Vec<i32> = chunks.iter().map(|chunk| chunk.seq).collect();
+        let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+        let starts: Vec<i32> = chunks.iter().map(|chunk| chunk.start).collect();
+        let ends: Vec<i32> = chunks.iter().map(|chunk| chunk.end).collect();
+        let pages: Vec<Option<i32>> = chunks.iter().map(|chunk| chunk.page).collect();
+        let languages: Vec<Option<&str>> = chunks.iter().map(|chunk| chunk.language.as_deref()).collect();
+        let hashes: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.hash.as_slice()).collect();
+        let row = sqlx::query!(
+            r#"WITH held AS (
+                SELECT 1 FROM jobs j JOIN documents d ON d.id = j.key
+                WHERE j.id = $1 AND j.claim = $2 AND d.id = $3 AND d.deleted_at IS NULL
+            ), stored AS (
+                INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, page, language, hash,
+                    embedding, embedding_model)
+                SELECT n.id, $3, $4, n.seq, n.text, n.start_offset, n.end_offset, n.page, n.language, n.hash,
+                    known.embedding, known.embedding_model
+                FROM UNNEST($5::text[], $6::int[], $7::text[], $8::int[], $9::int[], $10::int[], $11::text[], $12::bytea[])
+                    AS n (id, seq, text, start_offset, end_offset, page, language, hash)
+                LEFT JOIN LATERAL (
+                    SELECT c.embedding, c.embedding_model FROM chunks c
+                    WHERE c.hash = n.hash AND c.embedding_model = $13 AND c.embedding IS NOT NULL LIMIT 1
+                ) known ON true
+                WHERE EXISTS (SELECT 1 FROM held)
+                ON CONFLICT ON CONSTRAINT chunks_document_id_version_seq_key DO NOTHING
+            )
+            SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
+            claim.job,
+            claim.token,
+            document.as_str(),
+            version,
+            &ids,
+            &seqs,
+            &texts as &[&str],
+            &starts,
+            &ends,
+            &pages as &[Option<i32>],
+            &languages as &[Option<&str>],
+            &hashes as &[&[u8]],
+            model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Held::of(u64::from(row.held)))
+    }
+
+    /// Stores the text of a version, after all of its chunks: from here on the file need not be read again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn save_text(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        version: i32,
+        text: &str,
+        page_starts: Option<&[i32]>,
+        language: Option<&str>,
+    ) -> Result<Held> {
+        let done = sqlx::query!(
+            "WITH held AS (
+                UPDATE documents d SET stage = 'embedding', progress = 0, language = $7
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                RETURNING d.id
+            )
+            UPDATE document_versions v SET text = $5, page_starts = $6
+            FROM held WHERE v.document_id = held.id AND v.version = $4",
+            claim.job,
+            claim.token,
+            document.as_str(),
+            version,
+            text,
+            page_starts,
+            language,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(Held::of(done.rows_affected()))
+    }
+
+    /// Chunks of a version that `model` has not embedded, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_unembedded_chunks(
+        &self,
+        document: &DocumentId,
+        version: i32,
+        model: &str,
+        limit: i64,
+    ) -> Result<Vec<UnembeddedChunk>> {
+        let rows = sqlx::query_as!(
+            UnembeddedChunk,
+            "SELECT ordinal, text FROM chunks
+             WHERE document_id = $1 AND version = $2 AND (embedding IS NULL OR embedding_model IS DISTINCT FROM $3)
+             ORDER BY seq LIMIT $4",
+            document.as_str(),
+            version,
+            model,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Stores embeddings of chunks, by ordinal, and shows how far the document is.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn save_embeddings(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        model: &str,
+        embeddings: &[(i64, Vec<f32>)],
+        progress: f32,
+    ) -> Result<Held> {
+        let ordinals: Vec<i64> = embeddings.iter().map(|(ordinal, _)| *ordinal).collect();
+        let vectors: Vec<Vec<u8>> = embeddings.iter().map(|(_, values)| encode_embedding(values)).collect();
+        let row = sqlx::query!(
+            r#"WITH held AS (
+                UPDATE documents d SET stage = 'embedding', progress = $7
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                RETURNING d.id
+            ), stored AS (
+                UPDATE chunks c SET embedding = n.embedding, embedding_model = $6, indexed_at = NULL
+                FROM UNNEST($4::bigint[], $5::bytea[]) AS n (ordinal, embedding), held
+                WHERE c.ordinal = n.ordinal AND c.document_id = held.id
+            )
+            SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
+            claim.job,
+            claim.token,
+            document.as_str(),
+            &ordinals,
+            &vectors,
+            model,
+            progress,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Held::of(u64::from(row.held)))
+    }
+
+    /// How many chunks a version has, and how many of them have an embedding of `model`.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn count_chunks(&self, document: &DocumentId, version: i32, model: &str) -> Result<(i64, i64)> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) AS "all!",
+                count(*) FILTER (WHERE embedding IS NOT NULL AND embedding_model = $3) AS "embedded!"
+               FROM chunks WHERE document_id = $1 AND version = $2"#,
+            document.as_str(),
+            version,
+            model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((row.all, row.embedded))
+    }
+
+    /// Embedded chunks of a version that the vector index has not acknowledged, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_unindexed_chunks(
+        &self,
+        document: &DocumentId,
+        version: i32,
+        limit: i64,
+    ) -> Result<Vec<UnindexedChunk>> {
+        let rows = sqlx::query!(
+            r#"SELECT ordinal, seq, text, language, embedding AS "embedding!" FROM chunks
+               WHERE document_id = $1 AND version = $2 AND indexed_at IS NULL AND embedding IS NOT NULL
+               ORDER BY seq LIMIT $3"#,
+            document.as_str(),
+            version,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| UnindexedChunk {
+                ordinal: row.ordinal,
+                seq: row.seq,
+                text: row.text,
+                language: row.language,
+                values: decode_embedding(&row.embedding),
+            })
+            .collect())
+    }
+
+    /// Notes that the vector index has these chunks, and how far the document is.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn acknowledge_chunks(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        ordinals: &[i64],
+        progress: f32,
+    ) -> Result<Held> {
+        let row = sqlx::query!(
+            r#"WITH held AS (
+                UPDATE documents d SET stage = 'indexing', progress = $5
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                RETURNING d.id
+            ), stored AS (
+                UPDATE chunks c SET indexed_at = now() FROM held
+                WHERE c.ordinal = ANY($4::bigint[]) AND c.document_id = held.id
+            )
+            SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
+            claim.job,
+            claim.token,
+            document.as_str(),
+            ordinals,
+            progress,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Held::of(u64::from(row.held)))
+    }
+
+    /// Makes a version the one that answers.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn complete_indexing(&self, claim: &Claim, document: &DocumentId, version: i32) -> Result<Held> {
+        let done = sqlx::query!(
+            "UPDATE documents d SET
+                version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
+                chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
+             FROM jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+            claim.job,
+            claim.token,
+            document.as_str(),
+            version,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(Held::of(done.rows_affected()))
+    }
+
+    /// Removes chunks of versions before this one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn remove_chunks_before(&self, document: &DocumentId, version: i32) -> Result<u64> {
+        let done =
+            sqlx::query!("DELETE FROM chunks WHERE document_id = $1 AND version < $2", document.as_str(), version)
+                .execute(&self.pool)
+                .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Says on the document that it will be tried again (`last` false) or not, and why. What answered before goes on
+    /// answering.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn fail_indexing(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        error: &DocumentError,
+        last: bool,
+    ) -> Result<Held> {
+        let done = sqlx::query!(
+            "UPDATE documents d SET
+                status = CASE WHEN $5 THEN 'failed' ELSE 'queued' END,
+                stage = NULL, error = $4, updated_at = now()
+             FROM jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+            claim.job,
+            claim.token,
+            document.as_str(),
+            serde_json::to_value(error).unwrap_or_default(),
+            last,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(Held::of(done.rows_affected()))
+    }
+
+    /// Says on a document that it waits, without a reason: the server is stopping.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn pause_indexing(&self, claim: &Claim, document: &DocumentId) -> Result<()> {
+        sqlx::query!(
+            "UPDATE documents d SET status = 'queued', stage = NULL
+             FROM jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+            claim.job,
+            claim.token,
+            document.as_str(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Removes all that is left of a deleted document; returns its files, for [`Store::release_blob`].
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn purge_document(&self, claim: &Claim, document: &DocumentId) -> Result<Vec<BlobKey>> {
+        let mut tx = self.pool.begin().await?;
+        let keys = sqlx::query_scalar!(
+            "SELECT DISTINCT blob_key FROM document_versions WHERE document_id = $1",
+            document.as_str()
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let done = sqlx::query!(
+            "DELETE FROM documents d USING jobs j
+             WHERE d.id = $3 AND d.deleted_at IS NOT NULL AND j.id = $1 AND j.claim = $2 AND j.key = d.id",
+            claim.job,
+            claim.token,
+            document.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        if done.rows_affected() == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(keys.iter().filter_map(|key| BlobKey::parse(key)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_embedding_reads_back_in_half_precision() {
+        let values = [0.5_f32, -0.25, 0.1, 1.0];
+        let read = decode_embedding(&encode_embedding(&values));
+        assert_eq!(read.len(), 4);
+        assert!(values.iter().zip(&read).all(|(a, b)| (a - b).abs() < 1e-3));
+    }
+}

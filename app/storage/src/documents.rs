@@ -1,0 +1,513 @@
+//! Documents, as people see them. A tombstoned document is in none of these answers.
+
+use cjhirashi_domain::{
+    Viewer,
+    access::Visibility,
+    document::{Chunk, Document, DocumentError, DocumentStatus, Source, Stage},
+    id::{ChunkId, DocumentId, UserId},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob,
+    connect::{from_db, to_db},
+    jobs,
+};
+
+/// A document to be kept.
+#[derive(Debug)]
+pub struct NewDocumentRow<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// Whose it is.
+    pub visibility: Visibility,
+    /// How it came.
+    pub source: Source,
+    /// From where, for pages.
+    pub source_url: Option<&'a str>,
+    /// The file's name.
+    pub file_name: Option<&'a str>,
+    /// Its media type, as recognised.
+    pub mime_type: &'a str,
+    /// Its labels.
+    pub tags: &'a [String],
+    /// The file.
+    pub blob: &'a StoredBlob,
+}
+
+/// Which documents a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DocumentScope {
+    /// The person's own.
+    Own,
+    /// The knowledge base.
+    Public,
+    /// Both.
+    #[default]
+    All,
+}
+
+/// Which documents a list shows, and which part of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentFilter {
+    /// Whose.
+    pub scope: DocumentScope,
+    /// Words in the title; case and accents do not matter.
+    pub query: Option<String>,
+    /// Only with this label.
+    pub tag: Option<String>,
+    /// The page of the list, from 1.
+    pub page: u32,
+    /// Documents a page, 1 to 200.
+    pub page_size: u32,
+}
+
+impl Default for DocumentFilter {
+    fn default() -> Self {
+        Self { scope: DocumentScope::All, query: None, tag: None, page: 1, page_size: 50 }
+    }
+}
+
+/// A page of the list, the newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentList {
+    /// This page.
+    pub documents: Vec<Document>,
+    /// How many there are on all pages.
+    pub total: i64,
+}
+
+/// What was read from a document's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentText {
+    /// Its title.
+    pub title: String,
+    /// The version it is of.
+    pub version: i32,
+    /// All of it.
+    pub text: String,
+    /// Where each page begins, in characters, the first page first; empty for documents without pages.
+    pub pages: Vec<i32>,
+}
+
+/// The file as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginalFile {
+    /// Its content.
+    pub blob: BlobKey,
+    /// Its name; made of the title where it came without one.
+    pub file_name: String,
+    /// Its media type, as recognised.
+    pub mime_type: String,
+    /// Bytes.
+    pub size: i64,
+}
+
+/// A document could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum AddDocumentError {
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The disk.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+impl From<sqlx::Error> for AddDocumentError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+struct DocumentRow {
+    id: String,
+    user_id: Option<String>,
+    title: String,
+    source: String,
+    source_url: Option<String>,
+    mime_type: Option<String>,
+    size_bytes: Option<i64>,
+    status: String,
+    stage: Option<String>,
+    progress: f32,
+    error: Option<serde_json::Value>,
+    chunk_count: i32,
+    version: i32,
+    tags: Vec<String>,
+    language: Option<String>,
+    adopted: bool,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<DocumentRow> for Document {
+    type Error = StorageError;
+
+    fn try_from(row: DocumentRow) -> Result<Self> {
+        let corrupt = |column, value: &str| StorageError::corrupt("documents", column, &row.id, value);
+        let visibility = match &row.user_id {
+            None => Visibility::Public,
+            Some(id) => Visibility::Private(UserId::parse(id.clone()).map_err(|_| corrupt("user_id", id))?),
+        };
+        let stage = match &row.stage {
+            None => None,
+            Some(stage) => Some(Stage::parse(stage).ok_or_else(|| corrupt("stage", stage))?),
+        };
+        let error: Option<DocumentError> = match &row.error {
+            None => None,
+            Some(error) => {
+                Some(serde_json::from_value(error.clone()).map_err(|_| corrupt("error", &error.to_string()))?)
+            }
+        };
+        Ok(Self {
+            // The ADR's application wrote whatever it liked into `source`; its own four words are all we know.
+            source: Source::parse(&row.source).ok_or_else(|| corrupt("source", &row.source))?,
+            status: DocumentStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?,
+            id: DocumentId::parse(row.id.clone()).map_err(|_| corrupt("id", &row.id))?,
+            visibility,
+            title: row.title,
+            source_url: row.source_url,
+            mime_type: row.mime_type,
+            size_bytes: row.size_bytes,
+            stage,
+            progress: row.progress,
+            error,
+            chunk_count: row.chunk_count,
+            version: row.version,
+            tags: row.tags,
+            language: row.language,
+            adopted: row.adopted,
+            created_at: from_db(row.created_at),
+            updated_at: from_db(row.updated_at),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a document and asks for its indexing, in one transaction; the file is under its name when it commits.
+    ///
+    /// # Errors
+    /// [`AddDocumentError`]; nothing is kept then.
+    pub async fn add_document(
+        &self,
+        viewer: &Viewer,
+        blobs: &Blobs,
+        new: &NewDocumentRow<'_>,
+    ) -> Result<Document, AddDocumentError> {
+        let now = self.now();
+        let id = DocumentId::new(now, self.random());
+        let owner = match &new.visibility {
+            Visibility::Private(owner) => Some(owner.as_str()),
+            Visibility::Public => None,
+        };
+        let size = i64::try_from(new.blob.size()).unwrap_or(i64::MAX);
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "WITH document AS (
+                INSERT INTO documents (id, user_id, uploaded_by, title, source, source_url, mime_type, tags,
+                    created_at, updated_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+                RETURNING id
+            )
+            INSERT INTO document_versions (document_id, version, blob_key, file_name, size_bytes, mime_type, created_at)
+            SELECT id, 1, $10, $11, $12, $7, $9 FROM document",
+            id.as_str(),
+            owner,
+            viewer.user_id.as_str(),
+            new.title,
+            new.source.as_str(),
+            new.source_url,
+            new.mime_type,
+            new.tags,
+            to_db(now),
+            new.blob.key().as_str(),
+            new.file_name,
+            size,
+        )
+        .execute(&mut *tx)
+        .await?;
+        jobs::enqueue(&mut tx, JobKind::IndexDocument, id.as_str()).await?;
+        // The lock comes last and is held for as long as the file takes to get its name, no longer.
+        jobs::lock_blob(&mut tx, new.blob.key()).await?;
+        blobs.publish(new.blob).await?;
+        tx.commit().await?;
+        Ok(Document {
+            id,
+            visibility: new.visibility.clone(),
+            title: new.title.to_owned(),
+            source: new.source,
+            source_url: new.source_url.map(str::to_owned),
+            mime_type: Some(new.mime_type.to_owned()),
+            size_bytes: Some(size),
+            status: DocumentStatus::Queued,
+            stage: None,
+            progress: 0.0,
+            error: None,
+            chunk_count: 0,
+            version: 0,
+            tags: new.tags.to_vec(),
+            language: None,
+            adopted: false,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Documents the viewer may read, the newest first.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_documents(&self, viewer: &Viewer, filter: &DocumentFilter) -> Result<DocumentList> {
+        let own = filter.scope != DocumentScope::Public;
+        let public = filter.scope != DocumentScope::Own;
+        let query = filter.query.as_deref().map(str::trim).filter(|query| !query.is_empty());
+        let size = i64::from(filter.page_size.clamp(1, 200));
+        let skip = i64::from(filter.page.max(1) - 1) * size;
+        let rows = sqlx::query_as!(
+            DocumentRow,
+            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
+                d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
+                d.created_at, d.updated_at
+            FROM documents d
+            LEFT JOIN LATERAL (
+                SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
+            ) v ON true
+            WHERE d.deleted_at IS NULL
+              AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
+              AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0)
+              AND ($5::text IS NULL OR $5 = ANY(d.tags))
+            ORDER BY d.created_at DESC, d.id DESC
+            LIMIT $6 OFFSET $7"#,
+            viewer.user_id.as_str(),
+            own,
+            public,
+            query,
+            filter.tag.as_deref(),
+            size,
+            skip,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let fetched = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        // Most lists fit on one page and need no second query.
+        let total = if fetched < size && (fetched > 0 || skip == 0) {
+            skip + fetched
+        } else {
+            sqlx::query_scalar!(
+                r#"SELECT count(*) AS "count!" FROM documents d
+                   WHERE d.deleted_at IS NULL
+                     AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
+                     AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0)
+                     AND ($5::text IS NULL OR $5 = ANY(d.tags))"#,
+                viewer.user_id.as_str(),
+                own,
+                public,
+                query,
+                filter.tag.as_deref(),
+            )
+            .fetch_one(&self.pool)
+            .await?
+        };
+        Ok(DocumentList { documents: rows.into_iter().map(Document::try_from).collect::<Result<_>>()?, total })
+    }
+
+    /// One document, if the viewer may read it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn get_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Document>> {
+        let row = sqlx::query_as!(
+            DocumentRow,
+            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
+                d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
+                d.created_at, d.updated_at
+            FROM documents d
+            LEFT JOIN LATERAL (
+                SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
+            ) v ON true
+            WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)"#,
+            viewer.user_id.as_str(),
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(Document::try_from).transpose()
+    }
+
+    /// Deletes a document: from the commit on it is in no list, search or answer; a job removes the rest. `false` when
+    /// there is none that the viewer may change.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn delete_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let done = sqlx::query!(
+            "UPDATE documents SET deleted_at = $4, updated_at = $4
+             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            to_db(self.now()),
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        jobs::enqueue(&mut tx, JobKind::DeleteDocument, id.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Tries a failed document again; `false` when there is none that the viewer may change, or it did not fail.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn retry_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let done = sqlx::query!(
+            "UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $4
+             WHERE id = $2 AND deleted_at IS NULL AND status = 'failed' AND NOT adopted
+               AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            to_db(self.now()),
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        jobs::enqueue(&mut tx, JobKind::IndexDocument, id.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Replaces a document's labels; `false` when there is none that the viewer may change. Searches read labels from
+    /// here, so the change counts at once.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn set_document_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE documents SET tags = $4, updated_at = $5
+             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            tags,
+            to_db(self.now()),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// What was read from the file of the version that answers, if the viewer may read it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn get_document_text(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<DocumentText>> {
+        let row = sqlx::query!(
+            r#"SELECT d.title, v.version, v.text AS "text!", v.page_starts
+               FROM documents d JOIN document_versions v ON v.document_id = d.id
+               WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+                 AND v.text IS NOT NULL AND v.version >= d.version
+               ORDER BY v.version LIMIT 1"#,
+            viewer.user_id.as_str(),
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| DocumentText {
+            title: row.title,
+            version: row.version,
+            text: row.text,
+            pages: row.page_starts.unwrap_or_default(),
+        }))
+    }
+
+    /// Chunks of the version that answers, in order, from a place on; at most `limit`. `None` when there is no such
+    /// document for the viewer.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_chunks(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        from: i32,
+        limit: i64,
+    ) -> Result<Option<Vec<Chunk>>> {
+        let rows = sqlx::query!(
+            r#"SELECT c.id AS "id?", c.seq AS "seq?", c.text AS "text?", c.start_offset AS "start?",
+                c.end_offset AS "end?", c.page
+               FROM documents d
+               LEFT JOIN chunks c ON c.document_id = d.id AND c.version = d.version AND c.seq >= $3
+               WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+               ORDER BY c.seq LIMIT $4"#,
+            viewer.user_id.as_str(),
+            id.as_str(),
+            from,
+            limit.clamp(1, 10_000),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut chunks = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (Some(id), Some(seq), Some(text), Some(start), Some(end)) =
+                (row.id, row.seq, row.text, row.start, row.end)
+            else {
+                continue;
+            };
+            let id = ChunkId::parse(id.clone()).map_err(|_| StorageError::corrupt("chunks", "id", &id, &id))?;
+            chunks.push(Chunk { id, seq, text, start, end, page: row.page });
+        }
+        Ok(Some(chunks))
+    }
+
+    /// The newest file of a document, if the viewer may read it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn get_original(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<OriginalFile>> {
+        let row = sqlx::query!(
+            "SELECT d.title, v.blob_key, v.file_name, v.mime_type, v.size_bytes
+             FROM documents d JOIN document_versions v ON v.document_id = d.id
+             WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+             ORDER BY v.version DESC LIMIT 1",
+            viewer.user_id.as_str(),
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let blob = BlobKey::parse(&row.blob_key)
+                .ok_or_else(|| StorageError::corrupt("document_versions", "blob_key", id.as_str(), &row.blob_key))?;
+            let file_name = row.file_name.unwrap_or(row.title);
+            Ok(OriginalFile { blob, file_name, mime_type: row.mime_type, size: row.size_bytes })
+        })
+        .transpose()
+    }
+
+    /// How many documents the viewer may read: their own and the public ones.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn count_documents(&self, viewer: &Viewer) -> Result<(i64, i64)> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) FILTER (WHERE user_id IS NOT NULL) AS "own!",
+                count(*) FILTER (WHERE user_id IS NULL) AS "public!"
+               FROM documents WHERE deleted_at IS NULL AND (user_id = $1 OR user_id IS NULL)"#,
+            viewer.user_id.as_str(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((row.own, row.public))
+    }
+}

@@ -1,0 +1,497 @@
+//! The job queue: what is still to be done, committed together with the change that asks for it.
+//!
+//! A job is a row that says which thing must be brought up to date, not what to do with it: whoever runs it looks at
+//! the thing first, so that a job may run any number of times. There is at most one row per thing, hence two workers
+//! never have the same document in hand.
+//!
+//! A run holds the row by a *claim* (random, new for each run) and a lease that it must keep extending. A process that
+//! dies stops extending; seconds later another worker takes the row. A worker that was only asleep finds that its
+//! claim no longer counts: everything a run writes names its claim. Leases are measured by the database's clock, which
+//! is the only one that all replicas share. Why not a library: `docs/decisions/0002-job-queue.md`.
+//!
+//! To add a kind of job: a variant of [`JobKind`], the check constraint in a migration, its handler in `sync`.
+
+use std::time::Duration;
+
+use cjhirashi_domain::document::DocumentError;
+use sqlx::{PgConnection, postgres::PgListener};
+
+use crate::{BlobError, BlobKey, Blobs, Result, StorageError, Store, connect::from_db};
+
+/// The channel on which workers learn of new jobs.
+const CHANNEL: &str = "cjhirashi_jobs";
+/// The key of the job that tidies up.
+const HOUSEKEEPING: &str = "housekeeping";
+
+/// What kind of work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// Bring the newest version of a document into search.
+    IndexDocument,
+    /// Remove all that is left of a deleted document.
+    DeleteDocument,
+    /// Remove what is no longer needed: sessions, events, files.
+    Housekeeping,
+}
+
+impl JobKind {
+    /// The stored word, also in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IndexDocument => "index_document",
+            Self::DeleteDocument => "delete_document",
+            Self::Housekeeping => "housekeeping",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::IndexDocument, Self::DeleteDocument, Self::Housekeeping].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The right to write for a job; counts until the lease runs out and somebody else takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Claim {
+    pub(crate) job: i64,
+    pub(crate) token: String,
+}
+
+/// A job taken by this process.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The right to write for it.
+    pub claim: Claim,
+    /// What to do.
+    pub kind: JobKind,
+    /// With what: a document's id.
+    pub key: String,
+    /// Runs begun, this one included; also those whose process died.
+    pub attempts: i32,
+    revision: i32,
+}
+
+/// How a run that did not end well goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// How long to wait.
+    pub after: Duration,
+    /// Why; none when nothing was wrong, such as at a shutdown.
+    pub error: Option<DocumentError>,
+    /// Whether the run counts as an attempt. Being asked to wait is no failure.
+    pub counted: bool,
+}
+
+/// How many jobs there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobCounts {
+    /// Due or waiting for their time.
+    pub waiting: i64,
+    /// Being run.
+    pub running: i64,
+    /// Given up.
+    pub dead: i64,
+}
+
+/// A job that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadJob {
+    /// Its number.
+    pub id: i64,
+    /// What it would have done.
+    pub kind: JobKind,
+    /// With what.
+    pub key: String,
+    /// Runs begun.
+    pub attempts: i32,
+    /// Why the last one failed.
+    pub error: Option<DocumentError>,
+    /// When it was given up.
+    pub dead_at: cjhirashi_domain::Timestamp,
+}
+
+/// Wakes when somebody, in any process, asks for a job.
+pub struct JobListener(PgListener);
+
+impl std::fmt::Debug for JobListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JobListener")
+    }
+}
+
+impl JobListener {
+    /// Waits for the next job; reconnects by itself.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the connection broke and could not be made again.
+    pub async fn recv(&mut self) -> Result<()> {
+        self.0.recv().await?;
+        Ok(())
+    }
+}
+
+/// What one round of housekeeping removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Housekeeping {
+    /// Sessions past their end.
+    pub sessions: u64,
+    /// Sign-in links past their end.
+    pub sign_in_links: u64,
+    /// Events of answers that ended a day ago: the answer itself is in its message.
+    pub generation_events: u64,
+    /// Files that no document refers to.
+    pub blobs: u64,
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn error_json(error: Option<&DocumentError>) -> Option<serde_json::Value> {
+    error.and_then(|error| serde_json::to_value(error).ok())
+}
+
+/// Asks for a job within the transaction of the change that needs it. A deletion replaces whatever else was asked for
+/// the same document; nothing replaces a deletion.
+pub(crate) async fn enqueue(connection: &mut PgConnection, kind: JobKind, key: &str) -> Result<()> {
+    sqlx::query!(
+        "WITH job AS (
+            INSERT INTO jobs (kind, key) VALUES ($1, $2)
+            ON CONFLICT ON CONSTRAINT jobs_key_key DO UPDATE SET
+                kind = CASE WHEN jobs.kind = 'delete_document' THEN jobs.kind ELSE excluded.kind END,
+                revision = jobs.revision + 1,
+                run_at = now(),
+                attempts = CASE WHEN jobs.claim IS NULL THEN 0 ELSE jobs.attempts END,
+                error = NULL,
+                dead_at = NULL
+            RETURNING id
+        )
+        SELECT pg_notify($3, '')::text FROM job",
+        kind.as_str(),
+        key,
+        CHANNEL,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Listens for new jobs. Behind a pooler that shares sessions nothing is heard; workers therefore also look.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn listen_for_jobs(&self) -> Result<JobListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(JobListener(listener))
+    }
+
+    /// Makes sure that there is a job that tidies up now and then.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn schedule_housekeeping(&self) -> Result<()> {
+        sqlx::query!(
+            "INSERT INTO jobs (kind, key, run_at) VALUES ($1, $2, now() + interval '1 minute')
+             ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING",
+            JobKind::Housekeeping.as_str(),
+            HOUSEKEEPING,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Asks again for every searchable document whose embeddings are of another model; returns how many.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn enqueue_documents_of_other_models(&self, model: &str) -> Result<u64> {
+        let done = sqlx::query!(
+            "INSERT INTO jobs (kind, key)
+             SELECT DISTINCT 'index_document', d.id
+             FROM documents d JOIN chunks c ON c.document_id = d.id AND c.version = d.version
+             WHERE d.deleted_at IS NULL AND d.status = 'indexed' AND c.embedding_model IS DISTINCT FROM $1
+             ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING",
+            model,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Takes at most `limit` jobs that are due, the longest waiting first, for `lease`.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn claim_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<Job>> {
+        let token = format!("{:032x}", self.random());
+        let rows = sqlx::query!(
+            "WITH due AS (
+                SELECT id FROM jobs
+                WHERE dead_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                ORDER BY run_at, id
+                LIMIT $1
+                FOR UPDATE SKIP LOCKED
+            )
+            UPDATE jobs SET
+                claim = $2, lease_until = now() + $3 * interval '1 millisecond', attempts = jobs.attempts + 1
+            FROM due WHERE jobs.id = due.id
+            RETURNING jobs.id, jobs.kind, jobs.key, jobs.attempts, jobs.revision",
+            limit,
+            token,
+            millis(lease),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let kind = JobKind::parse(&row.kind)
+                .ok_or_else(|| StorageError::corrupt("jobs", "kind", &row.id.to_string(), &row.kind))?;
+            let claim = Claim { job: row.id, token: token.clone() };
+            jobs.push(Job { claim, kind, key: row.key, attempts: row.attempts, revision: row.revision });
+        }
+        jobs.sort_by_key(|job| job.claim.job);
+        Ok(jobs)
+    }
+
+    /// Extends the leases of claims; returns those that still count.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn extend_leases(&self, claims: &[Claim], lease: Duration) -> Result<Vec<Claim>> {
+        let jobs: Vec<i64> = claims.iter().map(|claim| claim.job).collect();
+        let tokens: Vec<String> = claims.iter().map(|claim| claim.token.clone()).collect();
+        let rows = sqlx::query!(
+            r#"UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond'
+               FROM UNNEST($1::bigint[], $2::text[]) AS held (id, claim)
+               WHERE jobs.id = held.id AND jobs.claim = held.claim
+               RETURNING jobs.id, jobs.claim AS "claim!""#,
+            &jobs,
+            &tokens,
+            millis(lease),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| Claim { job: row.id, token: row.claim }).collect())
+    }
+
+    /// Ends a run that did its work. If the work was asked for again meanwhile, the job stays and is due at once.
+    /// Returns whether the claim still counted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn finish_job(&self, job: &Job) -> Result<bool> {
+        let done = sqlx::query!(
+            r#"WITH done AS (
+                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3 RETURNING id
+            ), again AS (
+                UPDATE jobs SET claim = NULL, lease_until = NULL, attempts = 0, error = NULL, run_at = now()
+                WHERE id = $1 AND claim = $2 AND revision <> $3 RETURNING id
+            )
+            SELECT (SELECT count(*) FROM done) + (SELECT count(*) FROM again) AS "count!""#,
+            job.claim.job,
+            job.claim.token,
+            job.revision,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(done.count > 0)
+    }
+
+    /// Puts a job back for later. If it was asked for again meanwhile, it is due at once and begins anew. Returns
+    /// whether the claim still counted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn retry_job(&self, job: &Job, retry: &Retry) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE jobs SET
+                claim = NULL,
+                lease_until = NULL,
+                error = CASE WHEN revision = $3 THEN $4::jsonb END,
+                attempts = CASE WHEN revision <> $3 THEN 0 WHEN $5 THEN attempts ELSE greatest(attempts - 1, 0) END,
+                run_at = CASE WHEN revision = $3 THEN now() + $6 * interval '1 millisecond' ELSE now() END
+             WHERE id = $1 AND claim = $2",
+            job.claim.job,
+            job.claim.token,
+            job.revision,
+            error_json(retry.error.as_ref()),
+            retry.counted,
+            millis(retry.after),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Gives a job up: a dead letter that stays until somebody starts it again. If it was asked for again meanwhile,
+    /// it is due at once instead. Returns whether it was given up.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn bury_job(&self, job: &Job, error: &DocumentError) -> Result<bool> {
+        let row = sqlx::query!(
+            r#"UPDATE jobs SET
+                claim = NULL,
+                lease_until = NULL,
+                error = CASE WHEN revision = $3 THEN $4::jsonb END,
+                attempts = CASE WHEN revision = $3 THEN attempts ELSE 0 END,
+                run_at = now(),
+                dead_at = CASE WHEN revision = $3 THEN now() END
+             WHERE id = $1 AND claim = $2
+             RETURNING dead_at IS NOT NULL AS "dead!""#,
+            job.claim.job,
+            job.claim.token,
+            job.revision,
+            error_json(Some(error)),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.is_some_and(|row| row.dead))
+    }
+
+    /// The jobs that were given up, the latest first; at most 500.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_dead_jobs(&self) -> Result<Vec<DeadJob>> {
+        let rows = sqlx::query!(
+            r#"SELECT id, kind, key, attempts, error, dead_at AS "dead_at!"
+               FROM jobs WHERE dead_at IS NOT NULL ORDER BY dead_at DESC LIMIT 500"#,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let kind = JobKind::parse(&row.kind)
+                    .ok_or_else(|| StorageError::corrupt("jobs", "kind", &row.id.to_string(), &row.kind))?;
+                Ok(DeadJob {
+                    id: row.id,
+                    kind,
+                    key: row.key,
+                    attempts: row.attempts,
+                    error: row.error.and_then(|error| serde_json::from_value(error).ok()),
+                    dead_at: from_db(row.dead_at),
+                })
+            })
+            .collect()
+    }
+
+    /// Starts a job again that was given up; `false` when there is none of this number.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn replay_job(&self, id: i64) -> Result<bool> {
+        let done = sqlx::query!(
+            "WITH job AS (
+                UPDATE jobs SET dead_at = NULL, attempts = 0, run_at = now() WHERE id = $1 AND dead_at IS NOT NULL
+                RETURNING id
+            )
+            SELECT pg_notify($2, '')::text FROM job",
+            id,
+            CHANNEL,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(!done.is_empty())
+    }
+
+    /// How many jobs there are, housekeeping aside.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn count_jobs(&self) -> Result<JobCounts> {
+        let row = sqlx::query!(
+            r#"SELECT
+                count(*) FILTER (WHERE claim IS NULL AND dead_at IS NULL) AS "waiting!",
+                count(*) FILTER (WHERE claim IS NOT NULL) AS "running!",
+                count(*) FILTER (WHERE dead_at IS NOT NULL) AS "dead!"
+               FROM jobs WHERE kind <> 'housekeeping'"#,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(JobCounts { waiting: row.waiting, running: row.running, dead: row.dead })
+    }
+
+    /// Removes what is no longer needed.
+    ///
+    /// # Errors
+    /// [`StorageError`]; a file that cannot be removed is logged and tried again next time.
+    pub async fn housekeep(&self, blobs: &Blobs) -> Result<Housekeeping> {
+        let now = crate::connect::to_db(self.now());
+        let day_ago = crate::connect::to_db(self.now().plus_millis(-86_400_000));
+        let sessions = sqlx::query!("DELETE FROM sessions WHERE expires_at < $1", now).execute(&self.pool).await?;
+        let links =
+            sqlx::query!("DELETE FROM sign_in_links WHERE expires_at < $1", day_ago).execute(&self.pool).await?;
+        let events = sqlx::query!(
+            "DELETE FROM generation_events e USING generations g
+             WHERE g.id = e.generation_id AND g.ended_at < $1",
+            day_ago
+        )
+        .execute(&self.pool)
+        .await?;
+        let mut removed = 0;
+        match blobs.sweep(Duration::from_secs(86_400)).await {
+            Ok(keys) => {
+                for key in keys {
+                    match self.release_blob(blobs, &key).await {
+                        Ok(gone) => removed += u64::from(gone),
+                        Err(ReleaseError::Storage(error)) => return Err(error),
+                        Err(ReleaseError::Blob(error)) => {
+                            tracing::warn!(blob.key = key.as_str(), %error, "an unused file could not be removed");
+                        }
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the folder of files could not be swept"),
+        }
+        Ok(Housekeeping {
+            sessions: sessions.rows_affected(),
+            sign_in_links: links.rows_affected(),
+            generation_events: events.rows_affected(),
+            blobs: removed,
+        })
+    }
+
+    /// Removes a file unless a document refers to it; returns whether it is gone.
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub async fn release_blob(&self, blobs: &Blobs, key: &BlobKey) -> Result<bool, ReleaseError> {
+        let mut tx = self.pool.begin().await.map_err(StorageError::from)?;
+        lock_blob(&mut tx, key).await?;
+        let used = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM document_versions WHERE blob_key = $1) AS "used!""#,
+            key.as_str()
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(StorageError::from)?;
+        if !used {
+            blobs.remove(key).await?;
+        }
+        tx.commit().await.map_err(StorageError::from)?;
+        Ok(!used)
+    }
+}
+
+/// A file could not be released.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The disk.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+/// Holds a blob until the end of the transaction: nobody publishes or removes it meanwhile.
+pub(crate) async fn lock_blob(connection: &mut PgConnection, key: &BlobKey) -> Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 7221))::text", key.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(())
+}
