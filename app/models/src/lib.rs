@@ -1,1 +1,31 @@
-//! models
+//! Chat and embedding models: the providers' wire formats, their errors, retired names, and the embedding model that
+//! works without any key.
+//!
+//! The rest of the product knows two traits, [`Embedder`] and [`ChatModel`], and the [`ModelRegistry`] that hands
+//! them out. This crate may not touch the database, and nothing in it decides what is asked.
+//!
+//! To add a chat provider: a variant of `Provider` in `providers`, its way of asking in `providers/`, its line in
+//! the registry's list, and a test against a server on loopback that speaks its wire format.
+//! To add an embedding provider: its wire format in `embedders/wire.rs`, a variant of [`EmbeddingChoice`], its curve in
+//! `calibration`.
+
+mod calibration;
+mod chat;
+mod config;
+mod embedders;
+mod embedding;
+mod error;
+mod http;
+pub mod local;
+mod loopback;
+mod measured;
+mod providers;
+mod registry;
+mod retired;
+mod sse;
+
+pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason};
+pub use config::{Connection, EmbeddingChoice, ModelsConfig, Secret};
+pub use embedding::{Embedded, Embedder, InputKind};
+pub use error::ModelError;
+pub use registry::{EXTRACTIVE, LocalServer, ModelInfo, ModelRegistry, ResolvedModel};

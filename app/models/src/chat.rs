@@ -1,0 +1,78 @@
+//! What a chat model is to the rest of the product.
+
+use async_trait::async_trait;
+use cjhirashi_domain::chat::MessageRole;
+use futures::stream::BoxStream;
+
+use crate::ModelError;
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatTurn {
+    /// Who speaks. Turns of [`MessageRole::System`] are joined to the instructions.
+    pub role: MessageRole,
+    /// What they say.
+    pub content: String,
+}
+
+/// What a model is asked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChatRequest {
+    /// Instructions before the conversation.
+    pub system: Option<String>,
+    /// The conversation, oldest first, ending with a person's turn.
+    pub messages: Vec<ChatTurn>,
+    /// Sampling temperature, 0 to 2; the provider's own default when absent.
+    pub temperature: Option<f64>,
+    /// The most tokens of the answer; the provider's own default when absent.
+    pub max_tokens: Option<u32>,
+}
+
+/// Why a model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// It had said everything.
+    Stop,
+    /// `max_tokens` or the context was used up.
+    Length,
+    /// The provider's filter cut it.
+    Filtered,
+    /// Anything else.
+    Other,
+}
+
+/// One piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChatDelta {
+    /// Text that follows what came before.
+    Text(String),
+    /// Thinking aloud; never part of the answer.
+    Reasoning(String),
+    /// Tokens, as far as the provider counts them; comes at most once, last or next to last.
+    Usage {
+        /// Of the question with everything around it.
+        prompt: u64,
+        /// Of the answer, thinking included.
+        completion: u64,
+    },
+    /// The end of the answer. A stream that ends without it ends with an error.
+    Finish(FinishReason),
+}
+
+/// The pieces of one answer. Dropping it breaks the connection, which stops the provider's work.
+pub type ChatStream = BoxStream<'static, Result<ChatDelta, ModelError>>;
+
+/// A model that answers.
+#[async_trait]
+pub trait ChatModel: Send + Sync {
+    /// `provider:name`.
+    fn id(&self) -> &str;
+
+    /// Asks. Returns once the provider has accepted the request, so that refusals come as the call's own error;
+    /// what fails later comes in the stream, as its last item.
+    ///
+    /// # Errors
+    /// See [`ModelError`]. Short waits that a provider asks for, and single failures to connect, are already
+    /// tried again inside.
+    async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError>;
+}

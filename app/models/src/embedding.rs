@@ -1,0 +1,46 @@
+//! What an embedding model is to the rest of the product.
+
+use async_trait::async_trait;
+
+use crate::ModelError;
+
+/// What a text is for. Retrieval models embed questions and passages differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// A question.
+    Query,
+    /// A passage of a document.
+    Passage,
+}
+
+/// Vectors of some texts, in their order, each of length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One per text.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens that the provider bills, where it tells.
+    pub tokens: Option<u64>,
+}
+
+/// A model that turns texts into vectors.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// `provider:model@dimension`: vectors of different ids cannot be compared.
+    fn id(&self) -> &str;
+
+    /// Numbers per vector.
+    fn dimension(&self) -> usize;
+
+    /// The most texts that go to the provider in one call: the natural size of one committed batch of work.
+    /// [`embed`](Self::embed) takes any number and cuts it itself.
+    fn batch_size(&self) -> usize;
+
+    /// Embeds texts of any number; an empty text counts as a blank one. Dropping the future stops the work.
+    ///
+    /// # Errors
+    /// See [`ModelError`]. Rate limits and transient failures are tried again inside, for at most about a minute.
+    async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError>;
+
+    /// What a cosine of this model means: relevance from 0 to 1, so that one threshold fits all models.
+    fn calibrate(&self, cosine: f32) -> f64;
+}

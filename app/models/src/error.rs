@@ -1,0 +1,215 @@
+//! What can go wrong between us and a model.
+
+use std::{path::PathBuf, time::Duration};
+
+use cjhirashi_domain::ErrorCode;
+
+/// The most characters of a provider's own words that are kept.
+const DETAIL_CHARS: usize = 300;
+
+/// Why a model could not be used. Texts never hold a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// No provider, or not this one, knows the model.
+    #[error("no provider knows the model \"{model}\"")]
+    UnknownModel {
+        /// As it was asked for.
+        model: String,
+        /// The provider's words.
+        detail: Option<String>,
+    },
+    /// The provider is known but has no key or address.
+    #[error("{provider} is not configured: set {variable}")]
+    NotConfigured {
+        /// Which.
+        provider: &'static str,
+        /// The environment variable that is missing.
+        variable: &'static str,
+    },
+    /// A setting cannot be used as it is.
+    #[error("{variable} is not valid: {reason}")]
+    InvalidSetting {
+        /// Which environment variable or field.
+        variable: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The provider does not accept the key.
+    #[error("{provider} refuses the key: {detail}")]
+    Unauthorized {
+        /// Which.
+        provider: String,
+        /// The provider's words.
+        detail: String,
+    },
+    /// The provider asks to wait.
+    #[error("{provider} limits the rate: {detail}")]
+    RateLimited {
+        /// Which.
+        provider: String,
+        /// How long, where it tells.
+        retry_after: Option<Duration>,
+        /// The provider's words.
+        detail: String,
+    },
+    /// The prompt does not fit into the model.
+    #[error("the conversation does not fit into the model of {provider}: {detail}")]
+    ContextTooLong {
+        /// Which.
+        provider: String,
+        /// The provider's words.
+        detail: String,
+    },
+    /// The provider refuses the request itself; trying again does not help.
+    #[error("{provider} refuses the request ({status}): {detail}")]
+    Refused {
+        /// Which.
+        provider: String,
+        /// Its HTTP status, 0 when it answered 200 with an error inside.
+        status: u16,
+        /// The provider's words.
+        detail: String,
+    },
+    /// The provider cannot be reached, is broken or overloaded.
+    #[error("{provider} does not answer: {detail}")]
+    Unavailable {
+        /// Which.
+        provider: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The stream ended before the answer did.
+    #[error("{provider} broke off: {detail}")]
+    Interrupted {
+        /// Which.
+        provider: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The provider answered with something that is not an answer.
+    #[error("{provider} answered with something unexpected: {detail}")]
+    UnexpectedAnswer {
+        /// Which.
+        provider: String,
+        /// What.
+        detail: String,
+    },
+    /// The file of the local embedding model is not there.
+    #[error("the local embedding model is not at {}; fetch it with `make models`, or restart with access to the network", path.display())]
+    LocalModelMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The local embedding model cannot be used.
+    #[error("the local embedding model cannot be used: {detail}")]
+    LocalModel {
+        /// Why.
+        detail: String,
+    },
+    /// The local embedding model could not be fetched.
+    #[error("the local embedding model could not be fetched: {detail}")]
+    Fetch {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl ModelError {
+    /// The public code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownModel { .. } | Self::NotConfigured { .. } => ErrorCode::ModelNotFound,
+            Self::InvalidSetting { .. } => ErrorCode::SettingInvalid,
+            Self::Unauthorized { .. } => ErrorCode::ProviderUnauthorized,
+            Self::RateLimited { .. } => ErrorCode::ProviderRateLimited,
+            Self::ContextTooLong { .. } => ErrorCode::ContextTooLong,
+            Self::Refused { .. } => ErrorCode::ProviderRefused,
+            Self::Unavailable { .. } | Self::Interrupted { .. } | Self::UnexpectedAnswer { .. } => {
+                ErrorCode::ProviderUnavailable
+            }
+            Self::LocalModelMissing { .. } | Self::LocalModel { .. } | Self::Fetch { .. } => {
+                ErrorCode::EmbeddingUnavailable
+            }
+        }
+    }
+
+    /// What helps a person beyond the code's own words: what the provider said, or what is missing. At most 300
+    /// characters.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::UnknownModel { detail, .. } => detail.clone(),
+            Self::Unauthorized { detail, .. }
+            | Self::RateLimited { detail, .. }
+            | Self::ContextTooLong { detail, .. }
+            | Self::Refused { detail, .. }
+            | Self::Unavailable { detail, .. }
+            | Self::Interrupted { detail, .. }
+            | Self::UnexpectedAnswer { detail, .. } => (!detail.is_empty()).then(|| detail.clone()),
+            Self::NotConfigured { .. }
+            | Self::InvalidSetting { .. }
+            | Self::LocalModelMissing { .. }
+            | Self::LocalModel { .. }
+            | Self::Fetch { .. } => Some(shorten(&self.to_string())),
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Unavailable { .. }
+                | Self::Interrupted { .. }
+                | Self::UnexpectedAnswer { .. }
+                | Self::LocalModelMissing { .. }
+                | Self::Fetch { .. }
+        )
+    }
+
+    /// How long the provider asks to wait.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// A provider's words on one line, cut to 300 characters.
+pub(crate) fn shorten(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > DETAIL_CHARS * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(DETAIL_CHARS) {
+        Some((cut, _)) => {
+            line.truncate(cut);
+            line.push('…');
+            line
+        }
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_of_a_provider_are_cut_on_a_character() {
+        let cut = shorten(&"ñandú ".repeat(200));
+        assert_eq!(cut.chars().count(), 301);
+        assert!(cut.ends_with('…'));
+        assert_eq!(shorten("  two\n lines "), "two lines");
+    }
+}

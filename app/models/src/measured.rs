@@ -1,0 +1,99 @@
+//! How long models take, as metrics: `cjhirashi_model_duration_seconds` of every call by provider, operation (`chat`,
+//! `first_token`, `embed_query`, `embed_passage`) and outcome (`ok` or the error's code).
+
+use std::{sync::Arc, time::Instant};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+
+use crate::{ChatDelta, ChatModel, ChatRequest, ChatStream, Embedded, Embedder, InputKind, ModelError};
+
+struct MeasuredChat {
+    model: Arc<dyn ChatModel>,
+    provider: &'static str,
+}
+
+pub(crate) fn chat(model: Arc<dyn ChatModel>, provider: &'static str) -> Arc<dyn ChatModel> {
+    Arc::new(MeasuredChat { model, provider })
+}
+
+fn outcome<T>(result: &Result<T, ModelError>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(error) => error.code().as_str(),
+    }
+}
+
+fn record(provider: &str, operation: &'static str, outcome: &'static str, started: Instant) {
+    metrics::histogram!(
+        "cjhirashi_model_duration_seconds",
+        "provider" => provider.to_owned(), "operation" => operation, "outcome" => outcome
+    )
+    .record(started.elapsed());
+}
+
+#[async_trait]
+impl ChatModel for MeasuredChat {
+    fn id(&self) -> &str {
+        self.model.id()
+    }
+
+    async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
+        let started = Instant::now();
+        let provider = self.provider;
+        let stream = self.model.stream(request).await;
+        if stream.is_err() {
+            record(provider, "chat", outcome(&stream), started);
+        }
+        let mut spoke = false;
+        let stream = stream?.inspect(move |item| match item {
+            Ok(ChatDelta::Text(_) | ChatDelta::Reasoning(_)) if !spoke => {
+                spoke = true;
+                record(provider, "first_token", "ok", started);
+            }
+            Ok(ChatDelta::Finish(_)) | Err(_) => record(provider, "chat", outcome(item), started),
+            Ok(_) => {}
+        });
+        Ok(stream.boxed())
+    }
+}
+
+struct MeasuredEmbedder {
+    embedder: Arc<dyn Embedder>,
+    provider: String,
+}
+
+pub(crate) fn embedder(embedder: Arc<dyn Embedder>) -> Arc<dyn Embedder> {
+    let provider = embedder.id().split(':').next().unwrap_or_default().to_owned();
+    Arc::new(MeasuredEmbedder { embedder, provider })
+}
+
+#[async_trait]
+impl Embedder for MeasuredEmbedder {
+    fn id(&self) -> &str {
+        self.embedder.id()
+    }
+
+    fn dimension(&self) -> usize {
+        self.embedder.dimension()
+    }
+
+    fn batch_size(&self) -> usize {
+        self.embedder.batch_size()
+    }
+
+    async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
+        let started = Instant::now();
+        let result = self.embedder.embed(texts, kind).await;
+        let operation = match kind {
+            InputKind::Query => "embed_query",
+            InputKind::Passage => "embed_passage",
+        };
+        record(&self.provider, operation, outcome(&result), started);
+        result
+    }
+
+    fn calibrate(&self, cosine: f32) -> f64 {
+        self.embedder.calibrate(cosine)
+    }
+}
