@@ -173,3 +173,76 @@ impl Store {
 fn plausible(key: &str) -> bool {
     key.starts_with(KEY_START) && key.len() <= LONGEST_KEY
 }
+
+#[cfg(test)]
+mod tests {
+    use cjhirashi_domain::user::{Email, Role};
+
+    use super::*;
+    use crate::testing::migrated;
+
+    #[tokio::test]
+    async fn a_key_tells_whose_it_is_until_it_is_revoked_by_its_owner() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        let eva = store.ensure_user(&Email::parse("eva@example.org").unwrap(), Role::User).await.unwrap();
+        let (key, secret) = store.create_api_key(&owner.id, &KeyName::parse("laptop").unwrap()).await.unwrap();
+        assert!(secret.starts_with(&key.prefix) && secret.len() > 40);
+        let viewer = store.authenticate_api_key(&secret).await.unwrap().unwrap();
+        assert_eq!(viewer, Viewer { user_id: owner.id.clone(), role: Role::Owner });
+        let eva = Viewer { user_id: eva.id, role: Role::Admin };
+        assert!(!store.delete_api_key(&eva, &key.id).await.unwrap());
+        assert!(store.delete_api_key(&viewer, &key.id).await.unwrap());
+        assert_eq!(store.authenticate_api_key(&secret).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn text_that_is_no_key_of_ours_finds_nobody() {
+        let (_database, store, _) = migrated().await;
+        for bad in ["", "cjh_", "Bearer x", "cjh_' OR 1=1 --", &format!("cjh_{}", "a".repeat(1_000_000))] {
+            assert_eq!(store.authenticate_api_key(bad).await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_use_is_noted_at_most_once_a_minute() {
+        let (_database, store, clock) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let (_, secret) = store.create_api_key(&owner, &KeyName::parse("k").unwrap()).await.unwrap();
+        let used = || async { store.list_api_keys(&owner).await.unwrap()[0].last_used_at };
+        assert_eq!(used().await, None);
+        store.authenticate_api_key(&secret).await.unwrap();
+        let first = used().await.unwrap();
+        clock.advance(59_000);
+        store.authenticate_api_key(&secret).await.unwrap();
+        assert_eq!(used().await, Some(first));
+        clock.advance(1_000);
+        store.authenticate_api_key(&secret).await.unwrap();
+        assert_eq!(used().await, Some(first.plus_millis(60_000)));
+    }
+
+    #[tokio::test]
+    async fn with_a_chat_the_key_gives_its_revision_and_nothing_of_the_chats_of_others() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let eva = store.ensure_user(&Email::parse("eva@example.org").unwrap(), Role::User).await.unwrap().id;
+        for (chat, user) in [("mine", &owner), ("hers", &eva)] {
+            sqlx::query("INSERT INTO chats (id, title, user_id, revision) VALUES ($1, 't', $2, 7)")
+                .bind(chat)
+                .bind(user.as_str())
+                .execute(&store.pool)
+                .await
+                .unwrap();
+        }
+        let (_, secret) = store.create_api_key(&owner, &KeyName::parse("k").unwrap()).await.unwrap();
+        let ask = |chat: &str| {
+            let chat = ChatId::parse(chat).unwrap();
+            let (store, secret) = (store.clone(), secret.clone());
+            async move { store.authenticate_api_key_for_chat(&secret, &chat).await.unwrap().map(|(_, revision)| revision) }
+        };
+        assert_eq!(ask("mine").await, Some(Some(7)));
+        assert_eq!(ask("hers").await, Some(None));
+        let mine = ChatId::parse("mine").unwrap();
+        assert_eq!(store.authenticate_api_key_for_chat("cjh_wrong", &mine).await.unwrap(), None);
+    }
+}

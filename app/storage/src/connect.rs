@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::Timestamp;
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use time::OffsetDateTime;
 
 use crate::{AppSecret, Environment, StorageError, SystemEnvironment, secrets::Sealer};
+
+/// How long a connection may lie idle before it is asked whether it still lives.
+const IDLE_BEFORE_TEST: Duration = Duration::from_secs(5);
 
 /// How to reach PostgreSQL.
 #[derive(Clone)]
@@ -74,6 +77,17 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(Duration::from_secs(5))
+            // A round trip before every query would double the time of the short ones. A connection that lay idle may
+            // have been cut by PostgreSQL's restart or a pooler's patience, so that one is asked first.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > IDLE_BEFORE_TEST {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(connect)
             .await
             .map_err(|source| ConnectError::Unreachable { host, source })?;

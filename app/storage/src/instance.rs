@@ -83,3 +83,22 @@ impl Store {
 fn purpose(key: &str) -> String {
     format!("instance_settings:{key}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::migrated;
+
+    #[tokio::test]
+    async fn a_secret_is_read_back_and_lies_in_the_database_encrypted() {
+        let (_database, store, _) = migrated().await;
+        store.set_secret_setting("provider", Some("sk-very-secret")).await.unwrap();
+        assert_eq!(store.get_secret_setting("provider").await.unwrap().as_deref(), Some("sk-very-secret"));
+        let stored = store.get_instance_setting("provider").await.unwrap().unwrap();
+        assert!(!stored.to_string().contains("secret"), "{stored}");
+        store.set_instance_setting("other", Some(&stored)).await.unwrap();
+        assert!(matches!(store.get_secret_setting("other").await, Err(StorageError::Unsealable)));
+        store.set_secret_setting("provider", None).await.unwrap();
+        assert_eq!(store.get_secret_setting("provider").await.unwrap(), None);
+    }
+}

@@ -51,7 +51,7 @@ pub use jobs::{
 };
 pub use migrate::{MigrateError, MigrationReport};
 pub use search::{
-    AnsweringDocument, ChunkPlace, DocumentListener, QueryWord, SearchScope, StemStatistics, StoredPassage,
+    ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage,
     StoredVector, TextTerm,
 };
 pub use secrets::{AppSecret, Sealed};

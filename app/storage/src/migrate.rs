@@ -175,3 +175,216 @@ async fn adr_tables_are_there(connection: &mut PgConnection) -> Result<bool, Mig
         _ => Err(MigrateError::HalfAdopted(missing)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cjhirashi_domain::{
+        id::UserId,
+        settings::{CodeTheme, Language, Theme},
+    };
+    use cjhirashi_testkit::TestDb;
+    use sqlx::Executor as _;
+
+    use super::*;
+    use crate::testing::connect;
+
+    /// What Prisma's engine writes for the ADR's schema.
+    const ADR: &str = include_str!("../../../migrations/0001_adr_002.sql");
+
+    /// Rows in all eight tables, as the ADR's application would have left them.
+    const ADR_ROWS: &str = r#"
+        INSERT INTO "User" (id, email, name, image, "emailVerified", "createdAt", "updatedAt") VALUES
+            ('clu1', 'Ana@Example.org', 'Ana', 'https://example.org/ana.png', '2025-01-02 03:04:05.678',
+             '2025-01-01 10:00:00.123', '2025-01-02 10:00:00'),
+            ('clu2', 'eva@example.org', NULL, NULL, NULL, '2025-02-01 10:00:00', '2025-02-01 10:00:00');
+        INSERT INTO "Account" (id, "userId", type, provider, "providerAccountId", refresh_token, access_token, expires_at,
+                               token_type, scope, id_token, session_state) VALUES
+            ('cla1', 'clu1', 'oauth', 'google', '1001', 'refresh-clear', 'access-clear', 1735700000, 'bearer',
+             'openid email', 'id-clear', NULL),
+            ('cla2', 'clu2', 'oauth', 'github', '2002', NULL, 'access-clear-2', NULL, 'bearer', NULL, NULL, 'state');
+        INSERT INTO "Session" (id, "sessionToken", "userId", expires) VALUES
+            ('cls1', 'session-clear', 'clu1', '2035-01-01 00:00:00');
+        INSERT INTO "Chat" (id, title, "userId", archived, "createdAt", "updatedAt") VALUES
+            ('clc1', 'Primer chat', 'clu1', false, '2025-01-03 10:00:00', '2025-01-03 11:00:00'),
+            ('clc2', 'Archivado', 'clu1', true, '2025-01-04 10:00:00', '2025-01-04 11:00:00');
+        INSERT INTO "Message" (id, "chatId", role, content, model, "tokensUsed", "latencyMs", "createdAt") VALUES
+            ('clm1', 'clc1', 'user', '¿Qué es esto?', NULL, NULL, NULL, '2025-01-03 10:00:00'),
+            ('clm2', 'clc1', 'assistant', 'Una **prueba**.', 'gemini-2.0-flash', 42, 900, '2025-01-03 10:00:01');
+        INSERT INTO "Artifact" (id, "messageId", "userId", type, title, content, language, metadata, "blobUrl", "blobSize",
+                                "createdAt", "updatedAt") VALUES
+            ('clf1', 'clm2', 'clu1', 'code', 'Hola', 'fn main() {}', 'rust', '{"lines": 1}', NULL, NULL,
+             '2025-01-03 10:00:02', '2025-01-03 10:00:02'),
+            ('clf2', NULL, 'clu2', 'image', NULL, '', NULL, NULL, 'https://example.org/blob', 2048,
+             '2025-02-03 10:00:02', '2025-02-03 10:00:02');
+        INSERT INTO "UserSettings" (id, "userId", "defaultModel", theme, language, "codeTheme", "ragTopK", "updatedAt") VALUES
+            ('clg1', 'clu1', 'gemini-2.0-flash', 'dark', 'en', 'vs-dark', 7, '2025-01-02 10:00:00');
+        INSERT INTO "Document" (id, "userId", title, source, "sourceUrl", "mimeType", indexed, "vectorIds", "chunkCount", tags,
+                                metadata, "createdAt", "updatedAt") VALUES
+            ('cld1', 'clu1', 'Manual', 'upload', NULL, 'application/pdf', true, ARRAY['v1', 'v2'], 2, ARRAY['legal'],
+             '{"pages": 3}', '2025-01-05 10:00:00', '2025-01-05 10:00:00'),
+            ('cld2', NULL, 'Público', 'url', 'https://example.org', NULL, false, NULL, 0, NULL, NULL,
+             '2025-01-06 10:00:00', '2025-01-06 10:00:00'),
+            ('cld3', 'gone', 'De nadie', 'api', NULL, NULL, true, ARRAY['v3'], 1, ARRAY[]::text[], NULL,
+             '2025-01-07 10:00:00', '2025-01-07 10:00:00');
+    "#;
+
+    async fn adr_database() -> TestDb {
+        let database = TestDb::new().await.unwrap();
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        connection.execute(ADR).await.unwrap();
+        connection.execute(ADR_ROWS).await.unwrap();
+        connection.close().await.unwrap();
+        database
+    }
+
+    async fn count(store: &Store, table: &'static str) -> i64 {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&store.pool)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_empty_database_gets_the_schema_and_a_second_run_does_nothing() {
+        let database = TestDb::new().await.unwrap();
+        let (store, _) = connect(&database).await;
+        let migrations = MIGRATOR.iter().count();
+        assert_eq!(
+            store.migrate().await.unwrap(),
+            MigrationReport { adopted: false, applied: migrations, sealed_accounts: 0 }
+        );
+        assert_eq!(store.migrate().await.unwrap(), MigrationReport { adopted: false, applied: 0, sealed_accounts: 0 });
+        assert_eq!(count(&store, "documents").await, 0);
+    }
+
+    #[tokio::test]
+    async fn two_replicas_that_migrate_an_empty_database_at_once_apply_each_migration_once() {
+        let database = TestDb::new().await.unwrap();
+        let ((one, _), (two, _)) = tokio::join!(connect(&database), connect(&database));
+        let (first, second) = tokio::join!(one.migrate(), two.migrate());
+        assert_eq!(first.unwrap().applied + second.unwrap().applied, MIGRATOR.iter().count());
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_adrs_application_is_adopted_with_every_row() {
+        let database = adr_database().await;
+        let (store, _) = connect(&database).await;
+        let report = store.migrate().await.unwrap();
+        assert_eq!(report, MigrationReport { adopted: true, applied: MIGRATOR.iter().count() - 1, sealed_accounts: 2 });
+        for (table, rows) in [
+            ("users", 2),
+            ("accounts", 2),
+            ("sessions", 1),
+            ("chats", 2),
+            ("messages", 2),
+            ("artifacts", 2),
+            ("user_settings", 1),
+            ("documents", 3),
+        ] {
+            assert_eq!(count(&store, table).await, rows, "{table}");
+        }
+
+        let ana = store.find_user_by_email("ana@example.org").await.unwrap().unwrap();
+        assert_eq!(ana.created_at.0, 1_735_725_600_123, "the ADR's times were UTC, to the millisecond");
+        let settings = store.get_settings(&ana.id).await.unwrap();
+        assert_eq!(
+            (settings.theme, settings.language, settings.code_theme, settings.rag_top_k, settings.rag_min_score),
+            (Theme::Dark, Language::En, CodeTheme::VsDark, 7, 0.5)
+        );
+        let message: (String, String, Option<i32>, Option<i32>, String) =
+            sqlx::query_as("SELECT content, model, tokens_used, latency_ms, status FROM messages WHERE id = 'clm2'")
+                .fetch_one(&store.pool)
+                .await
+                .unwrap();
+        let expected = ("Una **prueba**.".to_owned(), "gemini-2.0-flash".to_owned(), Some(42), Some(900));
+        assert_eq!(message, (expected.0, expected.1, expected.2, expected.3, "complete".to_owned()));
+        let documents: Vec<(String, bool, String, Option<Vec<String>>, Vec<String>)> =
+            sqlx::query_as("SELECT id, adopted, status, adopted_vector_ids, tags FROM documents ORDER BY id")
+                .fetch_all(&store.pool)
+                .await
+                .unwrap();
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            documents[0],
+            ("cld1".into(), true, "indexed".into(), Some(texts(&["v1", "v2"])), texts(&["legal"]))
+        );
+        assert_eq!(documents[1], ("cld2".into(), true, "failed".into(), None, texts(&[])));
+        let artifact: (serde_json::Value, Option<String>) =
+            sqlx::query_as("SELECT metadata, message_id FROM artifacts WHERE id = 'clf1'")
+                .fetch_one(&store.pool)
+                .await
+                .unwrap();
+        assert_eq!(artifact, (serde_json::json!({"lines": 1}), Some("clm2".to_owned())));
+        let session: (Vec<u8>, String) =
+            sqlx::query_as("SELECT token_hash, user_id FROM sessions").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(session, (crate::secrets::hash(b"session-clear").to_vec(), "clu1".to_owned()));
+        assert!(store.load_signed_in(&UserId::parse("clu2").unwrap()).await.unwrap().is_some());
+
+        assert_eq!(store.migrate().await.unwrap(), MigrationReport { adopted: false, applied: 0, sealed_accounts: 0 });
+    }
+
+    #[tokio::test]
+    async fn adopted_tokens_are_nowhere_in_clear_and_can_be_opened() {
+        let database = adr_database().await;
+        let (store, _) = connect(&database).await;
+        store.migrate().await.unwrap();
+        for table in ["accounts", "sessions"] {
+            let rows: String =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT string_agg(t::text, ' ') FROM {table} t")))
+                    .fetch_one(&store.pool)
+                    .await
+                    .unwrap();
+            // `bytea` is shown in hexadecimal, so both ways of writing it are looked for.
+            for clear in ["clear", &hex::encode("clear")] {
+                assert!(!rows.contains(clear), "{rows}");
+            }
+        }
+        let (refresh, expires): (Vec<u8>, time::OffsetDateTime) =
+            sqlx::query_as("SELECT refresh_token, expires_at FROM accounts WHERE id = 'cla1'")
+                .fetch_one(&store.pool)
+                .await
+                .unwrap();
+        let opened = store.sealer.open(&token_purpose("cla1", "refresh_token"), &refresh).unwrap();
+        assert_eq!(opened, b"refresh-clear");
+        assert!(store.sealer.open(&token_purpose("cla2", "refresh_token"), &refresh).is_err());
+        assert_eq!(expires.unix_timestamp(), 1_735_700_000);
+        let empty: (Option<Vec<u8>>, Option<Vec<u8>>) =
+            sqlx::query_as("SELECT refresh_token, id_token FROM accounts WHERE id = 'cla2'")
+                .fetch_one(&store.pool)
+                .await
+                .unwrap();
+        assert_eq!(empty, (None, None));
+    }
+
+    #[tokio::test]
+    async fn two_replicas_that_adopt_at_once_leave_one_adopted_database() {
+        let database = adr_database().await;
+        let ((one, _), (two, _)) = tokio::join!(connect(&database), connect(&database));
+        let (first, second) = tokio::join!(one.migrate(), two.migrate());
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert!(first.adopted != second.adopted);
+        assert_eq!(first.sealed_accounts + second.sealed_accounts, 2);
+        assert_eq!(count(&one, "messages").await, 2);
+    }
+
+    #[tokio::test]
+    async fn half_of_the_adrs_tables_are_refused_and_left_as_they_are() {
+        let database = adr_database().await;
+        let (store, _) = connect(&database).await;
+        store.pool.execute(r#"DROP TABLE "Artifact""#).await.unwrap();
+        let error = store.migrate().await.unwrap_err();
+        assert!(matches!(&error, MigrateError::HalfAdopted(missing) if *missing == ["Artifact"]), "{error}");
+        assert_eq!(count(&store, "\"Message\"").await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_a_newer_version_is_refused() {
+        let database = TestDb::new().await.unwrap();
+        let (store, _) = connect(&database).await;
+        store.migrate().await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (9999, 'from the future', true, '\\x00', 0)";
+        store.pool.execute(newer).await.unwrap();
+        assert!(store.migrate().await.unwrap_err().to_string().contains("9999"));
+    }
+}

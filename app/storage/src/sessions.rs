@@ -116,3 +116,68 @@ impl Store {
         Ok(done.rows_affected())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+    use crate::{connect::to_db, testing::migrated};
+
+    fn record(expiry_date: OffsetDateTime, user: &str) -> Record {
+        let data = HashMap::from([
+            (PgSessionStore::USER_ID.to_owned(), json!(user)),
+            (PgSessionStore::USER_AGENT.to_owned(), json!("Firefox")),
+        ]);
+        Record { id: Id::default(), data, expiry_date }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_loaded_until_its_time_and_its_id_is_not_in_the_database() {
+        let (_database, store, clock) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let sessions = PgSessionStore::new(store.clone());
+        let expiry = (to_db(store.now()) + Duration::hours(1)).replace_nanosecond(0).unwrap();
+        let mut record = record(expiry, owner.as_str());
+        sessions.create(&mut record).await.unwrap();
+        assert_eq!(sessions.load(&record.id).await.unwrap(), Some(record.clone()));
+        let row: String =
+            sqlx::query_scalar("SELECT sessions::text FROM sessions").fetch_one(&store.pool).await.unwrap();
+        assert!(
+            !row.contains(&record.id.to_string()) && row.contains(owner.as_str()) && row.contains("Firefox"),
+            "{row}"
+        );
+        clock.advance(3_600_000);
+        assert_eq!(sessions.load(&record.id).await.unwrap(), None);
+        clock.advance(1_000);
+        assert_eq!(store.delete_expired_sessions().await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn saving_again_changes_the_same_session_and_deleting_ends_it() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let sessions = PgSessionStore::new(store.clone());
+        let mut record = record(OffsetDateTime::now_utc() + Duration::hours(1), owner.as_str());
+        sessions.create(&mut record).await.unwrap();
+        record.data.insert("day".to_owned(), json!(3));
+        sessions.save(&record).await.unwrap();
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(count, 1);
+        assert_eq!(sessions.load(&record.id).await.unwrap().unwrap().data["day"], json!(3));
+        sessions.delete(&record.id).await.unwrap();
+        assert_eq!(sessions.load(&record.id).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_session_of_a_person_deleted_meanwhile_is_kept_as_nobodys() {
+        let (_database, store, _) = migrated().await;
+        let sessions = PgSessionStore::new(store.clone());
+        let mut record = record(OffsetDateTime::now_utc() + Duration::hours(1), "gone");
+        sessions.create(&mut record).await.unwrap();
+        let user: Option<String> =
+            sqlx::query_scalar("SELECT user_id FROM sessions").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(user, None);
+    }
+}

@@ -93,3 +93,45 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::migrated;
+
+    #[tokio::test]
+    async fn settings_come_back_as_they_were_saved_the_second_time_too() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let mut settings = UserSettings {
+            default_model: "openai:gpt".to_owned(),
+            temperature: 1.5,
+            max_tokens: 99,
+            theme: Theme::Dark,
+            language: Language::En,
+            code_theme: CodeTheme::VsLight,
+            rag_enabled: false,
+            rag_top_k: 9,
+            rag_min_score: 0.25,
+            email_notifications: false,
+        };
+        store.save_settings(&owner, &settings).await.unwrap();
+        assert_eq!(store.get_settings(&owner).await.unwrap(), settings);
+        settings.rag_top_k = 4000;
+        store.save_settings(&owner, &settings).await.unwrap();
+        let signed_in = store.load_signed_in(&owner).await.unwrap().unwrap();
+        assert_eq!(signed_in.settings, settings.clamped());
+        assert_eq!(signed_in.settings.rag_top_k, 20);
+    }
+
+    #[tokio::test]
+    async fn an_odd_value_in_an_adopted_row_falls_back_instead_of_locking_out() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        store.save_settings(&owner, &UserSettings::default()).await.unwrap();
+        let odd = "UPDATE user_settings SET theme = 'neon', language = 'eo', temperature = 'NaN', rag_top_k = -3";
+        sqlx::query(odd).execute(&store.pool).await.unwrap();
+        let expected = UserSettings { rag_top_k: 1, ..UserSettings::default() };
+        assert_eq!(store.get_settings(&owner).await.unwrap(), expected);
+    }
+}

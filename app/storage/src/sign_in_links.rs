@@ -58,3 +58,33 @@ impl Store {
         Ok(done.rows_affected())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::migrated;
+
+    #[tokio::test]
+    async fn a_link_signs_in_once_even_when_two_try_at_once() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let token = store.create_sign_in_link(&owner, 60_000).await.unwrap();
+        let (one, two) = tokio::join!(store.redeem_sign_in_link(&token), store.redeem_sign_in_link(&token));
+        let mut outcomes = [one.unwrap(), two.unwrap()];
+        outcomes.sort();
+        assert_eq!(outcomes, [None, Some(owner)]);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_good_until_its_time_and_not_after_it() {
+        let (_database, store, clock) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let token = store.create_sign_in_link(&owner, 60_000).await.unwrap();
+        clock.advance(60_000);
+        assert_eq!(store.redeem_sign_in_link(&token).await.unwrap(), None);
+        assert_eq!(store.redeem_sign_in_link("").await.unwrap(), None);
+        assert_eq!(store.redeem_sign_in_link(&"x".repeat(100_000)).await.unwrap(), None);
+        assert_eq!(store.delete_expired_sign_in_links().await.unwrap(), 0);
+        clock.advance(25 * 60 * 60 * 1000);
+        assert_eq!(store.delete_expired_sign_in_links().await.unwrap(), 1);
+    }
+}

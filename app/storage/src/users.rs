@@ -197,3 +197,63 @@ impl Store {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::migrated;
+
+    #[tokio::test]
+    async fn two_starts_at_once_make_one_local_owner() {
+        let (_database, store, _) = migrated().await;
+        let (one, two) = tokio::join!(store.ensure_local_owner(), store.ensure_local_owner());
+        let owner = one.unwrap();
+        assert_eq!(owner, two.unwrap());
+        assert_eq!((owner.email.as_str(), owner.role), ("owner@localhost", Role::Owner));
+    }
+
+    #[tokio::test]
+    async fn a_person_is_found_whatever_the_case_of_the_address() {
+        let (_database, store, _) = migrated().await;
+        let ana = store.ensure_user(&Email::parse("Ana@Example.org").unwrap(), Role::User).await.unwrap();
+        assert_eq!(store.find_user_by_email(" ANA@example.ORG ").await.unwrap(), Some(ana.clone()));
+        assert_eq!(store.get_user(&ana.id).await.unwrap(), Some(ana));
+        assert_eq!(store.find_user_by_email("eva@example.org").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn who_signs_in_without_settings_has_the_defaults_and_is_seen() {
+        let (_database, store, clock) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        let signed_in = store.load_signed_in(&owner.id).await.unwrap().unwrap();
+        assert_eq!(signed_in.settings, UserSettings::default());
+        let seen = || async { store.list_users().await.unwrap()[0].last_seen_at.unwrap() };
+        let first = seen().await;
+        clock.advance(SEEN_EVERY_MS / 2);
+        store.load_signed_in(&owner.id).await.unwrap();
+        assert_eq!(seen().await, first);
+        clock.advance(SEEN_EVERY_MS);
+        store.load_signed_in(&owner.id).await.unwrap();
+        assert!(seen().await > first);
+    }
+
+    #[tokio::test]
+    async fn who_is_disabled_is_signed_in_no_more() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        sqlx::query("UPDATE users SET disabled_at = now()").execute(&store.pool).await.unwrap();
+        assert_eq!(store.load_signed_in(&owner.id).await.unwrap(), None);
+        assert_eq!(store.load_signed_in(&UserId::parse("nobody").unwrap()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_role_of_the_future_is_reported_with_its_row() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        let break_it = "ALTER TABLE users DROP CONSTRAINT users_role_check";
+        sqlx::query(break_it).execute(&store.pool).await.unwrap();
+        sqlx::query("UPDATE users SET role = 'wizard'").execute(&store.pool).await.unwrap();
+        let error = store.get_user(&owner.id).await.unwrap_err().to_string();
+        assert_eq!(error, format!("users.role of {} cannot be read: wizard", owner.id));
+    }
+}
