@@ -13,7 +13,7 @@
 mod embedded;
 mod index;
 
-pub use embedded::{EmbeddedIndex, EmbeddedOptions, Holding, OpenReport};
+pub use embedded::{EmbeddedIndex, EmbeddedOptions, FedVector, Holding, OpenReport};
 pub use index::{
     ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey, Match,
     VectorIndex, VectorRecord,

@@ -23,7 +23,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cjhirashi_domain::id::{DocumentId, UserId};
+use cjhirashi_domain::{
+    access::Visibility,
+    id::{DocumentId, UserId},
+};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -60,6 +63,19 @@ pub struct OpenReport {
     pub watermark: i64,
     /// Why a checkpoint that exists was not used: everything comes from PostgreSQL again.
     pub rebuilding: Option<String>,
+}
+
+/// A chunk as the index keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FedVector {
+    /// Its name.
+    pub key: ChunkKey,
+    /// `chunks.ordinal`.
+    pub ordinal: i64,
+    /// Who may find it.
+    pub visibility: Visibility,
+    /// The embedding.
+    pub values: Vec<f32>,
 }
 
 /// What the index holds of one version of a document.
@@ -160,10 +176,41 @@ impl EmbeddedIndex {
         self.shared.loading.store(loading, Ordering::Relaxed);
     }
 
+    /// Takes chunks in, replacing those of the same key.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] and [`IndexError::NoDirection`]; then nothing was taken in.
+    pub async fn feed(&self, vectors: Vec<FedVector>) -> Result<(), IndexError> {
+        let shared = Arc::clone(&self.shared);
+        let task = spawn_blocking(move || {
+            let dimension = shared.options.dimension;
+            let units = vectors
+                .iter()
+                .map(|fed| unit(&fed.values, dimension, || fed.key.to_string()))
+                .collect::<Result<Vec<_>, _>>()?;
+            {
+                let mut table = shared.table.write();
+                for (fed, unit) in vectors.iter().zip(&units) {
+                    table.put(&fed.key, fed.ordinal, &fed.visibility, unit);
+                }
+            }
+            shared.compact();
+            shared.changed();
+            Ok(())
+        });
+        joined(task.await)?
+    }
+
     /// What it holds, by document, version and owner.
     #[must_use]
     pub fn holdings(&self) -> Vec<Holding> {
         self.shared.table.read().holdings()
+    }
+
+    /// What it holds of one document.
+    #[must_use]
+    pub fn holdings_of(&self, document: &DocumentId) -> Vec<Holding> {
+        self.shared.table.read().holdings_of(document)
     }
 
     /// Highest `chunks.ordinal` ever taken in.
@@ -366,24 +413,13 @@ impl VectorIndex for EmbeddedIndex {
     }
 
     async fn upsert(&self, records: Vec<VectorRecord>) -> Result<(), IndexError> {
-        let shared = Arc::clone(&self.shared);
-        let task = spawn_blocking(move || {
-            let dimension = shared.options.dimension;
-            let units = records
-                .iter()
-                .map(|record| unit(&record.values, dimension, || record.key.to_string()))
-                .collect::<Result<Vec<_>, _>>()?;
-            {
-                let mut table = shared.table.write();
-                for (record, unit) in records.iter().zip(&units) {
-                    table.put(&record.key, record.ordinal, &record.document.visibility, unit);
-                }
-            }
-            shared.compact();
-            shared.changed();
-            Ok(())
+        let vectors = records.into_iter().map(|record| FedVector {
+            key: record.key,
+            ordinal: record.ordinal,
+            visibility: record.document.visibility.clone(),
+            values: record.values,
         });
-        joined(task.await)?
+        self.feed(vectors.collect()).await
     }
 
     async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError> {

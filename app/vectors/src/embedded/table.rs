@@ -345,20 +345,32 @@ impl Table {
     /// Documents with entries: their versions, how many entries of each, and the owner.
     pub(super) fn holdings(&self) -> Vec<super::Holding> {
         let mut all = Vec::with_capacity(self.documents.names.len());
-        for (number, slots) in self.slots_of.iter().enumerate() {
-            let mut counts: HashMap<(i32, u32), usize> = HashMap::new();
-            for slot in slots {
-                let entry = &self.entries[*slot as usize];
-                *counts.entry((entry.version, entry.owner)).or_default() += 1;
-            }
-            all.extend(counts.into_iter().map(|((version, owner), chunks)| super::Holding {
-                document_id: self.documents.names[number].clone(),
-                version,
-                owner: self.owners.names[owner as usize].clone(),
-                chunks,
-            }));
+        for number in 0..self.documents.names.len() {
+            self.hold(number, &mut all);
         }
         all
+    }
+
+    pub(super) fn holdings_of(&self, document: &DocumentId) -> Vec<super::Holding> {
+        let mut all = Vec::new();
+        if let Some(number) = self.documents.numbers.get(document) {
+            self.hold(*number as usize, &mut all);
+        }
+        all
+    }
+
+    fn hold(&self, number: usize, all: &mut Vec<super::Holding>) {
+        let mut counts: HashMap<(i32, u32), usize> = HashMap::new();
+        for slot in &self.slots_of[number] {
+            let entry = &self.entries[*slot as usize];
+            *counts.entry((entry.version, entry.owner)).or_default() += 1;
+        }
+        all.extend(counts.into_iter().map(|((version, owner), chunks)| super::Holding {
+            document_id: self.documents.names[number].clone(),
+            version,
+            owner: self.owners.names[owner as usize].clone(),
+            chunks,
+        }));
     }
 
     pub(super) fn allowed(&self, filter: &IndexFilter) -> Allowed {

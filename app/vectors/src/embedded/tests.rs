@@ -1,6 +1,6 @@
 use std::fs;
 
-use cjhirashi_domain::{Timestamp, access::Visibility, document::Source};
+use cjhirashi_domain::{Timestamp, document::Source};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tempfile::TempDir;
 

@@ -1,0 +1,533 @@
+//! The search itself.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use cjhirashi_domain::{
+    Viewer,
+    chat::BestMatch,
+    search::{Passage, SearchMode, SearchTimings},
+};
+use cjhirashi_models::{Embedder, InputKind, ModelError};
+use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, TextTerm};
+use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match, VectorIndex};
+
+use crate::{
+    Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
+    fusion::{fused, same_language},
+    question::{self, Frequencies},
+    relevance::relevance,
+};
+
+/// Candidates asked of each way of finding, at least.
+const CANDIDATES: usize = 50;
+/// Candidates whose text is read.
+const READ: usize = 64;
+/// Candidates kept in a trace.
+const TRACED: usize = 50;
+/// The longest wait for a question's embedding; then words answer alone.
+const EMBED_TIMEOUT: Duration = Duration::from_secs(10);
+/// Chunks that a delayed index does not show yet and that are scored one by one.
+const UNACKNOWLEDGED: i64 = 1_000;
+/// How long counted stems are used before they are read again; shorter while there are none.
+const FRESH: Duration = Duration::from_secs(300);
+const FRESH_WHEN_EMPTY: Duration = Duration::from_secs(10);
+
+/// Searches documents. Cheap to clone.
+#[derive(Clone)]
+pub struct Retriever {
+    store: Store,
+    index: Arc<dyn VectorIndex>,
+    embedder: Arc<dyn Embedder>,
+    frequencies: Arc<RwLock<Option<(Instant, Arc<Frequencies>)>>>,
+}
+
+impl std::fmt::Debug for Retriever {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Retriever").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// What went wrong on the way to the nearest vectors.
+enum DenseProblem {
+    Model(ModelError),
+    Index(IndexError),
+}
+
+/// What the vector index answered.
+#[derive(Default)]
+struct Dense {
+    /// The question's embedding, where there is one.
+    vector: Option<Vec<f32>>,
+    matches: Vec<Match>,
+    problem: Option<DenseProblem>,
+    loading: bool,
+    embed_ms: f64,
+    vector_ms: f64,
+}
+
+/// What full text answered.
+struct Text {
+    terms: Vec<TextTerm>,
+    language: Option<&'static str>,
+    hits: Vec<ChunkPlace>,
+    ms: f64,
+}
+
+/// Ranks of one candidate.
+#[derive(Default, Clone, Copy)]
+struct Ranks {
+    dense: Option<usize>,
+    cosine: Option<f32>,
+    text: Option<usize>,
+}
+
+fn ms(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+impl Retriever {
+    /// A retriever over these.
+    #[must_use]
+    pub fn new(store: Store, index: Arc<dyn VectorIndex>, embedder: Arc<dyn Embedder>) -> Self {
+        Self { store, index, embedder, frequencies: Arc::default() }
+    }
+
+    /// Finds passages for a question among what somebody may read.
+    ///
+    /// Four queries to PostgreSQL, one more for an index with delayed writes; none is open while the embedding model
+    /// works. When the model or the index cannot be used, full text answers alone and the outcome says `degraded`.
+    ///
+    /// # Errors
+    /// [`RetrievalError`].
+    pub async fn search(&self, viewer: &Viewer, query: SearchQuery) -> Result<SearchOutcome, RetrievalError> {
+        let began = Instant::now();
+        let text = question::cleaned(&query.text);
+        if text.is_empty() {
+            return Err(RetrievalError::EmptyQuery);
+        }
+        let top_k = query.top_k.clamp(1, 50);
+        let candidates = CANDIDATES.max(top_k * 2);
+        let tags = query.tags.as_slice();
+
+        // The scope is needed by the vector query only when labels select documents.
+        let scope = async {
+            let scope = self.store.search_scope(viewer, tags).await?;
+            Ok::<_, StorageError>(scope)
+        };
+        let (scope, dense, words) = if tags.is_empty() {
+            let (scope, dense, words) = tokio::join!(
+                scope,
+                self.find_dense(viewer, &text, &query, None, candidates),
+                self.find_text(viewer, &text, &query, candidates),
+            );
+            (scope?, dense, words?)
+        } else {
+            let (dense, words) = tokio::join!(
+                async {
+                    let scope = scope.await?;
+                    let dense = self.find_dense(viewer, &text, &query, Some(&scope), candidates).await;
+                    Ok::<_, StorageError>((scope, dense))
+                },
+                self.find_text(viewer, &text, &query, candidates),
+            );
+            let (scope, dense) = dense?;
+            (scope, dense, words?)
+        };
+        let mut outcome = self.conclude(viewer, &query, &text, top_k, dense, words).await?;
+        outcome.searched_documents = scope.documents;
+        outcome.timings.total = ms(began);
+        outcome.trace.timings = outcome.timings;
+        let index = self.index.name();
+        let timings = outcome.timings;
+        for (stage, value) in [
+            ("embed", timings.embed),
+            ("vector", timings.vector),
+            ("text", timings.text),
+            ("join", timings.join),
+            ("total", timings.total),
+        ] {
+            metrics::histogram!("search_stage_duration_seconds", "stage" => stage, "index" => index)
+                .record(value / 1000.0);
+        }
+        if outcome.degraded {
+            metrics::counter!("searches_degraded_total").increment(1);
+        }
+        tracing::debug!(
+            passages = outcome.passages.len(),
+            candidates = outcome.trace.candidates.len(),
+            degraded = outcome.degraded,
+            duration_ms = timings.total,
+            "Searched."
+        );
+        Ok(outcome)
+    }
+
+    async fn find_dense(
+        &self,
+        viewer: &Viewer,
+        text: &str,
+        query: &SearchQuery,
+        scope: Option<&SearchScope>,
+        candidates: usize,
+    ) -> Dense {
+        let mut dense = Dense::default();
+        if query.mode == SearchMode::Text {
+            return dense;
+        }
+        let began = Instant::now();
+        let embedded = self.embed(text).await;
+        dense.embed_ms = ms(began);
+        let vector = match embedded {
+            Ok(vector) => vector,
+            Err(error) => {
+                dense.problem = Some(DenseProblem::Model(error));
+                return dense;
+            }
+        };
+        let began = Instant::now();
+        let documents = scope.and_then(|scope| scope.selected.clone());
+        match self.nearest(viewer, &vector, documents, &query.tags, candidates).await {
+            Ok((matches, loading)) => {
+                dense.matches = matches;
+                dense.loading = loading;
+            }
+            Err(error) => dense.problem = Some(DenseProblem::Index(error)),
+        }
+        dense.vector_ms = ms(began);
+        dense.vector = Some(vector);
+        dense
+    }
+
+    async fn embed(&self, text: &str) -> Result<Vec<f32>, ModelError> {
+        let texts = [text.to_owned()];
+        let unavailable = |detail: &str| ModelError::Unavailable {
+            provider: self.embedder.id().to_owned(),
+            detail: detail.to_owned(),
+        };
+        let embedded = tokio::time::timeout(EMBED_TIMEOUT, self.embedder.embed(&texts, InputKind::Query))
+            .await
+            .map_err(|_| unavailable("the embedding of the question took too long"))??;
+        embedded.vectors.into_iter().next().ok_or_else(|| unavailable("no embedding came back"))
+    }
+
+    /// The nearest chunks, with those that the index cannot show yet.
+    async fn nearest(
+        &self,
+        viewer: &Viewer,
+        vector: &[f32],
+        documents: Option<Vec<cjhirashi_domain::id::DocumentId>>,
+        tags: &[String],
+        top_k: usize,
+    ) -> Result<(Vec<Match>, bool), IndexError> {
+        if self.index.model() != self.embedder.id() {
+            return Err(IndexError::Refused {
+                index: self.index.name(),
+                detail: format!("it holds vectors of {}, not of {}", self.index.model(), self.embedder.id()),
+            });
+        }
+        let filter = IndexFilter { reader: viewer.user_id.clone(), documents };
+        let asked = self.index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
+        if self.index.consistency() == Consistency::Immediate {
+            let matches = asked.await?;
+            return Ok((matches, self.index.stats().await?.loading));
+        }
+        let (matches, fresh) = tokio::join!(
+            asked,
+            self.store.list_unacknowledged_vectors(viewer, self.embedder.id(), tags, UNACKNOWLEDGED)
+        );
+        let mut matches = matches?;
+        match fresh {
+            Ok(fresh) => {
+                let known: HashSet<ChunkKey> = matches.iter().map(|found| found.key.clone()).collect();
+                matches.extend(fresh.into_iter().filter_map(|fresh| {
+                    let key = key_of(&fresh.place);
+                    let score = cosine(vector, &fresh.values)?;
+                    (!known.contains(&key)).then_some(Match { key, score })
+                }));
+                matches.sort_by(|a, b| b.score.total_cmp(&a.score));
+                matches.truncate(top_k);
+            }
+            // What the index shows is right; only the newest is missing.
+            Err(error) => tracing::warn!(error = %error, "Chunks not yet in the vector index could not be read."),
+        }
+        Ok((matches, false))
+    }
+
+    async fn find_text(
+        &self,
+        viewer: &Viewer,
+        text: &str,
+        query: &SearchQuery,
+        candidates: usize,
+    ) -> Result<Text, StorageError> {
+        let began = Instant::now();
+        let (words, frequencies) = tokio::join!(self.store.parse_question(text), self.frequencies());
+        let words = words?;
+        let terms = question::terms(&words, &frequencies);
+        let hits = if query.mode == SearchMode::Dense {
+            Vec::new()
+        } else {
+            let limit = i64::try_from(candidates).unwrap_or(i64::MAX);
+            self.store.find_text(viewer, &terms, &query.tags, limit).await?
+        };
+        Ok(Text {
+            language: question::language(text, &words),
+            terms,
+            hits: hits.into_iter().map(|(place, _)| place).collect(),
+            ms: ms(began),
+        })
+    }
+
+    /// How common stems are; read again in the background when old, so that no search waits for it but the first.
+    async fn frequencies(&self) -> Arc<Frequencies> {
+        let known = self.frequencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            None => self.read_frequencies().await,
+            Some((read_at, frequencies)) => {
+                let fresh = if frequencies.is_empty() { FRESH_WHEN_EMPTY } else { FRESH };
+                if read_at.elapsed() > fresh {
+                    // Stamped first, so that only one search starts the reading.
+                    *self.frequencies.write().unwrap_or_else(PoisonError::into_inner) =
+                        Some((Instant::now(), Arc::clone(&frequencies)));
+                    let retriever = self.clone();
+                    tokio::spawn(async move { retriever.read_frequencies().await });
+                }
+                frequencies
+            }
+        }
+    }
+
+    async fn read_frequencies(&self) -> Arc<Frequencies> {
+        let frequencies = match self.store.stem_statistics().await {
+            Ok(statistics) => Arc::new(Frequencies::from(statistics)),
+            Err(error) => {
+                tracing::warn!(error = %error, "How common words are could not be read; all count the same.");
+                Arc::default()
+            }
+        };
+        *self.frequencies.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), Arc::clone(&frequencies)));
+        frequencies
+    }
+
+    /// Reads the candidates' texts, scores them, and says what became of each.
+    async fn conclude(
+        &self,
+        viewer: &Viewer,
+        query: &SearchQuery,
+        text: &str,
+        top_k: usize,
+        dense: Dense,
+        words: Text,
+    ) -> Result<SearchOutcome, RetrievalError> {
+        let mut problems = Vec::new();
+        match &dense.problem {
+            Some(DenseProblem::Model(error)) => problems.push(error.to_string()),
+            Some(DenseProblem::Index(error)) => problems.push(error.to_string()),
+            None => {}
+        }
+        if dense.loading {
+            problems.push("the vector index is still being loaded".to_owned());
+        }
+        let degraded = !problems.is_empty();
+        if let (SearchMode::Dense, Some(problem)) = (query.mode, dense.problem) {
+            return Err(match problem {
+                DenseProblem::Model(error) => error.into(),
+                DenseProblem::Index(error) => error.into(),
+            });
+        }
+        if degraded {
+            tracing::warn!(problems = %problems.join("; "), "A search was answered by words alone, or nearly so.");
+        }
+
+        let (places, ranks) = merge(&dense.matches, &words.hits);
+        let began = Instant::now();
+        let wants_vector: Vec<bool> =
+            places.iter().map(|place| dense.vector.is_some() && ranks[place].cosine.is_none()).collect();
+        let stored = if places.is_empty() {
+            Vec::new()
+        } else {
+            self.store
+                .load_passages(viewer, &places, &wants_vector, self.embedder.id(), &words.terms, &query.tags)
+                .await?
+        };
+        let stale = places.len() - stored.len();
+        let mut scored: Vec<(TraceCandidate, StoredPassage)> =
+            stored.into_iter().map(|passage| self.score(&dense.vector, &ranks, &words, passage)).collect();
+        scored.sort_by(|(a, _), (b, _)| {
+            b.score.total_cmp(&a.score).then_with(|| b.fused.total_cmp(&a.fused)).then_with(|| a.seq.cmp(&b.seq))
+        });
+        let join = ms(began);
+
+        let best = scored.first().map(|(candidate, _)| BestMatch {
+            document_id: candidate.document_id.clone(),
+            title: candidate.title.clone(),
+            score: candidate.score,
+        });
+        let mut passages: Vec<Passage> = Vec::with_capacity(top_k);
+        let mut texts: HashSet<String> = HashSet::new();
+        let mut traced = Vec::with_capacity(scored.len().min(TRACED));
+        for (mut candidate, passage) in scored {
+            candidate.fate = if candidate.score < query.min_score {
+                Fate::BelowThreshold
+            } else if passages.len() >= top_k {
+                Fate::BeyondTopK
+            } else if !texts.insert(passage.text.split_whitespace().collect::<Vec<_>>().join(" ")) {
+                Fate::Duplicate
+            } else {
+                passages.push(Passage {
+                    document_id: passage.place.document_id,
+                    chunk_id: passage.chunk_id,
+                    version: passage.place.version,
+                    seq: passage.place.seq,
+                    title: passage.title,
+                    text: passage.text,
+                    score: candidate.score,
+                    start: passage.start,
+                    end: passage.end,
+                    page: passage.page,
+                });
+                Fate::Used
+            };
+            if traced.len() < TRACED {
+                traced.push(candidate);
+            }
+        }
+        let timings =
+            SearchTimings { embed: dense.embed_ms, vector: dense.vector_ms, text: words.ms, join, total: 0.0 };
+        let trace = RetrievalTrace {
+            query: text.to_owned(),
+            language: words.language.map(str::to_owned),
+            mode: query.mode,
+            model: self.embedder.id().to_owned(),
+            index: self.index.name().to_owned(),
+            terms: words
+                .terms
+                .iter()
+                .map(|term| TraceTerm { word: term.stems.join("/"), weight: term.weight })
+                .collect(),
+            min_score: query.min_score,
+            top_k,
+            candidates: traced,
+            stale,
+            problems,
+            timings,
+        };
+        Ok(SearchOutcome { passages, best, searched_documents: 0, timings, degraded, trace })
+    }
+
+    fn score(
+        &self,
+        vector: &Option<Vec<f32>>,
+        ranks: &HashMap<ChunkPlace, Ranks>,
+        words: &Text,
+        passage: StoredPassage,
+    ) -> (TraceCandidate, StoredPassage) {
+        let ranks = ranks.get(&passage.place).copied().unwrap_or_default();
+        let cosine = ranks.cosine.or_else(|| cosine(vector.as_deref()?, passage.values.as_deref()?));
+        let same = same_language(words.language, passage.language.as_deref());
+        let coverage = coverage(&words.terms, &passage.has);
+        let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine));
+        let candidate = TraceCandidate {
+            document_id: passage.place.document_id.clone(),
+            title: passage.title.clone(),
+            version: passage.place.version,
+            seq: passage.place.seq,
+            language: passage.language.clone(),
+            dense_rank: ranks.dense,
+            cosine,
+            text_rank: ranks.text,
+            coverage: coverage.unwrap_or(0.0),
+            fused: fused(ranks.dense, ranks.text, same),
+            score: relevance(calibrated, coverage, same),
+            fate: Fate::BelowThreshold,
+        };
+        (candidate, passage)
+    }
+}
+
+fn key_of(place: &ChunkPlace) -> ChunkKey {
+    ChunkKey { document_id: place.document_id.clone(), version: place.version, seq: place.seq }
+}
+
+/// The candidates of both ways, the most promising first, cut to what is read; and their ranks.
+fn merge(matches: &[Match], hits: &[ChunkPlace]) -> (Vec<ChunkPlace>, HashMap<ChunkPlace, Ranks>) {
+    let mut ranks: HashMap<ChunkPlace, Ranks> = HashMap::with_capacity(matches.len() + hits.len());
+    for (rank, found) in (1..).zip(matches) {
+        let key = found.key.clone();
+        let place = ChunkPlace { document_id: key.document_id, version: key.version, seq: key.seq };
+        ranks.insert(place, Ranks { dense: Some(rank), cosine: Some(found.score), text: None });
+    }
+    for (rank, place) in (1..).zip(hits) {
+        ranks.entry(place.clone()).or_default().text = Some(rank);
+    }
+    let mut places: Vec<(f64, ChunkPlace)> =
+        ranks.iter().map(|(place, ranks)| (fused(ranks.dense, ranks.text, true), place.clone())).collect();
+    places.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    places.truncate(READ);
+    (places.into_iter().map(|(_, place)| place).collect(), ranks)
+}
+
+/// The share of the question's words, weighed by rarity, that a passage has.
+fn coverage(terms: &[TextTerm], has: &[bool]) -> Option<f64> {
+    let all: f64 = terms.iter().map(|term| term.weight).sum();
+    let found: f64 = terms.iter().zip(has).filter(|(_, has)| **has).map(|(term, _)| term.weight).sum();
+    (all > 0.0).then(|| found / all)
+}
+
+/// Cosine of two vectors of the same length; `None` otherwise, or where one has no direction.
+fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
+    if a.len() != b.len() {
+        return None;
+    }
+    let (mut dot, mut aa, mut bb) = (0.0f64, 0.0f64, 0.0f64);
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(*a), f64::from(*b));
+        dot += a * b;
+        aa += a * a;
+        bb += b * b;
+    }
+    let cosine = dot / (aa * bb).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "a cosine needs no more precision")]
+    cosine.is_finite().then_some(cosine.clamp(-1.0, 1.0) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use cjhirashi_domain::id::DocumentId;
+
+    use super::*;
+
+    fn place(seq: i32) -> ChunkPlace {
+        ChunkPlace { document_id: DocumentId::parse("d").unwrap(), version: 1, seq }
+    }
+
+    #[test]
+    fn a_candidate_of_both_ways_comes_before_one_of_either() {
+        let matches: Vec<Match> = (0..3).map(|seq| Match { key: key_of(&place(seq)), score: 0.9 }).collect();
+        let hits = [place(2), place(7)];
+        let (places, ranks) = merge(&matches, &hits);
+        assert_eq!(places[0], place(2));
+        assert_eq!(places.len(), 4);
+        assert_eq!((ranks[&place(2)].dense, ranks[&place(2)].text), (Some(3), Some(1)));
+        assert_eq!(ranks[&place(7)].cosine, None);
+    }
+
+    #[test]
+    fn coverage_weighs_words_by_their_rarity() {
+        let term = |weight| TextTerm { stems: vec!["x".to_owned()], weight, frequency: 0.1 };
+        assert_eq!(coverage(&[term(3.0), term(1.0)], &[true, false]), Some(0.75));
+        assert_eq!(coverage(&[], &[]), None);
+    }
+
+    #[test]
+    fn the_cosine_of_vectors_without_direction_is_none() {
+        assert_eq!(cosine(&[0.0, 0.0], &[1.0, 0.0]), None);
+        assert_eq!(cosine(&[1.0], &[1.0, 0.0]), None);
+        assert_eq!(cosine(&[2.0, 0.0], &[3.0, 0.0]), Some(1.0));
+    }
+}

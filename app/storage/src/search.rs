@@ -1,0 +1,584 @@
+//! What search reads: the documents in reach, full text, passages, and what the vector index is fed from.
+//!
+//! The access rule, the tombstone and the current version stand in every query here, so that a passage which may not
+//! be shown is not found rather than found and hidden.
+
+use cjhirashi_domain::{
+    Viewer,
+    id::{ChunkId, DocumentId, UserId},
+};
+use sqlx::postgres::PgListener;
+
+use crate::{Result, StorageError, Store, chunks::decode_embedding};
+
+/// What somebody can search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchScope {
+    /// Documents with an answering version.
+    pub documents: i64,
+    /// Which, at most 10,000, when labels were given: no label means no list.
+    pub selected: Option<Vec<DocumentId>>,
+}
+
+/// A word of a question as PostgreSQL's parser and stemmers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryWord {
+    /// The Spanish stem; `None` when Spanish takes it for a stop word.
+    pub spanish: Option<String>,
+    /// The English stem; `None` when English takes it for a stop word.
+    pub english: Option<String>,
+    /// Whether it is a stop word of Spanish once its accents count: «más», «también».
+    pub spanish_stop: bool,
+}
+
+/// How common the most common stems are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StemStatistics {
+    /// Share of chunks with the stem, 0 to 1, most common first.
+    pub common: Vec<(String, f64)>,
+    /// Stems that are not listed are at most as common as this. `None`: PostgreSQL has not counted yet.
+    pub rarest_listed: Option<f64>,
+}
+
+/// Something to look for: a word by its stems.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextTerm {
+    /// Stems, any of which counts.
+    pub stems: Vec<String>,
+    /// What finding it is worth.
+    pub weight: f64,
+    /// Share of chunks that have it, 0 to 1, as far as known.
+    pub frequency: f64,
+}
+
+/// The place of a chunk: what vectors are named by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChunkPlace {
+    /// The document.
+    pub document_id: DocumentId,
+    /// The version.
+    pub version: i32,
+    /// The place in it.
+    pub seq: i32,
+}
+
+/// A passage with all that is shown of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPassage {
+    /// Where it stands.
+    pub place: ChunkPlace,
+    /// Its chunk.
+    pub chunk_id: ChunkId,
+    /// The document's title.
+    pub title: String,
+    /// Its text.
+    pub text: String,
+    /// Its language.
+    pub language: Option<String>,
+    /// First character in the document's text.
+    pub start: i32,
+    /// One after the last.
+    pub end: i32,
+    /// Page, for paged documents.
+    pub page: Option<i32>,
+    /// Which of the terms it has, in their order.
+    pub has: Vec<bool>,
+    /// Its embedding, where it was asked for and is of the asked model.
+    pub values: Option<Vec<f32>>,
+}
+
+/// A chunk and its embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredVector {
+    /// Where it stands.
+    pub place: ChunkPlace,
+    /// Its number.
+    pub ordinal: i64,
+    /// Whose document it is; `None` is everybody's.
+    pub owner: Option<UserId>,
+    /// The embedding.
+    pub values: Vec<f32>,
+}
+
+/// A document that is there, as the vector index should have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveDocument {
+    /// The document.
+    pub id: DocumentId,
+    /// The version that answers; 0 while none does.
+    pub version: i32,
+    /// Whose it is; `None` is everybody's.
+    pub owner: Option<UserId>,
+    /// Chunks of that version.
+    pub chunks: usize,
+}
+
+/// Tells which documents changed, on any replica: a new version answers, or it was deleted, shared or un-shared.
+#[derive(Debug)]
+pub struct DocumentListener(PgListener);
+
+impl DocumentListener {
+    /// Waits for the next change. `None`: the connection was lost and made anew, so changes may have been missed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn next(&mut self) -> Result<Option<DocumentId>> {
+        loop {
+            match self.0.try_recv().await? {
+                None => return Ok(None),
+                Some(message) => {
+                    if let Ok(id) = DocumentId::parse(message.payload()) {
+                        return Ok(Some(id));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn document_id(text: String, table: &'static str, column: &'static str) -> Result<DocumentId> {
+    DocumentId::parse(text.clone()).map_err(|_| StorageError::corrupt(table, column, &text, &text))
+}
+
+fn owner(text: Option<String>) -> Result<Option<UserId>> {
+    text.map(|text| {
+        UserId::parse(text.clone()).map_err(|_| StorageError::corrupt("documents", "user_id", &text, &text))
+    })
+    .transpose()
+}
+
+/// A stem as an operand of a `tsquery`.
+fn quoted(stem: &str) -> String {
+    let mut text = String::with_capacity(stem.len() + 2);
+    text.push('\'');
+    for c in stem.chars() {
+        if c == '\'' || c == '\\' {
+            text.push(c);
+        }
+        text.push(c);
+    }
+    text.push('\'');
+    text
+}
+
+fn any_of(stems: &[String]) -> String {
+    let stems: Vec<String> = stems.iter().map(|stem| quoted(stem)).collect();
+    format!("({})", stems.join(" | "))
+}
+
+/// Words beyond this share of all chunks say too little to look for them alone or in pairs.
+const TOO_COMMON: f64 = 0.2;
+/// Words alone are looked for when at most this share of the chunks has them.
+const RARE: f64 = 0.02;
+
+/// The `tsquery`s to look for, most telling first: all words, then any three, any two, then rare ones alone. Each
+/// level is cut to a bounded number of rows, so that common words cannot make a search slow.
+fn levels(terms: &[TextTerm]) -> Vec<String> {
+    let mut by_rarity: Vec<&TextTerm> = terms.iter().filter(|term| !term.stems.is_empty()).collect();
+    by_rarity.sort_by(|a, b| a.frequency.total_cmp(&b.frequency));
+    let telling: Vec<String> = {
+        let some: Vec<&&TextTerm> = by_rarity.iter().filter(|term| term.frequency <= TOO_COMMON).collect();
+        let chosen = if some.is_empty() { by_rarity.iter().take(3).collect() } else { some };
+        chosen.into_iter().take(6).map(|term| any_of(&term.stems)).collect()
+    };
+    let mut levels = Vec::new();
+    if by_rarity.len() > 3 {
+        levels.push(by_rarity.iter().take(8).map(|term| any_of(&term.stems)).collect::<Vec<_>>().join(" & "));
+    }
+    let mut threes = Vec::new();
+    let mut twos = Vec::new();
+    for (i, a) in telling.iter().enumerate() {
+        for (j, b) in telling.iter().enumerate().skip(i + 1) {
+            twos.push(format!("({a} & {b})"));
+            threes.extend(telling.iter().skip(j + 1).map(|c| format!("({a} & {b} & {c})")));
+        }
+    }
+    if telling.len() > 3 || (telling.len() == 3 && by_rarity.len() == 3) {
+        levels.push(threes.join(" | "));
+    }
+    if !twos.is_empty() {
+        levels.push(twos.join(" | "));
+    }
+    let mut alone: Vec<String> =
+        by_rarity.iter().filter(|term| term.frequency <= RARE).take(4).map(|term| any_of(&term.stems)).collect();
+    if alone.is_empty() {
+        alone.extend(telling.first().cloned());
+    }
+    // Each rare word has its own bound, lest one of them take all the room.
+    levels.extend(alone);
+    levels.retain(|level| !level.is_empty());
+    levels
+}
+
+/// Rows taken of each level.
+const ROWS_PER_LEVEL: i64 = 120;
+
+impl Store {
+    /// What somebody can search, in one round trip.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn search_scope(&self, viewer: &Viewer, tags: &[String]) -> Result<SearchScope> {
+        if tags.is_empty() {
+            let documents = sqlx::query_scalar!(
+                r#"SELECT count(*) AS "count!" FROM documents
+                   WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1)"#,
+                viewer.user_id.as_str(),
+            )
+            .fetch_one(&self.pool)
+            .await?;
+            return Ok(SearchScope { documents, selected: None });
+        }
+        let ids = sqlx::query_scalar!(
+            "SELECT id FROM documents
+             WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1) AND tags && $2
+             ORDER BY updated_at DESC LIMIT 10000",
+            viewer.user_id.as_str(),
+            tags,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let selected =
+            ids.into_iter().map(|id| document_id(id, "documents", "id")).collect::<Result<Vec<DocumentId>>>()?;
+        Ok(SearchScope { documents: i64::try_from(selected.len()).unwrap_or(i64::MAX), selected: Some(selected) })
+    }
+
+    /// A question's words, in order, by the same parser and stemmers that made `chunks.search`.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn parse_question(&self, question: &str) -> Result<Vec<QueryWord>> {
+        let rows = sqlx::query!(
+            r#"WITH words AS (
+                SELECT 'es' AS source, t.lexeme, p.position
+                FROM unnest(to_tsvector('spanish', fold_accents($1))) t, unnest(t.positions) p (position)
+                UNION ALL
+                SELECT 'en', t.lexeme, p.position
+                FROM unnest(to_tsvector('english', fold_accents($1))) t, unnest(t.positions) p (position)
+                UNION ALL
+                SELECT 'accented', t.lexeme, p.position
+                FROM unnest(to_tsvector('spanish', lower($1))) t, unnest(t.positions) p (position)
+            )
+            SELECT
+                min(lexeme) FILTER (WHERE source = 'es') AS spanish,
+                min(lexeme) FILTER (WHERE source = 'en') AS english,
+                count(*) FILTER (WHERE source = 'accented') = 0 AS "spanish_stop!"
+            FROM words GROUP BY position ORDER BY position LIMIT 400"#,
+            question,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| QueryWord { spanish: row.spanish, english: row.english, spanish_stop: row.spanish_stop })
+            .collect())
+    }
+
+    /// How common the most common stems are, as PostgreSQL last counted them. Changes slowly: keep it for minutes.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn stem_statistics(&self) -> Result<StemStatistics> {
+        let row = sqlx::query!(
+            r#"SELECT most_common_elems::text::text[] AS "stems", most_common_elem_freqs AS "shares: Vec<f32>"
+               FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'chunks' AND attname = 'search'"#,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((stems, shares)) = row.and_then(|row| Some((row.stems?, row.shares?))) else {
+            return Ok(StemStatistics::default());
+        };
+        // The shares of the stems, then the smallest and the largest of them.
+        let rarest_listed = shares.get(stems.len()).map(|share| f64::from(*share));
+        Ok(StemStatistics { common: stems.into_iter().zip(shares.into_iter().map(f64::from)).collect(), rarest_listed })
+    }
+
+    /// Chunks with the words, best first: the more words, and the rarer, the better.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_text(
+        &self,
+        viewer: &Viewer,
+        terms: &[TextTerm],
+        tags: &[String],
+        limit: i64,
+    ) -> Result<Vec<(ChunkPlace, f64)>> {
+        let levels = levels(terms);
+        if levels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let queries: Vec<String> = terms.iter().map(|term| any_of(&term.stems)).collect();
+        let weights: Vec<f64> = terms.iter().map(|term| term.weight).collect();
+        let any = queries.join(" | ");
+        let rows = sqlx::query!(
+            r#"WITH terms AS MATERIALIZED (
+                SELECT t.query::tsquery AS query, t.weight FROM unnest($3::text[], $4::float8[]) t (query, weight)
+            ), found AS MATERIALIZED (
+                SELECT DISTINCT hit.ordinal
+                FROM unnest($2::text[]) level (query)
+                CROSS JOIN LATERAL (
+                    SELECT c.ordinal FROM chunks c JOIN documents d ON d.id = c.document_id
+                    WHERE c.search @@ level.query::tsquery
+                      AND d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
+                      AND (cardinality($5::text[]) = 0 OR d.tags && $5)
+                    LIMIT $6
+                ) hit
+            )
+            SELECT c.document_id, c.version, c.seq, score.value AS "score!"
+            FROM found JOIN chunks c USING (ordinal)
+            -- Unpacked once for all its uses: a stored tsvector is unpacked anew for every operator otherwise.
+            CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(t.weight) FILTER (WHERE unpacked.search @@ t.query), 0)
+                     * (1 + ts_rank(unpacked.search, $7::text::tsquery)) AS value
+                FROM terms t
+            ) score
+            ORDER BY score.value DESC, c.ordinal LIMIT $8"#,
+            viewer.user_id.as_str(),
+            &levels,
+            &queries,
+            &weights,
+            tags,
+            ROWS_PER_LEVEL,
+            any,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let document_id = document_id(row.document_id, "chunks", "document_id")?;
+                Ok((ChunkPlace { document_id, version: row.version, seq: row.seq }, row.score))
+            })
+            .collect()
+    }
+
+    /// The passages at these places, as far as this person may read them now, in no order: with the terms they have,
+    /// and those of `with_vectors` also with their embedding of this model.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn load_passages(
+        &self,
+        viewer: &Viewer,
+        places: &[ChunkPlace],
+        with_vectors: &[bool],
+        model: &str,
+        terms: &[TextTerm],
+        tags: &[String],
+    ) -> Result<Vec<StoredPassage>> {
+        let documents: Vec<String> = places.iter().map(|place| place.document_id.as_str().to_owned()).collect();
+        let versions: Vec<i32> = places.iter().map(|place| place.version).collect();
+        let seqs: Vec<i32> = places.iter().map(|place| place.seq).collect();
+        let queries: Vec<String> = terms.iter().map(|term| any_of(&term.stems)).collect();
+        let rows = sqlx::query!(
+            r#"SELECT c.id, c.document_id, c.version, c.seq, d.title, c.text, c.language,
+                      c.start_offset, c.end_offset, c.page,
+                      CASE WHEN place.with_vector AND c.embedding_model = $7 THEN c.embedding END AS embedding,
+                      (SELECT array_agg(unpacked.search @@ t.query::tsquery ORDER BY t.n)
+                       FROM unnest($6::text[]) WITH ORDINALITY t (query, n)) AS "has: Vec<bool>"
+               FROM unnest($2::text[], $3::int[], $4::int[], $8::boolean[]) place (document_id, version, seq, with_vector)
+               JOIN chunks c USING (document_id, version, seq)
+               JOIN documents d ON d.id = c.document_id
+               CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked
+               WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
+                 AND (cardinality($5::text[]) = 0 OR d.tags && $5)"#,
+            viewer.user_id.as_str(),
+            &documents,
+            &versions,
+            &seqs,
+            tags,
+            &queries,
+            model,
+            with_vectors,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let chunk_id = ChunkId::parse(row.id.clone())
+                    .map_err(|_| StorageError::corrupt("chunks", "id", &row.id, &row.id))?;
+                let document_id = document_id(row.document_id, "chunks", "document_id")?;
+                Ok(StoredPassage {
+                    place: ChunkPlace { document_id, version: row.version, seq: row.seq },
+                    chunk_id,
+                    title: row.title,
+                    text: row.text,
+                    language: row.language,
+                    start: row.start_offset,
+                    end: row.end_offset,
+                    page: row.page,
+                    has: row.has.unwrap_or_default(),
+                    values: row.embedding.as_deref().map(decode_embedding),
+                })
+            })
+            .collect()
+    }
+
+    /// Answering chunks that an index with delayed writes has not acknowledged, newest first: they are scored one by
+    /// one, so that what somebody just added is found at once.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_unacknowledged_vectors(
+        &self,
+        viewer: &Viewer,
+        model: &str,
+        tags: &[String],
+        limit: i64,
+    ) -> Result<Vec<StoredVector>> {
+        let rows = sqlx::query!(
+            r#"SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, c.embedding AS "embedding!"
+               FROM chunks c JOIN documents d ON d.id = c.document_id
+               WHERE c.indexed_at IS NULL AND c.embedding IS NOT NULL AND c.embedding_model = $2
+                 AND d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
+                 AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+               ORDER BY c.ordinal DESC LIMIT $4"#,
+            viewer.user_id.as_str(),
+            model,
+            tags,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let document_id = document_id(row.document_id, "chunks", "document_id")?;
+                Ok(StoredVector {
+                    place: ChunkPlace { document_id, version: row.version, seq: row.seq },
+                    ordinal: row.ordinal,
+                    owner: owner(row.user_id)?,
+                    values: decode_embedding(&row.embedding),
+                })
+            })
+            .collect()
+    }
+
+    /// Every document that is not deleted, whoever's it is: what the vector index should hold. For feeding it only.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_live_documents(&self) -> Result<Vec<LiveDocument>> {
+        let rows = sqlx::query!("SELECT id, version, user_id, chunk_count FROM documents WHERE deleted_at IS NULL",)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(LiveDocument {
+                    id: document_id(row.id, "documents", "id")?,
+                    version: row.version,
+                    owner: owner(row.user_id)?,
+                    chunks: usize::try_from(row.chunk_count).unwrap_or(0),
+                })
+            })
+            .collect()
+    }
+
+    /// One document as the vector index should have it; `None` when it was deleted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn get_live_document(&self, id: &DocumentId) -> Result<Option<LiveDocument>> {
+        let row = sqlx::query!(
+            "SELECT id, version, user_id, chunk_count FROM documents
+             WHERE id = $1 AND deleted_at IS NULL",
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            Ok(LiveDocument {
+                id: document_id(row.id, "documents", "id")?,
+                version: row.version,
+                owner: owner(row.user_id)?,
+                chunks: usize::try_from(row.chunk_count).unwrap_or(0),
+            })
+        })
+        .transpose()
+    }
+
+    /// Embeddings of answering chunks in the order of their ordinals, after one: of some documents, or of all
+    /// (`None`). Whoever's they are: for feeding the vector index only.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_answering_vectors(
+        &self,
+        documents: Option<&[DocumentId]>,
+        model: &str,
+        after_ordinal: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredVector>> {
+        let documents: Option<Vec<String>> =
+            documents.map(|documents| documents.iter().map(|id| id.as_str().to_owned()).collect());
+        let rows = sqlx::query!(
+            r#"SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, c.embedding AS "embedding!"
+               FROM chunks c JOIN documents d ON d.id = c.document_id
+               WHERE c.ordinal > $2 AND c.embedding IS NOT NULL AND c.embedding_model = $1
+                 AND d.deleted_at IS NULL AND d.version = c.version
+                 AND ($3::text[] IS NULL OR c.document_id = ANY($3))
+               ORDER BY c.ordinal LIMIT $4"#,
+            model,
+            after_ordinal,
+            documents.as_deref(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let document_id = document_id(row.document_id, "chunks", "document_id")?;
+                Ok(StoredVector {
+                    place: ChunkPlace { document_id, version: row.version, seq: row.seq },
+                    ordinal: row.ordinal,
+                    owner: owner(row.user_id)?,
+                    values: decode_embedding(&row.embedding),
+                })
+            })
+            .collect()
+    }
+
+    /// Listens for changes of what answers, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn listen_to_documents(&self) -> Result<DocumentListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen("documents_changed").await?;
+        Ok(DocumentListener(listener))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn term(stem: &str, frequency: f64) -> TextTerm {
+        TextTerm { stems: vec![stem.to_owned()], weight: 1.0, frequency }
+    }
+
+    #[test]
+    fn a_stem_with_quotes_stays_one_operand() {
+        assert_eq!(quoted(r"o'neil\"), r"'o''neil\\'");
+    }
+
+    #[test]
+    fn rare_words_are_looked_for_alone_and_common_ones_only_together() {
+        let found = levels(&[term("empres", 0.4), term("vacacion", 0.01), term("renov", 0.05)]);
+        assert_eq!(found, ["(('vacacion') & ('renov'))", "('vacacion')"]);
+    }
+
+    #[test]
+    fn a_question_of_common_words_alone_is_still_looked_for() {
+        assert_eq!(levels(&[term("dia", 0.5)]), ["('dia')"]);
+        assert!(levels(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_long_question_stays_bounded() {
+        let terms: Vec<TextTerm> = (0..60).map(|i| term(&format!("palabr{i}"), 0.01)).collect();
+        let found = levels(&terms);
+        assert!(found.len() <= 7 && found.iter().all(|level| level.len() < 2_000), "{found:?}");
+    }
+}
