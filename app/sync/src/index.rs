@@ -1,0 +1,220 @@
+//! One document into search: read the file, cut it, embed what was never embedded, write the vectors, switch.
+
+use std::sync::Arc;
+
+use cjhirashi_domain::{ErrorCode, id::DocumentId};
+use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
+use cjhirashi_models::{InputKind, ModelError};
+use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
+use cjhirashi_vectors::{ChunkKey, DocumentMetadata, VectorRecord};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    WorkerContext,
+    error::{Failure, Remedy},
+    estimate_tokens,
+};
+
+/// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
+const STORE_BATCH: usize = 200;
+/// Chunks that go to the vector index at once.
+const INDEX_BATCH: i64 = 500;
+/// Calls to the embedding model that one document makes at the same time.
+const PARALLEL_CALLS: usize = 2;
+
+/// Returns from the run when there is nothing more to do: another run has the job, or the document was deleted.
+macro_rules! hold {
+    ($held:expr) => {
+        if $held == Held::No {
+            return Ok(());
+        }
+    };
+}
+
+pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
+    let claim = &job.claim;
+    let document = DocumentId::parse(job.key.clone())
+        .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::GiveUp))?;
+    let Some(task) = context.store.begin_indexing(claim, &document).await? else { return Ok(()) };
+    if !task.extracted {
+        hold!(read_file(context, claim, &task).await?);
+    }
+    hold!(embed(context, claim, &task).await?);
+    hold!(write_vectors(context, claim, &task).await?);
+    hold!(context.store.complete_indexing(claim, &document, task.version).await?);
+    if task.version > 1 {
+        context.index.delete_document(&document, Some(task.version)).await?;
+        context.store.remove_chunks_before(&document, task.version).await?;
+    }
+    Ok(())
+}
+
+/// The file becomes text and chunks.
+async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
+    let (Some(blob), Some(kind)) = (&task.blob, Kind::from_mime_type(&task.mime_type)) else {
+        return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
+    };
+    let extracted = context.sandbox.extract_file(kind, &context.blobs.path(blob)).await?;
+    let (extracted, drafts) = tokio::task::spawn_blocking(move || {
+        let drafts = chunk(&extracted, &ChunkOptions::default(), &estimate_tokens);
+        (extracted, drafts)
+    })
+    .await
+    .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::TryAgain { after: None }))?;
+
+    let model = context.embedder.id();
+    context.store.clear_chunks(claim, &task.document_id, task.version).await?;
+    let mut drafts = drafts.into_iter().peekable();
+    while drafts.peek().is_some() {
+        let batch: Vec<NewChunk> = drafts
+            .by_ref()
+            .take(STORE_BATCH)
+            .map(|draft| NewChunk {
+                seq: draft.seq,
+                text: draft.text,
+                start: draft.start,
+                end: draft.end,
+                page: draft.page,
+                language: draft.language,
+                hash: draft.hash,
+            })
+            .collect();
+        if context.store.add_chunks(claim, &task.document_id, task.version, &batch, model).await? == Held::No {
+            return Ok(Held::No);
+        }
+    }
+    let starts: Vec<i32> = extracted.pages.iter().map(|page| page.start).collect();
+    let held = context
+        .store
+        .save_text(
+            claim,
+            &task.document_id,
+            task.version,
+            &extracted.text,
+            (!starts.is_empty()).then_some(starts.as_slice()),
+            extracted.language.as_deref(),
+        )
+        .await?;
+    Ok(held)
+}
+
+/// Embeds what the current model has not embedded, batch by batch; each batch is kept as soon as it is there.
+async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
+    let model = context.embedder.id();
+    let size = context.embedder.batch_size().max(1);
+    let window = i64::try_from(size * PARALLEL_CALLS).unwrap_or(i64::MAX);
+    let list = || context.store.list_unembedded_chunks(&task.document_id, task.version, model, window);
+    let mut chunks = list().await?;
+    if chunks.is_empty() {
+        return Ok(Held::Yes);
+    }
+    // Small documents are done in one round; only large ones need to know how far they are.
+    let last_round = |chunks: &[UnembeddedChunk]| i64::try_from(chunks.len()).unwrap_or(i64::MAX) < window;
+    let (all, mut done) = if last_round(&chunks) {
+        (chunks.len(), 0)
+    } else {
+        let (all, embedded) = context.store.count_chunks(&task.document_id, task.version, model).await?;
+        (usize::try_from(all).unwrap_or(0), usize::try_from(embedded).unwrap_or(0))
+    };
+    loop {
+        let last = last_round(&chunks);
+        let batches: Vec<Vec<UnembeddedChunk>> = batches(chunks, size);
+        let mut calls = stream::iter(batches).map(|batch| call(context, batch)).buffer_unordered(PARALLEL_CALLS);
+        while let Some(embeddings) = calls.try_next().await? {
+            done += embeddings.len();
+            let progress = share(done, all);
+            let saved = context.store.save_embeddings(claim, &task.document_id, model, &embeddings, progress).await?;
+            if saved == Held::No {
+                return Ok(Held::No);
+            }
+        }
+        if last {
+            return Ok(Held::Yes);
+        }
+        chunks = list().await?;
+        if chunks.is_empty() {
+            return Ok(Held::Yes);
+        }
+    }
+}
+
+/// Cuts a list into parts of at most `size`.
+fn batches<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut items = items.into_iter().peekable();
+    let mut batches = Vec::new();
+    while items.peek().is_some() {
+        batches.push(items.by_ref().take(size).collect());
+    }
+    batches
+}
+
+/// One call to the embedding model; vectors by the chunk's number.
+async fn call(context: &WorkerContext, batch: Vec<UnembeddedChunk>) -> Result<Vec<(i64, Vec<f32>)>, Failure> {
+    let (ordinals, texts): (Vec<i64>, Vec<String>) = batch.into_iter().map(|chunk| (chunk.ordinal, chunk.text)).unzip();
+    let embedded = context.embedder.embed(&texts, InputKind::Passage).await?;
+    if embedded.vectors.len() != ordinals.len() {
+        let error = ModelError::UnexpectedAnswer {
+            provider: context.embedder.id().to_owned(),
+            detail: format!("{} vectors for {} texts", embedded.vectors.len(), ordinals.len()),
+        };
+        return Err(error.into());
+    }
+    Ok(ordinals.into_iter().zip(embedded.vectors).collect())
+}
+
+/// Brings the vectors that the index has not acknowledged to it.
+async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
+    let metadata = Arc::new(DocumentMetadata {
+        visibility: task.visibility.clone(),
+        title: task.title.clone(),
+        source: task.source,
+        source_url: task.source_url.clone(),
+        created_at: task.created_at,
+        tags: task.tags.clone(),
+    });
+    let keep_text = context.index.keeps_text();
+    let mut done = 0;
+    loop {
+        let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, INDEX_BATCH).await?;
+        if chunks.is_empty() {
+            return Ok(Held::Yes);
+        }
+        let last = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < INDEX_BATCH;
+        let ordinals: Vec<i64> = chunks.iter().map(|chunk| chunk.ordinal).collect();
+        let records = chunks
+            .into_iter()
+            .map(|chunk| VectorRecord {
+                key: ChunkKey { document_id: task.document_id.clone(), version: task.version, seq: chunk.seq },
+                ordinal: chunk.ordinal,
+                values: chunk.values,
+                language: chunk.language,
+                text: keep_text.then_some(chunk.text),
+                document: Arc::clone(&metadata),
+            })
+            .collect();
+        context.index.upsert(records).await?;
+        done += ordinals.len();
+        let progress = if last { 1.0 } else { share(done, done + ordinals.len()) };
+        let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, progress).await?;
+        if noted == Held::No || last {
+            return Ok(noted);
+        }
+    }
+}
+
+/// A share from 0 to 1; for a person, so a few digits are enough.
+#[expect(clippy::cast_precision_loss, reason = "a progress bar needs no more than a few digits")]
+fn share(done: usize, all: usize) -> f32 {
+    if all == 0 { 1.0 } else { (done as f32 / all as f32).min(1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_cut_into_parts_that_hold_all_of_it() {
+        assert_eq!(batches(vec![1, 2, 3, 4, 5], 2), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert!(batches(Vec::<u8>::new(), 3).is_empty());
+    }
+}

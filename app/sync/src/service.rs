@@ -1,0 +1,336 @@
+//! Documents as pages and the API handle them.
+
+use std::collections::HashSet;
+
+use cjhirashi_domain::{
+    Viewer,
+    access::Visibility,
+    document::{Chunk, Document, Source},
+    id::DocumentId,
+    text::{DocumentTitle, InvalidText, Tag},
+};
+use cjhirashi_ingest::{IngestError, Kind, recognise};
+use cjhirashi_storage::{
+    BlobKey, BlobWriter, Blobs, DocumentFilter, DocumentList, DocumentText, NewDocumentRow, OriginalFile, Store,
+    StoredBlob,
+};
+
+use crate::DocumentError;
+
+/// The most bytes of one file.
+pub const MAX_FILE_BYTES: u64 = 50_000_000;
+/// The most labels of one document.
+pub const MAX_TAGS: usize = 20;
+/// The most bytes of an address.
+const MAX_URL_BYTES: usize = 2_000;
+/// What is read of a file to recognise it by.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// A file to be added.
+#[derive(Debug)]
+pub struct NewDocument {
+    /// Its title; `None` or empty: the file's name.
+    pub title: Option<String>,
+    /// The file's name, as the sender gave it.
+    pub file_name: Option<String>,
+    /// The media type that the sender claims; only counts where the bytes and the name do not tell.
+    pub mime_type: Option<String>,
+    /// The file, from [`DocumentService::upload`].
+    pub blob: StoredBlob,
+    /// How it came.
+    pub source: Source,
+    /// From where, for pages: an `http` or `https` address.
+    pub source_url: Option<String>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Whose it will be.
+    pub visibility: Visibility,
+}
+
+/// A text to be added.
+#[derive(Debug, Clone)]
+pub struct NewText {
+    /// Its title.
+    pub title: String,
+    /// All of it.
+    pub content: String,
+    /// Its media type; `None`: plain text.
+    pub mime_type: Option<String>,
+    /// How it came.
+    pub source: Source,
+    /// From where, for pages: an `http` or `https` address.
+    pub source_url: Option<String>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Whose it will be.
+    pub visibility: Visibility,
+}
+
+/// Adds, lists, reads and deletes documents. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DocumentService {
+    store: Store,
+    blobs: Blobs,
+}
+
+impl DocumentService {
+    /// Over a store and a folder of files.
+    #[must_use]
+    pub fn new(store: Store, blobs: Blobs) -> Self {
+        Self { store, blobs }
+    }
+
+    /// Begins to take a file of at most [`MAX_FILE_BYTES`], piece by piece.
+    ///
+    /// # Errors
+    /// [`DocumentError::Blob`] when the disk refuses.
+    pub async fn upload(&self) -> Result<BlobWriter, DocumentError> {
+        Ok(self.blobs.writer(MAX_FILE_BYTES).await?)
+    }
+
+    /// Adds a file: when this returns, it is kept and will be indexed, whatever happens to this process. The same file
+    /// may be added any number of times.
+    ///
+    /// # Errors
+    /// [`DocumentError`]: not allowed, a field that is not right, or a file that is empty or of no kind we read.
+    pub async fn add(&self, viewer: &Viewer, new: NewDocument) -> Result<Document, DocumentError> {
+        if !viewer.may_change(&new.visibility) {
+            return Err(DocumentError::Forbidden);
+        }
+        let file_name = new.file_name.as_deref().and_then(clean_file_name);
+        let title = match new.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
+            Some(title) => parse_title(title)?,
+            None => {
+                let name = file_name.as_deref().unwrap_or_default();
+                let name: String = name.chars().take(DocumentTitle::MAX).collect();
+                parse_title(&name)?
+            }
+        };
+        let tags = parse_tags(&new.tags)?;
+        let source_url = parse_url(new.source_url.as_deref())?;
+        if new.blob.size() == 0 {
+            return Err(IngestError::Empty.into());
+        }
+        let head = new.blob.head(HEAD_BYTES).await?;
+        let found = recognise(file_name.as_deref().unwrap_or_default(), &head)?;
+        let claimed = new.mime_type.as_deref().and_then(Kind::from_mime_type);
+        let kind = match (found, claimed) {
+            // All of these are text; only the sender knows what is meant by it.
+            (Kind::Text, Some(claimed @ (Kind::Markdown | Kind::Html))) => claimed,
+            (found, _) => found,
+        };
+        let row = NewDocumentRow {
+            title: title.as_str(),
+            visibility: new.visibility,
+            source: new.source,
+            source_url,
+            file_name: file_name.as_deref(),
+            mime_type: kind.mime_type(),
+            tags: &tags,
+            blob: &new.blob,
+        };
+        let document = self.store.add_document(viewer, &self.blobs, &row).await?;
+        tracing::info!(document.id = %document.id, size_bytes = new.blob.size(), kind = kind.as_str(), "document added");
+        Ok(document)
+    }
+
+    /// Adds a text, as [`DocumentService::add`] does a file.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub async fn add_text(&self, viewer: &Viewer, new: NewText) -> Result<Document, DocumentError> {
+        if !viewer.may_change(&new.visibility) {
+            return Err(DocumentError::Forbidden);
+        }
+        let kind = match new.mime_type.as_deref() {
+            None => Kind::Text,
+            Some(mime_type) => match Kind::from_mime_type(mime_type) {
+                Some(kind @ (Kind::Text | Kind::Markdown | Kind::Html)) => kind,
+                _ => return Err(IngestError::Unsupported { found: mime_type.chars().take(100).collect() }.into()),
+            },
+        };
+        if new.content.trim().is_empty() {
+            return Err(IngestError::Empty.into());
+        }
+        let title = parse_title(&new.title)?;
+        let tags = parse_tags(&new.tags)?;
+        let source_url = parse_url(new.source_url.as_deref())?;
+        let mut writer = self.upload().await?;
+        writer.write(new.content.as_bytes()).await?;
+        let blob = writer.finish().await?;
+        let row = NewDocumentRow {
+            title: title.as_str(),
+            visibility: new.visibility,
+            source: new.source,
+            source_url,
+            file_name: None,
+            mime_type: kind.mime_type(),
+            tags: &tags,
+            blob: &blob,
+        };
+        let document = self.store.add_document(viewer, &self.blobs, &row).await?;
+        tracing::info!(document.id = %document.id, size_bytes = blob.size(), kind = kind.as_str(), "document added");
+        Ok(document)
+    }
+
+    /// Documents that the viewer may read, the newest first.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn list(&self, viewer: &Viewer, filter: &DocumentFilter) -> Result<DocumentList, DocumentError> {
+        Ok(self.store.list_documents(viewer, filter).await?)
+    }
+
+    /// One document.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn get(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Document>, DocumentError> {
+        Ok(self.store.get_document(viewer, id).await?)
+    }
+
+    /// Deletes a document: when this returns, no list, search or answer shows it; the rest follows by itself.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotFound`] when there is none that the viewer may change, [`DocumentError::Storage`].
+    pub async fn delete(&self, viewer: &Viewer, id: &DocumentId) -> Result<(), DocumentError> {
+        if !self.store.delete_document(viewer, id).await? {
+            return Err(DocumentError::NotFound);
+        }
+        tracing::info!(document.id = %id, "document deleted");
+        Ok(())
+    }
+
+    /// Tries a failed document again.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotFound`] when there is no failed one that the viewer may change, [`DocumentError::Storage`].
+    pub async fn retry(&self, viewer: &Viewer, id: &DocumentId) -> Result<(), DocumentError> {
+        if self.store.retry_document(viewer, id).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Replaces the labels of a document.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
+    pub async fn set_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<(), DocumentError> {
+        let tags = parse_tags(tags)?;
+        if self.store.set_document_tags(viewer, id, &tags).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// What was read from the file, once it was read.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn text(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<DocumentText>, DocumentError> {
+        Ok(self.store.get_document_text(viewer, id).await?)
+    }
+
+    /// Chunks of the version that answers, from a place (0: the first) on; at most `limit` and never more than 10,000.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn chunks(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        from: i32,
+        limit: i64,
+    ) -> Result<Option<Vec<Chunk>>, DocumentError> {
+        Ok(self.store.list_chunks(viewer, id, from, limit).await?)
+    }
+
+    /// The file as it came: what is known of it, and where it lies for reading.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn original(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+    ) -> Result<Option<(OriginalFile, std::path::PathBuf)>, DocumentError> {
+        let original = self.store.get_original(viewer, id).await?;
+        Ok(original.map(|file| {
+            let path = self.path(&file.blob);
+            (file, path)
+        }))
+    }
+
+    fn path(&self, blob: &BlobKey) -> std::path::PathBuf {
+        self.blobs.path(blob)
+    }
+}
+
+fn parse_title(title: &str) -> Result<DocumentTitle, DocumentError> {
+    DocumentTitle::parse(title).map_err(|error| match error {
+        InvalidText::Empty => DocumentError::Invalid("the title is empty".to_owned()),
+        InvalidText::TooLong { .. } => DocumentError::Invalid(format!("title: {error}")),
+    })
+}
+
+/// Labels, cleaned, each once, in their order.
+fn parse_tags(tags: &[String]) -> Result<Vec<String>, DocumentError> {
+    let mut seen = HashSet::new();
+    let mut parsed = Vec::new();
+    for tag in tags.iter().filter(|tag| !tag.trim().is_empty()) {
+        let tag = Tag::parse(tag).map_err(|error| DocumentError::Invalid(format!("tag: {error}")))?.into_string();
+        if seen.insert(tag.to_lowercase()) {
+            parsed.push(tag);
+        }
+    }
+    if parsed.len() > MAX_TAGS {
+        return Err(DocumentError::Invalid(format!("{} tags, {MAX_TAGS} are allowed", parsed.len())));
+    }
+    Ok(parsed)
+}
+
+/// An address that may be shown as a link.
+fn parse_url(url: Option<&str>) -> Result<Option<&str>, DocumentError> {
+    let Some(url) = url.map(str::trim).filter(|url| !url.is_empty()) else { return Ok(None) };
+    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
+    let web = lower.starts_with("http://") || lower.starts_with("https://");
+    let plain = !url.chars().any(|c| c.is_control() || c.is_whitespace());
+    if web && plain && url.len() <= MAX_URL_BYTES {
+        Ok(Some(url))
+    } else {
+        Err(DocumentError::Invalid("source_url must be an http or https address".to_owned()))
+    }
+}
+
+/// The last part of a name, without control characters, at most 255 characters.
+fn clean_file_name(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(255).collect();
+    let clean = clean.trim();
+    (!clean.is_empty()).then(|| clean.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_keeps_no_path() {
+        assert_eq!(clean_file_name("C:\\docs\\año.pdf").as_deref(), Some("año.pdf"));
+        assert_eq!(clean_file_name("../../etc/pass\0wd").as_deref(), Some("passwd"));
+        assert_eq!(clean_file_name("/"), None);
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_become_links() {
+        assert!(matches!(parse_url(Some("HTTPS://example.org/ñ")), Ok(Some(_))));
+        assert!(matches!(parse_url(Some(" ")), Ok(None)));
+        for bad in ["javascript:alert(1)", "ftp://a", "http://a b", "data:text/html,x", "ñ"] {
+            assert!(parse_url(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_same_label_counts_once_and_too_many_are_refused() {
+        let tags = |tags: &[&str]| tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>();
+        assert_eq!(parse_tags(&tags(&["Legal", " legal ", "", "2026"])).unwrap(), ["Legal", "2026"]);
+        let many: Vec<String> = (0..=MAX_TAGS).map(|n| n.to_string()).collect();
+        assert!(matches!(parse_tags(&many), Err(DocumentError::Invalid(_))));
+        assert!(parse_tags(&["x".repeat(51)]).is_err());
+    }
+}

@@ -1,0 +1,488 @@
+//! Takes jobs, keeps their leases, and decides how a run that failed goes on.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cjhirashi_domain::{ErrorCode, document::DocumentError, id::DocumentId};
+use cjhirashi_ingest::Sandbox;
+use cjhirashi_models::Embedder;
+use cjhirashi_storage::{Blobs, Claim, Job, JobKind, Retry, StorageError, Store};
+use cjhirashi_vectors::VectorIndex;
+use futures::FutureExt as _;
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
+
+use crate::{
+    delete::delete_document,
+    error::{Failure, Remedy},
+    index::index_document,
+};
+
+/// Pauses between two rounds of housekeeping.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// The longest pause between two attempts.
+const MAX_PAUSE: Duration = Duration::from_secs(600);
+
+/// What jobs work with. Cheap to clone.
+#[derive(Clone)]
+pub struct WorkerContext {
+    /// PostgreSQL.
+    pub store: Store,
+    /// The files.
+    pub blobs: Blobs,
+    /// The embedding model; its id and dimension are those of the index.
+    pub embedder: Arc<dyn Embedder>,
+    /// The vector index.
+    pub index: Arc<dyn VectorIndex>,
+    /// Reads files.
+    pub sandbox: Sandbox,
+}
+
+impl std::fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerContext").field("embedder", &self.embedder.id()).finish_non_exhaustive()
+    }
+}
+
+/// How jobs are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Jobs at the same time. Each uses a connection for moments only.
+    pub concurrency: usize,
+    /// How long a dead process keeps others from its jobs. The lease is extended four times within it.
+    pub lease: Duration,
+    /// How often to look for jobs without being told: for those whose time comes, whose process died, or of which the
+    /// notice was lost (behind a pooler).
+    pub poll: Duration,
+    /// Runs begun before a job is given up.
+    pub max_attempts: i32,
+    /// How long a shutdown waits for running jobs to end by themselves.
+    pub grace: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 6,
+            lease: Duration::from_secs(8),
+            poll: Duration::from_secs(1),
+            // Pauses of 2, 4, 8 … 512, 600, 600 seconds: most of an hour.
+            max_attempts: 12,
+            grace: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Runs jobs until it is shut down. Any number of them, in any number of processes, share the work.
+#[derive(Debug)]
+pub struct Worker;
+
+/// A running worker. Dropped without a shutdown, its jobs are taken by others when their leases run out.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    stop: CancellationToken,
+    main: JoinHandle<()>,
+}
+
+impl WorkerHandle {
+    /// Takes no more jobs, waits a moment for those that run, puts back the rest, and returns.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        if let Err(error) = self.main.await {
+            tracing::error!(%error, "the worker did not end well");
+        }
+    }
+}
+
+impl Worker {
+    /// Starts to run jobs in the background.
+    #[must_use]
+    pub fn start(context: WorkerContext, options: WorkerOptions) -> WorkerHandle {
+        let stop = CancellationToken::new();
+        let main = tokio::spawn(Arc::new(Runner::new(context, options, stop.clone())).run());
+        WorkerHandle { stop, main }
+    }
+
+    /// Runs the jobs that are due now, and those they lead to at once, and returns how many ran: for tests, which want
+    /// to step.
+    ///
+    /// # Errors
+    /// [`StorageError`] when no job can be taken.
+    pub async fn run_due(context: &WorkerContext, options: &WorkerOptions) -> Result<usize, StorageError> {
+        let runner = Runner::new(context.clone(), options.clone(), CancellationToken::new());
+        let mut ran = 0;
+        loop {
+            let jobs = context.store.claim_jobs(limit(options.concurrency), options.lease).await?;
+            if jobs.is_empty() {
+                return Ok(ran);
+            }
+            ran += jobs.len();
+            futures::future::join_all(jobs.iter().map(|job| runner.run_job(job))).await;
+        }
+    }
+}
+
+/// How a run ended.
+enum Ended {
+    /// With its work done, or nothing left to do.
+    Done,
+    Failed(Failure),
+    /// Another worker has the job: nothing of ours counts any more.
+    Lost,
+    /// The process stops.
+    Stopped,
+}
+
+struct Runner {
+    context: WorkerContext,
+    options: WorkerOptions,
+    /// No more jobs are taken.
+    stop: CancellationToken,
+    /// Running jobs end now.
+    abort: CancellationToken,
+    /// Something may be due.
+    wake: Notify,
+    /// The jobs in hand; the token ends the run.
+    held: parking_lot::Mutex<HashMap<Claim, CancellationToken>>,
+}
+
+fn limit(slots: usize) -> i64 {
+    i64::try_from(slots).unwrap_or(i64::MAX)
+}
+
+impl Runner {
+    fn new(context: WorkerContext, options: WorkerOptions, stop: CancellationToken) -> Self {
+        Self {
+            context,
+            options,
+            stop,
+            abort: CancellationToken::new(),
+            wake: Notify::new(),
+            held: parking_lot::Mutex::default(),
+        }
+    }
+
+    async fn run(self: Arc<Self>) {
+        let helpers = TaskTracker::new();
+        helpers.spawn(Arc::clone(&self).keep_leases());
+        helpers.spawn(Arc::clone(&self).listen());
+        helpers.spawn(Arc::clone(&self).prepare());
+
+        let jobs = TaskTracker::new();
+        self.take_jobs(&jobs).await;
+        jobs.close();
+        if tokio::time::timeout(self.options.grace, jobs.wait()).await.is_err() {
+            tracing::info!(running = jobs.len(), "putting back the jobs that still run");
+        }
+        self.abort.cancel();
+        jobs.wait().await;
+        helpers.close();
+        helpers.wait().await;
+    }
+
+    /// What has to be asked for once.
+    async fn prepare(self: Arc<Self>) {
+        let store = &self.context.store;
+        loop {
+            let asked = async {
+                store.schedule_housekeeping().await?;
+                store.enqueue_documents_of_other_models(self.context.embedder.id()).await
+            };
+            match asked.await {
+                Ok(0) => return,
+                Ok(documents) => {
+                    tracing::info!(documents, "documents will be embedded again: the embedding model was changed");
+                    self.wake.notify_one();
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "jobs cannot be asked for"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+        }
+    }
+
+    async fn take_jobs(self: &Arc<Self>, tracker: &TaskTracker) {
+        let slots = Arc::new(Semaphore::new(self.options.concurrency.max(1)));
+        let mut failures = 0_u32;
+        loop {
+            let permit = tokio::select! {
+                () = self.stop.cancelled() => return,
+                permit = Arc::clone(&slots).acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { return };
+            // This slot and all others that are free right now.
+            let mut permits = vec![permit];
+            while let Ok(permit) = Arc::clone(&slots).try_acquire_owned() {
+                permits.push(permit);
+            }
+            let mut pause = Some(self.options.poll);
+            match self.context.store.claim_jobs(limit(permits.len()), self.options.lease).await {
+                Ok(jobs) => {
+                    failures = 0;
+                    if !jobs.is_empty() {
+                        pause = None;
+                    }
+                    for (job, permit) in jobs.into_iter().zip(permits) {
+                        let runner = Arc::clone(self);
+                        // Held from here on, so that a lease is also extended before the run gets its first turn.
+                        let lost = runner.hold(&job.claim);
+                        tracker.spawn(async move {
+                            runner.run_held(&job, lost).await;
+                            drop(permit);
+                            runner.wake.notify_one();
+                        });
+                    }
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    if failures == 1 {
+                        tracing::warn!(%error, "no jobs can be taken; trying on");
+                    }
+                    pause = Some(self.options.poll * failures.min(10));
+                }
+            }
+            if let Some(pause) = pause {
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = self.wake.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// Wakes the worker when a job is asked for.
+    async fn listen(self: Arc<Self>) {
+        loop {
+            let listening = async {
+                let mut listener = self.context.store.listen_for_jobs().await?;
+                // What was asked for before we listened.
+                self.wake.notify_one();
+                loop {
+                    listener.recv().await?;
+                    self.wake.notify_one();
+                }
+            };
+            let ended: Result<(), StorageError> = tokio::select! {
+                () = self.stop.cancelled() => return,
+                ended = listening => ended,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "notices of jobs cannot be heard; looking for jobs goes on");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+        }
+    }
+
+    /// Extends the leases of the jobs in hand, and ends the runs of those that were lost.
+    async fn keep_leases(self: Arc<Self>) {
+        let mut extended = Instant::now();
+        loop {
+            tokio::select! {
+                () = self.abort.cancelled() => return,
+                () = tokio::time::sleep(self.options.lease / 4) => {}
+            }
+            let claims: Vec<Claim> = self.held.lock().keys().cloned().collect();
+            if claims.is_empty() {
+                extended = Instant::now();
+                continue;
+            }
+            let extending = self.context.store.extend_leases(&claims, self.options.lease);
+            match tokio::time::timeout(self.options.lease / 2, extending).await {
+                Ok(Ok(kept)) => {
+                    extended = Instant::now();
+                    for claim in claims.iter().filter(|claim| !kept.contains(claim)) {
+                        if let Some(lost) = self.held.lock().get(claim) {
+                            lost.cancel();
+                        }
+                    }
+                }
+                _ if extended.elapsed() > self.options.lease => {
+                    tracing::warn!("the leases of running jobs ran out; others will take them");
+                    for lost in self.held.lock().values() {
+                        lost.cancel();
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn hold(&self, claim: &Claim) -> CancellationToken {
+        let lost = CancellationToken::new();
+        self.held.lock().insert(claim.clone(), lost.clone());
+        lost
+    }
+
+    async fn run_job(&self, job: &Job) {
+        let lost = self.hold(&job.claim);
+        self.run_held(job, lost).await;
+    }
+
+    async fn run_held(&self, job: &Job, lost: CancellationToken) {
+        let span = tracing::info_span!("job", kind = job.kind.as_str(), key = job.key, attempt = job.attempts);
+        async {
+            let started = Instant::now();
+            let ended = if job.attempts > self.options.max_attempts {
+                // Nobody counted these runs as failed: their processes died.
+                let detail = format!("the server stopped {} times while it worked on this", job.attempts - 1);
+                Ended::Failed(Failure::new(ErrorCode::Internal, Some(detail), Remedy::GiveUp))
+            } else {
+                let work = AssertUnwindSafe(self.work(job)).catch_unwind();
+                tokio::select! {
+                    biased;
+                    () = lost.cancelled() => Ended::Lost,
+                    () = self.abort.cancelled() => Ended::Stopped,
+                    ended = work => match ended {
+                        Ok(Ok(())) => Ended::Done,
+                        Ok(Err(failure)) => Ended::Failed(failure),
+                        Err(_) => {
+                            tracing::error!("a job panicked");
+                            let remedy = Remedy::TryAgain { after: None };
+                            Ended::Failed(Failure::new(ErrorCode::Internal, None, remedy))
+                        }
+                    },
+                }
+            };
+            let outcome = match self.settle(job, ended).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    // The lease runs out, and somebody takes the job and finds its work done or not.
+                    tracing::warn!(%error, "the end of a job could not be noted");
+                    "unsettled"
+                }
+            };
+            let duration = started.elapsed();
+            metrics::histogram!("cjhirashi_job_duration_seconds", "kind" => job.kind.as_str(), "outcome" => outcome)
+                .record(duration.as_secs_f64());
+            tracing::debug!(outcome, duration_ms = duration.as_millis(), "job ended");
+        }
+        .instrument(span)
+        .await;
+        self.held.lock().remove(&job.claim);
+    }
+
+    async fn work(&self, job: &Job) -> Result<(), Failure> {
+        match job.kind {
+            JobKind::IndexDocument => index_document(&self.context, job).await,
+            JobKind::DeleteDocument => delete_document(&self.context, job).await,
+            JobKind::Housekeeping => {
+                let removed = self.context.store.housekeep(&self.context.blobs).await?;
+                tracing::debug!(?removed, "housekeeping done");
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes how a run ended; returns a word for the metrics.
+    async fn settle(&self, job: &Job, ended: Ended) -> Result<&'static str, StorageError> {
+        let store = &self.context.store;
+        match ended {
+            Ended::Lost => {
+                tracing::warn!("a job was lost to another worker");
+                Ok("lost")
+            }
+            Ended::Stopped => {
+                if let Some(document) = indexed_document(job) {
+                    store.pause_indexing(&job.claim, &document).await?;
+                }
+                store.retry_job(job, &Retry { after: Duration::ZERO, error: None, counted: false }).await?;
+                Ok("stopped")
+            }
+            Ended::Done if job.kind == JobKind::Housekeeping => {
+                store.retry_job(job, &Retry { after: HOUSEKEEPING_INTERVAL, error: None, counted: false }).await?;
+                Ok("done")
+            }
+            Ended::Done => {
+                store.finish_job(job).await?;
+                Ok("done")
+            }
+            Ended::Failed(Failure { error, remedy }) => self.settle_failure(job, error, remedy).await,
+        }
+    }
+
+    async fn settle_failure(
+        &self,
+        job: &Job,
+        error: DocumentError,
+        remedy: Remedy,
+    ) -> Result<&'static str, StorageError> {
+        let store = &self.context.store;
+        let retry = match remedy {
+            Remedy::GiveUp => None,
+            Remedy::Wait { after } => Some(Retry { after: jittered(after), error: None, counted: false }),
+            Remedy::TryAgain { .. } if job.kind == JobKind::Housekeeping => {
+                Some(Retry { after: HOUSEKEEPING_INTERVAL, error: None, counted: false })
+            }
+            Remedy::TryAgain { .. } if job.attempts >= self.options.max_attempts => None,
+            Remedy::TryAgain { after } => {
+                let after = jittered(pause(job.attempts).max(after.unwrap_or_default()));
+                Some(Retry { after, error: None, counted: true })
+            }
+        };
+        let document = indexed_document(job);
+        if let Some(document) = &document {
+            let _ = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
+        }
+        let detail = error.detail.as_deref().unwrap_or_default();
+        match retry {
+            Some(retry) => {
+                tracing::warn!(error.code, detail, after_ms = retry.after.as_millis(), "a job will be tried again");
+                store.retry_job(job, &Retry { error: Some(error), ..retry }).await?;
+                Ok("retried")
+            }
+            // A bad file is its document's error, seen and mended there; there is nothing to start again.
+            None if remedy == Remedy::GiveUp && document.is_some() => {
+                tracing::info!(error.code, detail, "a document cannot be indexed");
+                store.finish_job(job).await?;
+                Ok("refused")
+            }
+            None => {
+                tracing::error!(error.code, detail, "a job was given up");
+                store.bury_job(job, &error).await?;
+                Ok("dead")
+            }
+        }
+    }
+}
+
+/// The document of a job that shows its state on it.
+fn indexed_document(job: &Job) -> Option<DocumentId> {
+    (job.kind == JobKind::IndexDocument).then(|| DocumentId::parse(job.key.clone()).ok()).flatten()
+}
+
+/// The pause after a number of attempts: 2, 4, 8 … seconds.
+fn pause(attempts: i32) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(1);
+    Duration::from_secs(1 << doublings).min(MAX_PAUSE)
+}
+
+/// Between the pause and a quarter more, so that what failed together does not come back together.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + rand::random::<f64>() / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_ten_minutes() {
+        let seconds: Vec<u64> = [0, 1, 2, 9, 10, 11, i32::MAX].map(|attempts| pause(attempts).as_secs()).to_vec();
+        assert_eq!(seconds, [2, 2, 4, 512, 600, 600, 600]);
+    }
+}

@@ -1,0 +1,430 @@
+//! Documents from the upload to the index and back, on a real PostgreSQL.
+
+mod support;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cjhirashi_domain::{
+    ErrorCode,
+    access::Visibility,
+    document::{DocumentStatus, Stage},
+    user::Role,
+};
+use cjhirashi_models::ModelError;
+use cjhirashi_storage::{AppSecret, Held, Store, StoreOptions};
+use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
+use support::{Base, FakeEmbedder, base, base_with, context, options, prose, text};
+use tokio::sync::Semaphore;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_cut_embedded_and_indexed_and_every_chunk_is_a_slice_of_its_text() {
+    let base = base().await;
+    let added = base.add("Condiciones", &prose(2, 20_000)).await;
+    assert_eq!((added.status, added.version), (DocumentStatus::Queued, 0));
+    assert_eq!(base.work().await, 1);
+
+    let document = base.get(&added.id).await.unwrap();
+    assert_eq!((document.status, document.stage, document.version), (DocumentStatus::Indexed, None, 1));
+    assert!(document.chunk_count >= 8, "{}", document.chunk_count);
+    assert_eq!(document.language.as_deref(), Some("es"));
+    assert_eq!(document.size_bytes, added.size_bytes);
+
+    let text = base.documents.text(&base.owner, &added.id).await.unwrap().unwrap();
+    let characters: Vec<char> = text.text.chars().collect();
+    let chunks = base.documents.chunks(&base.owner, &added.id, 0, 1000).await.unwrap().unwrap();
+    assert_eq!(chunks.len(), usize::try_from(document.chunk_count).unwrap());
+    for chunk in &chunks {
+        let (start, end) = (usize::try_from(chunk.start).unwrap(), usize::try_from(chunk.end).unwrap());
+        assert_eq!(chunk.text, characters[start..end].iter().collect::<String>());
+    }
+    assert_eq!(base.vectors(), chunks.len());
+    assert_eq!(base.embedder.embedded(), chunks.len());
+    assert_eq!(base.count("SELECT count(*) FROM chunks WHERE indexed_at IS NULL").await, 0);
+    assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_file_may_be_added_again_and_costs_no_second_embedding() {
+    let base = base().await;
+    let content = prose(4, 9_000);
+    let first = base.add("Uno", &content).await;
+    base.work().await;
+    let embedded = base.embedder.embedded();
+    let second = base.add("Dos", &content).await;
+    base.work().await;
+    assert_eq!(base.get(&second.id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_eq!(base.embedder.embedded(), embedded);
+    assert_eq!(base.files(), 1);
+    assert_eq!(base.vectors(), embedded * 2);
+
+    base.documents.delete(&base.owner, &first.id).await.unwrap();
+    base.work().await;
+    assert_eq!((base.files(), base.vectors()), (1, embedded), "the other document still needs the file");
+    base.documents.delete(&base.owner, &second.id).await.unwrap();
+    base.work().await;
+    assert_eq!((base.files(), base.vectors()), (0, 0));
+    assert_eq!(base.count("SELECT count(*) FROM documents").await, 0);
+    assert_eq!(base.count("SELECT count(*) FROM chunks").await, 0);
+    assert_eq!(base.count("SELECT count(*) FROM jobs").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_document_is_gone_at_once_whatever_is_still_to_be_removed() {
+    let base = base().await;
+    let id = base.add("Secreto", &prose(6, 5_000)).await.id;
+    base.work().await;
+    base.documents.delete(&base.owner, &id).await.unwrap();
+    assert!(base.get(&id).await.is_none());
+    assert!(base.documents.text(&base.owner, &id).await.unwrap().is_none());
+    assert!(base.documents.chunks(&base.owner, &id, 0, 10).await.unwrap().is_none());
+    assert!(base.documents.original(&base.owner, &id).await.unwrap().is_none());
+    assert_eq!(base.documents.list(&base.owner, &DocumentFilter::default()).await.unwrap().total, 0);
+    let again = base.documents.delete(&base.owner, &id).await;
+    assert!(matches!(again, Err(DocumentError::NotFound)));
+    assert!(matches!(base.documents.retry(&base.owner, &id).await, Err(DocumentError::NotFound)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_in_hand_does_not_bring_a_deleted_document_back() {
+    let gate = Arc::new(Semaphore::new(0));
+    let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 4) }).await;
+    let id = base.add("Fugaz", &prose(8, 30_000)).await.id;
+    let worker = Worker::start(base.context.clone(), options());
+    base.until("the first call", async || *base.embedder.calls.lock() > 0).await;
+    assert_eq!(base.get(&id).await.unwrap().stage, Some(Stage::Embedding));
+    base.documents.delete(&base.owner, &id).await.unwrap();
+    gate.add_permits(1000);
+    base.until("the row to go", async || base.count("SELECT count(*) FROM documents").await == 0).await;
+    base.until("the job to go", async || {
+        base.count("SELECT count(*) FROM jobs WHERE kind <> 'housekeeping'").await == 0
+    })
+    .await;
+    worker.shutdown().await;
+    assert_eq!(base.count("SELECT count(*) FROM chunks").await, 0);
+    assert_eq!((base.vectors(), base.files()), (0, 0));
+    assert!(*base.embedder.calls.lock() <= 2, "nothing more was embedded for it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_file_fails_at_once_in_words_and_is_not_tried_again() {
+    let base = base().await;
+    let error = base.add_file("foto.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::DocumentUnsupported);
+    assert_eq!(base.add_file("nada.txt", b"").await.unwrap_err().code(), ErrorCode::DocumentEmpty);
+    let error = base.add_file("grande.txt", &vec![b'a'; 50_000_001]).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::DocumentTooLarge);
+    assert_eq!((base.count("SELECT count(*) FROM documents").await, base.files()), (0, 0));
+
+    // Looks like text from its first bytes, and holds nothing.
+    let blank = base.add_file("blanco.txt", " \n".repeat(100).as_bytes()).await;
+    if let Ok(blank) = blank {
+        base.work().await;
+        let blank = base.get(&blank.id).await.unwrap();
+        assert_eq!(blank.status, DocumentStatus::Failed);
+        assert_eq!(blank.error.unwrap().code, ErrorCode::DocumentEmpty.as_str());
+        assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+        base.documents.retry(&base.owner, &blank.id).await.unwrap();
+        assert_eq!(base.work().await, 1);
+        assert_eq!(base.get(&blank.id).await.unwrap().status, DocumentStatus::Failed);
+    }
+}
+
+fn unavailable() -> ModelError {
+    ModelError::Unavailable { provider: "fake".to_owned(), detail: "no route to host".to_owned() }
+}
+
+fn limited() -> ModelError {
+    ModelError::RateLimited {
+        provider: "fake".to_owned(),
+        retry_after: Some(Duration::from_secs(40)),
+        detail: "slow down".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_away_is_tried_again_and_in_the_end_the_job_is_a_dead_letter() {
+    let base = base().await;
+    let id = base.add("Paciencia", &prose(10, 3_000)).await.id;
+    let options = WorkerOptions { max_attempts: 3, ..options() };
+    base.embedder.failures.lock().extend([limited(), limited(), unavailable(), unavailable(), unavailable()]);
+
+    for round in 0..4 {
+        base.hurry().await;
+        assert_eq!(Worker::run_due(&base.context, &options).await.unwrap(), 1, "round {round}: one run, then a pause");
+        let document = base.get(&id).await.unwrap();
+        assert_eq!(document.status, DocumentStatus::Queued);
+        let error = document.error.unwrap();
+        let code = if round < 2 { ErrorCode::ProviderRateLimited } else { ErrorCode::ProviderUnavailable };
+        assert_eq!(error.code, code.as_str());
+        let pause = base.count("SELECT extract(epoch FROM run_at - now())::bigint FROM jobs").await;
+        assert!(if round < 2 { (39..=50).contains(&pause) } else { (1..=5).contains(&pause) }, "{round}: {pause}");
+    }
+    base.hurry().await;
+    Worker::run_due(&base.context, &options).await.unwrap();
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Failed);
+    assert_eq!(document.error.unwrap().detail.as_deref(), Some("no route to host"));
+    let dead = base.store.list_dead_jobs().await.unwrap();
+    assert_eq!((dead.len(), dead[0].attempts, dead[0].key.as_str()), (1, 3, id.as_str()));
+
+    base.hurry().await;
+    assert_eq!(base.work().await, 0, "a dead letter waits for a person");
+    assert!(base.store.replay_job(dead[0].id).await.unwrap());
+    assert_eq!(base.work().await, 1);
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert!(!base.store.replay_job(dead[0].id).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_keeps_the_batches_before_it_and_a_person_can_try_again() {
+    let base = base_with(FakeEmbedder::new("fake:one@16", 2)).await;
+    let id = base.add("Rechazo", &prose(12, 20_000)).await.id;
+    let refused = ModelError::Refused { provider: "fake".to_owned(), status: 400, detail: "bad input".to_owned() };
+    base.embedder.failures.lock().push_back(refused);
+    base.work().await;
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Failed);
+    assert_eq!(document.error.unwrap().code, ErrorCode::ProviderRefused.as_str());
+    base.documents.retry(&base.owner, &id).await.unwrap();
+    assert_eq!(base.get(&id).await.unwrap().error, None);
+    base.work().await;
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Indexed);
+    assert_eq!(base.embedder.embedded(), usize::try_from(document.chunk_count).unwrap(), "no text twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_ends_its_process_every_time_is_given_up() {
+    let base = base().await;
+    let id = base.add("Veneno", &prose(14, 3_000)).await.id;
+    for _ in 0..3 {
+        let jobs = base.store.claim_jobs(10, Duration::ZERO).await.unwrap();
+        assert_eq!(jobs.len(), 1, "its process died, its lease ran out");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let options = WorkerOptions { max_attempts: 3, ..options() };
+    Worker::run_due(&base.context, &options).await.unwrap();
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Failed);
+    assert!(document.error.unwrap().detail.unwrap().contains("stopped 3 times"));
+    assert_eq!(base.embedder.embedded(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
+    let base = base().await;
+    let id = base.add("Sueño", &prose(16, 3_000)).await.id;
+    let asleep = base.store.claim_jobs(10, Duration::ZERO).await.unwrap().remove(0);
+    assert!(base.store.begin_indexing(&asleep.claim, &id).await.unwrap().is_some());
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(base.work().await, 1, "another worker did it");
+
+    let claim = &asleep.claim;
+    let store = &base.store;
+    assert!(store.begin_indexing(claim, &id).await.unwrap().is_none());
+    assert_eq!(store.add_chunks(claim, &id, 1, &[], "fake:one@16").await.unwrap(), Held::No);
+    assert_eq!(store.save_text(claim, &id, 1, "x", None, None).await.unwrap(), Held::No);
+    assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], 0.5).await.unwrap(), Held::No);
+    assert_eq!(store.acknowledge_chunks(claim, &id, &[], 0.5).await.unwrap(), Held::No);
+    assert_eq!(store.complete_indexing(claim, &id, 1).await.unwrap(), Held::No);
+    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
+    assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), Held::No);
+    store.clear_chunks(claim, &id, 1).await.unwrap();
+    assert!(!store.finish_job(&asleep).await.unwrap());
+    assert_eq!(store.extend_leases(std::slice::from_ref(claim), Duration::from_secs(1)).await.unwrap(), []);
+    let document = base.get(&id).await.unwrap();
+    assert_eq!((document.status, document.chunk_count > 0), (DocumentStatus::Indexed, true));
+    assert_eq!(base.vectors(), usize::try_from(document.chunk_count).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_loses_its_lease_stops_the_run() {
+    let gate = Arc::new(Semaphore::new(0));
+    let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 4) }).await;
+    base.add("Perdido", &prose(18, 3_000)).await;
+    let worker = Worker::start(base.context.clone(), options());
+    base.until("the first call", async || *base.embedder.calls.lock() > 0).await;
+    sqlx::query("UPDATE jobs SET claim = 'somebody else', lease_until = now() + interval '1 hour'")
+        .execute(base.store.pool())
+        .await
+        .unwrap();
+    tokio::time::sleep(options().lease).await;
+    gate.add_permits(1000);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(base.embedder.embedded(), 0, "the run was ended while it waited for the model");
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_share_the_documents_and_embed_no_text_twice() {
+    let base = base_with(FakeEmbedder { delay: Duration::from_millis(3), ..FakeEmbedder::new("fake:one@16", 4) }).await;
+    for seed in 0..30 {
+        base.add(&format!("Documento {seed}"), &prose(seed, 6_000)).await;
+    }
+    let other = Store::connect(StoreOptions::new(&base.database.url, AppSecret::new(*b"another secret of a replica!")))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut second, _) = context(&other, folder.path(), base.embedder.clone()).await;
+    second.blobs = base.context.blobs.clone();
+    let workers = [Worker::start(base.context.clone(), options()), Worker::start(second, options())];
+    base.until("all to be indexed", async || {
+        base.count("SELECT count(*) FROM documents WHERE status <> 'indexed'").await == 0
+    })
+    .await;
+    for worker in workers {
+        worker.shutdown().await;
+    }
+    let chunks = base.count("SELECT count(*) FROM chunks").await;
+    assert_eq!(i64::try_from(base.embedder.embedded()).unwrap(), chunks);
+    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE kind <> 'housekeeping'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_puts_back_what_runs_and_the_next_worker_goes_on_from_there() {
+    let gate = Arc::new(Semaphore::new(2));
+    let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 2) }).await;
+    let id = base.add("Pausa", &prose(20, 20_000)).await.id;
+    let options = WorkerOptions { grace: Duration::from_millis(50), ..options() };
+    let worker = Worker::start(base.context.clone(), options.clone());
+    base.until("two batches", async || base.embedder.embedded() == 4).await;
+    base.until("them to be kept", async || {
+        base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await == 4
+    })
+    .await;
+    assert!(base.get(&id).await.unwrap().progress > 0.0);
+    let started = Instant::now();
+    worker.shutdown().await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Queued);
+    assert_eq!(base.count("SELECT attempts::bigint FROM jobs WHERE kind = 'index_document'").await, 0);
+
+    gate.add_permits(1000);
+    let worker = Worker::start(base.context.clone(), options);
+    let document = base.wait_for(&id, DocumentStatus::Indexed).await;
+    worker.shutdown().await;
+    assert_eq!(base.embedder.embedded(), usize::try_from(document.chunk_count).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_embedding_model_brings_every_document_up_again() {
+    let base = base().await;
+    let id = base.add("Modelo", &prose(22, 6_000)).await.id;
+    base.work().await;
+    let chunks = base.embedder.embedded();
+    let embedder = Arc::new(FakeEmbedder::new("fake:two@16", 8));
+    let folder = tempfile::tempdir().unwrap();
+    let (mut context, index) = context(&base.store, folder.path(), embedder.clone()).await;
+    context.blobs = base.context.blobs.clone();
+    let worker = Worker::start(context, options());
+    base.until("all to be embedded again", async || embedder.embedded() == chunks).await;
+    base.wait_for(&id, DocumentStatus::Indexed).await;
+    worker.shutdown().await;
+    assert_eq!(index.holdings().iter().map(|holding| holding.chunks).sum::<usize>(), chunks);
+    assert_eq!(base.store.enqueue_documents_of_other_models("fake:two@16").await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_and_public_documents_are_seen_and_only_the_right_people_change_them() {
+    let base = base().await;
+    let (ana, eva) = (base.person("ana", Role::User).await, base.person("eva", Role::Admin).await);
+    let documents = &base.documents;
+    let own = documents.add_text(&ana, text("Árbol de Ana", "Un texto de Ana.", &ana)).await.unwrap();
+    let public = NewText {
+        visibility: Visibility::Public,
+        tags: vec!["Legal".to_owned()],
+        ..text("Manual", "Un manual para todos.", &eva)
+    };
+    assert!(matches!(documents.add_text(&ana, public.clone()).await, Err(DocumentError::Forbidden)));
+    let public = documents.add_text(&eva, public).await.unwrap();
+
+    let list = async |viewer, scope, query: Option<&str>, tag: Option<&str>| {
+        let filter = DocumentFilter {
+            scope,
+            query: query.map(str::to_owned),
+            tag: tag.map(str::to_owned),
+            ..DocumentFilter::default()
+        };
+        let list = documents.list(viewer, &filter).await.unwrap();
+        (list.documents.into_iter().map(|document| document.title).collect::<Vec<_>>(), list.total)
+    };
+    let titles = |titles: &[&str]| titles.iter().map(|&title| title.to_owned()).collect::<Vec<_>>();
+    assert_eq!(list(&ana, DocumentScope::All, None, None).await, (titles(&["Manual", "Árbol de Ana"]), 2));
+    assert_eq!(list(&ana, DocumentScope::Own, Some("arbol"), None).await, (titles(&["Árbol de Ana"]), 1));
+    assert_eq!(list(&ana, DocumentScope::All, Some("100%_"), None).await, (Vec::new(), 0));
+    assert_eq!(list(&ana, DocumentScope::All, None, Some("Legal")).await, (titles(&["Manual"]), 1));
+    assert_eq!(list(&eva, DocumentScope::All, None, None).await, (titles(&["Manual"]), 1));
+    let page = DocumentFilter { page: 2, page_size: 1, ..DocumentFilter::default() };
+    let page = documents.list(&ana, &page).await.unwrap();
+    assert_eq!((page.documents[0].id.clone(), page.total), (own.id.clone(), 2));
+
+    assert!(documents.get(&eva, &own.id).await.unwrap().is_none());
+    assert!(documents.original(&eva, &own.id).await.unwrap().is_none());
+    assert!(matches!(documents.delete(&eva, &own.id).await, Err(DocumentError::NotFound)));
+    assert!(matches!(documents.delete(&ana, &public.id).await, Err(DocumentError::NotFound)));
+    let tags = ["x".to_owned()];
+    assert!(matches!(documents.set_tags(&ana, &public.id, &tags).await, Err(DocumentError::NotFound)));
+    documents.set_tags(&eva, &public.id, &tags).await.unwrap();
+    assert_eq!(documents.get(&ana, &public.id).await.unwrap().unwrap().tags, tags);
+    let (file, path) = documents.original(&ana, &public.id).await.unwrap().unwrap();
+    assert_eq!((file.file_name.as_str(), file.mime_type.as_str()), ("Manual", "text/plain"));
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "Un manual para todos.");
+    assert_eq!(base.store.count_documents(&ana).await.unwrap(), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn housekeeping_removes_old_sessions_and_files_that_nobody_refers_to() {
+    let base = base().await;
+    let id = base.add("Se queda", "Un texto que se queda.").await.id;
+    base.work().await;
+    let orphan = base.folder.path().join("blobs/ab");
+    std::fs::create_dir_all(&orphan).unwrap();
+    let orphan = orphan.join("c".repeat(62));
+    std::fs::write(&orphan, "huérfano").unwrap();
+    std::fs::write(base.folder.path().join("blobs/incoming/left"), "a medias").unwrap();
+    let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let (_, kept) = base.documents.original(&base.owner, &id).await.unwrap().unwrap();
+    for path in [&orphan, &kept, &base.folder.path().join("blobs/incoming/left")] {
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(two_days_ago).unwrap();
+    }
+    sqlx::query(
+        "INSERT INTO sessions (id, token_hash, expires_at) VALUES
+         ('old', '\\x01', now() - interval '1 second'), ('new', '\\x02', now() + interval '1 hour')",
+    )
+    .execute(base.store.pool())
+    .await
+    .unwrap();
+    let removed = base.store.housekeep(&base.context.blobs).await.unwrap();
+    assert_eq!((removed.sessions, removed.blobs), (1, 1));
+    assert!(!orphan.exists() && kept.exists());
+    assert_eq!(std::fs::read_dir(base.folder.path().join("blobs/incoming")).unwrap().count(), 0);
+}
+
+async fn add_many(base: &Base, count: usize, bytes: usize) {
+    for seed in 0..count {
+        base.add(&format!("Documento {seed}"), &prose(seed, bytes)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_documents_of_8_kb_are_indexed_in_seconds() {
+    let base = base_with(FakeEmbedder::new("fake:one@16", 96)).await;
+    let started = Instant::now();
+    add_many(&base, 200, 8_000).await;
+    let added = started.elapsed();
+    let started = Instant::now();
+    let worker = Worker::start(base.context.clone(), WorkerOptions::default());
+    base.until("all to be indexed", async || {
+        base.count("SELECT count(*) FROM documents WHERE status <> 'indexed'").await == 0
+    })
+    .await;
+    let indexed = started.elapsed();
+    worker.shutdown().await;
+    let chunks = base.count("SELECT count(*) FROM chunks").await;
+    eprintln!("200 documents of 8 kB: added in {added:?}, {chunks} chunks indexed in {indexed:?}");
+    // The figure that counts is measured on the optimised binary; this guards against a change of its order.
+    assert!(indexed < Duration::from_secs(20), "{indexed:?}");
+}

@@ -1,0 +1,339 @@
+//! A whole knowledge base per test: a fresh database, a folder of files, the embedded index, and an embedding model
+//! that costs nothing and counts what it is asked.
+
+#![expect(dead_code, reason = "every test file uses its own part of this")]
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use cjhirashi_domain::{
+    Viewer,
+    access::Visibility,
+    document::{Document, DocumentStatus, Source},
+    id::{DocumentId, UserId},
+    user::Role,
+};
+use cjhirashi_ingest::{Limits, Sandbox};
+use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
+use cjhirashi_storage::{AppSecret, Blobs, Store, StoreOptions};
+use cjhirashi_sync::{DocumentService, NewDocument, NewText, WorkerContext, WorkerOptions};
+use cjhirashi_testkit::TestDb;
+use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+/// Numbers per vector.
+pub const DIMENSION: usize = 16;
+
+/// An embedding model that is free, and does what a test says.
+pub struct FakeEmbedder {
+    id: String,
+    batch: usize,
+    /// How long a call takes.
+    pub delay: Duration,
+    /// Calls wait here when there is a gate.
+    pub gate: Option<Arc<Semaphore>>,
+    /// What the next calls answer instead.
+    pub failures: Mutex<VecDeque<ModelError>>,
+    /// Every text embedded, in order of the answers.
+    pub texts: Mutex<Vec<String>>,
+    /// Calls begun.
+    pub calls: Mutex<usize>,
+}
+
+impl FakeEmbedder {
+    pub fn new(id: &str, batch: usize) -> Self {
+        Self {
+            id: id.to_owned(),
+            batch,
+            delay: Duration::ZERO,
+            gate: None,
+            failures: Mutex::default(),
+            texts: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    pub fn embedded(&self) -> usize {
+        self.texts.lock().len()
+    }
+}
+
+/// A direction that depends on the text alone.
+fn vector(text: &str) -> Vec<f32> {
+    let mut state = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut values = Vec::with_capacity(DIMENSION);
+    for _ in 0..DIMENSION {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        values.push(f32::from(i16::try_from(state % 2001).unwrap() - 1000) / 1000.0);
+    }
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.iter().map(|value| value / length).collect()
+}
+
+#[async_trait]
+impl Embedder for FakeEmbedder {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
+        assert_eq!(kind, InputKind::Passage);
+        assert!(texts.len() <= self.batch, "a call has at most a batch");
+        *self.calls.lock() += 1;
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        tokio::time::sleep(self.delay).await;
+        if let Some(error) = self.failures.lock().pop_front() {
+            return Err(error);
+        }
+        self.texts.lock().extend(texts.iter().cloned());
+        Ok(Embedded { vectors: texts.iter().map(|text| vector(text)).collect(), tokens: None })
+    }
+
+    fn calibrate(&self, cosine: f32) -> f64 {
+        f64::from(cosine)
+    }
+}
+
+/// Everything, for one test.
+pub struct Base {
+    pub store: Store,
+    pub documents: DocumentService,
+    pub context: WorkerContext,
+    pub embedder: Arc<FakeEmbedder>,
+    pub index: Arc<EmbeddedIndex>,
+    pub owner: Viewer,
+    pub folder: tempfile::TempDir,
+    pub database: TestDb,
+}
+
+/// A fast model that takes eight texts a call.
+pub async fn base() -> Base {
+    base_with(FakeEmbedder::new("fake:one@16", 8)).await
+}
+
+pub async fn base_with(embedder: FakeEmbedder) -> Base {
+    let database = TestDb::new().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::connect(StoreOptions::new(&database.url, secret())).await.unwrap();
+    store.migrate().await.unwrap();
+    let owner = store.ensure_local_owner().await.unwrap();
+    let embedder = Arc::new(embedder);
+    let (context, index) = context(&store, folder.path(), embedder.clone()).await;
+    Base {
+        documents: DocumentService::new(store.clone(), context.blobs.clone()),
+        owner: Viewer { user_id: owner.id, role: Role::Owner },
+        store,
+        context,
+        embedder,
+        index,
+        folder,
+        database,
+    }
+}
+
+pub fn secret() -> AppSecret {
+    AppSecret::new(*b"a secret that only tests may know")
+}
+
+/// What a worker needs, over a store and a folder.
+pub async fn context(
+    store: &Store,
+    folder: &std::path::Path,
+    embedder: Arc<dyn Embedder>,
+) -> (WorkerContext, Arc<EmbeddedIndex>) {
+    let options = EmbeddedOptions {
+        folder: folder.join("index"),
+        model: embedder.id().to_owned(),
+        dimension: embedder.dimension(),
+    };
+    let (index, _) = EmbeddedIndex::open(options).await.unwrap();
+    let index = Arc::new(index);
+    let context = WorkerContext {
+        store: store.clone(),
+        blobs: Blobs::open(folder.join("blobs")).await.unwrap(),
+        embedder,
+        index: index.clone(),
+        // Texts are read in this process; no test here needs the child.
+        sandbox: Sandbox::new("no-such-program".into(), Limits::default()),
+    };
+    (context, index)
+}
+
+/// Options under which tests do not wait long.
+pub fn options() -> WorkerOptions {
+    WorkerOptions { lease: Duration::from_secs(2), poll: Duration::from_millis(100), ..WorkerOptions::default() }
+}
+
+/// About `bytes` of text, different for every `seed`, with paragraphs, in Spanish or English.
+pub fn prose(seed: usize, bytes: usize) -> String {
+    const SPANISH: &[&str] = &[
+        "contrato",
+        "plazo",
+        "cliente",
+        "factura",
+        "devolución",
+        "garantía",
+        "envío",
+        "dirección",
+        "importe",
+        "mensual",
+        "anual",
+        "servicio",
+        "el",
+        "la",
+        "de",
+        "con",
+        "para",
+        "sin",
+        "según",
+        "también",
+    ];
+    const ENGLISH: &[&str] = &[
+        "contract", "deadline", "customer", "invoice", "refund", "warranty", "shipping", "address", "amount",
+        "monthly", "yearly", "service", "the", "a", "of", "with", "for", "without", "under", "also",
+    ];
+    let words = if seed.is_multiple_of(2) { SPANISH } else { ENGLISH };
+    let mut state = seed as u64 * 7919 + 13;
+    let mut text = format!("Documento {seed}\n\n");
+    let mut sentence = 0;
+    while text.len() < bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(words[(state >> 33) as usize % words.len()]);
+        sentence += 1;
+        text.push_str(match sentence % 60 {
+            0 => ".\n\n",
+            n if n % 12 == 0 => ". ",
+            _ => " ",
+        });
+    }
+    text.push('.');
+    text
+}
+
+pub fn text(title: &str, content: &str, owner: &Viewer) -> NewText {
+    NewText {
+        title: title.to_owned(),
+        content: content.to_owned(),
+        mime_type: None,
+        source: Source::Api,
+        source_url: None,
+        tags: Vec::new(),
+        visibility: Visibility::Private(owner.user_id.clone()),
+    }
+}
+
+impl Base {
+    /// Adds a text of the owner.
+    pub async fn add(&self, title: &str, content: &str) -> Document {
+        self.documents.add_text(&self.owner, text(title, content, &self.owner)).await.unwrap()
+    }
+
+    /// Adds a file of the owner.
+    pub async fn add_file(&self, name: &str, bytes: &[u8]) -> Result<Document, cjhirashi_sync::DocumentError> {
+        let mut writer = self.documents.upload().await.unwrap();
+        writer.write(bytes).await?;
+        let new = NewDocument {
+            title: None,
+            file_name: Some(name.to_owned()),
+            mime_type: None,
+            blob: writer.finish().await.unwrap(),
+            source: Source::Upload,
+            source_url: None,
+            tags: Vec::new(),
+            visibility: Visibility::Private(self.owner.user_id.clone()),
+        };
+        self.documents.add(&self.owner, new).await
+    }
+
+    pub async fn get(&self, id: &DocumentId) -> Option<Document> {
+        self.documents.get(&self.owner, id).await.unwrap()
+    }
+
+    /// Somebody else.
+    pub async fn person(&self, name: &str, role: Role) -> Viewer {
+        sqlx::query("INSERT INTO users (id, email, role, updated_at) VALUES ($1, $2, $3, now())")
+            .bind(name)
+            .bind(format!("{name}@example.org"))
+            .bind(role.as_str())
+            .execute(self.store.pool())
+            .await
+            .unwrap();
+        Viewer { user_id: UserId::parse(name).unwrap(), role }
+    }
+
+    /// A number that a query gives.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.store.pool()).await.unwrap()
+    }
+
+    /// Runs whatever is due.
+    pub async fn work(&self) -> usize {
+        cjhirashi_sync::Worker::run_due(&self.context, &options()).await.unwrap()
+    }
+
+    /// Makes every job that waits due now.
+    pub async fn hurry(&self) {
+        sqlx::query("UPDATE jobs SET run_at = now() WHERE kind <> 'housekeeping'")
+            .execute(self.store.pool())
+            .await
+            .unwrap();
+    }
+
+    /// Waits until a document is where it should be.
+    pub async fn wait_for(&self, id: &DocumentId, status: DocumentStatus) -> Document {
+        let started = Instant::now();
+        loop {
+            let document = self.get(id).await.unwrap();
+            if document.status == status {
+                return document;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "still {document:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until something holds.
+    pub async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let started = Instant::now();
+        while !holds().await {
+            assert!(started.elapsed() < Duration::from_secs(30), "waited for {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Files published in the folder.
+    pub fn files(&self) -> usize {
+        let mut files = 0;
+        for shard in std::fs::read_dir(self.folder.path().join("blobs")).unwrap() {
+            let shard = shard.unwrap();
+            if shard.file_name() != "incoming" {
+                files += std::fs::read_dir(shard.path()).unwrap().count();
+            }
+        }
+        files
+    }
+
+    /// Chunks that the vector index holds.
+    pub fn vectors(&self) -> usize {
+        self.index.holdings().iter().map(|holding| holding.chunks).sum()
+    }
+}
