@@ -1,42 +1,193 @@
 //! A fresh database per test in one real PostgreSQL.
+//!
+//! The server is the one that `TEST_DATABASE_URL` names, or else one of our own: a cluster under the target folder
+//! that all test processes of the machine's user share. The first one makes and starts it; a small watcher stops it a
+//! few seconds after the last one has ended, however it ended. Its data is thrown away at every start.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
+use cjhirashi_postgres::{Postgres, PostgresOptions};
 use sqlx::{Connection as _, Executor as _};
+use tokio::sync::OnceCell;
 
 /// An empty database of its own, dropped when the test ends.
 #[derive(Debug)]
 pub struct TestDb {
     /// `postgres://…` of the empty database; run the migrations yourself.
     pub url: String,
-    admin_url: String,
+    admin_url: &'static str,
     name: String,
 }
 
 impl TestDb {
-    /// Makes an empty database in the server that `TEST_DATABASE_URL` names.
+    /// Makes an empty database, starting a server first where none runs.
     pub async fn new() -> anyhow::Result<Self> {
-        let admin_url = std::env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL")?;
+        static SERVER: OnceCell<String> = OnceCell::const_new();
+        let admin_url = SERVER.get_or_try_init(server).await?;
         let name = format!("test_{:032x}", rand::random::<u128>());
-        let mut admin = sqlx::PgConnection::connect(&admin_url).await?;
+        let mut admin = sqlx::PgConnection::connect(admin_url).await.context("connecting to the tests' PostgreSQL")?;
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
-        let (base, _) = admin_url.rsplit_once('/').context("TEST_DATABASE_URL names a database")?;
-        Ok(Self { url: format!("{base}/{name}"), admin_url, name })
+        admin.close().await?;
+        let (address, query) = admin_url.split_once('?').unwrap_or((admin_url, ""));
+        let (base, _) = address.rsplit_once('/').context("TEST_DATABASE_URL names a database")?;
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        Ok(Self { url: format!("{base}/{name}{query}"), admin_url, name })
     }
 }
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        let (url, name) = (self.admin_url.clone(), self.name.clone());
+        let (url, name) = (self.admin_url, self.name.clone());
         // A destructor cannot wait, and the test's runtime may be gone: a thread with its own does it.
         let _ = std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
             runtime.block_on(async {
-                if let Ok(mut admin) = sqlx::PgConnection::connect(&url).await {
+                if let Ok(mut admin) = sqlx::PgConnection::connect(url).await {
                     let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                     let _ = admin.execute(sqlx::AssertSqlSafe(sql)).await;
                 }
             });
         })
         .join();
+    }
+}
+
+/// The address of the server's `postgres` database.
+async fn server() -> anyhow::Result<String> {
+    match std::env::var("TEST_DATABASE_URL") {
+        Ok(url) if !url.is_empty() => Ok(url),
+        _ => Shared::at(target_folder().join("test-postgres")).join().await,
+    }
+}
+
+/// The folder cargo builds into, told by where this program lies: `target/debug/deps/…`.
+fn target_folder() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let deps = program.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "deps"));
+    let target = deps.and_then(Path::parent).and_then(Path::parent);
+    target.map_or_else(|| std::env::temp_dir().join("cjhirashi-tests"), Path::to_owned)
+}
+
+/// The cluster that test processes share.
+///
+/// Nobody holds a lock while they use it; each leaves a file named by its process id, which the watcher looks through.
+/// The watcher first says that it stops, then looks once more; a newcomer first leaves its file, then looks whether the
+/// watcher stops. So one of the two always sees the other.
+struct Shared {
+    folder: PathBuf,
+}
+
+/// `$1` folder of users, `$2` pid of the server, `$3` what says that it stops, `$4` seconds without users.
+const WATCHER: &str = r#"
+used() {
+    for file in "$users"/*; do
+        [ -e "$file" ] || continue
+        if kill -0 "${file##*/}" 2>/dev/null; then return 0; fi
+        rm -f "$file"
+    done
+    return 1
+}
+users=$1 server=$2 stopping=$3 quiet=0
+while kill -0 "$server" 2>/dev/null; do
+    if used; then quiet=0; else quiet=$((quiet + 1)); fi
+    if [ "$quiet" -ge "$4" ]; then
+        mkdir "$stopping"
+        if used; then
+            quiet=0
+        else
+            kill -INT "$server"
+            while kill -0 "$server" 2>/dev/null; do sleep 0.1; done
+        fi
+        rmdir "$stopping"
+    fi
+    sleep 1
+done
+"#;
+
+/// Long enough for the next test program of one `cargo test`.
+const QUIET_SECONDS: u32 = 10;
+
+impl Shared {
+    fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn options(&self) -> PostgresOptions {
+        PostgresOptions {
+            durable: false,
+            max_connections: 400,
+            ..PostgresOptions::new(self.folder.join("cluster"), self.folder.join("cache"))
+        }
+    }
+
+    async fn join(&self) -> anyhow::Result<String> {
+        let (users, stopping) = (self.folder.join("users"), self.folder.join("stopping"));
+        std::fs::create_dir_all(&users).with_context(|| format!("making {}", users.display()))?;
+        let options = self.options();
+        let lock = self.lock().await?;
+        File::create(users.join(std::process::id().to_string()))?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let server = loop {
+            let running = Postgres::running(&options)?;
+            match (running, stopping.exists()) {
+                (Some(server), false) => break server,
+                (None, true) => drop(std::fs::remove_dir(&stopping)),
+                (Some(_), true) => {
+                    anyhow::ensure!(Instant::now() < deadline, "the tests' PostgreSQL neither runs nor stops");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                (None, false) => break self.start(&options, &users, &stopping).await?,
+            }
+        };
+        drop(lock);
+        Ok(server.tcp_url("postgres"))
+    }
+
+    async fn start(&self, options: &PostgresOptions, users: &Path, stopping: &Path) -> anyhow::Result<Postgres> {
+        // Written without fsync, so not to be trusted; and it may be of another version.
+        let data = options.folder.join("data");
+        if data.exists() {
+            std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
+        }
+        let server = Postgres::start(options.clone()).await.context("starting a PostgreSQL for the tests")?;
+        let mut watcher = Command::new("sh");
+        watcher.arg("-c").arg(WATCHER).arg("watch-test-postgres");
+        watcher.arg(users).arg(server.pid().to_string()).arg(stopping).arg(QUIET_SECONDS.to_string());
+        watcher.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Ctrl-C stops the tests; the watcher then still has its work to do.
+        std::os::unix::process::CommandExt::process_group(&mut watcher, 0);
+        watcher.spawn().context("starting the watcher of the tests' PostgreSQL")?;
+        server.detach();
+        Postgres::running(options)?.context("the tests' PostgreSQL ended at once")
+    }
+
+    /// One process at a time looks and starts.
+    async fn lock(&self) -> anyhow::Result<File> {
+        let file = File::create(self.folder.join("lock"))?;
+        let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?;
+        Ok(locked?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn databases_are_apart_and_go_away() {
+        let (a, b) = tokio::try_join!(TestDb::new(), TestDb::new()).unwrap();
+        let mut connection = sqlx::PgConnection::connect(&a.url).await.unwrap();
+        connection.execute("CREATE TABLE only_here (id int)").await.unwrap();
+        let mut other = sqlx::PgConnection::connect(&b.url).await.unwrap();
+        assert!(other.execute("SELECT * FROM only_here").await.is_err());
+        let url = a.url.clone();
+        drop(a);
+        assert!(sqlx::PgConnection::connect(&url).await.is_err());
     }
 }
