@@ -2,12 +2,11 @@
 
 use std::{
     collections::HashMap,
-    io::{Cursor, Read as _},
+    io::{Cursor, ErrorKind, Read as _},
 };
 
 use quick_xml::{
-    XmlVersion,
-    Reader,
+    Reader, XmlVersion,
     events::{BytesStart, Event},
 };
 use zip::{ZipArchive, result::ZipError};
@@ -75,7 +74,10 @@ fn part(
     if file.encrypted() {
         return Err(IngestError::Encrypted);
     }
-    file.take(*budget + 1).read_to_end(&mut unpacked).map_err(IngestError::broken)?;
+    file.take(*budget + 1).read_to_end(&mut unpacked).map_err(|error| match error.kind() {
+        ErrorKind::OutOfMemory => IngestError::TooComplex { detail: "out of memory".to_owned() },
+        _ => IngestError::broken(error),
+    })?;
     let size = unpacked.len() as u64;
     if size > *budget {
         return Err(IngestError::Bomb { max_bytes: limits.max_unpacked_bytes });
@@ -94,7 +96,9 @@ fn attribute(element: &BytesStart<'_>, wanted: &str) -> Option<String> {
     element.attributes().flatten().find_map(|attribute| {
         let key: &str = attribute.key.into_inner();
         let key = key.rsplit_once(':').map_or(key, |(_, local)| local);
-        (key == wanted).then(|| attribute.normalized_value(XmlVersion::Implicit1_0).map(|value| value.into_owned()).ok()).flatten()
+        (key == wanted)
+            .then(|| attribute.normalized_value(XmlVersion::Implicit1_0).map(|value| value.into_owned()).ok())
+            .flatten()
     })
 }
 

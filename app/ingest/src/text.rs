@@ -95,7 +95,7 @@ pub(crate) fn looks_binary(head: &[u8]) -> bool {
     let odd = head.iter().filter(|byte| matches!(byte, 0x00..=0x08 | 0x0E..=0x1A | 0x1C..=0x1F | 0x7F)).count();
     // One in ten is far more than any damaged text has, and far less than compressed data has together with the
     // next rule.
-    if odd * 10 > head.len() {
+    if odd > 8 && odd * 10 > head.len() {
         return true;
     }
     // Compressed or encrypted data: control characters appear, and nothing decodes.
