@@ -1,0 +1,44 @@
+//! Server functions, one file per area, and the shapes they send.
+//!
+//! Each is a public endpoint: it asks who calls, calls a service, and maps the result. Commands take plain strings, so
+//! that a form without script can call them too; they then answer with a redirect ([`server::forward`]).
+
+pub(crate) mod admin;
+pub(crate) mod chats;
+pub(crate) mod documents;
+mod failure;
+#[cfg(feature = "ssr")]
+pub(crate) mod server;
+pub(crate) mod session;
+pub(crate) mod settings;
+
+pub use failure::Failure;
+
+/// Where server functions live.
+pub const PREFIX: &str = "/fn";
+
+/// The id of the answerer that quotes passages instead of writing.
+pub(crate) const EXTRACTIVE: &str = "extractive";
+
+/// Shown by the server, then taken over by the browser: large HTML is already in the page, so it is left out of the
+/// data that travels beside it. Hydration does not write `inner_html`, so nothing is lost.
+pub(crate) trait WithoutHtml: Clone {
+    /// The same without what the page already shows.
+    fn without_html(&self) -> Self;
+}
+
+/// A value whose HTML is not sent twice; see [`WithoutHtml`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: WithoutHtml + serde::Serialize> serde::Serialize for Shown<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.without_html().serialize(serializer)
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Shown<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}

@@ -1,0 +1,159 @@
+//! What every server function needs from its request. Server only.
+
+use axum::http::{
+    HeaderMap, Method, StatusCode,
+    header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE},
+    request::Parts,
+};
+use cjhirashi_chat::ChatError;
+use cjhirashi_domain::{ErrorCode, settings::Language, user::SignedIn};
+use cjhirashi_models::ModelError;
+use cjhirashi_storage::StorageError;
+use cjhirashi_sync::DocumentError;
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+
+use super::Failure;
+use crate::Services;
+
+/// The services of this process.
+pub(crate) fn services() -> Result<Services, Failure> {
+    use_context::<Services>().ok_or_else(|| {
+        tracing::error!("no services in the context of a request: the router does not provide them");
+        fail(ErrorCode::Internal)
+    })
+}
+
+/// Who is asking, if anybody is signed in.
+pub(crate) fn request_session() -> Option<SignedIn> {
+    use_context::<SignedIn>().or_else(|| use_context::<Parts>()?.extensions.get::<SignedIn>().cloned())
+}
+
+/// Who is asking, or [`ErrorCode::Unauthorized`].
+pub(crate) fn signed_in() -> Result<SignedIn, Failure> {
+    request_session().ok_or_else(|| fail(ErrorCode::Unauthorized))
+}
+
+/// An administrator who is asking, or [`ErrorCode::Forbidden`].
+pub(crate) fn admin() -> Result<SignedIn, Failure> {
+    let who = signed_in()?;
+    if who.viewer().is_admin() { Ok(who) } else { Err(fail(ErrorCode::Forbidden)) }
+}
+
+/// A failure, with its status on the response.
+///
+/// A form without script is redirected back with the failure in the address; a status would stop that.
+pub(crate) fn fail(code: ErrorCode) -> Failure {
+    if !is_plain_form()
+        && let Some(response) = use_context::<ResponseOptions>()
+        && let Ok(status) = StatusCode::from_u16(code.status())
+    {
+        response.set_status(status);
+    }
+    Failure::new(code)
+}
+
+/// After a command: a form without script goes to `path`; the program stays where it is.
+pub(crate) fn forward(path: &str) {
+    if is_plain_form() {
+        leptos_axum::redirect(path);
+    }
+}
+
+fn is_plain_form() -> bool {
+    use_context::<Parts>().is_some_and(|parts| {
+        parts.method == Method::POST
+            && parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+    })
+}
+
+fn header(parts: &Parts, read: impl FnOnce(&HeaderMap) -> Option<&axum::http::HeaderValue>) -> Option<String> {
+    read(&parts.headers)?.to_str().ok().map(str::to_owned)
+}
+
+/// The language that the browser asks for; Spanish when it speaks neither.
+pub(crate) fn language_of_request() -> Language {
+    use_context::<Parts>()
+        .and_then(|parts| header(&parts, |headers| headers.get(ACCEPT_LANGUAGE)))
+        .and_then(|wanted| wanted.split(',').find_map(|tag| Language::parse(tag.split(';').next()?.trim())))
+        .unwrap_or_default()
+}
+
+/// Minutes east of UTC, as the browser noted in a cookie; 0 until it has.
+pub(crate) fn utc_offset_of_request() -> i32 {
+    use_context::<Parts>()
+        .and_then(|parts| header(&parts, |headers| headers.get(COOKIE)))
+        .and_then(|cookies| {
+            cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("utc_offset=")?.parse::<i32>().ok())
+        })
+        .filter(|minutes| (-14 * 60..=14 * 60).contains(minutes))
+        .unwrap_or_default()
+}
+
+/// The path of the page that is asked for.
+pub(crate) fn path_of_request() -> Option<String> {
+    use_context::<Parts>().map(|parts| parts.uri.path().to_owned())
+}
+
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
+    let mut html = String::with_capacity(text.len() + text.len() / 16);
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+    html
+}
+
+fn log_if_internal(code: ErrorCode, error: &dyn std::fmt::Display) {
+    if code.status() >= 500 {
+        tracing::error!(error.code = code.as_str(), error = %error, "a page could not be served");
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        log_if_internal(error.code(), &error);
+        fail(error.code())
+    }
+}
+
+impl From<ChatError> for Failure {
+    fn from(error: ChatError) -> Self {
+        log_if_internal(error.code(), &error);
+        Self { detail: error.detail(), ..fail(error.code()) }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        log_if_internal(error.code(), &error);
+        Self { detail: error.detail(), ..fail(error.code()) }
+    }
+}
+
+impl From<DocumentError> for Failure {
+    fn from(error: DocumentError) -> Self {
+        log_if_internal(error.code(), &error);
+        fail(error.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_in_a_text_field_is_shown_as_text() {
+        assert_eq!(
+            escape("<script>alert('\"&')</script>"),
+            "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;"
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Where questions are written.
+
+use leptos::{ev, html, prelude::*, server_fn::ServerFn};
+use web_sys::HtmlTextAreaElement;
+
+use super::{Icon, UploadList, icon};
+use crate::{
+    api::{
+        EXTRACTIVE,
+        chats::{SendMessage, StopAnswer},
+    },
+    state::{ChatState, Uploads, browser, use_session, use_texts},
+};
+
+/// The field, its buttons, what went wrong with the last question, and who answers.
+#[component]
+pub(crate) fn Composer(state: ChatState) -> impl IntoView {
+    let t = use_texts();
+    // The browser owns the text: what was typed before the program ran stays, and no key waits for it.
+    let field = NodeRef::<html::Textarea>::new();
+    let chat = state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
+    let key = StoredValue::new(format!("draft:{chat}"));
+
+    let submit = move || {
+        let Some(field) = field.get_untracked() else { return };
+        let text = field.value();
+        if untrack(|| state.busy()) || text.trim().is_empty() {
+            return;
+        }
+        field.set_value("");
+        browser::remember(&key.get_value(), "");
+        state.send(text);
+    };
+    Effect::new(move |_| {
+        let Some(field) = field.get() else { return };
+        if field.value().is_empty()
+            && let Some(kept) = browser::recall(&key.get_value())
+        {
+            field.set_value(&kept);
+        }
+        if wide() {
+            let _ = field.focus();
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(text) = state.draft.get()
+            && let Some(field) = field.get()
+        {
+            take_up(&field, &text);
+            state.draft.set(None);
+        }
+    });
+    let on_key = move |event: ev::KeyboardEvent| {
+        let Some(field) = field.get_untracked() else { return };
+        match event.key().as_str() {
+            "Enter" if !event.shift_key() && !event.is_composing() => {
+                event.prevent_default();
+                submit();
+            }
+            "ArrowUp" if field.value().is_empty() => {
+                if let Some(text) = last_question() {
+                    event.prevent_default();
+                    take_up(&field, &text);
+                }
+            }
+            _ => {}
+        }
+    };
+    let on_submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        submit();
+    };
+    let on_input = move |_| {
+        if let Some(field) = field.get_untracked() {
+            browser::remember(&key.get_value(), &field.value());
+        }
+    };
+    let failure = move || {
+        state.failure.get().map(|failure| {
+            view! {
+                <div class="callout error composer-problem" role="alert">
+                    {icon(Icon::Alert)}
+                    <div>
+                        {failure.message(t)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}
+                    </div>
+                    <button
+                        class="button icon-only"
+                        type="button"
+                        aria-label=t.close
+                        on:click=move |_| state.failure.set(None)
+                    >
+                        {icon(Icon::Close)}
+                    </button>
+                </div>
+            }
+        })
+    };
+    view! {
+        <div class="composer-zone">
+            <button
+                class="button plain-line to-bottom"
+                type="button"
+                hidden=move || state.at_end.get()
+                on:click=move |_| to_end(state)
+            >
+                {icon(Icon::Down)}
+                {t.new_text_below}
+            </button>
+            {failure}
+            <UploadList />
+            <form class="composer" method="post" action=SendMessage::url() on:submit=on_submit>
+                <input type="hidden" name="chat" value=chat />
+                <Attach />
+                <textarea
+                    id="question"
+                    name="text"
+                    rows="1"
+                    placeholder=t.ask_about
+                    aria-label=t.ask
+                    autocomplete="off"
+                    node_ref=field
+                    on:keydown=on_key
+                    on:input=on_input
+                ></textarea>
+                <SendOrStop state=state />
+            </form>
+            <Stopper state=state />
+            <Answerer />
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn SendOrStop(state: ChatState) -> impl IntoView {
+    let t = use_texts();
+    let answering = Memo::new(move |_| state.generation().is_some());
+    view! {
+        <button
+            class="button primary send"
+            type="submit"
+            aria-label=t.send
+            title=t.send
+            hidden=answering
+            disabled=move || state.pending.with(Option::is_some)
+        >
+            {icon(Icon::Send)}
+        </button>
+        <button
+            class="button plain-line send"
+            type="submit"
+            form="stop"
+            aria-label=t.stop
+            title=t.stop
+            hidden=move || !answering.get()
+            disabled=state.stopping
+        >
+            {icon(Icon::Stop)}
+        </button>
+    }
+    .into_any()
+}
+
+/// The form that the stop button sends: forms cannot stand inside each other.
+#[component]
+fn Stopper(state: ChatState) -> impl IntoView {
+    let generation = move || state.generation().map(|id| id.to_string()).unwrap_or_default();
+    let stop = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        state.stop();
+    };
+    view! {
+        <form id="stop" method="post" action=StopAnswer::url() hidden on:submit=stop>
+            <input type="hidden" name="generation" value=generation />
+        </form>
+    }
+    .into_any()
+}
+
+/// Chooses files to upload; where there is no script, the documents' page has a form for it.
+#[component]
+fn Attach() -> impl IntoView {
+    let t = use_texts();
+    let uploads = use_context::<Uploads>();
+    let choose = move |event: ev::Event| {
+        let input: web_sys::HtmlInputElement = event_target(&event);
+        if let (Some(files), Some(uploads)) = (input.files(), uploads) {
+            uploads.add(&files, false);
+        }
+        input.set_value("");
+    };
+    view! {
+        <label class="button icon-only with-script" title=t.attach>
+            <input
+                type="file"
+                multiple
+                aria-label=t.attach
+                accept=".txt,.md,.markdown,.html,.htm,.pdf,.docx,text/*"
+                on:change=choose
+            />
+            {icon(Icon::Plus)}
+        </label>
+        <a class="button icon-only without-script" href="/documents" aria-label=t.attach title=t.attach>
+            {icon(Icon::Plus)}
+        </a>
+    }
+    .into_any()
+}
+
+/// Which model answers, and the way to a better one.
+#[component]
+fn Answerer() -> impl IntoView {
+    let t = use_texts();
+    let session = use_session();
+    let model = move || {
+        session.as_ref().map(|session| {
+            let model = session.answering();
+            let extractive = model.id == EXTRACTIVE;
+            let (href, action) = if extractive {
+                ("/settings#connection", t.connect_model)
+            } else {
+                ("/settings#answers", t.change_model)
+            };
+            view! {
+                <span>
+                    {t.answered_by} ": " <strong>{t.model_label(&model.id)}</strong>
+                    {extractive.then(|| format!(" ({})", t.extractive_note))}
+                    {model.instead_of.as_ref().map(|wanted| format!(" ({})", t.instead_of(wanted)))}
+                </span>
+                <a href=href>{action}</a>
+            }
+        })
+    };
+    view! { <p class="composer-note">{model}</p> }.into_any()
+}
+
+/// Whether a keyboard is likely: on a phone, focus would open the one on the screen.
+fn wide() -> bool {
+    window().match_media("(min-width: 900px)").ok().flatten().is_some_and(|query| query.matches())
+}
+
+fn take_up(field: &HtmlTextAreaElement, text: &str) {
+    field.set_value(text);
+    let _ = field.focus();
+}
+
+fn last_question() -> Option<String> {
+    let said = document().query_selector_all(".question .said").ok()?;
+    let last = said.item(said.length().checked_sub(1)?)?;
+    Some(browser::shown_text(&wasm_bindgen::JsCast::dyn_into(last).ok()?))
+}
+
+/// The conversation is laid out from its end: 0 is the end.
+pub(super) fn to_end(state: ChatState) {
+    if let Some(body) = document().get_element_by_id("conversation") {
+        body.set_scroll_top(0);
+    }
+    state.at_end.set(true);
+}

@@ -1,0 +1,385 @@
+//! The frame around every page: side bar, drawer on small screens, notices, palette.
+
+use cjhirashi_domain::{chat::ChatSummary, user::Role};
+use leptos::{either::Either, ev, prelude::*, task::spawn_local};
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+
+use super::{
+    DropAnywhere, FormProblem, Icon,
+    dates::local_day,
+    icon,
+    palette::{KeyList, Palette},
+};
+use crate::{
+    api::chats::list_chats,
+    state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
+    texts::Texts,
+};
+
+/// Everything around a page of somebody who is signed in.
+#[component]
+pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
+    let t = use_texts();
+    provide_context(session);
+    provide_context(Go::new());
+    provide_context(Notices::new());
+    provide_context(Uploads::new(t));
+    provide_context(Chats::new());
+    let (palette, key_list) = (RwSignal::new(false), RwSignal::new(false));
+    everywhere(palette, key_list);
+    view! {
+        <a class="skip" href="#content" rel="external">
+            {t.skip}
+        </a>
+        <input type="checkbox" id="drawer" class="drawer-box sr-only" aria-label=t.menu />
+        <div class="frame">
+            <SideBar palette=palette />
+            <label for="drawer" class="drawer-veil" aria-hidden="true"></label>
+            {children()}
+        </div>
+        <Palette open=palette key_list=key_list />
+        <KeyList open=key_list />
+        <DropAnywhere />
+        <NoticeList />
+    }
+    .into_any()
+}
+
+/// Opens the drawer on small screens.
+#[component]
+pub(crate) fn DrawerButton() -> impl IntoView {
+    view! {
+        <label for="drawer" class="button icon-only drawer-button" title=use_texts().menu>
+            {icon(Icon::Menu)}
+            <span class="sr-only">{use_texts().menu}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// An ordinary page: a bar, then a column.
+#[component]
+pub(crate) fn Page(#[prop(into)] title: String, #[prop(optional)] narrow: bool, children: Children) -> impl IntoView {
+    let t = use_texts();
+    view! {
+        <Title text=t.tab(&title) />
+        <div class="stage">
+            <main class="page" id="content" tabindex="-1">
+                <header class="topbar">
+                    <DrawerButton />
+                </header>
+                <div class="body">
+                    <FormProblem />
+                    <div class="column" class:narrow=narrow>
+                        {children()}
+                    </div>
+                </div>
+            </main>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
+    let t = use_texts();
+    let path = use_location().pathname;
+    let current = move |own: &'static str| move || path.with(|path| path.starts_with(own)).then_some("page");
+    let admin = use_session().is_some_and(|session| session.is_admin());
+    view! {
+        <nav class="side" aria-label=t.main_navigation>
+            <div class="side-head">
+                <a class="brand" href="/">
+                    <svg viewBox="0 0 32 32" class="icon large brand-mark" aria-hidden="true">
+                        <path d="M6 7.5C9 6 13 6 16 8.5c3-2.5 7-2.5 10-1v16c-3-1.5-7-1.5-10 1-3-2.5-7-2.5-10-1zM16 8.5v16M20 14.5l1.6 1.6 3-3.2" />
+                    </svg>
+                    "Cjhirashi"
+                </a>
+                <a class="side-row" href="/" aria-current=move || path.with(|path| path == "/").then_some("page")>
+                    {icon(Icon::Plus)}
+                    {t.new_chat}
+                </a>
+                <button class="side-row with-script" type="button" on:click=move |_| palette.set(true)>
+                    {icon(Icon::Search)}
+                    {t.search}
+                    <kbd>"Ctrl K"</kbd>
+                </button>
+                <a class="side-row" href="/documents" aria-current=current("/documents")>
+                    {icon(Icon::Documents)}
+                    {t.documents}
+                </a>
+                {admin
+                    .then(|| {
+                        view! {
+                            <a class="side-row" href="/admin" aria-current=current("/admin")>
+                                {icon(Icon::People)}
+                                {t.administration}
+                            </a>
+                        }
+                    })}
+            </div>
+            <ChatList />
+            <AccountMenu />
+        </nav>
+    }
+    .into_any()
+}
+
+/// The chats by date.
+#[component]
+fn ChatList() -> impl IntoView {
+    let t = use_texts();
+    let Some(chats) = use_context::<Chats>() else { return ().into_any() };
+    let offset = use_session().map(|session| session.utc_offset).unwrap_or_default();
+    let list = move || {
+        Suspend::new(async move {
+            match chats.first.await {
+                Ok(view) => {
+                    let more = view.more;
+                    let now = view.now;
+                    let first = view.chats;
+                    let last = first.last().cloned();
+                    Either::Left(view! {
+                        {move || {
+                            let older = chats.older.get();
+                            groups(t, first.iter().chain(&older), now, offset)
+                        }}
+                        {more.then(|| view! { <More chats=chats last=last.clone() /> })}
+                    })
+                }
+                Err(_) => Either::Right(view! { <p>{t.chats_failed}</p> }),
+            }
+        })
+    };
+    view! {
+        <div class="side-chats" role="region" aria-label=t.your_chats tabindex="0">
+            <Transition>{list}</Transition>
+        </div>
+    }
+    .into_any()
+}
+
+/// The chats under their dates.
+fn groups<'a>(
+    t: &'static Texts,
+    chats: impl Iterator<Item = &'a ChatSummary>,
+    now: cjhirashi_domain::Timestamp,
+    offset: i32,
+) -> AnyView {
+    let today = local_day(now, offset);
+    let mut groups: Vec<(&'static str, Vec<AnyView>)> = Vec::new();
+    for chat in chats {
+        let heading = match today - local_day(chat.updated_at, offset) {
+            ..=0 => t.today,
+            1 => t.yesterday,
+            2..=7 => t.last_week,
+            8..=30 => t.last_month,
+            _ => t.older,
+        };
+        let row = view! { <ChatRow chat=chat.clone() /> }.into_any();
+        match groups.last_mut() {
+            Some((last, rows)) if *last == heading => rows.push(row),
+            _ => groups.push((heading, vec![row])),
+        }
+    }
+    if groups.is_empty() {
+        return view! { <p>{t.no_chats}</p> }.into_any();
+    }
+    groups
+        .into_iter()
+        .map(|(heading, rows)| {
+            view! {
+                <section>
+                    <h2>{heading}</h2>
+                    <ul class="chat-rows">{rows}</ul>
+                </section>
+            }
+            .into_any()
+        })
+        .collect_view()
+        .into_any()
+}
+
+#[component]
+fn ChatRow(chat: ChatSummary) -> impl IntoView {
+    let t = use_texts();
+    let path = use_location().pathname;
+    let href = format!("/chat/{}", chat.id);
+    let current = {
+        let href = href.clone();
+        move || path.with(|path| *path == href).then_some("page")
+    };
+    view! {
+        <li class="side-chat">
+            <a class="side-row" href=href aria-current=current title=chat.title.clone()>
+                <span>{chat.title.clone()}</span>
+                {chat.answering.then(|| view! { <i class="writing" role="img" aria-label=t.being_written></i> })}
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn More(chats: Chats, last: Option<ChatSummary>) -> impl IntoView {
+    let t = use_texts();
+    let load = move |_| {
+        let before = chats.older.with_untracked(|older| older.last().cloned()).or_else(|| last.clone());
+        let Some(before) = before else { return };
+        spawn_local(async move {
+            if let Ok(view) = list_chats(Some(before.updated_at.0), Some(before.id.to_string())).await {
+                chats.more.set(Some(view.more));
+                chats.older.update(|older| older.extend(view.chats));
+            }
+        });
+    };
+    view! {
+        <button
+            class="side-row with-script"
+            type="button"
+            hidden=move || chats.more.get() == Some(false)
+            on:click=load
+        >
+            {t.more_chats}
+        </button>
+    }
+    .into_any()
+}
+
+#[component]
+fn AccountMenu() -> impl IntoView {
+    let t = use_texts();
+    let Some(session) = use_session() else { return ().into_any() };
+    let name = session.user.name.clone().unwrap_or_else(|| session.user.email.clone());
+    let initial: String = name.chars().take(1).collect();
+    let role = match session.user.role {
+        Role::User => t.role_user,
+        Role::Admin => t.role_admin,
+        Role::Owner => t.role_owner,
+    };
+    view! {
+        <div class="side-foot">
+            <details class="menu account">
+                <summary class="side-row" aria-label=t.account>
+                    <span class="avatar" aria-hidden="true">
+                        {initial}
+                    </span>
+                    <span class="who">{name} <small>{role}</small></span>
+                </summary>
+                <div class="menu-items up">
+                    <a href="/settings">{icon(Icon::Gear)} {t.settings}</a>
+                    <form method="post" action="/sign-out">
+                        <button type="submit">{icon(Icon::Leave)} {t.sign_out}</button>
+                    </form>
+                </div>
+            </details>
+        </div>
+    }
+    .into_any()
+}
+
+/// Notices in the corner.
+#[component]
+fn NoticeList() -> impl IntoView {
+    let t = use_texts();
+    let Some(notices) = use_context::<Notices>() else { return ().into_any() };
+    view! {
+        <div class="notices" role="status" aria-live="polite">
+            <For
+                each=move || notices.list.get()
+                key=|notice| notice.id
+                children=move |notice| {
+                    view! {
+                        <div class="notice" class:bad=notice.bad>
+                            <span>{notice.text}</span>
+                            <button
+                                class="button icon-only"
+                                type="button"
+                                aria-label=t.close
+                                on:click=move |_| notices.dismiss(notice.id)
+                            >
+                                {icon(Icon::Close)}
+                            </button>
+                        </div>
+                    }
+                        .into_any()
+                }
+            />
+            <Offline />
+        </div>
+    }
+    .into_any()
+}
+
+/// Says when the connection is gone.
+#[component]
+fn Offline() -> impl IntoView {
+    let t = use_texts();
+    let offline = RwSignal::new(false);
+    let gone = window_event_listener(ev::offline, move |_| offline.set(true));
+    let back = window_event_listener(ev::online, move |_| offline.set(false));
+    on_cleanup(move || {
+        gone.remove();
+        back.remove();
+    });
+    view! {
+        <div class="notice bad" hidden=move || !offline.get()>
+            <span>{t.offline}</span>
+        </div>
+    }
+    .into_any()
+}
+
+/// Keys and clicks that mean the same on every page.
+fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
+    let go = use_context::<Go>();
+    let keys = window_event_listener(ev::keydown, move |event| {
+        let command = event.ctrl_key() || event.meta_key();
+        let typing = browser::closest(&event, "input, textarea, select, [contenteditable]").is_some();
+        match event.key().as_str() {
+            "k" | "K" if command => {
+                event.prevent_default();
+                palette.set(true);
+            }
+            "o" | "O" if command && event.shift_key() => {
+                event.prevent_default();
+                if let Some(go) = go {
+                    go.to("/");
+                }
+            }
+            "?" if !typing => key_list.set(true),
+            _ => {}
+        }
+    });
+    let t = use_texts();
+    let language = t.language.as_str();
+    let clicks = window_event_listener(ev::click, move |event| {
+        let target = event.target().and_then(|target| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(target).ok());
+        browser::close_menus(target.as_ref());
+        if browser::closest(&event, ".side a").is_some() {
+            browser::close_drawer();
+        }
+        if let Some(button) = browser::closest(&event, "button[data-copy]")
+            && let Some(code) = button.parent_element().and_then(|block| block.query_selector("code").ok().flatten())
+        {
+            browser::copy_text(&code.text_content().unwrap_or_default());
+            button.set_text_content(Some(t.copied));
+            set_timeout(move || button.set_text_content(Some(t.copy)), std::time::Duration::from_millis(1_500));
+        }
+    });
+    let hover = window_event_listener(ev::mouseover, move |event| {
+        // The exact time in the reader's own zone, told when somebody wants to know.
+        if let Some(time) = browser::closest(&event, "time[datetime]")
+            && let Some(exact) = time.get_attribute("datetime").and_then(|iso| browser::local_time(&iso, language))
+        {
+            let _ = time.set_attribute("title", &exact);
+        }
+    });
+    on_cleanup(move || {
+        keys.remove();
+        clicks.remove();
+        hover.remove();
+    });
+    Effect::new(move |_| browser::note_utc_offset());
+}

@@ -1,0 +1,245 @@
+//! One turn of the conversation, whole: a question, or an answer with its sources.
+
+use cjhirashi_domain::{
+    Timestamp,
+    chat::{MessageRole, MessageStatus, RetrievalSummary},
+};
+use leptos::server_fn::ServerFn;
+use leptos::{html, prelude::*};
+
+use super::{Ago, Icon, answer::LiveAnswer, icon, panel};
+use crate::{
+    api::{
+        EXTRACTIVE,
+        chats::{MessageView, RetryAnswer, SourceView},
+    },
+    state::{ChatState, browser, use_texts},
+};
+
+/// A turn: question, answer, or an answer that is being written.
+#[component]
+pub(crate) fn MessageItem(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoView {
+    match (message.role, message.status) {
+        (MessageRole::User, _) => view! { <Question state=state message=message /> }.into_any(),
+        (MessageRole::Assistant, MessageStatus::Streaming) => {
+            view! { <LiveAnswer state=state message=message /> }.into_any()
+        }
+        (MessageRole::Assistant, _) => view! { <Answer state=state message=message now=now /> }.into_any(),
+        // Instructions of adopted chats are kept and never shown as speech.
+        (MessageRole::System, _) => ().into_any(),
+    }
+}
+
+#[component]
+fn Question(state: ChatState, message: MessageView) -> impl IntoView {
+    let t = use_texts();
+    let said = NodeRef::<html::Div>::new();
+    let open = RwSignal::new(!message.long);
+    let long = message.long;
+    let edit = move |_| {
+        if let Some(element) = said.get_untracked() {
+            state.draft.set(Some(browser::shown_text(&element)));
+        }
+    };
+    view! {
+        <article class="message question" aria-label=t.you_asked>
+            <div class="said" class:long=long class:open=open node_ref=said inner_html=message.html></div>
+            <div class="message-tools with-script">
+                {long
+                    .then(|| {
+                        view! {
+                            <button
+                                class="button"
+                                type="button"
+                                hidden=move || open.get()
+                                on:click=move |_| open.set(true)
+                            >
+                                {t.show_all}
+                            </button>
+                        }
+                    })}
+                <button class="button icon-only" type="button" title=t.edit_question aria-label=t.edit_question on:click=edit>
+                    {icon(Icon::Edit)}
+                </button>
+            </div>
+        </article>
+    }
+    .into_any()
+}
+
+#[component]
+fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoView {
+    let t = use_texts();
+    let body = NodeRef::<html::Div>::new();
+    // Buttons in code blocks have no words until the program gives them some: without it they could do nothing.
+    Effect::new(move |_| {
+        if let Some(body) = body.get() {
+            name_copy_buttons(&body, t.copy);
+        }
+    });
+    let empty = message.html.is_empty() && message.status == MessageStatus::Complete && cfg!(feature = "ssr");
+    let unfinished = (message.status != MessageStatus::Complete).then(|| {
+        let (words, detail) = match &message.error {
+            Some(error) => (t.error(&error.code), error.detail.clone()),
+            None => (t.unfinished(message.status), None),
+        };
+        let id = message.id.to_string();
+        let retry = {
+            let id = id.clone();
+            move |event: web_sys::SubmitEvent| {
+                event.prevent_default();
+                state.retry(id.clone());
+            }
+        };
+        let stopped = message.status == MessageStatus::Stopped;
+        view! {
+            <div class="callout" class:error=!stopped role=(!stopped).then_some("alert")>
+                {icon(if stopped { Icon::Info } else { Icon::Alert })}
+                <div>
+                    {words}
+                    {detail.map(|detail| view! { <small>{detail}</small> })}
+                </div>
+                <form method="post" action=RetryAnswer::url() on:submit=retry>
+                    <input type="hidden" name="message" value=id />
+                    <button class="button plain-line" type="submit">
+                        {icon(Icon::Retry)}
+                        {t.retry}
+                    </button>
+                </form>
+            </div>
+        }
+    });
+    let copy = move |_| {
+        if let Some(body) = body.get_untracked() {
+            browser::copy_text(&browser::shown_text(&body));
+            state.say(t.copied);
+        }
+    };
+    let mut facts = Vec::new();
+    if let Some(model) = &message.model {
+        facts.push(t.model_label(model));
+    }
+    if let Some(tokens) = message.tokens_used.filter(|_| message.model.as_deref() != Some(EXTRACTIVE)) {
+        facts.push(t.tokens(tokens));
+    }
+    if let Some(latency) = message.latency_ms {
+        facts.push(t.seconds(latency));
+    }
+    let sources = StoredValue::new(message.sources.clone());
+    let open = move |event: web_sys::MouseEvent| panel::open_from_click(state, &event, sources);
+    view! {
+        <article class="message answer" aria-label=t.the_answer on:click=open>
+            {empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
+            <div class="prose" node_ref=body inner_html=message.html></div>
+            {unfinished}
+            {message.retrieval.map(|retrieval| view! { <Searched retrieval=retrieval /> })}
+            <Sources sources=message.sources />
+            <div class="message-tools">
+                <button
+                    class="button icon-only with-script"
+                    type="button"
+                    title=t.copy
+                    aria-label=t.copy
+                    on:click=copy
+                >
+                    {icon(Icon::Copy)}
+                </button>
+                <span class="facts">{facts.join(" · ")} " · " <Ago at=message.created_at now=now /></span>
+            </div>
+        </article>
+    }
+    .into_any()
+}
+
+/// What was searched; where nothing fitted, what came closest.
+#[component]
+fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
+    let t = use_texts();
+    let closest = (retrieval.passages == 0).then_some(retrieval.best).flatten().map(|best| {
+        let numbers = format!(" ({} < {})", t.percent(best.score), t.percent(retrieval.min_score));
+        view! {
+            " " {t.nothing_relevant} " " {t.best_was} " "
+            <a href=format!("/documents/{}", best.document_id)>{best.title}</a> {numbers}
+        }
+    });
+    view! {
+        <p class="searched">
+            {icon(Icon::Search)}
+            <span>
+                {t.searched(retrieval.searched_documents, retrieval.passages)} {closest}
+                {retrieval.degraded.then(|| format!(" {}", t.searched_weaker))}
+            </span>
+        </p>
+    }
+    .into_any()
+}
+
+/// The sources below an answer, with what checking their quotes showed.
+#[component]
+fn Sources(sources: Vec<SourceView>) -> impl IntoView {
+    if sources.is_empty() {
+        return ().into_any();
+    }
+    let t = use_texts();
+    let rows = sources
+        .into_iter()
+        .map(|source| {
+            let href = source.href();
+            let (label, line) = t.verdict(source.verdict);
+            let mark = match source.verdict {
+                cjhirashi_domain::chat::Verdict::Verified => Icon::Check,
+                cjhirashi_domain::chat::Verdict::Weak => Icon::Half,
+                cjhirashi_domain::chat::Verdict::NotFound => Icon::Alert,
+            };
+            let class = format!("verdict {}", source.verdict.as_str());
+            match source.title {
+                Some(title) => view! {
+                    <li>
+                        <a
+                            class="cite"
+                            href=href.clone()
+                            data-n=source.n
+                            data-verdict=source.verdict.as_str()
+                            aria-label=t.source_number(source.n)
+                        >
+                            {source.n}
+                        </a>
+                        <a href=href>{title}</a>
+                        {source.page.map(|page| view! { <span class="where">{t.page_short(page)}</span> })}
+                        <span class=class title=line>
+                            {icon(mark)}
+                            {label}
+                        </span>
+                    </li>
+                }
+                .into_any(),
+                None => view! {
+                    <li>
+                        <span class="cite">{source.n}</span>
+                        <span class="gone">{t.source_gone}</span>
+                    </li>
+                }
+                .into_any(),
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="sources" aria-label=t.sources>
+            <h3>{t.sources}</h3>
+            <ul class="source-list">{rows}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// Gives the copy buttons of code blocks their words, and shows them.
+fn name_copy_buttons(body: &web_sys::Element, words: &str) {
+    let Ok(buttons) = body.query_selector_all("button[data-copy][hidden]") else { return };
+    for index in 0..buttons.length() {
+        if let Some(button) = buttons.item(index) {
+            let button: web_sys::Element = wasm_bindgen::JsCast::unchecked_into(button);
+            button.set_text_content(Some(words));
+            let _ = button.remove_attribute("hidden");
+        }
+    }
+}

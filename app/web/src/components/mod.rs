@@ -1,0 +1,22 @@
+//! The pieces that pages are made of.
+
+mod answer;
+mod chat;
+mod composer;
+mod dates;
+mod documents;
+mod frame;
+mod icon;
+mod message;
+mod palette;
+mod panel;
+mod problem;
+mod uploads;
+
+pub(crate) use chat::Conversation;
+pub(crate) use dates::Ago;
+pub(crate) use documents::{DocumentList, Shelf, StateOf};
+pub(crate) use frame::{Frame, Page};
+pub(crate) use icon::{Icon, icon};
+pub(crate) use problem::{FormProblem, Problem, Skeleton};
+pub(crate) use uploads::{DropAnywhere, DropZone, UploadList};

@@ -1,0 +1,260 @@
+//! A passage beside the chat: what a citation stands on, word for word.
+
+use std::time::Duration;
+
+use leptos::{ev, prelude::*, task::spawn_local};
+use web_sys::{Element, MouseEvent};
+
+use super::{Icon, icon};
+use crate::{
+    api::{
+        Failure,
+        chats::SourceView,
+        documents::{PassageView, load_passage},
+    },
+    state::{ChatState, PassageAt, browser, use_texts},
+};
+
+/// A click on a citation's mark opens the panel; with a modifier it opens the document, as links do.
+pub(crate) fn open_from_click(state: ChatState, event: &MouseEvent, sources: StoredValue<Vec<SourceView>>) {
+    if event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key() {
+        return;
+    }
+    let Some(mark) = browser::closest(event, "a.cite") else { return };
+    let Some(mut passage) = PassageAt::from_mark(&mark) else { return };
+    event.prevent_default();
+    sources.with_value(|sources| {
+        if let Some(source) = sources.iter().find(|source| source.n == passage.n) {
+            passage.verdict = Some(source.verdict);
+            passage.score = Some(source.score);
+        }
+    });
+    state.open(passage, mark);
+}
+
+type Loaded = Option<Result<PassageView, Failure>>;
+
+/// Loads the passage that is looked at.
+fn load(at: &PassageAt, into: RwSignal<Loaded>) {
+    let PassageAt { document, start, end, .. } = at.clone();
+    into.set(None);
+    spawn_local(async move {
+        let loaded = load_passage(document, start, end).await;
+        into.try_set(Some(loaded));
+    });
+}
+
+/// The panel; nothing while no passage is open.
+#[component]
+pub(crate) fn PassagePanel(state: ChatState) -> impl IntoView {
+    let loaded = RwSignal::new(None::<Result<PassageView, Failure>>);
+    Effect::new(move |_| {
+        if let Some(at) = state.passage.get() {
+            load(&at, loaded);
+            set_timeout(|| browser::focus("close-panel"), Duration::from_millis(0));
+        }
+    });
+    move || state.passage.get().map(|at| view! { <Opened state=state at=at loaded=loaded /> }.into_any())
+}
+
+#[component]
+fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl IntoView {
+    let t = use_texts();
+    let href = at.href();
+    let title = {
+        let href = href.clone();
+        move || match loaded.get() {
+            Some(Ok(passage)) => view! { <a href=href.clone()>{passage.title}</a> }.into_any(),
+            Some(Err(_)) => t.passage.into_any(),
+            None => t.loading.into_any(),
+        }
+    };
+    let about = {
+        let at = at.clone();
+        move || {
+            let page = loaded.with(|loaded| {
+                loaded.as_ref().and_then(|loaded| loaded.as_ref().ok()).and_then(|passage| passage.page)
+            });
+            view! {
+                {at.verdict
+                    .map(|verdict| {
+                        let (label, line) = t.verdict(verdict);
+                        view! {
+                            <p>
+                                <span class=format!("verdict {}", verdict.as_str())>{label}</span>
+                                <span class="faint">" · " {line}</span>
+                            </p>
+                        }
+                    })}
+                <p class="faint">
+                    {page.map(|page| t.page(page))}
+                    {(page.is_some() && at.score.is_some()).then_some(" · ")}
+                    {at.score.map(|score| format!("{}: {}", t.relevance, t.percent(score)))}
+                </p>
+            }
+        }
+    };
+    let text = move || match loaded.get() {
+        Some(Ok(passage)) => view! {
+            <p class="passage">
+                <span class="around">{passage.before}</span>
+                <mark>{passage.text}</mark>
+                <span class="around">{passage.after}</span>
+            </p>
+        }
+        .into_any(),
+        Some(Err(failure)) => view! {
+            <div class="callout error" role="alert">
+                {icon(Icon::Alert)}
+                <div>{failure.message(t)}</div>
+            </div>
+        }
+        .into_any(),
+        None => ().into_any(),
+    };
+    view! {
+        <aside class="panel" aria-label=t.passage>
+            <Grip />
+            <header class="panel-head">
+                <h2>
+                    <span class="cite" aria-hidden="true">
+                        {at.n}
+                    </span>
+                    {title}
+                </h2>
+                <button
+                    class="button icon-only"
+                    id="close-panel"
+                    type="button"
+                    aria-label=t.close
+                    on:click=move |_| state.close_passage()
+                >
+                    {icon(Icon::Close)}
+                </button>
+            </header>
+            <div class="panel-body" tabindex="0">
+                {about}
+                {text}
+                <a class="button plain-line" href=href>
+                    {icon(Icon::Document)}
+                    {t.open_document}
+                </a>
+            </div>
+        </aside>
+    }
+    .into_any()
+}
+
+/// The panel's edge: dragged with the pointer, or moved with the arrow keys.
+#[component]
+fn Grip() -> impl IntoView {
+    let t = use_texts();
+    let percent = RwSignal::new(40_i32);
+    let set = move |value: i32| {
+        let value = value.clamp(25, 60);
+        percent.set(value);
+        browser::set_root("style", &format!("--panel-width: {value}%"));
+    };
+    let dragging = RwSignal::new(false);
+    let start = move |event: ev::PointerEvent| {
+        event.prevent_default();
+        let grip: Element = event_target(&event);
+        let _ = grip.set_pointer_capture(event.pointer_id());
+        dragging.set(true);
+    };
+    let drag = move |event: ev::PointerEvent| {
+        if !dragging.get_untracked() {
+            return;
+        }
+        let grip: Element = event_target(&event);
+        let Some(stage) = grip.closest(".stage").ok().flatten() else { return };
+        let bounds = stage.get_bounding_client_rect();
+        #[expect(clippy::cast_possible_truncation, reason = "a percentage")]
+        set(((bounds.right() - f64::from(event.client_x())) * 100.0 / bounds.width().max(1.0)) as i32);
+    };
+    let key = move |event: ev::KeyboardEvent| match event.key().as_str() {
+        "ArrowLeft" => set(percent.get_untracked() + 3),
+        "ArrowRight" => set(percent.get_untracked() - 3),
+        _ => {}
+    };
+    view! {
+        <div
+            class="panel-grip"
+            role="separator"
+            tabindex="0"
+            aria-orientation="vertical"
+            aria-label=t.widen_panel
+            aria-valuemin="25"
+            aria-valuemax="60"
+            aria-valuenow=move || percent.get().to_string()
+            on:pointerdown=start
+            on:pointermove=drag
+            on:pointerup=move |_| dragging.set(false)
+            on:keydown=key
+        ></div>
+    }
+    .into_any()
+}
+
+/// The passage under a mark that the pointer rests on.
+#[component]
+pub(crate) fn Preview(state: ChatState) -> impl IntoView {
+    let shown = RwSignal::new(None::<(f64, f64, bool, PassageView)>);
+    let wanted = RwSignal::new(0_u32);
+    let over = window_event_listener(ev::mouseover, move |event| {
+        let mark = browser::closest(&event, "a.cite");
+        let Some((mark, at)) = mark.and_then(|mark| PassageAt::from_mark(&mark).map(|at| (mark, at))) else {
+            if wanted.get_untracked() != 0 {
+                wanted.set(0);
+                shown.set(None);
+            }
+            return;
+        };
+        // Open beside it already, or a finger, which clicks.
+        if state.passage.with_untracked(|open| open.as_ref().is_some_and(|open| open.n == at.n)) {
+            return;
+        }
+        let turn = browser::turn();
+        wanted.set(turn);
+        set_timeout(
+            move || {
+                if wanted.try_get_untracked() != Some(turn) {
+                    return;
+                }
+                spawn_local(async move {
+                    let Ok(passage) = load_passage(at.document, at.start, at.end).await else { return };
+                    if wanted.try_get_untracked() == Some(turn) {
+                        let bounds = mark.get_bounding_client_rect();
+                        let height = window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(800.0);
+                        let width = window().inner_width().ok().and_then(|w| w.as_f64()).unwrap_or(1_200.0);
+                        let above = bounds.top() > height / 2.0;
+                        let x = bounds.left().min(width - 396.0).max(16.0);
+                        let y = if above { height - bounds.top() + 6.0 } else { bounds.bottom() + 6.0 };
+                        shown.try_set(Some((x, y, above, passage)));
+                    }
+                });
+            },
+            Duration::from_millis(180),
+        );
+    });
+    let click = window_event_listener(ev::click, move |_| {
+        wanted.set(0);
+        shown.set(None);
+    });
+    on_cleanup(move || {
+        over.remove();
+        click.remove();
+    });
+    move || {
+        shown.get().map(|(x, y, above, passage)| {
+            let edge = if above { "bottom" } else { "top" };
+            view! {
+                <div class="preview" style=format!("left:{x:.0}px;{edge}:{y:.0}px") role="tooltip">
+                    <strong>{passage.title}</strong>
+                    <p>{passage.text}</p>
+                </div>
+            }
+            .into_any()
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! What is shown when something is missing, broken, or on its way.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{Icon, icon};
+use crate::{api::Failure, state::use_texts};
+
+/// A failure in the place where its content would be: what happened, and one thing to do.
+#[component]
+pub(crate) fn Problem(failure: Failure) -> impl IntoView {
+    let t = use_texts();
+    let missing = failure.code.is_some_and(|code| code.status() == 404);
+    let (href, action) = if failure.needs_sign_in() {
+        ("/sign-in", t.sign_in)
+    } else if missing {
+        ("/", t.go_home)
+    } else {
+        ("", t.reload)
+    };
+    view! {
+        <div class="empty" role="alert">
+            {icon(if missing { Icon::Search } else { Icon::Alert })}
+            <h1>{if missing { t.page_not_found } else { t.failed_heading }}</h1>
+            <p>{failure.message(t)}</p>
+            {failure.detail.map(|detail| view! { <p class="faint">{detail}</p> })}
+            <a class="button primary" href=href rel="external">
+                {action}
+            </a>
+        </div>
+    }
+    .into_any()
+}
+
+/// The failure of a form that was sent without script: it comes back in the address.
+#[component]
+pub(crate) fn FormProblem() -> impl IntoView {
+    let t = use_texts();
+    let query = use_query_map();
+    let failure = query.with_untracked(|query| {
+        let error = query.get("__err")?;
+        Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error))
+    });
+    failure
+        .map(|failure| {
+            view! {
+                <div class="column narrow">
+                    <div class="callout error" role="alert">
+                        {icon(Icon::Alert)}
+                        <div>
+                            {failure.message(t)}
+                            {failure.detail.map(|detail| view! { <small>{detail}</small> })}
+                        </div>
+                    </div>
+                </div>
+            }
+        })
+        .into_any()
+}
+
+/// A page that is being loaded.
+#[component]
+pub(crate) fn Skeleton() -> impl IntoView {
+    view! {
+        <div class="empty" aria-busy="true">
+            <p>{use_texts().loading}</p>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,58 @@
+//! `/` and `/chat/{id}`.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use crate::{
+    api::{Shown, chats::load_chat},
+    components::{Conversation, Page, Problem, Skeleton},
+    state::{Chats, use_session, use_texts},
+};
+
+/// The start: a chat that has not begun.
+#[component]
+pub(crate) fn NewChatPage() -> impl IntoView {
+    use_session().map(|_| view! { <Conversation chat=None /> }).into_any()
+}
+
+/// A chat.
+#[component]
+pub(crate) fn ChatPage() -> impl IntoView {
+    let t = use_texts();
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let chats = use_context::<Chats>();
+    let chat = Resource::new_blocking(
+        move || id.get(),
+        move |id| async move {
+            match chats.and_then(|chats| chats.take_over(&id)) {
+                Some(chat) => Ok(Shown(chat)),
+                None => load_chat(id).await.map(Shown),
+            }
+        },
+    );
+    view! {
+        <Suspense fallback=move || {
+            view! {
+                <Page title=t.chat>
+                    <Skeleton />
+                </Page>
+            }
+        }>
+            {move || Suspend::new(async move {
+                match chat.await {
+                    Ok(Shown(chat)) => view! { <Conversation chat=Some(chat) /> }.into_any(),
+                    Err(failure) => {
+                        view! {
+                            <Page title=t.chat>
+                                <Problem failure=failure />
+                            </Page>
+                        }
+                            .into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}

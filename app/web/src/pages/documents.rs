@@ -1,0 +1,61 @@
+//! `/documents`: a person's own, and the knowledge base.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    api::documents::list_documents,
+    components::{DocumentList, Page, Problem, Shelf, Skeleton},
+    state::use_texts,
+};
+
+/// The list, by scope, words and page of the address.
+#[component]
+pub(crate) fn DocumentsPage() -> impl IntoView {
+    let t = use_texts();
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        query.with(|query| {
+            let scope = if query.get("scope").as_deref() == Some("public") { "public" } else { "own" };
+            (
+                scope,
+                query.get("q").unwrap_or_default(),
+                query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1),
+            )
+        })
+    });
+    let documents = Resource::new_blocking(
+        move || asked.get(),
+        |(scope, words, page)| list_documents(scope.to_owned(), words, page),
+    );
+    let current = move |scope: &'static str| move || (asked.get().0 == scope).then_some("page");
+    view! {
+        <Page title=t.documents>
+            <header class="page-head">
+                <h1>{t.documents}</h1>
+                <nav class="tabs" aria-label=t.documents>
+                    <a href="/documents" aria-current=current("own")>
+                        {t.my_documents}
+                    </a>
+                    <a href="/documents?scope=public" aria-current=current("public")>
+                        {t.knowledge_base}
+                    </a>
+                </nav>
+                <p>{t.documents_line}</p>
+            </header>
+            <Suspense fallback=|| view! { <Skeleton /> }>
+                {move || Suspend::new(async move {
+                    let (scope, _, _) = asked.get_untracked();
+                    match documents.await {
+                        Ok(view) => {
+                            let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
+                            view! { <DocumentList shelf=shelf first=view /> }.into_any()
+                        }
+                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </Page>
+    }
+    .into_any()
+}

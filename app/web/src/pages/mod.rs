@@ -1,0 +1,17 @@
+//! One module per page.
+
+mod admin;
+mod chat;
+mod document;
+mod documents;
+mod not_found;
+mod settings;
+mod sign_in;
+
+pub(crate) use admin::{AdminPage, PeoplePage};
+pub(crate) use chat::{ChatPage, NewChatPage};
+pub(crate) use document::DocumentPage;
+pub(crate) use documents::DocumentsPage;
+pub(crate) use not_found::NotFoundPage;
+pub(crate) use settings::SettingsPage;
+pub(crate) use sign_in::SignInPage;

@@ -1,0 +1,23 @@
+//! No page has this address.
+
+use cjhirashi_domain::ErrorCode;
+use leptos::prelude::*;
+
+use crate::{
+    api::Failure,
+    components::{Page, Problem},
+    state::use_texts,
+};
+
+/// Says so, with the status 404.
+#[component]
+pub(crate) fn NotFoundPage() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    crate::api::server::fail(ErrorCode::NotFound);
+    view! {
+        <Page title=use_texts().page_not_found>
+            <Problem failure=Failure::new(ErrorCode::NotFound) />
+        </Page>
+    }
+    .into_any()
+}

@@ -1,0 +1,632 @@
+//! `/settings`: one page with anchors, saved field by field.
+
+use cjhirashi_domain::settings::{CodeTheme, Language, Theme, UserSettings};
+use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
+use leptos_router::hooks::use_query_map;
+use wasm_bindgen::JsCast;
+use web_sys::{FormData, HtmlFormElement};
+
+use crate::{
+    api::{
+        EXTRACTIVE,
+        settings::{
+            ConnectionView, DeleteKey, FoundServer, NewKeyView, RemoveConnection, SaveConnection, SaveSetting,
+            SettingsView, create_key, delete_key, load_settings, remove_connection, save_connection, save_setting,
+        },
+    },
+    components::{Ago, Icon, Page, Problem, Skeleton, icon},
+    state::{Notices, browser, use_session, use_texts},
+};
+
+/// The settings.
+#[component]
+pub(crate) fn SettingsPage() -> impl IntoView {
+    let t = use_texts();
+    let settings = Resource::new_blocking(|| (), |()| load_settings());
+    view! {
+        <Page title=t.settings narrow=true>
+            <header class="page-head">
+                <h1>{t.settings}</h1>
+                <p>{t.settings_line}</p>
+            </header>
+            <Transition fallback=|| view! { <Skeleton /> }>
+                {move || Suspend::new(async move {
+                    match settings.await {
+                        Ok(view) => view! { <Sections view=view settings=settings /> }.into_any(),
+                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </Page>
+    }
+    .into_any()
+}
+
+type Loaded = Resource<Result<SettingsView, crate::api::Failure>>;
+
+#[component]
+fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
+    let t = use_texts();
+    let session = use_session();
+    let admin = session.as_ref().is_some_and(crate::state::Session::is_admin);
+    let (model, answering) = (view.model.clone(), t.model_label(&view.model.id));
+    Effect::new(move |_| {
+        if let Some(session) = &session {
+            session.set_model(model.clone());
+        }
+        // The part of the address that names a section came before there were sections.
+        if let Some(hash) = window().location().hash().ok().and_then(|hash| hash.strip_prefix('#').map(str::to_owned)) {
+            request_animation_frame(move || browser::reveal(&hash));
+        }
+    });
+    let note = (view.model.id == EXTRACTIVE).then(|| format!(" ({})", t.extractive_note));
+    view! {
+        <nav class="settings-nav" aria-label=t.settings>
+            <a href="#appearance" rel="external">{t.appearance}</a>
+            <a href="#answers" rel="external">{t.answers}</a>
+            <a href="#documents" rel="external">{t.from_documents}</a>
+            <a href="#connection" rel="external">{t.connection}</a>
+            <a href="#keys" rel="external">{t.keys}</a>
+        </nav>
+        <section class="settings-section" id="appearance">
+            <h2>{t.appearance}</h2>
+            <Appearance settings=view.settings.clone() />
+        </section>
+        <section class="settings-section" id="answers">
+            <h2>{t.answers}</h2>
+            <p>
+                {t.instance_model} ": " <strong>{answering}</strong> {note}
+                {view.model.instead_of.as_ref().map(|wanted| format!(" {}", t.instead_of(wanted)))}
+            </p>
+            <Answers view=view.clone() settings=settings />
+        </section>
+        <section class="settings-section" id="documents">
+            <h2>{t.from_documents}</h2>
+            <Retrieval settings=view.settings.clone() />
+        </section>
+        <section class="settings-section" id="connection">
+            <h2>{t.connection}</h2>
+            {if admin {
+                view! {
+                    <p>{t.connection_line}</p>
+                    <Connection connection=view.connection.clone() found=view.found.clone() settings=settings />
+                }
+                    .into_any()
+            } else {
+                view! { <p>{t.connection_only_admin}</p> }.into_any()
+            }}
+        </section>
+        <section class="settings-section" id="keys">
+            <h2>{t.keys}</h2>
+            <p>{t.keys_line}</p>
+            <Keys view=view settings=settings />
+        </section>
+        <section class="settings-section" id="session">
+            <h2>{t.session}</h2>
+            <form method="post" action="/sign-out">
+                <button class="button plain-line" type="submit">
+                    {icon(Icon::Leave)}
+                    {t.sign_out}
+                </button>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// What happens in the page after a setting was saved.
+type After = fn(&UserSettings);
+
+const NOTHING: After = |_| {};
+
+/// One setting: a form of its own, sent when its control changes.
+#[component]
+fn Field(
+    name: &'static str,
+    label: &'static str,
+    #[prop(optional)] hint: &'static str,
+    /// Several controls under one name; the label then names their group.
+    #[prop(optional)]
+    group: bool,
+    after: After,
+    /// Runs after the setting was saved, for what the page must ask the server again.
+    #[prop(optional)]
+    settings: Option<Loaded>,
+    children: Children,
+) -> impl IntoView {
+    let t = use_texts();
+    let query = use_query_map();
+    let saved_without_script = query.with_untracked(|query| query.get("saved").as_deref() == Some(name));
+    let outcome = RwSignal::new(saved_without_script.then_some(Ok::<(), &'static str>(())));
+    let save = move |form: &HtmlFormElement| {
+        let Ok(data) = FormData::new_with_form(form) else { return };
+        let value = browser::field(&data, "value");
+        spawn_local(async move {
+            outcome.set(None);
+            match save_setting(name.to_owned(), value).await {
+                Ok(saved) => {
+                    outcome.set(Some(Ok(())));
+                    after(&saved);
+                    if let Some(settings) = settings {
+                        settings.refetch();
+                    }
+                }
+                Err(failure) => outcome.set(Some(Err(failure.message(t)))),
+            }
+        });
+    };
+    let changed = move |event: ev::Event| {
+        if let Some(form) = browser::closest(&event, "form").and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) {
+            save(&form);
+        }
+    };
+    let submitted = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        if let Some(form) = event.target().and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) {
+            save(&form);
+        }
+    };
+    let words = view! {
+        {label}
+        {(!hint.is_empty()).then(|| view! { <span class="hint">{hint}</span> })}
+    };
+    view! {
+        <form class="field" id=name method="post" action=SaveSetting::url() on:change=changed on:submit=submitted>
+            <input type="hidden" name="name" value=name />
+            {if group {
+                view! { <div class="label" id=format!("{name}-label")>{words}</div> }.into_any()
+            } else {
+                view! { <label for=format!("{name}-value")>{words}</label> }.into_any()
+            }}
+            <div
+                class="control"
+                role=group.then_some("radiogroup")
+                aria-labelledby=group.then(|| format!("{name}-label"))
+            >
+                {children()}
+                <button class="button plain-line without-script" type="submit">
+                    {t.save}
+                </button>
+                <Outcome outcome=outcome />
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// "Saved", or why not.
+#[component]
+fn Outcome(outcome: RwSignal<Option<Result<(), &'static str>>>) -> impl IntoView {
+    let t = use_texts();
+    view! {
+        <span role="status">
+            {move || {
+                outcome
+                    .get()
+                    .map(|outcome| match outcome {
+                        Ok(()) => view! { <span class="saved">{icon(Icon::Check)} {t.saved}</span> }.into_any(),
+                        Err(words) => view! { <span class="saved bad">{words}</span> }.into_any(),
+                    })
+            }}
+        </span>
+    }
+    .into_any()
+}
+
+/// A choice among few, all of them seen.
+fn segments(choices: &[(&'static str, &'static str)], current: &str) -> AnyView {
+    let radios = choices
+        .iter()
+        .map(|&(value, words)| {
+            view! {
+                <label>
+                    <input type="radio" name="value" value=value checked=value == current />
+                    {words}
+                </label>
+            }
+        })
+        .collect_view();
+    view! { <div class="segmented">{radios}</div> }.into_any()
+}
+
+#[component]
+fn Appearance(settings: UserSettings) -> impl IntoView {
+    let t = use_texts();
+    let theme: After = |settings| browser::set_root("data-theme", settings.theme.as_str());
+    let code: After = |settings| browser::set_root("data-code", settings.code_theme.as_str());
+    // Every word of the page changes: it is loaded again.
+    let language: After = |_| {
+        let _ = window().location().reload();
+    };
+    view! {
+        <Field name="theme" label=t.theme group=true after=theme>
+            {segments(
+                &[
+                    (Theme::System.as_str(), t.theme_system),
+                    (Theme::Light.as_str(), t.theme_light),
+                    (Theme::Dark.as_str(), t.theme_dark),
+                ],
+                settings.theme.as_str(),
+            )}
+        </Field>
+        <Field name="language" label=t.interface_language group=true after=language>
+            {segments(
+                &[(Language::Es.as_str(), "Español"), (Language::En.as_str(), "English")],
+                settings.language.as_str(),
+            )}
+        </Field>
+        <Field name="code_theme" label=t.code_theme group=true after=code>
+            {segments(
+                &[
+                    (CodeTheme::Auto.as_str(), t.code_auto),
+                    (CodeTheme::VsDark.as_str(), t.code_dark),
+                    (CodeTheme::VsLight.as_str(), t.code_light),
+                ],
+                settings.code_theme.as_str(),
+            )}
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
+fn Answers(view: SettingsView, settings: Loaded) -> impl IntoView {
+    let t = use_texts();
+    let current = view.settings.default_model.clone();
+    let known = current.is_empty() || view.models.iter().any(|model| model.id == current);
+    let unlisted = (!known).then(|| {
+        view! {
+            <option value=current.clone() selected>
+                {t.model_label(&current)}
+            </option>
+        }
+    });
+    let options = view
+        .models
+        .iter()
+        .map(|model| {
+            let name = if model.id == EXTRACTIVE {
+                t.extractive.to_owned()
+            } else {
+                format!("{} · {}", model.name, model.provider)
+            };
+            let words = match &model.retired_to {
+                Some(successor) => t.retired(&name, successor),
+                None => name,
+            };
+            view! {
+                <option value=model.id.clone() selected=model.id == current>
+                    {words}
+                </option>
+            }
+        })
+        .collect_view();
+    view! {
+        <Field name="default_model" label=t.model hint=t.model_hint after=NOTHING settings=settings>
+            <select class="select" id="default_model-value" name="value">
+                <option value="" selected=current.is_empty()>
+                    {t.model_default}
+                </option>
+                {unlisted}
+                {options}
+            </select>
+        </Field>
+        <Field name="temperature" label=t.temperature hint=t.temperature_hint after=NOTHING>
+            {slider("temperature", view.settings.temperature, 0.0, 2.0, 0.1, "")}
+        </Field>
+        <Field name="max_tokens" label=t.max_tokens hint=t.max_tokens_hint after=NOTHING>
+            <input
+                class="input"
+                id="max_tokens-value"
+                name="value"
+                type="number"
+                min="1"
+                max="200000"
+                inputmode="numeric"
+                value=view.settings.max_tokens
+            />
+        </Field>
+    }
+    .into_any()
+}
+
+/// A number on a line, with its value beside it.
+fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &'static str) -> AnyView {
+    let t = use_texts();
+    let words = move |value: f64| {
+        let number = if step < 1.0 { t.decimal(value) } else { format!("{value:.0}") };
+        format!("{number}{unit}")
+    };
+    let shown = RwSignal::new(words(value));
+    view! {
+        <input
+            class="range"
+            id=format!("{name}-value")
+            name="value"
+            type="range"
+            min=min
+            max=max
+            step=step
+            value=value
+            aria-valuetext=move || shown.get()
+            on:input=move |event| {
+                if let Ok(value) = event_target_value(&event).parse::<f64>() {
+                    shown.set(words(value));
+                }
+            }
+        />
+        <output for=format!("{name}-value")>{move || shown.get()}</output>
+    }
+    .into_any()
+}
+
+#[component]
+fn Retrieval(settings: UserSettings) -> impl IntoView {
+    let t = use_texts();
+    let percent = (settings.rag_min_score * 100.0).round();
+    view! {
+        <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
+            <input
+                class="switch"
+                id="rag_enabled-value"
+                name="value"
+                type="checkbox"
+                role="switch"
+                value="on"
+                checked=settings.rag_enabled
+            />
+        </Field>
+        <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
+            {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
+        </Field>
+        <Field name="rag_min_score" label=t.rag_min_score hint=t.rag_min_score_hint after=NOTHING>
+            {slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %")}
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
+fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, settings: Loaded) -> impl IntoView {
+    let t = use_texts();
+    let checking = RwSignal::new(false);
+    let problem = RwSignal::new(None::<crate::api::Failure>);
+    let notices = use_context::<Notices>();
+    let connect = move |event: ev::SubmitEvent| {
+        let Some(form) = browser::take_form(&event) else { return };
+        let field = |name| browser::field(&form, name);
+        let (base_url, api_key, model) = (field("base_url"), field("api_key"), field("model"));
+        checking.set(true);
+        problem.set(None);
+        spawn_local(async move {
+            match save_connection(base_url, api_key, model).await {
+                Ok(()) => {
+                    if let Some(notices) = notices {
+                        notices.say(t.connected);
+                    }
+                    settings.refetch();
+                }
+                Err(failure) => problem.set(Some(failure)),
+            }
+            checking.set(false);
+        });
+    };
+    let disconnect = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        spawn_local(async move {
+            match remove_connection().await {
+                Ok(()) => settings.refetch(),
+                Err(failure) => problem.set(Some(failure)),
+            }
+        });
+    };
+    let (base_url, model, has_key) =
+        connection.as_ref().map_or_else(Default::default, |now| (now.base_url.clone(), now.model.clone(), now.has_key));
+    let failed = move || {
+        problem.get().map(|failure| {
+            view! {
+                <div class="callout error" role="alert">
+                    {icon(Icon::Alert)}
+                    <div>
+                        {failure.message(t)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}
+                    </div>
+                </div>
+            }
+        })
+    };
+    let servers = found
+        .into_iter()
+        .map(|server| {
+            let models = server.models.join(", ");
+            let model = server.models.first().cloned().unwrap_or_default();
+            view! {
+                <form class="callout accent" method="post" action=SaveConnection::url() on:submit=connect>
+                    <input type="hidden" name="base_url" value=server.base_url.clone() />
+                    <input type="hidden" name="model" value=model />
+                    <div>
+                        {t.found_here} " " <strong>{server.name}</strong> <small>{server.base_url} " · " {models}</small>
+                    </div>
+                    <button class="button primary" type="submit">
+                        {t.use_it}
+                    </button>
+                </form>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! {
+        <div class="stack">
+            {servers}
+            <form class="stack" method="post" action=SaveConnection::url() on:submit=connect>
+                <label>
+                    <span>{t.base_url}</span>
+                    <input
+                        class="input"
+                        name="base_url"
+                        type="url"
+                        required
+                        maxlength="500"
+                        placeholder="https://api.openai.com/v1"
+                        value=base_url
+                    />
+                </label>
+                <label>
+                    <span>{t.api_key}</span>
+                    <input
+                        class="input"
+                        name="api_key"
+                        type="password"
+                        autocomplete="off"
+                        maxlength="500"
+                        placeholder=if has_key { t.api_key_kept } else { t.api_key_optional }
+                    />
+                </label>
+                <label>
+                    <span>{t.model_name}</span>
+                    <input class="input" name="model" maxlength="200" placeholder="gpt-5-mini" value=model />
+                </label>
+                {failed}
+                <div class="row">
+                    <button class="button primary" type="submit" disabled=checking>
+                        {move || if checking.get() { t.connecting } else { t.connect }}
+                    </button>
+                </div>
+            </form>
+            {connection
+                .map(|_| {
+                    view! {
+                        <form method="post" action=RemoveConnection::url() on:submit=disconnect>
+                            <button class="button danger" type="submit">
+                                {t.disconnect}
+                            </button>
+                        </form>
+                    }
+                })}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
+    let t = use_texts();
+    let now = view.now;
+    let made = RwSignal::new(None::<NewKeyView>);
+    let keys = RwSignal::new(view.keys);
+    let problem = RwSignal::new(None::<Result<(), &'static str>>);
+    let create = move |event: ev::SubmitEvent| {
+        let Some(form) = browser::take_form(&event) else { return };
+        let name = browser::field(&form, "name");
+        browser::reset_form(&event);
+        spawn_local(async move {
+            match create_key(name).await {
+                Ok(new) => {
+                    problem.set(None);
+                    keys.update(|keys| keys.insert(0, new.key.clone()));
+                    made.set(Some(new));
+                }
+                Err(failure) => problem.set(Some(Err(failure.message(t)))),
+            }
+        });
+    };
+    let delete = move |event: ev::SubmitEvent| {
+        let Some(form) = browser::take_form(&event) else { return };
+        let id = browser::field(&form, "id");
+        spawn_local(async move {
+            match delete_key(id).await {
+                Ok(()) => settings.refetch(),
+                Err(failure) => problem.set(Some(Err(failure.message(t)))),
+            }
+        });
+    };
+    let secret = move || {
+        made.get().map(|made| {
+            let secret = StoredValue::new(made.secret.clone());
+            view! {
+                <div class="callout success" role="status">
+                    <div>
+                        <strong>{made.key.name}</strong> ": " {t.key_once}
+                        <div class="secret">
+                            <code>{made.secret}</code>
+                            <button
+                                class="button plain-line"
+                                type="button"
+                                on:click=move |_| browser::copy_text(&secret.get_value())
+                            >
+                                {icon(Icon::Copy)}
+                                {t.copy}
+                            </button>
+                        </div>
+                    </div>
+                </div>
+            }
+            .into_any()
+        })
+    };
+    let rows = move || {
+        let keys = keys.get();
+        if keys.is_empty() {
+            return view! { <p class="faint">{t.no_keys}</p> }.into_any();
+        }
+        let rows = keys
+            .into_iter()
+            .map(|key| {
+                view! {
+                    <tr>
+                        <td class="main">{key.name.clone()} <div class="faint"><code>{key.prefix} "…"</code></div></td>
+                        <td class="right">
+                            {match key.last_used_at {
+                                Some(at) => view! { <Ago at=at now=now /> }.into_any(),
+                                None => t.never_used.into_any(),
+                            }}
+                        </td>
+                        <td class="actions">
+                            <form method="post" action=DeleteKey::url() on:submit=delete>
+                                <input type="hidden" name="id" value=key.id.to_string() />
+                                <button
+                                    class="button icon-only"
+                                    type="submit"
+                                    title=t.delete
+                                    aria-label=format!("{}: {}", t.delete, key.name)
+                                >
+                                    {icon(Icon::Trash)}
+                                </button>
+                            </form>
+                        </td>
+                    </tr>
+                }
+                .into_any()
+            })
+            .collect_view();
+        view! {
+            <div class="table-wrap">
+                <table class="table">
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+        .into_any()
+    };
+    view! {
+        <div class="stack">
+            {rows} {secret}
+            <form class="row with-script" on:submit=create>
+                <input
+                    class="input"
+                    name="name"
+                    required
+                    maxlength="100"
+                    placeholder=t.key_name
+                    aria-label=t.key_name
+                />
+                <button class="button plain-line" type="submit">
+                    {icon(Icon::Key)}
+                    {t.create_key}
+                </button>
+            </form>
+            <p class="faint without-script">{t.keys_without_script}</p>
+            <Outcome outcome=problem />
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,145 @@
+//! Doors to the browser: small, and each tolerant of a browser that has not got what it asks for.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Element, FormData, HtmlElement, HtmlFormElement, SubmitEvent};
+
+/// Takes over a form's sending; the fields it had.
+pub(crate) fn take_form(event: &SubmitEvent) -> Option<FormData> {
+    event.prevent_default();
+    let form: HtmlFormElement = event.target()?.dyn_into().ok()?;
+    FormData::new_with_form(&form).ok()
+}
+
+/// A field as text; empty when there is none.
+pub(crate) fn field(form: &FormData, name: &str) -> String {
+    form.get(name).as_string().unwrap_or_default()
+}
+
+/// Empties a form's fields.
+pub(crate) fn reset_form(event: &SubmitEvent) {
+    if let Some(form) = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok()) {
+        form.reset();
+    }
+}
+
+/// Milliseconds since the epoch, by the browser's clock.
+pub(crate) fn clock() -> f64 {
+    js_sys::Date::now()
+}
+
+/// A new id for a message, so that sending twice asks once.
+pub(crate) fn new_id() -> String {
+    let mut random: u128 = 0;
+    for _ in 0..3 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number below 2^32")]
+        let part = (js_sys::Math::random() * 4_294_967_296.0) as u32;
+        random = (random << 32) | u128::from(part);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
+    let now = cjhirashi_domain::Timestamp(clock() as i64);
+    cjhirashi_domain::id::compose(now, random)
+}
+
+/// Minutes east of UTC.
+pub(crate) fn utc_offset() -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "minutes of a day")]
+    let minutes = -js_sys::Date::new_0().get_timezone_offset() as i32;
+    minutes
+}
+
+/// A moment as this browser's user writes it.
+pub(crate) fn local_time(iso: &str, language: &str) -> Option<String> {
+    let date = js_sys::Date::new(&JsValue::from_str(iso));
+    date.to_locale_string(language, &JsValue::UNDEFINED).as_string().filter(|text| !text.contains("Invalid"))
+}
+
+/// Notes the browser's offset from UTC for the next page, so that the server can tell today from yesterday.
+pub(crate) fn note_utc_offset() {
+    set_cookie(&format!("utc_offset={}; path=/; max-age=31536000; samesite=lax", utc_offset()));
+}
+
+fn set_cookie(cookie: &str) {
+    // `document.cookie` through reflection: web-sys has it on HtmlDocument only, which costs a class of its own.
+    let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
+}
+
+/// Puts text on the clipboard.
+pub(crate) fn copy_text(text: &str) {
+    let _ = window().navigator().clipboard().write_text(text);
+}
+
+/// The text that an element shows.
+pub(crate) fn shown_text(element: &Element) -> String {
+    element.dyn_ref::<HtmlElement>().map(HtmlElement::inner_text).unwrap_or_default()
+}
+
+/// Brings an element into view.
+pub(crate) fn reveal(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Center);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
+/// Puts the focus on an element.
+pub(crate) fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}
+
+/// Sets or removes an attribute of the document's root.
+pub(crate) fn set_root(name: &str, value: &str) {
+    if let Some(root) = document().document_element() {
+        let _ = root.set_attribute(name, value);
+    }
+}
+
+/// Keeps a text until the tab is closed; an empty one is removed.
+pub(crate) fn remember(key: &str, text: &str) {
+    if let Ok(Some(storage)) = window().session_storage() {
+        let _ = if text.is_empty() { storage.remove_item(key) } else { storage.set_item(key, text) };
+    }
+}
+
+/// A text that was kept.
+pub(crate) fn recall(key: &str) -> Option<String> {
+    window().session_storage().ok()??.get_item(key).ok()?
+}
+
+/// Whether the event's target is, or is inside, something that matches.
+pub(crate) fn closest(event: &web_sys::Event, selector: &str) -> Option<Element> {
+    event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
+}
+
+/// Closes open menus, except the one that `inside` is in.
+pub(crate) fn close_menus(inside: Option<&Element>) -> bool {
+    let Ok(open) = document().query_selector_all("details.menu[open]") else { return false };
+    let mut closed = false;
+    for index in 0..open.length() {
+        let Some(menu) = open.item(index).and_then(|node| node.dyn_into::<Element>().ok()) else { continue };
+        if inside.is_none_or(|inside| !menu.contains(Some(inside))) {
+            let _ = menu.remove_attribute("open");
+            closed = true;
+        }
+    }
+    closed
+}
+
+/// Closes the side bar's drawer.
+pub(crate) fn close_drawer() {
+    if let Some(checkbox) =
+        document().get_element_by_id("drawer").and_then(|e| e.dyn_into::<web_sys::HtmlInputElement>().ok())
+    {
+        checkbox.set_checked(false);
+    }
+}
+
+/// A number that no call before has returned; never 0.
+pub(crate) fn turn() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static TURN: AtomicU32 = AtomicU32::new(1);
+    TURN.fetch_add(1, Ordering::Relaxed).max(1)
+}

@@ -1,0 +1,251 @@
+//! Files on their way: sent three at a time, each with its progress, then followed until they can be searched.
+
+use std::{collections::VecDeque, time::Duration};
+
+use cjhirashi_domain::{
+    ErrorCode,
+    document::{Document, DocumentStatus},
+    id::DocumentId,
+};
+use leptos::{prelude::*, task::spawn_local};
+use serde::Deserialize;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{File, FileList, FormData, ProgressEvent, XmlHttpRequest};
+
+use crate::{api::documents::document_states, texts::Texts};
+
+/// Files sent at the same time.
+const AT_ONCE: usize = 3;
+/// The server's limit for one file; larger ones are refused before they travel.
+const MAX_BYTES: f64 = 50.0 * 1024.0 * 1024.0;
+/// How often the states of accepted documents are asked for.
+const POLL: Duration = Duration::from_millis(900);
+
+/// Where one file is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum UploadState {
+    Waiting,
+    /// Share sent, 0 to 1.
+    Sending(f64),
+    /// Accepted; the document as it was last seen.
+    Accepted(Box<Document>),
+    /// Refused: what to do.
+    Refused(String),
+}
+
+impl UploadState {
+    /// Nothing more will happen.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Waiting | Self::Sending(_) => false,
+            Self::Accepted(document) => matches!(document.status, DocumentStatus::Indexed | DocumentStatus::Failed),
+            Self::Refused(_) => true,
+        }
+    }
+}
+
+/// One file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upload {
+    pub(crate) id: u32,
+    pub(crate) name: StoredValue<String>,
+    pub(crate) state: RwSignal<UploadState>,
+}
+
+/// All files of this page.
+#[derive(Clone, Copy)]
+pub(crate) struct Uploads {
+    pub(crate) list: RwSignal<Vec<Upload>>,
+    /// Grows when a document came or changed, for lists that show documents.
+    pub(crate) changed: RwSignal<u32>,
+    queue: StoredValue<VecDeque<(Upload, File, bool)>, LocalStorage>,
+    sending: RwSignal<usize>,
+    polling: RwSignal<bool>,
+    next: RwSignal<u32>,
+    texts: &'static Texts,
+}
+
+/// What the server says to an upload.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    documents: Vec<AnsweredDocument>,
+    #[serde(default)]
+    errors: Vec<AnsweredError>,
+}
+
+#[derive(Deserialize)]
+struct AnsweredDocument {
+    id: DocumentId,
+}
+
+#[derive(Deserialize)]
+struct AnsweredError {
+    code: String,
+}
+
+impl Uploads {
+    pub(crate) fn new(texts: &'static Texts) -> Self {
+        Self {
+            list: RwSignal::new(Vec::new()),
+            changed: RwSignal::new(0),
+            queue: StoredValue::new_local(VecDeque::new()),
+            sending: RwSignal::new(0),
+            polling: RwSignal::new(false),
+            next: RwSignal::new(0),
+            texts,
+        }
+    }
+
+    /// Takes files to send; into the knowledge base when `public`.
+    pub(crate) fn add(self, files: &FileList, public: bool) {
+        let mut new = Vec::new();
+        for file in (0..files.length()).filter_map(|index| files.item(index)) {
+            let id = self.next.get_untracked();
+            self.next.set(id + 1);
+            let state = if file.size() > MAX_BYTES {
+                UploadState::Refused(ErrorCode::DocumentTooLarge.message(self.texts.language).to_owned())
+            } else if file.size() == 0.0 {
+                UploadState::Refused(ErrorCode::DocumentEmpty.message(self.texts.language).to_owned())
+            } else {
+                UploadState::Waiting
+            };
+            let upload = Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
+            if state == UploadState::Waiting {
+                self.queue.update_value(|queue| queue.push_back((upload, file, public)));
+            }
+            new.push(upload);
+        }
+        self.list.update(|list| list.extend(new));
+        self.pump();
+    }
+
+    /// How many are done, and how many there are.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        self.list
+            .with(|list| (list.iter().filter(|upload| upload.state.with(UploadState::is_final)).count(), list.len()))
+    }
+
+    /// Forgets what is done.
+    pub(crate) fn clear(self) {
+        self.list.update(|list| list.retain(|upload| !upload.state.with_untracked(UploadState::is_final)));
+    }
+
+    fn pump(self) {
+        while self.sending.get_untracked() < AT_ONCE {
+            let Some((upload, file, public)) = self.queue.try_update_value(VecDeque::pop_front).flatten() else {
+                return;
+            };
+            self.sending.update(|sending| *sending += 1);
+            if self.send(upload, &file, public).is_none() {
+                self.finished(upload, None);
+            }
+        }
+    }
+
+    fn send(self, upload: Upload, file: &File, public: bool) -> Option<()> {
+        upload.state.set(UploadState::Sending(0.0));
+        let form = FormData::new().ok()?;
+        // The text fields first: the server reads the stream in order.
+        form.append_with_str("visibility", if public { "public" } else { "private" }).ok()?;
+        form.append_with_blob_and_filename("file", file, &file.name()).ok()?;
+        let request = XmlHttpRequest::new().ok()?;
+        request.open("POST", "/uploads").ok()?;
+        request.set_request_header("Accept", "application/json").ok()?;
+        let progress = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
+            if event.length_computable() && event.total() > 0.0 {
+                upload.state.set(UploadState::Sending(event.loaded() / event.total()));
+            }
+        });
+        request.upload().ok()?.set_onprogress(Some(progress.as_ref().unchecked_ref()));
+        let done = {
+            let request = request.clone();
+            // Keeps the listener for progress as long as the request lasts.
+            Closure::once_into_js(move |_: ProgressEvent| {
+                drop(progress);
+                self.finished(upload, Some(&request));
+            })
+        };
+        request.set_onloadend(Some(done.unchecked_ref()));
+        request.send_with_opt_form_data(Some(&form)).ok()
+    }
+
+    fn finished(self, upload: Upload, request: Option<&XmlHttpRequest>) {
+        self.sending.update(|sending| *sending = sending.saturating_sub(1));
+        let status = request.and_then(|request| request.status().ok()).unwrap_or_default();
+        let text = request.and_then(|request| request.response_text().ok().flatten()).unwrap_or_default();
+        let answer = serde_json::from_str::<Answer>(&text).ok();
+        let (documents, errors) = answer.map_or((Vec::new(), Vec::new()), |answer| (answer.documents, answer.errors));
+        if let Some(document) = documents.into_iter().next() {
+            self.accepted(upload, document.id);
+        } else {
+            let words = match errors.first() {
+                Some(error) => self.texts.error(&error.code),
+                None if status == 0 => self.texts.unreachable,
+                None => {
+                    let code = ErrorCode::ALL.iter().find(|code| code.status() == status);
+                    code.copied().unwrap_or(ErrorCode::Internal).message(self.texts.language)
+                }
+            };
+            upload.state.set(UploadState::Refused(words.to_owned()));
+        }
+        self.pump();
+    }
+
+    fn accepted(self, upload: Upload, id: DocumentId) {
+        spawn_local(async move {
+            match document_states(vec![id]).await {
+                Ok(mut documents) if !documents.is_empty() => {
+                    upload.state.set(UploadState::Accepted(Box::new(documents.swap_remove(0))));
+                }
+                Ok(_) => upload
+                    .state
+                    .set(UploadState::Refused(ErrorCode::DocumentNotFound.message(self.texts.language).to_owned())),
+                Err(failure) => upload.state.set(UploadState::Refused(failure.message(self.texts).to_owned())),
+            }
+            self.changed.update(|changed| *changed = changed.wrapping_add(1));
+            if !self.polling.get_untracked() {
+                self.polling.set(true);
+                self.poll_later();
+            }
+        });
+    }
+
+    fn poll_later(self) {
+        set_timeout(move || spawn_local(self.poll()), POLL);
+    }
+
+    /// Asks where the accepted documents stand, until all are ready or failed.
+    async fn poll(self) {
+        let unfinished: Vec<DocumentId> = self.list.with_untracked(|list| {
+            list.iter()
+                .filter_map(|upload| {
+                    upload.state.with_untracked(|state| match state {
+                        UploadState::Accepted(document) if !state.is_final() => Some(document.id.clone()),
+                        _ => None,
+                    })
+                })
+                .take(100)
+                .collect()
+        });
+        if unfinished.is_empty() {
+            self.polling.set(false);
+            return;
+        }
+        if let Ok(documents) = document_states(unfinished).await {
+            self.list.with_untracked(|list| {
+                for upload in list {
+                    let current = upload.state.with_untracked(|state| match state {
+                        UploadState::Accepted(document) => documents.iter().find(|new| new.id == document.id),
+                        _ => None,
+                    });
+                    if let Some(document) = current {
+                        upload.state.set(UploadState::Accepted(Box::new(document.clone())));
+                    }
+                }
+            });
+            self.changed.update(|changed| *changed = changed.wrapping_add(1));
+        }
+        self.poll_later();
+    }
+}

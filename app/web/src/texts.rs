@@ -1,0 +1,529 @@
+//! Every word of the interface, in both languages, side by side.
+//!
+//! A missing translation does not compile. Words that depend on a number or a name are methods, so that each language
+//! can say them its own way.
+
+use cjhirashi_domain::{
+    ErrorCode, Timestamp,
+    chat::{MessageStatus, Verdict},
+    document::{Document, DocumentStatus, Stage},
+    event::AnswerStage,
+    settings::Language,
+};
+
+macro_rules! texts {
+    ($($name:ident: $es:literal, $en:literal;)+) => {
+        /// The words of one language.
+        #[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "some words are only written by the server"))]
+        pub(crate) struct Texts {
+            pub(crate) language: Language,
+            $(pub(crate) $name: &'static str,)+
+        }
+
+        static ES: Texts = Texts { language: Language::Es, $($name: $es,)+ };
+        static EN: Texts = Texts { language: Language::En, $($name: $en,)+ };
+    };
+}
+
+texts! {
+    // Frame
+    skip: "Ir al contenido", "Skip to content";
+    menu: "Menú", "Menu";
+    main_navigation: "Navegación principal", "Main navigation";
+    new_chat: "Nuevo chat", "New chat";
+    search: "Buscar", "Search";
+    documents: "Documentos", "Documents";
+    settings: "Ajustes", "Settings";
+    administration: "Administración", "Administration";
+    sign_out: "Cerrar sesión", "Sign out";
+    account: "Cuenta", "Account";
+    your_chats: "Tus chats", "Your chats";
+    no_chats: "Tus chats aparecerán aquí.", "Your chats will appear here.";
+    chats_failed: "No se ha podido cargar la lista.", "The list could not be loaded.";
+    more_chats: "Ver más", "Show more";
+    today: "Hoy", "Today";
+    yesterday: "Ayer", "Yesterday";
+    last_week: "Últimos 7 días", "Last 7 days";
+    last_month: "Últimos 30 días", "Last 30 days";
+    older: "Anteriores", "Older";
+    being_written: "Escribiendo", "Being written";
+    close: "Cerrar", "Close";
+    save: "Guardar", "Save";
+    saved: "Guardado", "Saved";
+    delete: "Eliminar", "Delete";
+    delete_now: "Eliminar para siempre", "Delete for ever";
+    rename: "Renombrar", "Rename";
+    retry: "Reintentar", "Try again";
+    reload: "Recargar la página", "Reload the page";
+    copy: "Copiar", "Copy";
+    copied: "Copiado", "Copied";
+    go_home: "Ir al inicio", "Go to the start";
+    loading: "Cargando…", "Loading…";
+    offline: "Sin conexión con el servidor. Lo que escribas se queda aquí; se reintenta solo.", "No connection to the server. What you write stays here; it will be tried again.";
+    unreachable: "El servidor no responde. Comprueba la conexión y vuelve a intentarlo; no se ha perdido nada.", "The server does not answer. Check the connection and try again; nothing was lost.";
+    failed_heading: "Esto no ha funcionado", "This did not work";
+
+    // Chat
+    welcome: "¿Qué quieres saber?", "What would you like to know?";
+    welcome_line: "Sube documentos y pregunta en español o en inglés. Cada respuesta cita el pasaje del que sale, para que puedas comprobarla.", "Upload documents and ask in English or Spanish. Every answer cites the passage it comes from, so that you can check it.";
+    example_1: "¿Qué dicen mis documentos sobre los plazos?", "What do my documents say about deadlines?";
+    example_2: "Resume las ideas principales con sus fuentes", "Sum up the main ideas with their sources";
+    example_3: "¿En qué se contradicen mis documentos?", "Where do my documents contradict each other?";
+    examples: "Preguntas de ejemplo", "Example questions";
+    drop_heading: "Suelta aquí tus documentos", "Drop your documents here";
+    drop_line: "Texto, Markdown, HTML, PDF o DOCX, hasta 50 MB cada uno. Solo tú los ves.", "Text, Markdown, HTML, PDF or DOCX, up to 50 MB each. Only you see them.";
+    drop_public_line: "Formarán parte de la base de conocimiento: los verá toda persona con acceso.", "They join the knowledge base: everybody with access will see them.";
+    drop_to_upload: "Suelta para subir", "Drop to upload";
+    choose_files: "Elegir archivos", "Choose files";
+    upload: "Subir", "Upload";
+    attach: "Subir documentos", "Upload documents";
+    ask: "Escribe una pregunta", "Write a question";
+    ask_about: "Pregunta algo…", "Ask something…";
+    send: "Enviar", "Send";
+    stop: "Detener", "Stop";
+    stopping: "Deteniendo…", "Stopping…";
+    answered_by: "Responde", "Answers";
+    extractive: "Extractos de tus documentos", "Extracts from your documents";
+    extractive_note: "sin modelo de lenguaje", "no language model";
+    connect_model: "Conectar un modelo", "Connect a model";
+    change_model: "Cambiar", "Change";
+    new_text_below: "Hay texto nuevo abajo", "New text below";
+    you_asked: "Tu pregunta", "Your question";
+    the_answer: "Respuesta", "Answer";
+    conversation: "Conversación", "Conversation";
+    edit_question: "Editar y volver a enviar", "Edit and send again";
+    show_all: "Mostrar todo", "Show all";
+    sources: "Fuentes", "Sources";
+    source_gone: "El documento ya no está disponible", "The document is no longer available";
+    searched_weaker: "Búsqueda solo por texto: el índice de significado no estaba disponible.", "Text search only: the index of meaning was not available.";
+    nothing_relevant: "Ningún pasaje supera el umbral.", "No passage reaches the threshold.";
+    best_was: "Lo más parecido:", "The closest:";
+    title: "Título", "Title";
+    chat_options: "Opciones del chat", "Options of the chat";
+    delete_chat_line: "Se borra con todos sus mensajes. No se puede deshacer.", "It goes with all its messages. This cannot be undone.";
+    stopped_line: "La detuviste. El texto hasta aquí está guardado.", "You stopped it. The text so far is saved.";
+    connecting_again: "Se ha cortado la conexión; reconectando. La respuesta sigue escribiéndose.", "The connection broke; connecting again. The answer is still being written.";
+    preparing: "Preparando la respuesta…", "Preparing the answer…";
+    writing: "Escribiendo…", "Writing…";
+    empty_answer: "La respuesta quedó vacía.", "The answer stayed empty.";
+
+    // Passages
+    passage: "Pasaje", "Passage";
+    open_document: "Abrir el documento en este pasaje", "Open the document at this passage";
+    widen_panel: "Ancho del panel", "Width of the panel";
+    verified: "Cita comprobada", "Quote verified";
+    weak: "Coincidencia parcial", "Partial match";
+    not_found: "No consta en el pasaje", "Not in the passage";
+    verified_line: "Las palabras citadas están literalmente en el documento.", "The quoted words stand in the document, word for word.";
+    weak_line: "El pasaje comparte palabras con la frase, pero no es una cita literal.", "The passage shares words with the sentence, but it is no literal quote.";
+    not_found_line: "Lo que dice la frase no aparece en el pasaje. Compruébalo.", "What the sentence says does not appear in the passage. Check it.";
+    relevance: "Relevancia", "Relevance";
+
+    // Documents
+    my_documents: "Mis documentos", "My documents";
+    knowledge_base: "Base de conocimiento", "Knowledge base";
+    documents_line: "De aquí salen las respuestas. Tus documentos son privados; la base de conocimiento es de todos.", "Answers come from here. Your documents are private; the knowledge base is everybody's.";
+    find_document: "Buscar por título o etiqueta", "Find by title or tag";
+    no_documents: "Aún no hay documentos.", "There are no documents yet.";
+    no_documents_line: "Sube el primero y pregunta por él: la respuesta citará el pasaje.", "Upload the first and ask about it: the answer will cite the passage.";
+    no_public_documents_line: "Quien administra puede subir documentos para todos.", "An administrator can upload documents for everybody.";
+    no_match: "Ningún documento coincide con la búsqueda.", "No document matches the search.";
+    clear_search: "Quitar el filtro", "Clear the filter";
+    state: "Estado", "State";
+    size: "Tamaño", "Size";
+    fragments: "Fragmentos", "Chunks";
+    changed: "Cambio", "Changed";
+    actions: "Acciones", "Actions";
+    queued: "En cola", "Queued";
+    extracting: "Leyendo el archivo", "Reading the file";
+    embedding: "Calculando significado", "Computing meaning";
+    indexing: "Guardando en el índice", "Writing to the index";
+    processing: "Procesando", "Processing";
+    indexed: "Listo", "Ready";
+    failed: "Ha fallado", "Failed";
+    previous: "Anterior", "Previous";
+    next: "Siguiente", "Next";
+    download: "Descargar el original", "Download the original";
+    delete_document_line: "Desaparece de las respuestas en este momento. No se puede deshacer.", "It is gone from answers this moment. This cannot be undone.";
+    deleted: "Eliminado", "Deleted";
+    tags: "Etiquetas", "Tags";
+    tags_hint: "Separadas por comas", "Separated by commas";
+    text: "Texto", "Text";
+    private: "Solo tú", "Only you";
+    public: "Base de conocimiento", "Knowledge base";
+    document_not_ready: "El texto aparecerá aquí cuando el archivo se haya leído.", "The text will appear here when the file has been read.";
+    adopted_line: "Viene de la aplicación anterior y no tiene texto aquí. Súbelo de nuevo para poder citarlo.", "It comes from the application before and has no text here. Upload it again so that it can be cited.";
+    no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
+    cited_passage: "Pasaje citado", "Cited passage";
+
+    // Uploads
+    uploads: "Subidas", "Uploads";
+    waiting: "En espera", "Waiting";
+    uploading: "Subiendo", "Uploading";
+    clear_list: "Cerrar la lista", "Close the list";
+
+    // Settings
+    settings_line: "Cada cambio se guarda al momento.", "Each change is saved at once.";
+    appearance: "Apariencia", "Appearance";
+    theme: "Tema", "Theme";
+    theme_system: "Sistema", "System";
+    theme_light: "Claro", "Light";
+    theme_dark: "Oscuro", "Dark";
+    code_theme: "Colores del código", "Colours of code";
+    code_auto: "Como la página", "Like the page";
+    code_dark: "Siempre oscuro", "Always dark";
+    code_light: "Siempre claro", "Always light";
+    answers: "Respuestas", "Answers";
+    model: "Modelo", "Model";
+    model_hint: "Quién escribe las respuestas de tus chats.", "Who writes the answers of your chats.";
+    model_default: "El de la instancia", "The instance's";
+    temperature: "Temperatura", "Temperature";
+    temperature_hint: "Baja: respuestas más constantes. Alta: más variadas.", "Low: steadier answers. High: more varied ones.";
+    max_tokens: "Longitud máxima", "Greatest length";
+    max_tokens_hint: "El máximo de tokens de una respuesta, de 1 a 200 000.", "The most tokens of one answer, 1 to 200,000.";
+    from_documents: "Respuestas desde documentos", "Answers from documents";
+    rag_enabled: "Buscar en los documentos", "Search the documents";
+    rag_enabled_hint: "Cada pregunta busca en tus documentos y en la base de conocimiento.", "Every question searches your documents and the knowledge base.";
+    rag_top_k: "Pasajes por respuesta", "Passages per answer";
+    rag_top_k_hint: "Cuántos pasajes, como mucho, recibe el modelo, de 1 a 20.", "How many passages, at most, the model is given, 1 to 20.";
+    rag_min_score: "Relevancia mínima", "Least relevance";
+    rag_min_score_hint: "Por debajo, un pasaje no se usa y la respuesta dice cuál era el más parecido.", "Below it a passage is not used, and the answer says which one came closest.";
+    connection: "Conectar un modelo mejor", "Connect a better model";
+    connection_line: "Cualquier servidor que hable el protocolo de OpenAI: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… También sirven las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Any server that speaks OpenAI's protocol: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… The variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start serve as well.";
+    connection_only_admin: "Solo quien administra puede conectar un modelo. También puede hacerlo con las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Only an administrator can connect a model. They can also do it with the variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start.";
+    base_url: "Dirección (URL base)", "Address (base URL)";
+    api_key: "Clave de API", "API key";
+    api_key_kept: "Guardada; déjala vacía para conservarla", "Kept; leave it empty to keep it";
+    api_key_optional: "Vacía si el servidor no la pide", "Empty if the server asks for none";
+    model_name: "Nombre del modelo", "Name of the model";
+    connect: "Comprobar y conectar", "Check and connect";
+    connecting: "Comprobando…", "Checking…";
+    connected: "Conectado", "Connected";
+    disconnect: "Desconectar", "Disconnect";
+    found_here: "Encontrado en este equipo:", "Found on this machine:";
+    use_it: "Usarlo", "Use it";
+    keys: "Claves de API", "API keys";
+    keys_line: "Para usar tus chats y documentos desde otros programas. La descripción de la API está en /api/v1/openapi.json.", "To use your chats and documents from other programs. The API's description is at /api/v1/openapi.json.";
+    no_keys: "No tienes ninguna clave.", "You have no keys.";
+    key_name: "Nombre de la clave", "Name of the key";
+    create_key: "Crear clave", "Make a key";
+    key_once: "Cópiala ahora: no se volverá a mostrar.", "Copy it now: it will not be shown again.";
+    keys_without_script: "Sin JavaScript, crea claves con «cjhirashi api-key create».", "Without JavaScript, make keys with \"cjhirashi api-key create\".";
+    never_used: "sin usar", "never used";
+    session: "Sesión", "Session";
+    interface_language: "Idioma de la interfaz", "Language of the interface";
+    instance_model: "Ahora responde", "Answering now";
+
+    // Administration
+    admin_line: "Lo que es de todos: documentos públicos y personas.", "What is everybody's: public documents and people.";
+    people: "Personas", "People";
+    person: "Persona", "Person";
+    role: "Papel", "Role";
+    chats: "Chats", "Chats";
+    last_seen: "Última visita", "Last seen";
+    role_user: "Persona", "Person";
+    role_admin: "Administra", "Administrator";
+    role_owner: "Propietario", "Owner";
+    never: "Nunca", "Never";
+
+    // Sign-in and errors
+    sign_in: "Iniciar sesión", "Sign in";
+    sign_in_line: "Abre el enlace de acceso que el servidor mostró al arrancar. Vale una sola vez.", "Open the sign-in link that the server printed when it started. It works once.";
+    sign_in_new: "¿Ya lo usaste? Pide otro en la terminal del servidor:", "Used already? Get another one in the server's terminal:";
+    sign_in_why: "Este servidor solo escucha en este equipo y no usa contraseñas.", "This server listens on this machine alone and uses no passwords.";
+    page_not_found: "Aquí no hay nada", "There is nothing here";
+
+    // Palette and keys
+    palette: "Buscar chats y acciones", "Search chats and commands";
+    palette_hint: "Buscar chats y acciones…", "Search chats and commands…";
+    nothing_found: "Nada coincide.", "Nothing matches.";
+    command: "Acción", "Command";
+    chat: "Chat", "Chat";
+    keyboard: "Atajos de teclado", "Keyboard shortcuts";
+    key_search: "Buscar chats y acciones", "Search chats and commands";
+    key_stop: "Detener la respuesta o cerrar", "Stop the answer or close";
+    key_edit: "Editar la última pregunta (campo vacío)", "Edit the last question (empty field)";
+    key_send: "Enviar", "Send";
+    key_line: "Nueva línea", "New line";
+    key_help: "Esta lista", "This list";
+}
+
+impl Texts {
+    /// The words of a language.
+    pub(crate) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Es => &ES,
+            Language::En => &EN,
+        }
+    }
+
+    const fn es(&self) -> bool {
+        matches!(self.language, Language::Es)
+    }
+
+    /// What an error code says.
+    pub(crate) fn error(&self, code: &str) -> &'static str {
+        ErrorCode::parse(code).unwrap_or(ErrorCode::Internal).message(self.language)
+    }
+
+    /// A whole number with the language's separators: 12 345 or 12,345. Spanish leaves four digits together.
+    pub(crate) fn number(&self, value: i64) -> String {
+        let digits = value.unsigned_abs().to_string();
+        let separator = if self.es() { '\u{202f}' } else { ',' };
+        let mut text = String::new();
+        if value < 0 {
+            text.push('−');
+        }
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) && !(self.es() && digits.len() == 4) {
+                text.push(separator);
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    fn tenths(&self, value: f64) -> String {
+        let text = format!("{value:.1}");
+        if self.es() { text.replace('.', ",") } else { text }
+    }
+
+    /// A decimal number as a person types it.
+    pub(crate) fn decimal(&self, value: f64) -> String {
+        self.tenths(value)
+    }
+
+    /// Bytes in the unit that leaves few digits.
+    pub(crate) fn bytes(&self, bytes: i64) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+        let value = bytes as f64;
+        if bytes < 1_000 {
+            format!("{bytes} B")
+        } else if bytes < 1_000_000 {
+            format!("{} kB", self.number((value / 1e3).round() as i64))
+        } else if bytes < 1_000_000_000 {
+            format!("{} MB", self.tenths(value / 1e6))
+        } else {
+            format!("{} GB", self.tenths(value / 1e9))
+        }
+    }
+
+    /// A share of one as a percentage.
+    pub(crate) fn percent(&self, share: f64) -> String {
+        let whole = (share * 100.0).round();
+        if self.es() { format!("{whole}\u{a0}%") } else { format!("{whole}%") }
+    }
+
+    /// Milliseconds as seconds.
+    pub(crate) fn seconds(&self, millis: i32) -> String {
+        if millis < 1_000 { format!("{millis} ms") } else { format!("{} s", self.tenths(f64::from(millis) / 1e3)) }
+    }
+
+    /// How long ago something was.
+    pub(crate) fn ago(&self, now: Timestamp, then: Timestamp) -> String {
+        let seconds = (now.0 - then.0) / 1_000;
+        let (count, es, en) = match seconds {
+            ..45 => return if self.es() { "ahora mismo" } else { "just now" }.to_owned(),
+            45..3_600 => (((seconds + 30) / 60).max(1), "min", "min"),
+            3_600..86_400 => (seconds / 3_600, "h", "h"),
+            86_400..2_592_000 => {
+                let days = seconds / 86_400;
+                (days, if days == 1 { "día" } else { "días" }, if days == 1 { "day" } else { "days" })
+            }
+            2_592_000..31_536_000 => {
+                let months = seconds / 2_592_000;
+                (months, if months == 1 { "mes" } else { "meses" }, if months == 1 { "month" } else { "months" })
+            }
+            _ => {
+                let years = seconds / 31_536_000;
+                (years, if years == 1 { "año" } else { "años" }, if years == 1 { "year" } else { "years" })
+            }
+        };
+        if self.es() { format!("hace {count} {es}") } else { format!("{count} {en} ago") }
+    }
+
+    /// "1 documento", "12 documentos".
+    pub(crate) fn count_documents(&self, count: i64) -> String {
+        let number = self.number(count);
+        match (self.es(), count) {
+            (true, 1) => "1 documento".to_owned(),
+            (true, _) => format!("{number} documentos"),
+            (false, 1) => "1 document".to_owned(),
+            (false, _) => format!("{number} documents"),
+        }
+    }
+
+    /// "1 pasaje", "5 pasajes".
+    pub(crate) fn count_passages(&self, count: i64) -> String {
+        let number = self.number(count);
+        match (self.es(), count) {
+            (true, 1) => "1 pasaje".to_owned(),
+            (true, _) => format!("{number} pasajes"),
+            (false, 1) => "1 passage".to_owned(),
+            (false, _) => format!("{number} passages"),
+        }
+    }
+
+    /// "1 fragmento", "8 fragmentos".
+    pub(crate) fn count_chunks(&self, count: i64) -> String {
+        let number = self.number(count);
+        match (self.es(), count) {
+            (true, 1) => "1 fragmento".to_owned(),
+            (true, _) => format!("{number} fragmentos"),
+            (false, 1) => "1 chunk".to_owned(),
+            (false, _) => format!("{number} chunks"),
+        }
+    }
+
+    /// "12 de 200 archivos".
+    pub(crate) fn files_done(&self, done: usize, all: usize) -> String {
+        match (self.es(), all) {
+            (true, 1) => format!("{done} de 1 archivo"),
+            (true, _) => format!("{done} de {all} archivos"),
+            (false, 1) => format!("{done} of 1 file"),
+            (false, _) => format!("{done} of {all} files"),
+        }
+    }
+
+    /// What an answer's search was.
+    pub(crate) fn searched(&self, documents: i64, passages: i32) -> String {
+        let (documents, passages) = (self.count_documents(documents), self.count_passages(i64::from(passages)));
+        if self.es() {
+            format!("Buscado en {documents} · {passages}")
+        } else {
+            format!("Searched {documents} · {passages}")
+        }
+    }
+
+    /// What is being done before the first word.
+    pub(crate) fn stage(&self, stage: &AnswerStage) -> String {
+        match stage {
+            AnswerStage::Searching { documents } => {
+                let documents = self.count_documents(*documents);
+                if self.es() { format!("Buscando en {documents}…") } else { format!("Searching {documents}…") }
+            }
+            AnswerStage::Asking { model } if model == crate::api::EXTRACTIVE => {
+                if self.es() { "Eligiendo los mejores pasajes…" } else { "Choosing the best passages…" }.to_owned()
+            }
+            AnswerStage::Asking { model } => {
+                let model = model_name(model);
+                if self.es() { format!("Preguntando a {model}…") } else { format!("Asking {model}…") }
+            }
+            AnswerStage::Writing => self.writing.to_owned(),
+        }
+    }
+
+    /// A document's state in words.
+    pub(crate) fn document_state(&self, document: &Document) -> &'static str {
+        match (document.status, document.stage) {
+            (DocumentStatus::Queued, _) => self.queued,
+            (DocumentStatus::Processing, Some(Stage::Extracting)) => self.extracting,
+            (DocumentStatus::Processing, Some(Stage::Embedding)) => self.embedding,
+            (DocumentStatus::Processing, Some(Stage::Indexing)) => self.indexing,
+            (DocumentStatus::Processing, None) => self.processing,
+            (DocumentStatus::Indexed, _) => self.indexed,
+            (DocumentStatus::Failed, _) => self.failed,
+        }
+    }
+
+    /// A verdict as a label and as a sentence.
+    pub(crate) fn verdict(&self, verdict: Verdict) -> (&'static str, &'static str) {
+        match verdict {
+            Verdict::Verified => (self.verified, self.verified_line),
+            Verdict::Weak => (self.weak, self.weak_line),
+            Verdict::NotFound => (self.not_found, self.not_found_line),
+        }
+    }
+
+    /// "Página 3", short.
+    pub(crate) fn page_short(&self, page: i32) -> String {
+        if self.es() { format!("pág. {page}") } else { format!("p. {page}") }
+    }
+
+    /// "Página 3".
+    pub(crate) fn page(&self, page: i32) -> String {
+        if self.es() { format!("Página {page}") } else { format!("Page {page}") }
+    }
+
+    /// "Parte 2 de 9" of a long document or list.
+    pub(crate) fn part(&self, part: i64, parts: i64) -> String {
+        if self.es() { format!("Parte {part} de {parts}") } else { format!("Part {part} of {parts}") }
+    }
+
+    /// What became of an answer that is not whole.
+    pub(crate) fn unfinished(&self, status: MessageStatus) -> &'static str {
+        match status {
+            MessageStatus::Interrupted => ErrorCode::Interrupted.message(self.language),
+            MessageStatus::Stopped => self.stopped_line,
+            _ => ErrorCode::Internal.message(self.language),
+        }
+    }
+
+    /// A model's name for people.
+    pub(crate) fn model_label(&self, id: &str) -> String {
+        if id == crate::api::EXTRACTIVE { self.extractive.to_owned() } else { model_name(id).to_owned() }
+    }
+
+    /// A retired or unavailable model and the one that answers in its place.
+    pub(crate) fn instead_of(&self, wanted: &str) -> String {
+        if self.es() {
+            format!("en lugar de {}, que no está disponible", model_name(wanted))
+        } else {
+            format!("instead of {}, which is not available", model_name(wanted))
+        }
+    }
+
+    /// The way to a retired model's successor.
+    pub(crate) fn retired(&self, name: &str, successor: &str) -> String {
+        let successor = model_name(successor);
+        if self.es() {
+            format!("{name} (retirado: responde {successor})")
+        } else {
+            format!("{name} (retired: {successor} answers)")
+        }
+    }
+
+    /// Tokens of an answer.
+    pub(crate) fn tokens(&self, tokens: i32) -> String {
+        format!("{} tokens", self.number(i64::from(tokens)))
+    }
+
+    /// The label of a citation's mark for screen readers.
+    pub(crate) fn source_number(&self, n: i32) -> String {
+        if self.es() { format!("Fuente {n}") } else { format!("Source {n}") }
+    }
+
+    /// Title of a page in the browser's tab.
+    pub(crate) fn tab(&self, title: &str) -> String {
+        format!("{title} · Cjhirashi")
+    }
+}
+
+/// `openai:gpt-x` is shown as `gpt-x`.
+pub(crate) fn model_name(id: &str) -> &str {
+    id.split_once(':').map_or(id, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_the_language() {
+        assert_eq!(ES.number(12_345), "12\u{202f}345");
+        assert_eq!(ES.number(1_234), "1234");
+        assert_eq!(EN.number(1_234), "1,234");
+        assert_eq!(EN.number(-7), "−7");
+        assert_eq!(ES.bytes(1_234_567), "1,2 MB");
+        assert_eq!(EN.bytes(999), "999 B");
+    }
+
+    #[test]
+    fn the_past_is_told_in_the_largest_unit_that_fits() {
+        let at = |seconds: i64| Timestamp(seconds * 1_000);
+        assert_eq!(ES.ago(at(10), at(0)), "ahora mismo");
+        assert_eq!(ES.ago(at(120), at(0)), "hace 2 min");
+        assert_eq!(EN.ago(at(86_400), at(0)), "1 day ago");
+        assert_eq!(ES.ago(at(86_400 * 400), at(0)), "hace 1 año");
+    }
+}
