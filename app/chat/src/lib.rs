@@ -1,1 +1,34 @@
-//! chat
+//! One generation, from the question to the saved answer; and Markdown to safe HTML.
+//!
+//! A **generation** belongs to the server, not to the request that started it. [`ChatService::send`] commits the
+//! question and an empty answer, then a run of its own searches, asks the model, and appends events with sequence
+//! numbers; any number of readers follow it ([`ChatService::events`]), now or after a reload, here or on another
+//! replica. No connection to the database is held while a model speaks.
+//!
+//! This crate may not know HTTP or the pages. What a model writes is hostile until [`markdown`] has rendered it.
+//!
+//! To add another way of answering: a module that gives pieces as `run` takes them (see `extractive`), and its
+//! branch in `run`. To add a Markdown extension: its event in `markdown::html`, with a test in `markdown::tests`
+//! that tries to break out of it.
+
+mod cited;
+mod complete;
+mod error;
+mod extractive;
+mod journal;
+pub mod markdown;
+mod prompt;
+mod reader;
+mod recovery;
+mod run;
+mod service;
+mod words;
+
+pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStream, RetrievalOptions};
+pub use error::ChatError;
+pub use markdown::BlockRenderer;
+pub use reader::{EventStream, SequencedEvent};
+pub use service::{ChatService, SendMessage, Sent};
+
+/// The id of the answerer that quotes passages instead of writing: the default when no model is configured.
+pub const EXTRACTIVE: &str = cjhirashi_models::EXTRACTIVE;

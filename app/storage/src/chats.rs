@@ -194,3 +194,63 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cjhirashi_domain::user::Role;
+
+    use super::*;
+    use crate::testing;
+
+    fn title(text: &str) -> ChatTitle {
+        ChatTitle::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_chat_is_found_renamed_and_deleted_by_its_owner_alone() {
+        let (_database, store, _clock) = testing::migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        let viewer = Viewer { user_id: owner.id, role: Role::Owner };
+        let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
+        let chat = store.create_chat(&viewer, &title("First")).await.unwrap();
+
+        assert_eq!(store.get_chat(&viewer, &chat.id).await.unwrap(), Some(chat.clone()));
+        assert_eq!(store.get_chat(&other, &chat.id).await.unwrap(), None);
+        assert_eq!(store.chat_revision(&other, &chat.id).await.unwrap(), None);
+        assert_eq!(store.open_chat(&other, &chat.id).await.unwrap(), None);
+        assert_eq!(store.list_messages(&other, &chat.id).await.unwrap(), None);
+        assert!(!store.rename_chat(&other, &chat.id, &title("Mine")).await.unwrap());
+        assert!(!store.delete_chat(&other, &chat.id).await.unwrap());
+
+        let before = store.chat_revision(&viewer, &chat.id).await.unwrap().unwrap();
+        assert!(store.rename_chat(&viewer, &chat.id, &title("Second")).await.unwrap());
+        let page = store.open_chat(&viewer, &chat.id).await.unwrap().unwrap();
+        assert_eq!((page.summary.title.as_str(), page.revision), ("Second", before + 1));
+        assert!(store.delete_chat(&viewer, &chat.id).await.unwrap());
+        assert_eq!(store.get_chat(&viewer, &chat.id).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_list_goes_on_where_its_page_ended() {
+        let (_database, store, clock) = testing::migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap();
+        let viewer = Viewer { user_id: owner.id.clone(), role: Role::Owner };
+        for number in 0..5 {
+            store.create_chat(&viewer, &title(&format!("Chat {number}"))).await.unwrap();
+            // Two of them at the same moment: the id decides.
+            clock.advance(number % 2);
+        }
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = store.list_chats(&owner.id, 2, cursor.as_ref()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            cursor = Some(ChatCursor { updated_at: last.updated_at, id: last.id.clone() });
+            seen.extend(page.into_iter().map(|chat| chat.id));
+        }
+        let all: Vec<ChatId> =
+            store.list_chats(&owner.id, 100, None).await.unwrap().into_iter().map(|chat| chat.id).collect();
+        assert_eq!(seen, all);
+        assert_eq!(all.len(), 5);
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cjhirashi_domain::{
     Viewer,
     chat::{Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
-    id::{ChatId, DocumentId, GenerationId, MessageId},
+    id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
 };
 use time::OffsetDateTime;
 
@@ -197,5 +197,33 @@ impl Store {
                 Ok(PastTurn { role, content: row.content })
             })
             .collect()
+    }
+
+    /// The passages behind citations as `user` may read them now, in the order of the citations.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load_cited_texts(&self, user: &UserId, citations: &[Citation]) -> Result<Vec<Option<String>>> {
+        if citations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let documents: Vec<String> = citations.iter().map(|c| c.document_id.as_str().to_owned()).collect();
+        let versions: Vec<i32> = citations.iter().map(|c| c.version).collect();
+        let seqs: Vec<i32> = citations.iter().map(|c| c.seq).collect();
+        let texts = sqlx::query_scalar!(
+            r#"SELECT k.text AS "text?"
+               FROM UNNEST($1::text[], $2::int[], $3::int[]) WITH ORDINALITY AS c (document_id, version, seq, place)
+               LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+                   AND (d.user_id IS NULL OR d.user_id = $4)
+               LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq
+               ORDER BY c.place"#,
+            &documents,
+            &versions,
+            &seqs,
+            user.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(texts)
     }
 }

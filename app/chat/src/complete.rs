@@ -1,0 +1,217 @@
+//! Answers that are not kept: what the OpenAI-compatible API asks for. They belong to their request; dropping the
+//! stream leaves the provider.
+
+use cjhirashi_domain::{
+    Timestamp, Viewer,
+    chat::{Citation, CitationSource, MessageRole, RetrievalSummary},
+    id::GenerationId,
+    text::MessageText,
+};
+use cjhirashi_models::{ChatDelta, ChatTurn, FinishReason};
+use cjhirashi_storage::PastTurn;
+use futures::{StreamExt as _, stream::BoxStream};
+
+use crate::{
+    ChatError, ChatService, EXTRACTIVE, prompt,
+    run::{self, Ask, Retrieved, Wanted},
+};
+
+/// The most turns of a conversation that is sent whole.
+const MAX_MESSAGES: usize = 500;
+
+/// A conversation to be answered once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CompletionRequest {
+    /// `provider:name`; the caller's own default when absent.
+    pub model: Option<String>,
+    /// The conversation, ending with a turn of the user.
+    pub messages: Vec<ChatTurn>,
+    /// 0 to 2; the caller's setting when absent.
+    pub temperature: Option<f64>,
+    /// The caller's setting when absent.
+    pub max_tokens: Option<u32>,
+    /// Whether and how documents are searched. Absent: not searched, except for the extractive answerer, which has
+    /// nothing else to say.
+    pub retrieval: Option<RetrievalOptions>,
+}
+
+/// How documents are searched for an answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RetrievalOptions {
+    /// Whether at all.
+    pub enabled: bool,
+    /// 1 to 20 passages; the caller's setting when absent.
+    pub top_k: Option<i32>,
+    /// 0 to 1; the caller's setting when absent.
+    pub min_score: Option<f64>,
+    /// Only documents with one of these labels; empty: all.
+    pub tags: Vec<String>,
+}
+
+/// An answer that has begun.
+pub struct Completion {
+    /// A name for it; nothing is kept under it.
+    pub id: GenerationId,
+    /// Which model answers.
+    pub model: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// Every passage given to the model, by number, not yet judged.
+    pub citations: Vec<Citation>,
+    /// What was searched.
+    pub retrieval: Option<RetrievalSummary>,
+    /// The answer.
+    pub stream: CompletionStream,
+}
+
+/// The pieces of a completion; ends with [`CompletionEvent::End`] or an error.
+pub type CompletionStream = BoxStream<'static, Result<CompletionEvent, ChatError>>;
+
+/// One piece of a completion.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompletionEvent {
+    /// Markdown that follows what came before.
+    Text(String),
+    /// The end.
+    End {
+        /// The passages that the text cites, each judged.
+        citations: Vec<Citation>,
+        /// Tokens of the prompt, where the provider tells.
+        prompt_tokens: Option<u64>,
+        /// Tokens of the answer, where the provider tells.
+        completion_tokens: Option<u64>,
+        /// Why the model stopped.
+        finish: FinishReason,
+    },
+}
+
+impl ChatService {
+    /// Answers a conversation without keeping anything. Returns once the provider accepted the question.
+    ///
+    /// # Errors
+    /// [`ChatError::Conversation`] and [`ChatError::Text`] for what cannot be asked, [`ChatError::Model`],
+    /// [`ChatError::Retrieval`], [`ChatError::Closing`].
+    pub async fn complete(&self, viewer: &Viewer, request: CompletionRequest) -> Result<Completion, ChatError> {
+        if self.shared.draining.load(std::sync::atomic::Ordering::Acquire) {
+            return Err(ChatError::Closing);
+        }
+        let history = conversation(request.messages)?;
+        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let model = match request.model.as_deref().map(str::trim) {
+            None | Some("" | "default") => self.shared.models.resolve(&settings.default_model).id,
+            Some(model) => model.to_owned(),
+        };
+        let options = request
+            .retrieval
+            .unwrap_or(RetrievalOptions { enabled: model == EXTRACTIVE, ..RetrievalOptions::default() });
+        let retrieved = if options.enabled {
+            let wanted = Wanted {
+                text: prompt::search_text(&history),
+                top_k: options.top_k.unwrap_or(settings.rag_top_k).clamp(1, 20),
+                min_score: options
+                    .min_score
+                    .filter(|score| score.is_finite())
+                    .unwrap_or(settings.rag_min_score)
+                    .clamp(0.0, 1.0),
+                tags: options.tags,
+            };
+            let documents = self.shared.store.search_scope(viewer, &wanted.tags).await?.documents;
+            run::retrieve(&self.shared, viewer, wanted, documents).await?
+        } else {
+            None
+        };
+        let ask = Ask {
+            model: &model,
+            language: retrieved.as_ref().and_then(|found| found.language).unwrap_or(settings.language),
+            temperature: request.temperature.or(Some(settings.temperature)),
+            max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
+        };
+        let mut deltas = run::ask_model(&self.shared, &history, ask, retrieved.as_ref()).await?;
+        let now = self.shared.store.now();
+        let provider = model.clone();
+        let citations = retrieved.as_ref().map(with_sources).unwrap_or_default();
+        let retrieval = retrieved.as_ref().map(|found| found.summary.clone());
+        let closed = self.shared.closed.clone();
+        let stream = async_stream::stream! {
+            let mut text = String::new();
+            let (mut prompt_tokens, mut completion_tokens) = (None, None);
+            let mut finish = FinishReason::Other;
+            loop {
+                let delta = tokio::select! {
+                    delta = deltas.next() => delta,
+                    () = closed.cancelled() => {
+                        yield Err(ChatError::Closing);
+                        return;
+                    }
+                };
+                match delta {
+                    None => break,
+                    Some(Ok(ChatDelta::Text(delta))) => {
+                        text.push_str(&delta);
+                        yield Ok(CompletionEvent::Text(delta));
+                    }
+                    Some(Ok(ChatDelta::Reasoning(_))) => {}
+                    Some(Ok(ChatDelta::Usage { prompt, completion })) => {
+                        (prompt_tokens, completion_tokens) = (Some(prompt), Some(completion));
+                    }
+                    Some(Ok(ChatDelta::Finish(reason))) => finish = reason,
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, model = %provider, "a completion was not completed");
+                        yield Err(ChatError::Model(error));
+                        return;
+                    }
+                }
+            }
+            let citations = retrieved.map(|found| {
+                let named = with_sources(&found);
+                let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
+                found.cited_in(&text).into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
+            });
+            yield Ok(CompletionEvent::End {
+                citations: citations.unwrap_or_default(),
+                prompt_tokens,
+                completion_tokens,
+                finish,
+            });
+        };
+        Ok(Completion {
+            id: GenerationId::new(now, self.shared.store.random()),
+            model,
+            created_at: now,
+            citations,
+            retrieval,
+            stream: stream.boxed(),
+        })
+    }
+}
+
+/// Checks what came from outside as a chat's own messages are checked.
+fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
+    let ends_with_question = messages.last().is_some_and(|turn| turn.role == MessageRole::User);
+    if !ends_with_question || messages.len() > MAX_MESSAGES {
+        return Err(ChatError::Conversation { max: MAX_MESSAGES });
+    }
+    let count = messages.len();
+    messages
+        .into_iter()
+        .enumerate()
+        .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
+        .map(|(_, turn)| {
+            let content = MessageText::parse(&turn.content)?.into_string();
+            Ok(PastTurn { role: turn.role, content })
+        })
+        .collect()
+}
+
+/// The citations with title and passage: this answer is not kept, so nothing can outlive its document.
+fn with_sources(found: &Retrieved) -> Vec<Citation> {
+    found
+        .citations
+        .iter()
+        .zip(&found.passages)
+        .map(|(citation, passage)| Citation {
+            source: Some(CitationSource { title: passage.title.clone(), text: passage.text.clone() }),
+            ..citation.clone()
+        })
+        .collect()
+}

@@ -1,0 +1,206 @@
+//! The events of one run: stored in order, then shown to readers in this process.
+//!
+//! Whoever runs a generation only pushes; a task stores what gathered, at most every [`FLUSH`], and publishes it after
+//! the commit, so that no reader ever sees what a crash could take back. A run never waits for the database.
+
+use std::{sync::Arc, time::Duration};
+
+use cjhirashi_domain::{
+    event::GenerationEvent,
+    id::{GenerationId, MessageId, UserId},
+};
+use cjhirashi_storage::{RunState, Store};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The least time between two writes of one run.
+const FLUSH: Duration = Duration::from_millis(40);
+/// How long a run bears a database that does not answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a run is to end before its model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// Its owner asked.
+    Stop,
+    /// The server is stopping.
+    Shutdown,
+    /// Its chat was deleted, or another process took it for dead: there is nothing left to store.
+    Gone,
+}
+
+/// A run of this process, as its readers and its owner's commands see it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: GenerationId,
+    pub(crate) user: UserId,
+    pub(crate) message: MessageId,
+    cancelled: CancellationToken,
+    cause: Mutex<Option<Cancel>>,
+    log: Mutex<Vec<(i64, GenerationEvent)>>,
+    last: watch::Sender<i64>,
+}
+
+impl Run {
+    pub(crate) fn new(id: GenerationId, user: UserId, message: MessageId) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            user,
+            message,
+            cancelled: CancellationToken::new(),
+            cause: Mutex::new(None),
+            log: Mutex::new(Vec::new()),
+            last: watch::Sender::new(0),
+        })
+    }
+
+    /// Ends the run; the first cause counts.
+    pub(crate) fn cancel(&self, cause: Cancel) {
+        self.cause.lock().get_or_insert(cause);
+        self.cancelled.cancel();
+    }
+
+    /// Waits for [`Self::cancel`].
+    pub(crate) async fn cancelled(&self) -> Cancel {
+        self.cancelled.cancelled().await;
+        self.cause.lock().unwrap_or(Cancel::Gone)
+    }
+
+    /// Events with numbers above `after`.
+    pub(crate) fn events_after(&self, after: i64) -> Vec<(i64, GenerationEvent)> {
+        let log = self.log.lock();
+        let from = log.partition_point(|(seq, _)| *seq <= after);
+        log[from..].to_vec()
+    }
+
+    /// Hears of new events. Subscribe first, then read.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
+        self.last.subscribe()
+    }
+
+    /// Shows events that are stored.
+    pub(crate) fn publish(&self, first_seq: i64, events: Vec<GenerationEvent>) {
+        let last = {
+            let mut log = self.log.lock();
+            log.extend((first_seq..).zip(events));
+            log.last().map_or(0, |(seq, _)| *seq)
+        };
+        self.last.send_replace(last);
+    }
+}
+
+/// The writing end of a run's events.
+pub(crate) struct Journal {
+    events: mpsc::UnboundedSender<GenerationEvent>,
+    closing: CancellationToken,
+    writer: JoinHandle<i64>,
+}
+
+impl Journal {
+    pub(crate) fn open(store: Store, run: Arc<Run>) -> Self {
+        let (events, incoming) = mpsc::unbounded_channel();
+        let closing = CancellationToken::new();
+        let writer = tokio::spawn(write(store, run, incoming, closing.clone()));
+        Self { events, closing, writer }
+    }
+
+    /// Adds an event. Text may hold anything; what PostgreSQL cannot keep is dropped here.
+    pub(crate) fn push(&self, mut event: GenerationEvent) {
+        if let GenerationEvent::Text { delta } = &mut event {
+            delta.retain(|c| c != '\0');
+        }
+        // It fails when the writer gave up, and then the run was cancelled.
+        let _ = self.events.send(event);
+    }
+
+    /// Stores what is left; gives the number of the last event.
+    pub(crate) async fn close(self) -> i64 {
+        self.closing.cancel();
+        drop(self.events);
+        self.writer.await.unwrap_or(0)
+    }
+}
+
+async fn write(
+    store: Store,
+    run: Arc<Run>,
+    mut incoming: mpsc::UnboundedReceiver<GenerationEvent>,
+    closing: CancellationToken,
+) -> i64 {
+    let mut last = 0;
+    while let Some(first) = incoming.recv().await {
+        let mut events = vec![first];
+        while let Ok(next) = incoming.try_recv() {
+            join(&mut events, next);
+        }
+        match append(&store, &run.id, last + 1, &events).await {
+            Some(RunState::Running) => {}
+            Some(RunState::StopRequested) => run.cancel(Cancel::Stop),
+            Some(RunState::Gone) | None => {
+                run.cancel(Cancel::Gone);
+                return last;
+            }
+        }
+        let count = i64::try_from(events.len()).unwrap_or(0);
+        // A stage is told at once and holds nothing up: the first words come right after it.
+        let has_text = events.iter().any(|event| matches!(event, GenerationEvent::Text { .. }));
+        run.publish(last + 1, events);
+        last += count;
+        if has_text {
+            tokio::select! {
+                () = tokio::time::sleep(FLUSH) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+    last
+}
+
+/// Text after text is one event.
+fn join(events: &mut Vec<GenerationEvent>, next: GenerationEvent) {
+    match (events.last_mut(), next) {
+        (Some(GenerationEvent::Text { delta }), GenerationEvent::Text { delta: more }) => delta.push_str(&more),
+        (_, next) => events.push(next),
+    }
+}
+
+/// Stores events, patiently: a database that restarts costs no answer. `None` when it stayed away.
+async fn append(store: &Store, id: &GenerationId, first_seq: i64, events: &[GenerationEvent]) -> Option<RunState> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match store.append_events(id, first_seq, events).await {
+            Ok(state) => return Some(state),
+            Err(error) if begun.elapsed() < PATIENCE => {
+                tracing::warn!(%error, generation.id = %id, "events of a run could not be stored; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            Err(error) => {
+                tracing::error!(%error, generation.id = %id, "events of a run could not be stored; the run is given up");
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_follows_text_is_one_event() {
+        let text = |delta: &str| GenerationEvent::Text { delta: delta.to_owned() };
+        let mut events = vec![text("a")];
+        join(&mut events, text("b"));
+        join(&mut events, GenerationEvent::Stage(cjhirashi_domain::event::AnswerStage::Writing));
+        join(&mut events, text("c"));
+        assert_eq!(events.len(), 3);
+        assert_eq!(events[0], text("ab"));
+    }
+}

@@ -1,0 +1,457 @@
+//! The writer: Markdown's events in, our own elements out.
+
+use std::{collections::HashMap, hash::BuildHasher, ops::Range};
+
+use cjhirashi_domain::chat::Citation;
+use pulldown_cmark::{
+    Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TextMergeWithOffset,
+};
+
+use super::{
+    HASHERS,
+    code::{highlight, language},
+    math::{self, FILLER},
+};
+
+/// Containers deeper than this are left out (their text stays): nobody writes them, and browsers give up at 512.
+const MAX_DEPTH: usize = 50;
+
+/// Whether the text is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is: what was cited was checked, and a citation without a source is gone.
+    Saved,
+    /// It is being written: nothing was checked yet.
+    Live,
+}
+
+/// The dialect: CommonMark with what GitHub added, footnotes and formulas.
+pub(super) fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_MATH
+}
+
+/// Makes text safe inside elements and double-quoted attributes; drops control characters.
+pub(super) fn escape(text: &str, out: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let safe = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&#39;",
+            b'\n' | b'\t' | b' '.. => continue,
+            _ => "",
+        };
+        out.push_str(&text[from..at]);
+        out.push_str(safe);
+        from = at + 1;
+    }
+    out.push_str(&text[from..]);
+}
+
+/// Where a link may lead; `None` when it may not. A name like `javascript` can hide behind control characters, so
+/// the address is read as a browser reads it: without them.
+fn safe_address(address: &str) -> Option<String> {
+    let address: String = address.chars().filter(|c| !c.is_control()).collect();
+    let address = address.trim();
+    let (scheme, rest) = address.split_once(':')?;
+    let scheme = scheme.to_ascii_lowercase();
+    let safe = match scheme.as_str() {
+        "http" | "https" => rest.starts_with("//") && rest.len() > 2,
+        "mailto" => !rest.is_empty(),
+        _ => false,
+    };
+    safe.then(|| format!("{scheme}:{rest}"))
+}
+
+/// Renders a whole text, or one block of one that is being written.
+pub(super) fn write(source: &str, citations: &[Citation], state: State) -> String {
+    let source = math::brackets_to_dollars(source);
+    let writer = Writer {
+        source: &source,
+        citations,
+        state,
+        out: String::with_capacity(source.len() + source.len() / 2 + 64),
+        closing: Vec::new(),
+        links: 0,
+        notes: HashMap::new(),
+        // Two messages on one page must not have the same ids.
+        prefix: match state {
+            State::Saved => format!("{:08x}", HASHERS[0].hash_one(&source) as u32),
+            State::Live => "live".to_owned(),
+        },
+        columns: Vec::new(),
+        column: 0,
+        in_head: false,
+    };
+    writer.run()
+}
+
+struct Writer<'a> {
+    source: &'a str,
+    citations: &'a [Citation],
+    state: State,
+    out: String,
+    /// What ends each element that is open; empty for those that were left out.
+    closing: Vec<&'static str>,
+    /// Links that are open: inside of one nothing else may be a link.
+    links: usize,
+    notes: HashMap<String, usize>,
+    prefix: String,
+    columns: Vec<Alignment>,
+    column: usize,
+    in_head: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn run(mut self) -> String {
+        let mut events = TextMergeWithOffset::new(Parser::new_ext(self.source, options()).into_offset_iter());
+        while let Some((event, range)) = events.next() {
+            match event {
+                Event::Start(Tag::CodeBlock(kind)) => self.code_block(&kind, &mut events),
+                Event::Start(Tag::Link { link_type, dest_url, id, .. }) => {
+                    match self.cited_by_reference(link_type, &id) {
+                        // "[1]: https://elsewhere" must not take a citation's place.
+                        Some(n) => {
+                            self.citation(n);
+                            skip_to_end(&mut events);
+                        }
+                        None => self.open_link(&dest_url),
+                    }
+                }
+                Event::Start(tag) => self.open(tag),
+                Event::End(_) => self.close(),
+                Event::Text(text) => self.text(&text),
+                Event::Code(text) => {
+                    self.out.push_str("<code>");
+                    escape(&text, &mut self.out);
+                    self.out.push_str("</code>");
+                }
+                Event::InlineMath(latex) => self.inline_math(&latex, &range),
+                Event::DisplayMath(latex) => self.math(&latex, true),
+                Event::Html(html) => escape(&html, &mut self.out),
+                Event::InlineHtml(html) => self.inline_html(&html),
+                Event::FootnoteReference(label) => self.footnote_reference(&label),
+                Event::SoftBreak => self.out.push('\n'),
+                Event::HardBreak => self.out.push_str("<br>\n"),
+                Event::Rule => self.out.push_str("<hr>\n"),
+                Event::TaskListMarker(done) => self.out.push_str(if done {
+                    "<span class=\"task done\">☑</span> "
+                } else {
+                    "<span class=\"task\">☐</span> "
+                }),
+            }
+        }
+        while !self.closing.is_empty() {
+            self.close();
+        }
+        self.out
+    }
+
+    fn element(&mut self, open: &str, close: &'static str) {
+        if self.closing.len() < MAX_DEPTH {
+            self.out.push_str(open);
+            self.closing.push(close);
+        } else {
+            self.closing.push("");
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(close) = self.closing.pop() else { return };
+        self.out.push_str(close);
+        match close {
+            "</a>" => self.links = self.links.saturating_sub(1),
+            "</tr></thead>\n<tbody>\n" => self.in_head = false,
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Paragraph => self.element("<p>", "</p>\n"),
+            // A page has one first heading and an answer is below a second.
+            Tag::Heading { level, .. } => match level {
+                HeadingLevel::H1 => self.element("<h3>", "</h3>\n"),
+                HeadingLevel::H2 => self.element("<h4>", "</h4>\n"),
+                HeadingLevel::H3 => self.element("<h5>", "</h5>\n"),
+                HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => self.element("<h6>", "</h6>\n"),
+            },
+            Tag::BlockQuote(_) => self.element("<blockquote>\n", "</blockquote>\n"),
+            // Raw HTML is shown as the text it is.
+            Tag::HtmlBlock => self.element("<p class=\"raw\">", "</p>\n"),
+            Tag::List(None) => self.element("<ul>\n", "</ul>\n"),
+            Tag::List(Some(1)) => self.element("<ol>\n", "</ol>\n"),
+            Tag::List(Some(first)) => self.element(&format!("<ol start=\"{first}\">\n"), "</ol>\n"),
+            Tag::Item => self.element("<li>", "</li>\n"),
+            Tag::FootnoteDefinition(label) => {
+                let number = self.note(&label);
+                let open = format!(
+                    "<div class=\"footnote-definition\" id=\"fn-{}-{number}\"><span>{number}</span><div>\n",
+                    self.prefix
+                );
+                self.element(&open, "</div></div>\n");
+            }
+            Tag::Table(columns) => {
+                self.columns = columns;
+                self.element("<div class=\"table-scroll\" tabindex=\"0\"><table>", "</tbody></table></div>\n");
+            }
+            Tag::TableHead => {
+                self.column = 0;
+                self.in_head = true;
+                self.element("<thead><tr>", "</tr></thead>\n<tbody>\n");
+            }
+            Tag::TableRow => {
+                self.column = 0;
+                self.element("<tr>", "</tr>\n");
+            }
+            Tag::TableCell => {
+                let alignment = self.columns.get(self.column).copied().unwrap_or(Alignment::None);
+                self.column += 1;
+                let class = match alignment {
+                    Alignment::None | Alignment::Left => "",
+                    Alignment::Center => " class=\"center\"",
+                    Alignment::Right => " class=\"right\"",
+                };
+                if self.in_head {
+                    self.element(&format!("<th scope=\"col\"{class}>"), "</th>");
+                } else {
+                    self.element(&format!("<td{class}>"), "</td>");
+                }
+            }
+            Tag::Emphasis => self.element("<em>", "</em>"),
+            Tag::Strong => self.element("<strong>", "</strong>"),
+            Tag::Strikethrough => self.element("<del>", "</del>"),
+            Tag::Image { dest_url, .. } => self.open_link(&dest_url),
+            // Links and code are handled before; the rest is not switched on in `options`.
+            Tag::Link { .. }
+            | Tag::CodeBlock(_)
+            | Tag::Superscript
+            | Tag::Subscript
+            | Tag::DefinitionList
+            | Tag::DefinitionListTitle
+            | Tag::DefinitionListDefinition
+            | Tag::MetadataBlock(_) => self.closing.push(""),
+        }
+    }
+
+    fn open_link(&mut self, address: &str) {
+        match safe_address(address) {
+            Some(address) if self.links == 0 && self.closing.len() < MAX_DEPTH => {
+                self.link_start(&address);
+                self.closing.push("</a>");
+                self.links += 1;
+            }
+            _ => self.closing.push(""),
+        }
+    }
+
+    fn link_start(&mut self, address: &str) {
+        self.out.push_str("<a href=\"");
+        escape(address, &mut self.out);
+        self.out.push_str("\" rel=\"noopener noreferrer nofollow\" target=\"_blank\">");
+    }
+
+    fn code_block(&mut self, kind: &CodeBlockKind<'_>, events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>) {
+        let language = match kind {
+            CodeBlockKind::Fenced(info) => language(info),
+            CodeBlockKind::Indented => "",
+        };
+        let mut code = String::new();
+        for (event, _) in events {
+            match event {
+                Event::Text(text) => code.push_str(&text),
+                Event::End(_) => break,
+                _ => {}
+            }
+        }
+        self.out.push_str("<div class=\"code\" data-lang=\"");
+        escape(language, &mut self.out);
+        // The button needs a script and words in the reader's language: the page gives both and shows it.
+        self.out.push_str(
+            "\"><button class=\"code-copy\" type=\"button\" data-copy hidden></button><pre tabindex=\"0\"><code>",
+        );
+        highlight(&code, language, &mut self.out);
+        self.out.push_str("</code></pre></div>\n");
+    }
+
+    fn math(&mut self, latex: &str, display: bool) {
+        match math::to_mathml(latex.trim(), display) {
+            // A wide formula scrolls by itself, so the keyboard must reach it.
+            Some(mathml) if display => {
+                self.out.push_str(&mathml.replacen("<math", "<math tabindex=\"0\"", 1));
+            }
+            Some(mathml) => self.out.push_str(&mathml),
+            None => {
+                self.out.push_str("<code class=\"math\">");
+                escape(latex, &mut self.out);
+                self.out.push_str("</code>");
+            }
+        }
+    }
+
+    fn inline_math(&mut self, latex: &str, range: &Range<usize>) {
+        // "$5 a $7": money, as pandoc tells it from formulas.
+        if self.source[range.end..].starts_with(|c: char| c.is_ascii_digit()) {
+            self.text(&format!("${latex}$"));
+        } else {
+            self.math(latex, false);
+        }
+    }
+
+    /// Line breaks in table cells can only be written as HTML, so that one tag is obeyed.
+    fn inline_html(&mut self, html: &str) {
+        if ["<br>", "<br/>", "<br />"].contains(&html.to_ascii_lowercase().as_str()) {
+            self.out.push_str("<br>");
+        } else {
+            escape(html, &mut self.out);
+        }
+    }
+
+    fn note(&mut self, label: &str) -> usize {
+        let next = self.notes.len() + 1;
+        *self.notes.entry(label.to_owned()).or_insert(next)
+    }
+
+    fn footnote_reference(&mut self, label: &str) {
+        let number = self.note(label);
+        if self.links > 0 {
+            return;
+        }
+        self.out.push_str(&format!(
+            "<sup class=\"footnote-ref\"><a href=\"#fn-{}-{number}\">{number}</a></sup>",
+            self.prefix
+        ));
+    }
+
+    /// Text with citations and bare addresses made into links.
+    fn text(&mut self, text: &str) {
+        if self.links > 0 {
+            return self.plain(text);
+        }
+        let mut rest = text;
+        while let Some(at) = next_mark(rest) {
+            self.plain(&rest[..at]);
+            let from = &rest[at..];
+            let taken = if from.starts_with(['[', '【']) {
+                self.citations_at(from)
+            } else {
+                self.address_at(from, rest[..at].chars().next_back())
+            };
+            let taken = taken.unwrap_or_else(|| {
+                let first = from.chars().next().map_or(1, char::len_utf8);
+                self.plain(&from[..first]);
+                first
+            });
+            rest = &from[taken..];
+        }
+        self.plain(rest);
+    }
+
+    fn plain(&mut self, text: &str) {
+        debug_assert!(u32::from(FILLER) < 32, "escape drops it");
+        escape(text, &mut self.out);
+    }
+
+    /// `[3]`, `[1, 2]` or `【3】` where all numbers are citations; tells how many bytes it took.
+    fn citations_at(&mut self, text: &str) -> Option<usize> {
+        let (open, close) = if text.starts_with('[') { ('[', ']') } else { ('【', '】') };
+        let end = text.char_indices().take(32).find(|(_, c)| *c == close)?.0;
+        let inner = &text[open.len_utf8()..end];
+        let numbers: Vec<i32> =
+            inner.split(',').map(|part| part.trim().trim_start_matches('^').parse().ok()).collect::<Option<_>>()?;
+        if !numbers.iter().all(|n| self.find_citation(*n).is_some()) {
+            return None;
+        }
+        for n in numbers {
+            self.citation(n);
+        }
+        Some(end + close.len_utf8())
+    }
+
+    fn find_citation(&self, n: i32) -> Option<&'a Citation> {
+        self.citations.iter().find(|citation| citation.n == n)
+    }
+
+    fn cited_by_reference(&self, link_type: LinkType, id: &str) -> Option<i32> {
+        matches!(link_type, LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut)
+            .then(|| id.trim().parse().ok())
+            .flatten()
+            .filter(|n| self.find_citation(*n).is_some())
+    }
+
+    fn citation(&mut self, n: i32) {
+        let Some(citation) = self.find_citation(n) else { return };
+        if self.state == State::Saved && citation.source.is_none() {
+            self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>"));
+            return;
+        }
+        self.out.push_str(&format!(
+            "<a class=\"cite\" href=\"/documents/{}?start={}&amp;end={}#passage\" data-n=\"{n}\"",
+            citation.document_id, citation.start, citation.end
+        ));
+        if self.state == State::Saved {
+            self.out.push_str(&format!(" data-verdict=\"{}\"", citation.verdict.as_str()));
+        }
+        if let Some(source) = &citation.source {
+            self.out.push_str(" title=\"");
+            escape(&source.title, &mut self.out);
+            self.out.push('"');
+        }
+        self.out.push_str(&format!(">{n}</a>"));
+    }
+
+    /// `https://…` in running text; tells how many bytes it took.
+    fn address_at(&mut self, text: &str, before: Option<char>) -> Option<usize> {
+        if before.is_some_and(char::is_alphanumeric) {
+            return None;
+        }
+        let end =
+            text.find(|c: char| c.is_whitespace() || c.is_control() || "<>\"'`«»".contains(c)).unwrap_or(text.len());
+        let mut address = &text[..end];
+        // What ends a sentence or closes a bracket is not the address's.
+        while let Some(last) = address.chars().next_back() {
+            let closes = last == ')' && address.matches(')').count() > address.matches('(').count();
+            if !closes && !".,;:!?]*_".contains(last) {
+                break;
+            }
+            address = &address[..address.len() - last.len_utf8()];
+        }
+        let target = safe_address(address)?;
+        self.link_start(&target);
+        escape(address, &mut self.out);
+        self.out.push_str("</a>");
+        Some(address.len())
+    }
+}
+
+/// Where the next thing begins that may become a link.
+fn next_mark(text: &str) -> Option<usize> {
+    text.char_indices()
+        .find(|(at, c)| match c {
+            '[' | '【' => true,
+            'h' => text[*at..].starts_with("http://") || text[*at..].starts_with("https://"),
+            _ => false,
+        })
+        .map(|(at, _)| at)
+}
+
+/// Passes over an element whose start was read.
+fn skip_to_end<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>) {
+    let mut depth = 1usize;
+    for (event, _) in events {
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return;
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! LaTeX to MathML, which browsers show by themselves.
+
+use std::borrow::Cow;
+
+use pulldown_latex::{Parser, RenderConfig, Storage, config::DisplayMode, mathml::push_mathml};
+
+/// The longest formula, in bytes; longer ones are shown as they were written.
+const MAX_BYTES: usize = 4_000;
+/// The deepest nesting of braces: the parser recurses.
+const MAX_DEPTH: usize = 40;
+
+/// Stands where a delimiter of two bytes became one, so that offsets stay; never shown.
+pub(super) const FILLER: char = '\u{1}';
+
+/// The formula as MathML, or `None` when it cannot be read or should not be: then its source is shown.
+pub(super) fn to_mathml(latex: &str, display: bool) -> Option<String> {
+    if latex.len() > MAX_BYTES || depth(latex) > MAX_DEPTH || defines(latex) {
+        return None;
+    }
+    let storage = Storage::new();
+    // Errors are not drawn into the formula: half a formula is worse than its source.
+    let events = Parser::new(latex, &storage).collect::<Result<Vec<_>, _>>().ok()?;
+    let config = RenderConfig {
+        display_mode: if display { DisplayMode::Block } else { DisplayMode::Inline },
+        ..RenderConfig::default()
+    };
+    let mut mathml = String::new();
+    push_mathml(&mut mathml, events.into_iter().map(Ok::<_, std::convert::Infallible>), config).ok()?;
+    clean(&mathml)
+}
+
+fn depth(latex: &str) -> usize {
+    let mut depth = 0usize;
+    let mut deepest = 0;
+    for byte in latex.bytes() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    // `\left`, `\begin` and scripts without braces nest too.
+    deepest
+        .max(latex.matches("\\left").count())
+        .max(latex.matches("\\begin").count())
+        .max(latex.matches("\\sqrt").count())
+}
+
+/// Macros can double at every step; an answer needs none of its own.
+fn defines(latex: &str) -> bool {
+    [
+        "\\def",
+        "\\gdef",
+        "\\edef",
+        "\\xdef",
+        "\\let",
+        "\\futurelet",
+        "\\newcommand",
+        "\\renewcommand",
+        "\\providecommand",
+    ]
+    .iter()
+    .any(|command| latex.contains(command))
+}
+
+const ELEMENTS: &[&str] = &[
+    "math",
+    "merror",
+    "mfrac",
+    "mi",
+    "mmultiscripts",
+    "mn",
+    "mo",
+    "mover",
+    "mpadded",
+    "mphantom",
+    "mprescripts",
+    "mroot",
+    "mrow",
+    "ms",
+    "mspace",
+    "msqrt",
+    "mstyle",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "munderover",
+    "none",
+];
+
+/// `style` is not among them: our pages' policy allows no style attributes, and colours must follow the theme.
+const ATTRIBUTES: &[&str] = &[
+    "accent",
+    "accentunder",
+    "class",
+    "columnalign",
+    "columnspan",
+    "depth",
+    "display",
+    "displaystyle",
+    "fence",
+    "form",
+    "height",
+    "largeop",
+    "linethickness",
+    "lspace",
+    "mathvariant",
+    "maxsize",
+    "minsize",
+    "movablelimits",
+    "rowspan",
+    "rspace",
+    "scriptlevel",
+    "separator",
+    "stretchy",
+    "symmetric",
+    "voffset",
+    "width",
+];
+
+/// Lets through the elements and attributes of formulas and nothing else. `None` for anything that is not that.
+fn clean(mathml: &str) -> Option<String> {
+    let mut out = String::with_capacity(mathml.len());
+    let mut rest = mathml;
+    while let Some(at) = rest.find(['<', '>', '&']) {
+        out.push_str(&rest[..at]);
+        let from = &rest[at..];
+        rest = if from.starts_with('<') && from[1..].starts_with(|c: char| c == '/' || c.is_ascii_alphabetic()) {
+            clean_tag(from, &mut out)?
+        } else {
+            out.push_str(match from.as_bytes()[0] {
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                _ if is_entity(from) => "&",
+                _ => "&amp;",
+            });
+            &from[1..]
+        };
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// `&lt;`, `&#x27;` and the like: harmless as they stand.
+fn is_entity(text: &str) -> bool {
+    text[1..].find(';').is_some_and(|end| {
+        (1..=8).contains(&end) && text[1..=end].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#')
+    })
+}
+
+fn clean_tag<'a>(text: &'a str, out: &mut String) -> Option<&'a str> {
+    let end = text.find('>')?;
+    let (tag, rest) = (&text[1..end], &text[end + 1..]);
+    if let Some(name) = tag.strip_prefix('/') {
+        ELEMENTS.contains(&name).then_some(())?;
+        out.push_str("</");
+        out.push_str(name);
+        out.push('>');
+        return Some(rest);
+    }
+    let (tag, closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+    let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
+    let (name, mut attributes) = (&tag[..name_end], tag[name_end..].trim_start());
+    ELEMENTS.contains(&name).then_some(())?;
+    out.push('<');
+    out.push_str(name);
+    while !attributes.is_empty() {
+        let (key, value) = attributes.split_once("=\"")?;
+        let (value, after) = value.split_once('"')?;
+        attributes = after.trim_start();
+        if ATTRIBUTES.contains(&key) {
+            value.bytes().all(|b| b.is_ascii_alphanumeric() || b" .-_%".contains(&b)).then_some(())?;
+            out.push(' ');
+            out.push_str(key);
+            out.push_str("=\"");
+            out.push_str(value);
+            out.push('"');
+        } else {
+            // A colour; the formula is right without it.
+            (key == "style").then_some(())?;
+        }
+    }
+    out.push_str(if closed { "/>" } else { ">" });
+    Some(rest)
+}
+
+/// Models write `\(…\)` and `\[…\]` as well as dollars, but in Markdown these are escaped brackets. They become
+/// dollars outside of code; every byte keeps its place ([`FILLER`]).
+pub(super) fn brackets_to_dollars(source: &str) -> Cow<'_, str> {
+    if !source.contains("\\(") && !source.contains("\\[") {
+        return Cow::Borrowed(source);
+    }
+    let mut out = source.as_bytes().to_vec();
+    let mut fence: Option<(u8, usize)> = None;
+    let mut paragraph = 0..0;
+    let mut offset = 0;
+    // A paragraph's text is what lies between blank lines and fences.
+    for line in source.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        let marker = trimmed.bytes().next().filter(|b| *b == b'`' || *b == b'~');
+        let run = marker.map_or(0, |m| trimmed.bytes().take_while(|b| *b == m).count());
+        let boundary = match (fence, marker) {
+            (None, Some(marker)) if run >= 3 => {
+                fence = Some((marker, run));
+                true
+            }
+            (Some((open, length)), Some(marker)) if marker == open && run >= length => {
+                fence = None;
+                true
+            }
+            (Some(_), _) => true,
+            (None, _) => trimmed.is_empty(),
+        };
+        if boundary {
+            replace_in_paragraph(source, paragraph.clone(), &mut out);
+            paragraph = offset + line.len()..offset + line.len();
+        } else {
+            paragraph.end = offset + line.len();
+        }
+        offset += line.len();
+    }
+    replace_in_paragraph(source, paragraph, &mut out);
+    String::from_utf8(out).map_or(Cow::Borrowed(source), Cow::Owned)
+}
+
+fn replace_in_paragraph(source: &str, range: std::ops::Range<usize>, out: &mut [u8]) {
+    let base = range.start;
+    let bytes = &source.as_bytes()[range.clone()];
+    let text = &source[range];
+    let mut at = 0;
+    while at + 1 < bytes.len() {
+        match (bytes[at], bytes[at + 1]) {
+            (b'`', _) => {
+                // Code: to the same number of backticks, or just past these when there are none.
+                let run = bytes[at..].iter().take_while(|b| **b == b'`').count();
+                let ticks = &text[at..at + run];
+                at = text[at + run..].find(ticks).map_or(at + run, |end| at + run + end + run);
+            }
+            (b'\\', open @ (b'(' | b'[')) => {
+                let close = if open == b'(' { "\\)" } else { "\\]" };
+                let body_at = at + 2;
+                let Some(length) = text[body_at..].find(close) else {
+                    at += 2;
+                    continue;
+                };
+                let body = &text[body_at..body_at + length];
+                let is_formula = open == b'(' || body.contains(['\\', '=', '^', '_', '+', '{', '<', '>']);
+                let inner = body.trim();
+                if is_formula && !inner.is_empty() && !inner.contains(['$', '`']) {
+                    let close_at = body_at + length;
+                    if open == b'[' {
+                        out[base + at..base + body_at].copy_from_slice(b"$$");
+                        out[base + close_at..base + close_at + 2].copy_from_slice(b"$$");
+                    } else {
+                        let inner_at = body_at + body.len() - body.trim_start().len();
+                        let inner_end = inner_at + inner.len();
+                        out[base + at..base + inner_at].fill(1);
+                        out[base + inner_at - 1] = b'$';
+                        out[base + inner_end..base + close_at + 2].fill(1);
+                        out[base + inner_end] = b'$';
+                    }
+                }
+                at = body_at + length + 2;
+            }
+            (b'\\', _) => at += 2,
+            _ => at += 1,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Markdown to HTML that is safe to show.
+//!
+//! What a model writes is hostile: a document it read may have told it what to write. So the writer knows which
+//! elements and attributes it makes, and everything else is text: raw HTML is shown, not obeyed; links lead only to
+//! `http`, `https` and `mailto`; pictures become links, because a picture's address can carry a secret out the moment
+//! it is shown; ids and classes are our own. LaTeX becomes MathML on the server and is checked once more against a
+//! list of elements. Nothing here runs in the browser.
+
+mod blocks;
+mod code;
+mod html;
+mod math;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    hash::BuildHasher,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, LazyLock},
+};
+
+use cjhirashi_domain::chat::Citation;
+use quick_cache::{Weighter, sync::Cache};
+
+pub use blocks::BlockRenderer;
+
+/// Bytes of rendered HTML kept, so that a long chat is not rendered at every visit.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Two keyed hashes of source and citations: what a stranger writes cannot be made to collide.
+type Key = (u64, u64);
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Arc<str>> for Bytes {
+    fn weight(&self, _: &Key, html: &Arc<str>) -> u64 {
+        html.len() as u64 + 64
+    }
+}
+
+static RENDERED: LazyLock<Cache<Key, Arc<str>, Bytes>> =
+    LazyLock::new(|| Cache::with_weighter(2_000, CACHE_BYTES, Bytes));
+
+static HASHERS: LazyLock<[std::hash::RandomState; 2]> =
+    LazyLock::new(|| [std::hash::RandomState::new(), std::hash::RandomState::new()]);
+
+/// Turns Markdown into safe HTML. `[n]` becomes a link to the passage of citation `n`.
+#[must_use]
+pub fn render(source: &str, citations: &[Citation]) -> String {
+    render_shared(source, citations).as_ref().to_owned()
+}
+
+/// [`render`] without a copy: the same text is rendered once and shared, within 8 MB.
+#[must_use]
+pub fn render_shared(source: &str, citations: &[Citation]) -> Arc<str> {
+    let key = HASHERS.each_ref().map(|hasher| {
+        let cited = citations.iter().map(|c| {
+            let title = c.source.as_ref().map(|source| source.title.as_str());
+            (c.n, c.document_id.as_str(), c.start, c.end, c.verdict.as_str(), title)
+        });
+        hasher.hash_one((source, cited.collect::<Vec<_>>()))
+    });
+    let key = (key[0], key[1]);
+    if let Some(html) = RENDERED.get(&key) {
+        return html;
+    }
+    let html: Arc<str> = guarded(source, || html::write(source, citations, html::State::Saved)).into();
+    RENDERED.insert(key, Arc::clone(&html));
+    html
+}
+
+/// The libraries below are not ours, and the text is a stranger's: if one of them panics, the reader gets the text.
+fn guarded(source: &str, write: impl FnOnce() -> String) -> String {
+    catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+        tracing::error!(markdown.bytes = source.len(), "Markdown could not be rendered; it is shown as text");
+        let mut out = String::with_capacity(source.len() + 16);
+        out.push_str("<pre>");
+        html::escape(source, &mut out);
+        out.push_str("</pre>");
+        out
+    })
+}

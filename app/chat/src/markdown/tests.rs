@@ -1,0 +1,546 @@
+//! What a model writes, kind and hostile.
+
+use cjhirashi_domain::{
+    chat::{Citation, CitationSource, Verdict},
+    id::DocumentId,
+};
+use proptest::prelude::*;
+
+use super::{BlockRenderer, code, render};
+
+fn citation(n: i32, title: Option<&str>) -> Citation {
+    Citation {
+        n,
+        document_id: DocumentId::parse("doc1").unwrap(),
+        version: 1,
+        seq: 0,
+        start: 10,
+        end: 90,
+        page: None,
+        score: 0.8,
+        verdict: Verdict::Verified,
+        source: title.map(|title| CitationSource { title: title.to_owned(), text: "passage".to_owned() }),
+    }
+}
+
+fn plain(source: &str) -> String {
+    render(source, &[])
+}
+
+/// Every element and attribute of some HTML, read as a browser's tokenizer reads it: what is not a tag is text.
+fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut found = Vec::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let is_tag = rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!' || c == '?');
+        if !is_tag {
+            continue;
+        }
+        let mut end = rest.len();
+        let mut quote = None;
+        for (at, c) in rest.char_indices() {
+            match (quote, c) {
+                (None, '"' | '\'') => quote = Some(c),
+                (Some(open), c) if c == open => quote = None,
+                (None, '>') => {
+                    end = at;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let (tag, after) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
+        rest = after;
+        let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
+        let name = tag[..name_end].trim_end_matches('/').to_ascii_lowercase();
+        let mut attributes = Vec::new();
+        let mut remaining = tag[name_end..].trim();
+        while !remaining.is_empty() && remaining != "/" {
+            let key_end = remaining.find(['=', ' ']).unwrap_or(remaining.len());
+            let key = remaining[..key_end].to_ascii_lowercase();
+            remaining = &remaining[key_end..];
+            let mut value = String::new();
+            if let Some(quoted) = remaining.strip_prefix("=\"") {
+                let close = quoted.find('"').expect("a closing quotation mark");
+                quoted[..close].clone_into(&mut value);
+                remaining = &quoted[close + 1..];
+            } else {
+                assert!(!remaining.starts_with('='), "an attribute without quotation marks: {tag}");
+            }
+            attributes.push((key, value));
+            remaining = remaining.trim_start();
+        }
+        found.push((name, attributes));
+    }
+    found
+}
+
+const ELEMENTS: &[&str] = &[
+    "a",
+    "blockquote",
+    "br",
+    "button",
+    "code",
+    "del",
+    "div",
+    "em",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+    "math",
+    "mfrac",
+    "mi",
+    "mn",
+    "mo",
+    "mover",
+    "mpadded",
+    "mphantom",
+    "mroot",
+    "mrow",
+    "ms",
+    "mspace",
+    "msqrt",
+    "mstyle",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "munderover",
+    "mmultiscripts",
+    "mprescripts",
+    "merror",
+    "none",
+];
+
+/// Whatever was written, the result holds our elements, no handler, no style, and links only to where they may lead.
+fn assert_safe(source: &str, html: &str) {
+    for (name, attributes) in tags(html) {
+        let element = name.trim_start_matches('/');
+        assert!(ELEMENTS.contains(&element), "<{name}> from {source:?}: {html}");
+        for (key, value) in attributes {
+            assert!(
+                !key.starts_with("on") && key != "style" && key != "src" && key != "srcdoc",
+                "{key} from {source:?}: {html}"
+            );
+            if key == "href" {
+                let ours =
+                    value.starts_with("/documents/doc1?start=10&amp;end=90#passage") || value.starts_with("#fn-");
+                let out = ["http://", "https://", "mailto:"].iter().any(|scheme| value.starts_with(scheme));
+                assert!(ours || out, "a link to {value:?} from {source:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn markdown_becomes_our_html() {
+    assert_eq!(plain("Hola **mundo**\ny *tú*"), "<p>Hola <strong>mundo</strong>\ny <em>tú</em></p>\n");
+    assert_eq!(plain("# Uno\n\n###### Seis"), "<h3>Uno</h3>\n<h6>Seis</h6>\n");
+    assert_eq!(plain("3. c\n4. d"), "<ol start=\"3\">\n<li>c</li>\n<li>d</li>\n</ol>\n");
+    assert_eq!(plain("~~x~~ `a<b`  \n---x"), "<p><del>x</del> <code>a&lt;b</code><br>\n---x</p>\n");
+    assert!(plain("- [x] done\n- [ ] open").contains("<li><span class=\"task done\">☑</span> done</li>"));
+    let table = plain("| a | b |\n|---|--:|\n| 1<br>2 | 3 |");
+    assert!(table.contains("<th scope=\"col\">a</th><th scope=\"col\" class=\"right\">b</th>"), "{table}");
+    assert!(
+        table.contains("<tbody>\n<tr><td>1<br>2</td><td class=\"right\">3</td></tr>\n</tbody></table></div>"),
+        "{table}"
+    );
+    let note = plain("Dicho[^a].\n\n[^a]: Por **ella**.");
+    assert!(note.contains("<sup class=\"footnote-ref\"><a href=\"#fn-"), "{note}");
+    assert!(
+        note.contains("<div class=\"footnote-definition\" id=\"fn-") && note.contains("<strong>ella</strong>"),
+        "{note}"
+    );
+}
+
+#[test]
+fn raw_html_is_shown_and_not_obeyed() {
+    for source in [
+        "<script>alert(1)</script>",
+        "text <img src=x onerror=alert(1)> text",
+        "<div onclick=\"alert(1)\">x</div>",
+        "<svg/onload=alert(1)>",
+        "<iframe srcdoc=\"<script>alert(1)</script>\"></iframe>",
+        "<style>*{display:none}</style>",
+        "<!--><script>alert(1)</script>-->",
+        "<![CDATA[<script>alert(1)</script>]]>",
+        "<?php echo 1 ?><script>",
+        "> <a href='javascript:alert(1)'>x</a>",
+        "- <math><mtext></mtext><script>alert(1)</script></math>",
+        "| a |\n|---|\n| <script>alert(1)</script> |\n",
+        "| <img src=x onerror=alert(1)> |\n|---|\n| x |\n",
+        "# <script>alert(1)</script>",
+        "<br onload=alert(1)>",
+        "**<b onmouseover=alert(1)>x**",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "`<script>`\n\n    <script>indented</script>",
+        "[^x]: <script>alert(1)</script>\n\nfoot[^x]",
+        "[^\"><script>]: x\n\nfoot[^\"><script>]",
+    ] {
+        assert_safe(source, &plain(source));
+    }
+}
+
+#[test]
+fn links_lead_to_the_web_and_to_mail_only() {
+    for address in [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "java\tscript:alert(1)",
+        "&#106;avascript:alert(1)",
+        "\u{1}javascript:alert(1)",
+        "data:text/html;base64,PHNjcmlwdD4=",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:msgbox(1)",
+        "file:///etc/passwd",
+        "blob:https://x/y",
+        "//evil.example/x",
+        "/api/v1/documents",
+        "../x",
+        "http:evil",
+        "https:",
+        "",
+    ] {
+        for source in [
+            format!("[x](<{address}>)"),
+            format!("![x](<{address}>)"),
+            format!("[x][r]\n\n[r]: <{address}>"),
+            format!("<{address}>"),
+        ] {
+            let html = plain(&source);
+            assert_safe(&source, &html);
+            assert!(!html.contains("<a "), "{source:?}: {html}");
+        }
+    }
+    assert_eq!(
+        plain("[x](https://a.example/?q=\"1\"&b=<2>)"),
+        "<p><a href=\"https://a.example/?q=&quot;1&quot;&amp;b=&lt;2&gt;\" rel=\"noopener noreferrer nofollow\" target=\"_blank\">x</a></p>\n"
+    );
+    assert!(plain("<mailto:a@b.example>").contains("href=\"mailto:a@b.example\""));
+}
+
+#[test]
+fn a_picture_is_a_link_because_showing_it_would_tell_its_server() {
+    let html = plain("![the secret](https://evil.example/?q=secret)");
+    assert!(html.contains("<a href=\"https://evil.example/?q=secret\"") && html.contains(">the secret</a>"), "{html}");
+    assert!(!html.contains("<img"));
+    let nested = plain("[![a](https://a.example/)](https://b.example/)");
+    assert_eq!(nested.matches("<a ").count(), 1, "{nested}");
+}
+
+#[test]
+fn bare_addresses_are_links_without_the_full_stop_after_them() {
+    let html = plain("See (https://a.example/b_(c)), or https://d.example/x?y=1.");
+    assert!(html.contains("<a href=\"https://a.example/b_(c)\""), "{html}");
+    assert!(html.contains("href=\"https://d.example/x?y=1\"") && html.ends_with(".</p>\n"), "{html}");
+    assert!(!plain("xhttps://a.example `https://b.example`").contains("<a "));
+}
+
+#[test]
+fn the_words_after_a_fence_cannot_leave_their_attribute() {
+    for info in
+        ["rust\" onclick=\"alert(1)", "\"><script>alert(1)</script>", "rust onload=x", "'><img src=x>", "{.rust #id}"]
+    {
+        let source = format!("~~~{info}\nfn main() {{}}\n~~~");
+        assert_safe(&source, &plain(&source));
+    }
+    let source = "```html\n<script>alert(\"1\")</script>\n</code></pre><script>alert(2)</script>\n```";
+    assert_safe(source, &plain(source));
+}
+
+#[test]
+fn code_is_coloured_by_classes_and_keeps_every_character() {
+    let html = plain("```rust\nfn main() { let s = \"<&>\"; } // ñ\n```");
+    assert!(html.contains("<div class=\"code\" data-lang=\"rust\">"), "{html}");
+    assert!(html.contains("<span class=\"hl-keyword\">fn</span>"), "{html}");
+    assert!(html.contains("&lt;&amp;&gt;") && html.contains("<span class=\"hl-comment\">// ñ"), "{html}");
+    for language in [
+        "python",
+        "js",
+        "ts",
+        "tsx",
+        "sql",
+        "bash",
+        "console",
+        "json",
+        "toml",
+        "yaml",
+        "go",
+        "java",
+        "c#",
+        "diff",
+        "html",
+        "css",
+        "dockerfile",
+    ] {
+        let mut out = String::new();
+        code::highlight("x = 1 # y\n", language, &mut out);
+        assert!(out.contains("hl-") || ["console", "html", "css", "diff"].contains(&language), "{language}: {out}");
+    }
+    let mut unknown = String::new();
+    code::highlight("a < b", "no-such-language", &mut unknown);
+    assert_eq!(unknown, "a &lt; b");
+}
+
+#[test]
+fn code_made_to_be_slow_is_shown_without_colours() {
+    let begun = std::time::Instant::now();
+    let line = format!("{}!", "(a|aa)+".repeat(200));
+    let source = format!("```js\n{}\n```", format!("{line}\n").repeat(60));
+    let html = plain(&source);
+    assert!(html.contains("(a|aa)+"));
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    let source = format!("```js\n{}\n```", "x".repeat(200_000));
+    assert!(!plain(&source).contains("hl-"));
+}
+
+#[test]
+fn formulas_become_mathml_and_money_stays_money() {
+    for source in ["$a^2 + b^2$", "\\(a^2 + b^2\\)", "so \\( x_1 \\) is"] {
+        let html = plain(source);
+        assert!(html.contains("<math") && html.contains("<msu"), "{source}: {html}");
+        assert!(!html.contains(['\\', '$', '\u{1}']), "{html}");
+    }
+    for source in ["$$\\frac{1}{2}$$", "\\[\\frac{1}{2}\\]", "\\[\n\\frac{1}{2}\n\\]"] {
+        let html = plain(source);
+        assert!(html.contains("display=\"block\"") && html.contains("<mfrac>"), "{source}: {html}");
+    }
+    assert_eq!(plain("cuesta $5 y $10"), "<p>cuesta $5 y $10</p>\n");
+    assert_eq!(plain("from $5,$10 on"), "<p>from $5,$10 on</p>\n");
+    assert_eq!(plain("an \\[ordinary\\] bracket"), "<p>an [ordinary] bracket</p>\n");
+    assert!(plain("```\n\\(x\\)\n```").contains("\\(x\\)"));
+    assert!(plain("`\\(x\\)`").contains("<code>\\(x\\)</code>"));
+}
+
+#[test]
+fn latex_cannot_write_html_or_eat_the_server() {
+    for latex in [
+        "\\text{<script>alert(1)</script>}",
+        "\\text{\\<img src=x onerror=alert(1)>}",
+        "<script>alert(1)</script>",
+        "\\href{javascript:alert(1)}{x}",
+        "\\color{red\" onclick=\"alert(1)}x",
+        "\\operatorname{<b>}",
+        "a < b > c & d",
+        "\\unicode{60}script\\unicode{62}",
+        "\\begin{matrix}<script>&\\\\</script>\\end{matrix}",
+        "\\def\\a{\\a\\a}\\a",
+        "\\newcommand{\\a}{\\a\\a}\\a",
+        "\\mathbf{\\text{\"onmouseover=\"}}",
+        "\\begin{array}{c\" onclick=\"x}1\\end{array}",
+        "x_{x_{x_{x_{x_{x_{",
+        "\\color{red}{x} \\colorbox{blue}{y}",
+    ] {
+        for source in [format!("${latex}$"), format!("$$\n{latex}\n$$"), format!("\\[{latex}\\]")] {
+            assert_safe(&source, &plain(&source));
+        }
+    }
+    for deep in [
+        "{".repeat(100_000),
+        "\\left(".repeat(20_000),
+        "x^".repeat(50_000),
+        "\\sqrt".repeat(3_000),
+        "\\frac".repeat(700),
+        "x^{".repeat(1300),
+        "\\hat".repeat(900),
+    ] {
+        let source = format!("$${deep}$$");
+        assert_safe(&deep[..12], &plain(&source));
+    }
+}
+
+#[test]
+fn a_citation_is_a_link_to_its_passage() {
+    let citations = [citation(1, Some("A \"title\" <b>")), citation(2, None)];
+    let html = render("Two years [1]. Gone [2]. None [3]. Both [1, 2] and 【1】.", &citations);
+    let link = "<a class=\"cite\" href=\"/documents/doc1?start=10&amp;end=90#passage\" data-n=\"1\" data-verdict=\"verified\" title=\"A &quot;title&quot; &lt;b&gt;\">1</a>";
+    assert_eq!(html.matches(link).count(), 3, "{html}");
+    assert!(html.contains("<span class=\"cite gone\" data-n=\"2\">2</span>") && html.contains("None [3]."), "{html}");
+    assert_safe("titles", &html);
+    // Not in code, not in links, and not to where a reference says.
+    let html = render("`a[1]` [see [1]](https://a.example) x[1]\n\n[1]: https://evil.example", &citations);
+    assert_eq!(html.matches("class=\"cite\"").count(), 1, "{html}");
+    assert!(!html.contains("evil.example"), "{html}");
+    let hostile = [citation(1, Some("\"><script>alert(1)</script><a title=\""))];
+    assert_safe("title", &render("x [1]", &hostile));
+}
+
+#[test]
+fn what_is_nested_without_end_is_cut_and_costs_little() {
+    let begun = std::time::Instant::now();
+    for source in [
+        ">".repeat(20_000),
+        "- ".repeat(5_000),
+        "*a_".repeat(20_000),
+        "[".repeat(50_000),
+        "![".repeat(20_000),
+        "`".repeat(50_000),
+        "<".repeat(50_000),
+        "$".repeat(50_000),
+        "\\(".repeat(30_000),
+        "\\[x=".repeat(20_000),
+        "[^1]".repeat(20_000),
+        "https://".repeat(20_000),
+        format!("|{}", "a|".repeat(5_000)),
+        "**a ".repeat(20_000),
+        "&#".repeat(20_000),
+    ] {
+        let html = plain(&source);
+        assert!(html.matches("<blockquote>").count() <= 50);
+        assert_safe(&source[..8], &html);
+    }
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
+/// The page as a browser builds it from the blocks it is given.
+fn replay(pieces: &[&str]) -> (Vec<String>, usize) {
+    let mut renderer = BlockRenderer::new();
+    renderer.set_citations(vec![citation(1, None)]);
+    let mut page: Vec<String> = Vec::new();
+    let mut given = 0;
+    for piece in pieces {
+        renderer.push(piece);
+        for (index, html) in renderer.changes() {
+            let index = index as usize;
+            if page.len() <= index {
+                page.resize(index + 1, String::new());
+            }
+            given += 1;
+            page[index] = html;
+        }
+    }
+    while page.last().is_some_and(String::is_empty) {
+        page.pop();
+    }
+    (page, given)
+}
+
+#[test]
+fn blocks_appear_one_after_the_other_and_only_the_last_is_sent_again() {
+    let source = "First paragraph [1].\n\nSecond one.\n\n```rust\nfn a() {}\n\nfn b() {}\n```\n\n- one\n- two\n";
+    let words: Vec<&str> = source.split_inclusive(' ').collect();
+    let (page, given) = replay(&words);
+    assert_eq!(page.len(), 4, "{page:?}");
+    assert!(page[0].contains("class=\"cite\""), "{page:?}");
+    assert!(!page[0].contains("data-verdict"), "nothing is judged before the end");
+    assert!(page[2].contains("fn</span>") && page[3].contains("<li>two</li>"), "{page:?}");
+    assert!(given <= words.len() + 6, "{given}");
+    let whole = render(source, &[]);
+    assert_eq!(whole.matches("<li>").count(), page.concat().matches("<li>").count());
+}
+
+#[test]
+fn a_fence_that_was_none_gives_its_block_back() {
+    let (page, _) = replay(&["text\n``", "`", " `x` more"]);
+    assert_eq!(page.len(), 1, "{page:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_can_be_written_gets_out(pieces in prop::collection::vec(prop::sample::select(vec![
+        "<script>", "</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "[x](", ")", "![", "](", "](javascript:x)",
+        "`", "```", "\n```html\n", "\n", "\n\n", "> ", "- ", "| a |\n|---|\n| ", "$", "$$", "\\(", "\\)", "\\[", "\\]", "\\text{", "}", "{",
+        "[1]", "[1]: javascript:x\n", "[^1]", "[^1]: ", "\"", "'", "<a href=\"", "<!--", "-->", "&lt;", "&#x3c;", "*", "**", "_", "<b", "onclick=", "=", "/>",
+        "https://a.example/", "<https://", ">", "ñ", "\u{0}", "\u{1}", "    ", "#", "<br>", "~~", "\\", "【1】", "style=\"x\"",
+    ]), 0..40)) {
+        let source = pieces.concat();
+        let citations = [citation(1, Some("<i>\"'"))];
+        assert_safe(&source, &render(&source, &citations));
+        let (page, _) = replay(&pieces);
+        for html in page {
+            assert_safe(&source, &html);
+        }
+    }
+
+    #[test]
+    fn a_text_in_pieces_ends_as_the_text_at_once(words in prop::collection::vec(prop::sample::select(vec![
+        "uno dos", "\n", "\n\n", "- a", "  - b", "1. x", "```\n", "code\n", "| a | b |\n", "|---|---|\n", "| 1 | 2 |\n", "# T\n", "> q\n",
+        "**b**", "    indented", "---\n", "$$x$$", "===\n", " ", "`", "*",
+    ]), 1..30)) {
+        let source = words.concat();
+        let (by_word, _) = replay(&words);
+        let (at_once, _) = replay(&[&source, ""]);
+        prop_assert_eq!(by_word, at_once, "{:?}", source);
+    }
+}
+
+mod style_sheet {
+    //! `style/code.css` has a colour for every class, and every colour can be read.
+
+    use super::code::CLASSES;
+
+    const SHEET: &str = include_str!("../../../../style/code.css");
+
+    /// Relative luminance of `oklch(L C H)`, by the matrices of Björn Ottosson (bottosson.github.io/posts/oklab).
+    fn luminance(color: &str) -> f64 {
+        let numbers: Vec<f64> = color
+            .trim_start_matches("oklch(")
+            .trim_end_matches(')')
+            .split_whitespace()
+            .map(|number| number.parse().unwrap_or_else(|_| panic!("{color}")))
+            .collect();
+        let [l, c, h] = numbers.as_slice() else { panic!("{color}") };
+        let (a, b) = (c * h.to_radians().cos(), c * h.to_radians().sin());
+        let cube = |x: f64| x * x * x;
+        let (l, m, s) = (
+            cube(l + 0.396_337_777_4 * a + 0.215_803_757_3 * b),
+            cube(l - 0.105_561_345_8 * a - 0.063_854_172_8 * b),
+            cube(l - 0.089_484_177_5 * a - 1.291_485_548 * b),
+        );
+        let red = 4.076_741_662_1 * l - 3.307_711_591_3 * m + 0.230_969_929_2 * s;
+        let green = -1.268_438_004_6 * l + 2.609_757_401_1 * m - 0.341_319_396_5 * s;
+        let blue = -0.004_196_086_3 * l - 0.703_418_614_7 * m + 1.707_614_701 * s;
+        0.2126 * red.clamp(0.0, 1.0) + 0.7152 * green.clamp(0.0, 1.0) + 0.0722 * blue.clamp(0.0, 1.0)
+    }
+
+    #[test]
+    fn every_class_has_a_rule_or_the_colour_of_text() {
+        for (name, _) in CLASSES {
+            let plain = ["operator", "variable"].contains(name);
+            assert!(plain || SHEET.contains(&format!(".hl-{name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_colour_has_a_contrast_of_four_and_a_half_on_its_paper() {
+        // The papers of tokens.css, light and dark: --paper-side.
+        let (light, dark) = (luminance("oklch(0.972 0.004 85)"), luminance("oklch(0.21 0.004 85)"));
+        let mut checked = 0;
+        for line in SHEET.lines().filter(|line| line.trim().starts_with("--code-") && line.contains("oklch(")) {
+            if line.contains("--code-paper") {
+                continue;
+            }
+            let at = line.find("oklch(").unwrap();
+            let color = &line[at..=line.find(')').unwrap()];
+            let ink = luminance(color);
+            let contrast = |paper: f64| (ink.max(paper) + 0.05) / (ink.min(paper) + 0.05);
+            let best = contrast(light).max(contrast(dark));
+            assert!(best >= 4.5, "{line}: {best:.2}");
+            checked += 1;
+        }
+        assert!(checked >= 14, "{checked}");
+    }
+}

@@ -1,0 +1,343 @@
+//! One run: search, ask, write down, end.
+
+use std::{sync::Arc, time::Duration};
+
+use cjhirashi_domain::{
+    ErrorCode, Timestamp, Viewer,
+    chat::{Citation, MessageError, MessageStatus, RetrievalSummary, Verdict},
+    event::{AnswerStage, GenerationEvent},
+    search::{Passage, SearchMode},
+    settings::{Language, UserSettings},
+};
+use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, ResolvedModel};
+use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
+use cjhirashi_storage::{FinishedGeneration, PastTurn, StorageError};
+use futures::StreamExt as _;
+
+use crate::{
+    EXTRACTIVE, cited, extractive,
+    journal::{Cancel, Journal, Run},
+    prompt::{self, Found},
+    service::Shared,
+};
+
+/// The most bytes of one answer; a model that says more has lost its way.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// How often storing an end is tried before the reaper is left to do it.
+const FINISH_TRIES: u32 = 30;
+
+/// What a run needs besides its place.
+pub(crate) struct Job {
+    pub(crate) viewer: Viewer,
+    pub(crate) settings: UserSettings,
+    pub(crate) model: ResolvedModel,
+    pub(crate) started_at: Timestamp,
+}
+
+/// What a search gave an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Retrieved {
+    pub(crate) passages: Vec<Passage>,
+    pub(crate) citations: Vec<Citation>,
+    pub(crate) summary: RetrievalSummary,
+    pub(crate) trace: serde_json::Value,
+    pub(crate) language: Option<Language>,
+}
+
+impl Retrieved {
+    pub(crate) fn found(&self) -> Found<'_> {
+        Found { passages: &self.passages, summary: &self.summary }
+    }
+
+    /// The sources that a text cites, judged.
+    pub(crate) fn cited_in(&self, text: &str) -> Vec<Citation> {
+        cited::check(text, &self.citations, |citation| {
+            let at = usize::try_from(citation.n).ok()?.checked_sub(1)?;
+            self.passages.get(at).map(|passage| passage.text.as_str())
+        })
+    }
+}
+
+/// How a search for an answer is done.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) text: String,
+    pub(crate) top_k: i32,
+    pub(crate) min_score: f64,
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cancelled: {0:?}")]
+    Cancelled(Cancel),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Retrieval(#[from] RetrievalError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Failure {
+    fn ending(&self) -> (MessageStatus, Option<MessageError>) {
+        let failed = |code: ErrorCode, detail| {
+            (MessageStatus::Failed, Some(MessageError { code: code.as_str().to_owned(), detail }))
+        };
+        match self {
+            Self::Cancelled(Cancel::Stop) => (MessageStatus::Stopped, None),
+            Self::Cancelled(Cancel::Shutdown | Cancel::Gone) => (
+                MessageStatus::Interrupted,
+                Some(MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None }),
+            ),
+            Self::Model(error) => failed(error.code(), error.detail()),
+            Self::Retrieval(error) => failed(error.code(), None),
+            Self::Storage(error) => failed(error.code(), None),
+        }
+    }
+}
+
+/// What a run has gathered, however it ends.
+#[derive(Default)]
+struct Answer {
+    text: String,
+    retrieved: Option<Retrieved>,
+    tokens: Option<i32>,
+    last_token_at: Option<Timestamp>,
+}
+
+/// Runs a generation to its end, whatever happens, and stores it.
+pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
+    let journal = Journal::open(shared.store.clone(), Arc::clone(&run));
+    let mut answer = Answer::default();
+    // A panic (a library's, on a stranger's text) must not leave the answer open until the reaper finds it.
+    let work = std::panic::AssertUnwindSafe(write(&shared, &run, &job, &journal, &mut answer));
+    let result = tokio::select! {
+        biased;
+        cause = run.cancelled() => Err(Failure::Cancelled(cause)),
+        result = futures::FutureExt::catch_unwind(work) => result.unwrap_or_else(|_| {
+            tracing::error!(generation.id = %run.id, "a run panicked");
+            Err(Failure::Cancelled(Cancel::Gone))
+        }),
+    };
+    let (status, error) = match &result {
+        Ok(()) => (MessageStatus::Complete, None),
+        Err(failure) => failure.ending(),
+    };
+    if let Err(failure) = &result
+        && error.is_some()
+    {
+        tracing::warn!(error = %failure, generation.id = %run.id, model = %job.model.id, "an answer was not completed");
+    }
+    let last = journal.close().await;
+    let now = shared.store.now();
+    let latency = answer.last_token_at.unwrap_or(now).0 - job.started_at.0;
+    metrics::counter!("cjhirashi_generations_total", "status" => status.as_str()).increment(1);
+    metrics::histogram!("cjhirashi_generation_duration_seconds")
+        .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
+    let citations = answer.retrieved.as_ref().map(|found| found.cited_in(&answer.text)).unwrap_or_default();
+    let end = FinishedGeneration {
+        generation: &run.id,
+        status,
+        error: error.as_ref(),
+        content: answer.text.trim_end(),
+        tokens_used: answer.tokens,
+        latency_ms: Some(i32::try_from(latency.max(0)).unwrap_or(i32::MAX)),
+        retrieval: answer.retrieved.as_ref().map(|found| &found.summary),
+        citations: &citations,
+        trace: answer.retrieved.as_ref().map(|found| &found.trace),
+        seq: last + 1,
+    };
+    let stored = finish(&shared, end).await;
+    let status = if stored { status } else { MessageStatus::Interrupted };
+    run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
+    shared.running.lock().remove(&run.id);
+}
+
+/// Stores the end; `false` when there was nothing to end any more, or the database stayed away.
+async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> bool {
+    for attempt in 0..FINISH_TRIES {
+        match shared.store.finish_generation(end).await {
+            Ok(stored) => return stored,
+            Err(error) => {
+                tracing::warn!(%error, generation.id = %end.generation, "the end of a run could not be stored; trying again");
+                // Stopping the server must not wait for a database that is gone: the reaper marks the run later.
+                if shared.closed.is_cancelled() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt.min(9) + 1))).await;
+            }
+        }
+    }
+    false
+}
+
+async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
+    let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS).await?;
+    if job.settings.rag_enabled {
+        let wanted = Wanted {
+            text: prompt::search_text(&history),
+            top_k: job.settings.rag_top_k,
+            min_score: job.settings.rag_min_score,
+            tags: Vec::new(),
+        };
+        let documents = shared.store.search_scope(&job.viewer, &[]).await?.documents;
+        if documents > 0 {
+            journal.push(GenerationEvent::Stage(AnswerStage::Searching { documents }));
+        }
+        answer.retrieved = retrieve(shared, &job.viewer, wanted, documents).await?;
+        if let Some(found) = &answer.retrieved {
+            journal.push(GenerationEvent::Sources {
+                citations: found.citations.clone(),
+                retrieval: found.summary.clone(),
+            });
+        }
+    }
+    journal.push(GenerationEvent::Stage(AnswerStage::Asking { model: job.model.id.clone() }));
+    let ask = Ask {
+        model: &job.model.id,
+        language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
+        temperature: Some(job.settings.temperature),
+        max_tokens: u32::try_from(job.settings.max_tokens).ok(),
+    };
+    let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
+    let mut finished = false;
+    while let Some(delta) = stream.next().await {
+        match delta? {
+            ChatDelta::Text(delta) if delta.is_empty() => {}
+            ChatDelta::Text(delta) => {
+                let now = shared.store.now();
+                if answer.last_token_at.replace(now).is_none() {
+                    journal.push(GenerationEvent::Stage(AnswerStage::Writing));
+                    let waited = (now.0 - job.started_at.0).max(0);
+                    metrics::histogram!("cjhirashi_first_token_seconds").record(waited as f64 / 1000.0);
+                }
+                let delta = delta.replace('\0', "");
+                answer.text.push_str(&delta);
+                journal.push(GenerationEvent::Text { delta });
+                if answer.text.len() > MAX_ANSWER {
+                    tracing::warn!(generation.id = %run.id, "an answer was cut at its largest size");
+                    return Ok(());
+                }
+            }
+            // Thinking aloud is not part of an answer; the stage says that the model is at work.
+            ChatDelta::Reasoning(_) => {}
+            ChatDelta::Usage { prompt, completion } => answer.tokens = i32::try_from(prompt + completion).ok(),
+            ChatDelta::Finish(FinishReason::Stop | FinishReason::Length | FinishReason::Other) => finished = true,
+            ChatDelta::Finish(FinishReason::Filtered) => {
+                return Err(ModelError::Refused {
+                    provider: job.model.id.clone(),
+                    status: 0,
+                    detail: "the provider's content filter ended the answer".to_owned(),
+                }
+                .into());
+            }
+        }
+    }
+    if finished && answer.text.trim().is_empty() {
+        return Err(ModelError::UnexpectedAnswer {
+            provider: job.model.id.clone(),
+            detail: "the answer is empty".to_owned(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Searches for an answer. `None` when there is nothing to search for.
+pub(crate) async fn retrieve(
+    shared: &Shared,
+    viewer: &Viewer,
+    wanted: Wanted,
+    documents: i64,
+) -> Result<Option<Retrieved>, RetrievalError> {
+    if documents == 0 {
+        let summary = RetrievalSummary {
+            searched_documents: 0,
+            passages: 0,
+            best: None,
+            min_score: wanted.min_score,
+            degraded: false,
+        };
+        let trace = serde_json::Value::Null;
+        return Ok(Some(Retrieved { passages: Vec::new(), citations: Vec::new(), summary, trace, language: None }));
+    }
+    let query = SearchQuery {
+        text: wanted.text,
+        top_k: usize::try_from(wanted.top_k).unwrap_or(5),
+        min_score: wanted.min_score,
+        tags: wanted.tags,
+        mode: SearchMode::Hybrid,
+    };
+    let min_score = query.min_score;
+    match shared.retriever.search(viewer, query).await {
+        Ok(outcome) => Ok(Some(retrieved(outcome, min_score))),
+        Err(RetrievalError::EmptyQuery) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn retrieved(outcome: SearchOutcome, min_score: f64) -> Retrieved {
+    let citations: Vec<Citation> = outcome
+        .passages
+        .iter()
+        .zip(1..)
+        .map(|(passage, n)| Citation {
+            n,
+            document_id: passage.document_id.clone(),
+            version: passage.version,
+            seq: passage.seq,
+            start: passage.start,
+            end: passage.end,
+            page: passage.page,
+            score: passage.score,
+            verdict: Verdict::Weak,
+            // Events are stored, and a stored passage would outlive its document.
+            source: None,
+        })
+        .collect();
+    Retrieved {
+        summary: RetrievalSummary {
+            searched_documents: outcome.searched_documents,
+            passages: i32::try_from(outcome.passages.len()).unwrap_or(i32::MAX),
+            best: outcome.best,
+            min_score,
+            degraded: outcome.degraded,
+        },
+        language: outcome.trace.language.as_deref().and_then(Language::parse),
+        trace: serde_json::to_value(&outcome.trace).unwrap_or_default(),
+        passages: outcome.passages,
+        citations,
+    }
+}
+
+/// How a model is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) language: Language,
+    pub(crate) temperature: Option<f64>,
+    pub(crate) max_tokens: Option<u32>,
+}
+
+/// The pieces of the answer, from whoever answers.
+pub(crate) async fn ask_model(
+    shared: &Shared,
+    history: &[PastTurn],
+    ask: Ask<'_>,
+    retrieved: Option<&Retrieved>,
+) -> Result<ChatStream, ModelError> {
+    let found = retrieved.map(Retrieved::found);
+    if ask.model == EXTRACTIVE {
+        let question = prompt::search_text(history);
+        let embedder = shared.models.embedder();
+        return Ok(extractive::answer(&question, ask.language, found, embedder.as_ref()).await);
+    }
+    let request = ChatRequest {
+        system: Some(prompt::system(ask.language, found)),
+        messages: prompt::turns(history),
+        temperature: ask.temperature,
+        max_tokens: ask.max_tokens,
+    };
+    shared.models.chat(ask.model)?.stream(request).await
+}

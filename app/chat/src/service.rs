@@ -1,0 +1,201 @@
+//! The commands: send, retry, stop.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use cjhirashi_domain::{
+    Viewer,
+    chat::ChatSummary,
+    id::{ChatId, GenerationId, MessageId},
+    settings::UserSettings,
+    text::{ChatTitle, MessageText},
+};
+use cjhirashi_models::{ModelRegistry, ResolvedModel};
+use cjhirashi_retrieval::Retriever;
+use cjhirashi_storage::{GenerationSignal, NewTurn, Store, Turn, TurnOutcome};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    ChatError,
+    journal::{Cancel, Run},
+    run::{self, Job},
+};
+
+/// The most answers that one process writes at once.
+const MAX_RUNS: usize = 500;
+/// Signals of other replicas kept for a reader that is slow; one that missed some looks into the database.
+const SIGNALS: usize = 1024;
+
+/// A question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendMessage {
+    /// In which chat; a new one, named after the question, when absent.
+    pub chat: Option<ChatId>,
+    /// The question.
+    pub text: MessageText,
+    /// An id that the sender chose, so that sending twice (a double click, a repeated request) is one question.
+    pub message_id: Option<MessageId>,
+}
+
+/// What a question became: committed, and being answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Its chat.
+    pub chat: ChatSummary,
+    /// The question; absent for the retry of an adopted answer that follows none.
+    pub user_message: Option<MessageId>,
+    /// The answer, empty at first.
+    pub assistant_message: MessageId,
+    /// The run that writes it.
+    pub generation: GenerationId,
+}
+
+impl From<Turn> for Sent {
+    fn from(turn: Turn) -> Self {
+        Self {
+            chat: turn.chat,
+            user_message: turn.user_message,
+            assistant_message: turn.assistant_message,
+            generation: turn.generation,
+        }
+    }
+}
+
+/// Asks models on behalf of people, and keeps what they answer. Cheap to clone.
+#[derive(Clone)]
+pub struct ChatService {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for ChatService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatService").finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) models: ModelRegistry,
+    pub(crate) retriever: Arc<Retriever>,
+    /// The runs of this process.
+    pub(crate) running: Mutex<HashMap<GenerationId, Arc<Run>>>,
+    /// What other replicas did, for readers of their runs.
+    pub(crate) signals: broadcast::Sender<GenerationSignal>,
+    /// Whether signals come at all; without them readers look more often.
+    pub(crate) listening: AtomicBool,
+    pub(crate) runs: TaskTracker,
+    /// Set when nothing new may begin.
+    pub(crate) draining: AtomicBool,
+    /// Cancelled when readers and background tasks are to end.
+    pub(crate) closed: CancellationToken,
+}
+
+impl ChatService {
+    /// Wires it; does nothing yet. Call [`ChatService::start`] once the schema is there.
+    #[must_use]
+    pub fn new(store: Store, models: ModelRegistry, retriever: Arc<Retriever>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                models,
+                retriever,
+                running: Mutex::default(),
+                signals: broadcast::Sender::new(SIGNALS),
+                listening: AtomicBool::new(false),
+                runs: TaskTracker::new(),
+                draining: AtomicBool::new(false),
+                closed: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Stores a question and begins its answer. Returns as soon as both are committed; the answer is written
+    /// whether anybody follows it or not.
+    ///
+    /// # Errors
+    /// [`ChatError::ChatNotFound`], [`ChatError::Busy`] while another answer of the chat is written,
+    /// [`ChatError::Closing`], [`ChatError::TooMany`], or the database's.
+    pub async fn send(&self, viewer: &Viewer, message: SendMessage) -> Result<Sent, ChatError> {
+        self.check_open()?;
+        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let model = self.shared.models.resolve(&settings.default_model);
+        let title = ChatTitle::from_question(&message.text);
+        let turn = NewTurn {
+            viewer,
+            chat: message.chat.as_ref(),
+            title: &title,
+            text: &message.text,
+            message: message.message_id.as_ref(),
+            model: &model.id,
+        };
+        let outcome = self.shared.store.start_turn(turn).await?;
+        self.begin(viewer, outcome, settings, model)
+    }
+
+    /// Writes an answer again, in its place: after a failure, a stop or an interruption, or because another is
+    /// wanted. What it said before is kept until the new text ends.
+    ///
+    /// # Errors
+    /// As [`ChatService::send`].
+    pub async fn retry(&self, viewer: &Viewer, message: &MessageId) -> Result<Sent, ChatError> {
+        self.check_open()?;
+        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let model = self.shared.models.resolve(&settings.default_model);
+        let outcome = self.shared.store.restart_turn(viewer, message, &model.id).await?;
+        self.begin(viewer, outcome, settings, model)
+    }
+
+    /// Ends an answer; the text so far is kept. The provider is left at once. Stopping what has ended does nothing.
+    ///
+    /// # Errors
+    /// [`ChatError::GenerationNotFound`], or the database's.
+    pub async fn stop(&self, viewer: &Viewer, generation: &GenerationId) -> Result<(), ChatError> {
+        let run = self.shared.running.lock().get(generation).cloned();
+        if let Some(run) = run {
+            if run.user != viewer.user_id {
+                return Err(ChatError::GenerationNotFound);
+            }
+            run.cancel(Cancel::Stop);
+            return Ok(());
+        }
+        let found = self.shared.store.request_stop(viewer, generation).await?;
+        if found { Ok(()) } else { Err(ChatError::GenerationNotFound) }
+    }
+
+    fn check_open(&self) -> Result<(), ChatError> {
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(ChatError::Closing);
+        }
+        if self.shared.running.lock().len() >= MAX_RUNS {
+            return Err(ChatError::TooMany);
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &self,
+        viewer: &Viewer,
+        outcome: TurnOutcome,
+        settings: UserSettings,
+        model: ResolvedModel,
+    ) -> Result<Sent, ChatError> {
+        let turn = match outcome {
+            TurnOutcome::Started(turn) => turn,
+            TurnOutcome::Repeated(turn) => return Ok(turn.into()),
+            TurnOutcome::Busy => return Err(ChatError::Busy),
+            TurnOutcome::NotFound => return Err(ChatError::ChatNotFound),
+        };
+        let run = Run::new(turn.generation.clone(), viewer.user_id.clone(), turn.assistant_message.clone());
+        self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));
+        let job = Job { viewer: viewer.clone(), settings, model, started_at: turn.started_at };
+        self.shared.runs.spawn(run::generate(Arc::clone(&self.shared), run, job));
+        Ok(turn.into())
+    }
+}
