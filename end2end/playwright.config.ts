@@ -1,0 +1,29 @@
+import { defineConfig } from '@playwright/test';
+import { launchOptions } from './support/browser';
+
+/** One worker: each starts a product of its own, and the machine has other work. */
+export default defineConfig({
+  testDir: 'specs',
+  outputDir: 'test-results',
+  workers: Number(process.env.E2E_WORKERS ?? 1),
+  fullyParallel: false,
+  forbidOnly: !!process.env.CI,
+  retries: 0,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: process.env.CI ? [['list']] : [['list'], ['html', { open: 'never' }]],
+  use: {
+    launchOptions,
+    locale: 'es-ES',
+    viewport: { width: 1280, height: 800 },
+    actionTimeout: 10_000,
+    navigationTimeout: 20_000,
+    trace: 'retain-on-failure',
+  },
+  projects: [
+    { name: 'chromium', testIgnore: 'screenshots*.spec.ts' },
+    // Reading and asking must work without any script; what needs one is tagged.
+    { name: 'without-javascript', testIgnore: 'screenshots*.spec.ts', grepInvert: /@script/, use: { javaScriptEnabled: false } },
+    { name: 'screenshots', testMatch: 'screenshots*.spec.ts', timeout: 300_000 },
+  ],
+});

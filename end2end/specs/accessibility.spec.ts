@@ -1,0 +1,92 @@
+import { expect, test, violations } from '../support/test';
+import { POLICY } from '../support/files';
+
+const ANSWER = `Sí. El documento dice: «Los clientes pueden devolver cualquier producto» [1].
+
+## Detalles
+
+| Plazo | Días |
+|---|---|
+| Devolución | 30 |
+
+\`\`\`rust
+fn main() { println!("hola"); }
+\`\`\`
+
+- [x] hecho
+- [ ] por hacer
+
+La fórmula es $e = mc^2$ y [un enlace](https://example.org).`;
+
+for (const theme of ['light', 'dark'] as const) {
+  test(`axe finds nothing on any page, ${theme} @script`, async ({ page, product, chat }) => {
+    test.slow();
+    await product.setting('theme', theme);
+    await chat.open('/');
+    expect.soft(await violations(page), 'the first visit').toEqual([]);
+    const document = await product.addText('Política', POLICY);
+    await product.addText('Público', 'Un texto para todos.', { visibility: 'public', tags: ['horario'] });
+    await product.script({ answer: { text: ANSWER } });
+    const id = await product.ask('¿Puedo devolver cualquier producto?');
+    for (const path of ['/', `/chat/${id}`, '/documents', '/documents?q=nada', `/documents/${document}`, `/documents/${document}?view=chunks`, `/documents/${document}?start=4&end=40`, '/settings', '/admin', '/admin/people', '/sign-in']) {
+      await chat.open(path);
+      expect.soft(await violations(page), path).toEqual([]);
+    }
+    await chat.open(`/chat/${id}`);
+    await chat.citation(1).click();
+    await expect(chat.panel).toBeVisible();
+    expect.soft(await violations(page), 'the panel').toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    expect.soft(await violations(page), 'the palette').toEqual([]);
+  });
+}
+
+test('an error and an answer being written have no violations either @script', async ({ page, product, chat }) => {
+  await product.script({ chat_status: 500 });
+  const id = await product.ask('¿Hola?');
+  await chat.open(`/chat/${id}`);
+  await expect(page.getByRole('alert')).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+  await product.script({ answer: { text: 'uno dos tres' }, hold_after: 1 });
+  await chat.open('/');
+  await chat.ask('Cuenta');
+  await expect(chat.answers.last()).toContainText('uno');
+  expect(await violations(page)).toEqual([]);
+  await product.release();
+});
+
+for (const width of [360, 390, 1440]) {
+  test(`nothing is wider than a screen of ${width} px`, async ({ page, product, chat, script }) => {
+    await page.setViewportSize({ width, height: 800 });
+    const long = await product.addText(`Un título muy largo: ${'Donaudampfschifffahrtsgesellschaft'.repeat(3)}`, POLICY);
+    await product.script({ answer: { text: `${ANSWER}\n\n\`${'x'.repeat(300)}\`` } });
+    const id = await product.ask('¿Puedo devolver cualquier producto?');
+    for (const path of ['/', `/chat/${id}`, '/documents', `/documents/${long}`, '/settings', '/admin', '/sign-in']) {
+      await chat.open(path);
+      if (!script) continue;
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect.soft(wide, path).toBeLessThanOrEqual(0);
+    }
+  });
+}
+
+test('the keyboard reaches the content first and every control has a name @script', async ({ page, chat }) => {
+  await chat.open('/documents');
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Ir al contenido' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('main')).toBeFocused();
+});
+
+test('on a telephone the side bar is a drawer', async ({ page, chat, sidebar, script }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await chat.open('/');
+  await expect(sidebar.link('Documentos')).not.toBeInViewport();
+  await page.locator('label.drawer-button').first().click();
+  await expect(sidebar.link('Documentos')).toBeInViewport();
+  await sidebar.link('Documentos').click();
+  await expect(page).toHaveURL(/\/documents$/);
+  if (script) await expect(sidebar.link('Documentos')).not.toBeInViewport();
+});

@@ -1,0 +1,159 @@
+import { expect, test } from '../support/test';
+
+const COUNT = 'uno dos tres cuatro cinco seis siete ocho nueve diez';
+
+test('the first visit says what to do', async ({ page, chat, script }) => {
+  await chat.open('/');
+  await expect(page.getByRole('heading', { name: '¿Qué quieres saber?' })).toBeVisible();
+  await expect(page.getByText('Suelta aquí tus documentos')).toBeVisible();
+  if (script) {
+    const examples = page.getByRole('list', { name: 'Preguntas de ejemplo' }).getByRole('button');
+    await expect(examples).toHaveCount(3);
+    const words = await examples.first().innerText();
+    await examples.first().click();
+    await expect(chat.question).toHaveValue(words);
+  }
+});
+
+test('a question is asked, answered, and asked on', async ({ page, product, chat, sidebar }) => {
+  await product.script({ answer: { text: 'Hola, **mundo**.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```rust\nfn main() {}\n```' } });
+  await chat.open('/');
+  await chat.ask('Saluda, por favor');
+  let answer = await chat.answer();
+  await expect(answer.locator('strong')).toHaveText('mundo');
+  await expect(answer.locator('table td').first()).toHaveText('1');
+  await expect(answer.locator('pre code')).toContainText('fn main()');
+  await expect(answer).toContainText('scripted-chat');
+  await expect(chat.questions.first()).toContainText('Saluda, por favor');
+  await expect(page).toHaveURL(/\/chat\//);
+  await expect(sidebar.chat('Saluda, por favor')).toHaveCount(1);
+
+  await product.script({ answer: { text: 'Otra vez: hola.' } });
+  await chat.ask('¿Y otra vez?');
+  await expect(chat.answers).toHaveCount(2);
+  answer = await chat.answer();
+  await expect(answer).toContainText('Otra vez: hola.');
+});
+
+test('an answer is streamed, and a reload in the middle goes on with it @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: COUNT }, hold_after: 4 });
+  await chat.open('/');
+  await chat.ask('Cuenta hasta diez');
+  await expect(chat.answers.last()).toContainText('uno dos tres cuatro');
+  await expect(chat.answers.last()).not.toContainText('cinco');
+  await expect(chat.stop).toBeVisible();
+  await expect(chat.send).toBeHidden();
+  await page.reload();
+  await chat.ready();
+  await expect(chat.answers.last()).toContainText('uno dos tres cuatro');
+  await product.release();
+  await expect(await chat.answer()).toContainText(COUNT);
+  await expect(chat.answers).toHaveCount(1);
+});
+
+test('a second tab sees the answer being written @script', async ({ page, context, product, chat }) => {
+  await product.script({ answer: { text: COUNT }, hold_after: 2 });
+  await chat.open('/');
+  await chat.ask('Cuenta otra vez');
+  await expect(chat.answers.last()).toContainText('uno dos');
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('uno dos');
+  await product.release();
+  await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('diez');
+});
+
+test('stop keeps the text so far and offers to write it again', async ({ product, chat, page, script }) => {
+  await product.script({ answer: { text: COUNT }, hold_after: 3 });
+  await chat.open('/');
+  await chat.ask('Cuenta y para');
+  await expect(chat.answers.last()).toContainText('uno dos tres', { timeout: 20_000 });
+  await chat.stop.click();
+  const answer = await chat.answer();
+  await expect(answer).toContainText('La detuviste');
+  await expect(answer).toContainText('uno dos tres');
+  expect((await product.modelState()).open_streams).toBe(0);
+  await product.script({ answer: { text: 'Ahora sí.' } });
+  await page.getByRole('button', { name: 'Reintentar' }).click();
+  await expect(await chat.answer()).toContainText('Ahora sí.');
+  if (script) await expect(chat.send).toBeVisible();
+});
+
+test('a provider that fails is told with what to do', async ({ page, product, chat }) => {
+  await product.script({ chat_status: 401 });
+  await chat.open('/');
+  await chat.ask('¿Hola?');
+  await expect(page.getByRole('alert').filter({ hasText: 'no acepta la clave' })).toBeVisible({ timeout: 20_000 });
+  await product.script({ answer: { text: 'Ya funciona.' } });
+  await page.getByRole('button', { name: 'Reintentar' }).click();
+  await expect(await chat.answer()).toContainText('Ya funciona.');
+});
+
+test('a chat is renamed and deleted', async ({ page, product, chat, sidebar }) => {
+  await product.script({ answer: { text: 'Vale.' } });
+  const id = await product.ask('Un tema cualquiera');
+  await chat.open(`/chat/${id}`);
+  await chat.rename('Recetas de verano');
+  await expect(page.getByRole('heading', { level: 1, name: 'Recetas de verano' })).toBeVisible();
+  await expect(sidebar.chat('Recetas de verano')).toHaveCount(1);
+  await chat.delete();
+  await expect(page).toHaveURL(/\/$/);
+  await expect(sidebar.chat('Recetas de verano')).toHaveCount(0);
+});
+
+test('HTML in a question and in an answer stays text', async ({ page, product, chat }) => {
+  const attack = '<img src=x onerror="document.title=\'bad\'"><script>document.title="bad"</script>';
+  await product.script({ answer: { text: attack } });
+  await chat.open('/');
+  await chat.ask(attack);
+  await expect(await chat.answer()).toContainText('<script>');
+  await expect(chat.questions.first()).toContainText('<script>');
+  await expect(page.locator('article img, article script')).toHaveCount(0);
+  expect(await page.title()).not.toBe('bad');
+});
+
+test('a message that is too long is refused and not lost @script', async ({ page, chat }) => {
+  await chat.open('/');
+  await chat.question.evaluate((field: HTMLTextAreaElement) => {
+    field.value = 'palabra '.repeat(20_000);
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await chat.send.click();
+  await expect(page.getByRole('alert')).toContainText('100 000 caracteres');
+  expect((await chat.question.inputValue()).length).toBeGreaterThan(100_000);
+});
+
+test('keys: Enter sends, the arrow takes the last question up, Escape stops, Ctrl K and ? open their lists @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: COUNT }, hold_after: 2 });
+  await chat.open('/');
+  await chat.question.fill('línea uno');
+  await chat.question.press('Shift+Enter');
+  await chat.question.pressSequentially('línea dos');
+  await expect(chat.question).toHaveValue('línea uno\nlínea dos');
+  await chat.question.press('Enter');
+  await expect(chat.answers.last()).toContainText('uno dos');
+  await page.keyboard.press('Escape');
+  await expect(await chat.answer()).toContainText('La detuviste');
+  await chat.question.focus();
+  await page.keyboard.press('ArrowUp');
+  await expect(chat.question).toHaveValue('línea uno\nlínea dos');
+  await page.keyboard.press('Control+k');
+  const palette = page.getByRole('dialog', { name: 'Buscar chats y acciones' });
+  await expect(palette).toBeVisible();
+  await palette.getByRole('combobox').fill('ajustes');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/settings$/);
+  await page.getByRole('main').click({ position: { x: 5, y: 5 } });
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Atajos de teclado' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('when nothing fits, the answer says what came closest', async ({ product, chat }) => {
+  await product.addText('Recetas de tortilla', 'La tortilla de patatas lleva huevos, patatas y cebolla.');
+  await product.script({ answer: { text: 'No lo sé.' } });
+  await chat.open('/');
+  await chat.ask('What is the melting point of tungsten?');
+  await expect(await chat.answer()).toContainText(/Buscado en 1 documento/);
+});

@@ -1,0 +1,226 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, chmod } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const root = resolve(__dirname, '../..');
+const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+const profile = process.env.E2E_PROFILE ?? 'debug';
+
+/** What the scripted model provider does next; see `app/testkit/src/models/script.rs`. */
+export interface Script {
+  answer?: 'quote' | 'echo' | { text: string };
+  piece_words?: number;
+  first_delay_ms?: number;
+  pace_ms?: number;
+  hold_after?: number;
+  break_after?: number;
+  break_how?: 'cut' | 'hang' | 'end' | 'garbage';
+  chat_status?: number;
+  embedding_status?: number;
+  failures?: number;
+  embedding_delay_ms?: number;
+}
+
+export interface DocumentState {
+  id: string;
+  title: string;
+  status: 'queued' | 'processing' | 'indexed' | 'failed';
+}
+
+function program(name: string): string {
+  const path = join(target, profile, name);
+  if (!existsSync(path)) throw new Error(`${path} is missing: build it with "make e2e"`);
+  return path;
+}
+
+/** The first line of a process's output that `find` accepts. */
+function lineOf<T>(child: ChildProcess, find: (line: string) => T | undefined, what: string): Promise<T> {
+  return new Promise((done, fail) => {
+    const said: string[] = [];
+    const note = (line: string) => {
+      said.push(line);
+      const found = find(line);
+      if (found !== undefined) done(found);
+    };
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', note);
+    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
+    child.once('exit', (code) => fail(new Error(`${what} ended with ${code}:\n${said.slice(-40).join('\n')}`)));
+    setTimeout(() => fail(new Error(`${what} is not ready:\n${said.slice(-40).join('\n')}`)), 90_000).unref();
+  });
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((done) => child.once('exit', () => done()));
+}
+
+/**
+ * The real server over a database of its own in a fresh folder, with the scripted provider as its model.
+ * Nothing listens outside loopback, and nothing is left when it is closed.
+ */
+export class Product {
+  private constructor(
+    readonly url: string,
+    readonly modelsUrl: string,
+    readonly key: string,
+    /** `name=value` of the owner's session. */
+    readonly cookie: string,
+    private readonly folder: string,
+    private readonly env: NodeJS.ProcessEnv,
+    private readonly models: ChildProcess,
+    private server: ChildProcess,
+  ) {}
+
+  static async start(): Promise<Product> {
+    const folder = await mkdtemp(join(tmpdir(), 'cjhirashi-e2e-'));
+    // As root the database runs as another user, who has to pass through here.
+    await chmod(folder, 0o755);
+    const models = spawn(program('scripted-model'), [], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const modelsUrl = await lineOf(models, (line) => line.match(/^http:\/\/\S+/)?.[0], 'the scripted model server');
+    const env: NodeJS.ProcessEnv = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      DATA_DIR: join(folder, 'data'),
+      LISTEN: '127.0.0.1:0',
+      LOOK_ON_LOOPBACK: 'no',
+      LEPTOS_SITE_ROOT: join(target, 'site'),
+      OPENAI_BASE_URL: `${modelsUrl}/v1`,
+      OPENAI_API_KEY: 'scripted-key',
+      CHAT_MODEL: 'openai:scripted-chat',
+      EMBEDDINGS: 'openai:scripted-embedding@256',
+    };
+    if (process.env.E2E_DATABASE_URL) env.DATABASE_URL = process.env.E2E_DATABASE_URL;
+    const server = spawn(program('cjhirashi'), ['serve'], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const url = await lineOf(server, (line) => line.match(/http:\/\/[^/\s]+/)?.[0], 'the server');
+    const run = async (...args: string[]) => {
+      const { stdout } = await promisify(execFile)(program('cjhirashi'), args, { env, cwd: folder });
+      return stdout.trim();
+    };
+    const key = await run('api-key', 'create', '--email', 'owner@localhost', '--name', 'end2end');
+    const link = await run('sign-in-link');
+    const token = link.match(/token=(\S+)/)?.[1];
+    const answer = await fetch(`${url}/sign-in/link?token=${token}`, { redirect: 'manual' });
+    const cookie = answer.headers.get('set-cookie')?.split(';')[0];
+    if (!cookie) throw new Error(`no session: ${answer.status} ${await answer.text()}`);
+    return new Product(url, modelsUrl, key, cookie, folder, env, models, server);
+  }
+
+  async close(): Promise<void> {
+    this.server.kill('SIGTERM');
+    const patience = setTimeout(() => this.server.kill('SIGKILL'), 20_000);
+    await ended(this.server);
+    clearTimeout(patience);
+    this.models.stdin?.end();
+    await ended(this.models);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A fresh one-time link. */
+  async signInLink(): Promise<string> {
+    const { stdout } = await promisify(execFile)(program('cjhirashi'), ['sign-in-link'], { env: this.env, cwd: this.folder });
+    const token = stdout.match(/token=(\S+)/)?.[1];
+    return `${this.url}/sign-in/link?token=${token}`;
+  }
+
+  async script(script: Script): Promise<void> {
+    const answer = await fetch(`${this.modelsUrl}/control/script`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(script),
+    });
+    if (!answer.ok) throw new Error(`the script is not one: ${await answer.text()}`);
+  }
+
+  /** Lets held answers go on. */
+  async release(): Promise<void> {
+    await fetch(`${this.modelsUrl}/control/release`, { method: 'POST' });
+  }
+
+  async modelState(): Promise<{ open_streams: number; abandoned_streams: number; pieces_sent: number }> {
+    return (await fetch(`${this.modelsUrl}/control/state`)).json() as never;
+  }
+
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    const text = await answer.text();
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  /** Saves a setting of the owner as the settings page does. */
+  async setting(name: string, value: string): Promise<void> {
+    await this.call('save_setting', { name, value });
+  }
+
+  async call(name: string, fields: Record<string, string>): Promise<any> {
+    const answer = await fetch(`${this.url}/fn/${name}`, {
+      method: 'POST',
+      headers: { cookie: this.cookie, origin: this.url, accept: 'application/json' },
+      body: new URLSearchParams(fields),
+    });
+    if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  async addText(title: string, content: string, more: object = {}): Promise<string> {
+    const { id } = await this.api<{ id: string }>('POST', '/documents', { title, content, ...more });
+    await this.settled(id);
+    return id;
+  }
+
+  async addFile(name: string, bytes: Uint8Array): Promise<string> {
+    const form = new FormData();
+    form.append('file', new Blob([bytes as BlobPart]), name);
+    const answer = await fetch(`${this.url}/api/v1/documents`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.key}` },
+      body: form,
+    });
+    if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
+    const { id } = (await answer.json()) as { id: string };
+    await this.settled(id);
+    return id;
+  }
+
+  /** Waits until a document is indexed or has failed. */
+  async settled(id: string): Promise<DocumentState> {
+    for (const end = Date.now() + 60_000; ; ) {
+      const document = await this.api<DocumentState>('GET', `/documents/${id}`);
+      if (document.status === 'indexed' || document.status === 'failed') return document;
+      if (Date.now() > end) throw new Error(`${document.title} is still ${document.status}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+
+  /** Asks and waits for the whole answer; the chat's id. */
+  async ask(text: string, chat = ''): Promise<string> {
+    const sent = await this.call('send_message', { text, chat });
+    for (const end = Date.now() + 60_000; ; ) {
+      const { messages } = await this.api<{ messages: { status: string }[] }>('GET', `/chats/${sent.chat.id}`);
+      if (messages.every((message) => message.status !== 'streaming')) return sent.chat.id;
+      if (Date.now() > end) throw new Error('the answer does not end');
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+
+  /** An instance without chats and documents, with the first settings and the default script. */
+  async clear(): Promise<void> {
+    const { chats } = await this.api<{ chats: { id: string }[] }>('GET', '/chats?limit=200');
+    for (const { id } of chats) await this.api('DELETE', `/chats/${id}`);
+    for (const scope of ['', '?scope=public']) {
+      const { documents } = await this.api<{ documents: { id: string }[] }>('GET', `/documents${scope}`);
+      for (const { id } of documents) await this.api('DELETE', `/documents/${id}`).catch(() => undefined);
+    }
+    await this.setting('language', 'es');
+    await this.setting('theme', 'light');
+    await this.script({});
+  }
+}

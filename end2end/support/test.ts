@@ -1,0 +1,71 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { test as base, expect, type Page } from '@playwright/test';
+import { Product } from './product';
+import { ChatPage } from '../pages/chat';
+import { DocumentPage } from '../pages/document';
+import { DocumentsPage } from '../pages/documents';
+import { SettingsPage } from '../pages/settings';
+import { SideBar } from '../pages/sidebar';
+
+interface Fixtures {
+  /** What the browser may complain about in this test, e.g. the 404 that is being tested. */
+  complaints: { allow(pattern: RegExp): void };
+  script: boolean;
+  chat: ChatPage;
+  documents: DocumentsPage;
+  document: DocumentPage;
+  settings: SettingsPage;
+  sidebar: SideBar;
+}
+
+/** A signed-in browser over a product of its own; a test fails on whatever the console says. */
+export const test = base.extend<Fixtures, { product: Product }>({
+  product: [
+    async ({}, use) => {
+      const product = await Product.start();
+      await use(product);
+      await product.close();
+    },
+    { scope: 'worker', timeout: 120_000 },
+  ],
+  baseURL: async ({ product }, use) => use(product.url),
+  script: async ({ javaScriptEnabled }, use) => use(javaScriptEnabled !== false),
+  context: async ({ context, product }, use) => {
+    await product.clear();
+    const [name, ...value] = product.cookie.split('=');
+    await context.addCookies([{ name, value: value.join('='), url: product.url, httpOnly: true, sameSite: 'Lax' }]);
+    await use(context);
+  },
+  complaints: [
+    async ({ page }, use, info) => {
+      const allowed: RegExp[] = [];
+      const heard: string[] = [];
+      page.on('console', (message) => {
+        if (message.type() === 'error' || message.type() === 'warning') {
+          heard.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+        }
+      });
+      page.on('pageerror', (error) => heard.push(`uncaught: ${error.message}`));
+      await use({ allow: (pattern) => allowed.push(pattern) });
+      if (info.status === info.expectedStatus) {
+        expect(heard.filter((line) => !allowed.some((pattern) => pattern.test(line)))).toEqual([]);
+      }
+    },
+    { auto: true },
+  ],
+  chat: async ({ page, script }, use) => use(new ChatPage(page, script)),
+  documents: async ({ page, script }, use) => use(new DocumentsPage(page, script)),
+  document: async ({ page, script }, use) => use(new DocumentPage(page, script)),
+  settings: async ({ page, script }, use) => use(new SettingsPage(page, script)),
+  sidebar: async ({ page, script }, use) => use(new SideBar(page, script)),
+});
+
+/** What axe finds on a page, named so that a failure can be read. */
+export async function violations(page: Page): Promise<string[]> {
+  const found = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  return found.violations.map((rule) => `${rule.id}: ${rule.help}: ${rule.nodes.map((node) => node.target.join(' ')).join(', ')}`);
+}
+
+export { expect };
