@@ -33,11 +33,16 @@ pub(crate) fn cleaned(text: &str) -> String {
 pub(crate) struct Frequencies {
     common: HashMap<String, f64>,
     rarest_listed: Option<f64>,
+    chunks: f64,
 }
 
 impl From<StemStatistics> for Frequencies {
     fn from(statistics: StemStatistics) -> Self {
-        Self { common: statistics.common.into_iter().collect(), rarest_listed: statistics.rarest_listed }
+        Self {
+            common: statistics.common.into_iter().collect(),
+            rarest_listed: statistics.rarest_listed,
+            chunks: statistics.chunks,
+        }
     }
 }
 
@@ -77,7 +82,7 @@ pub(crate) fn terms(words: &[QueryWord], frequencies: &Frequencies) -> Vec<TextT
         .into_iter()
         .map(|stems| {
             let frequency = frequencies.of(&stems);
-            TextTerm { stems, weight: weight(frequency), frequency }
+            TextTerm { stems, weight: weight(frequency), chunks: frequency * frequencies.chunks }
         })
         .collect();
     terms.sort_by(|a, b| b.weight.total_cmp(&a.weight));

@@ -25,7 +25,7 @@ use crate::{
 /// Candidates asked of each way of finding, at least.
 const CANDIDATES: usize = 50;
 /// Candidates whose text is read.
-const READ: usize = 64;
+const READ: usize = 48;
 /// Candidates kept in a trace.
 const TRACED: usize = 50;
 /// The longest wait for a question's embedding; then words answer alone.
@@ -274,12 +274,7 @@ impl Retriever {
             let limit = i64::try_from(candidates).unwrap_or(i64::MAX);
             self.store.find_text(viewer, &terms, &query.tags, limit).await?
         };
-        Ok(Text {
-            language: question::language(text, &words),
-            terms,
-            hits: hits.into_iter().map(|(place, _)| place).collect(),
-            ms: ms(began),
-        })
+        Ok(Text { language: question::language(text, &words), terms, hits, ms: ms(began) })
     }
 
     /// How common stems are; read again in the background when old, so that no search waits for it but the first.
@@ -344,7 +339,7 @@ impl Retriever {
             tracing::warn!(problems = %problems.join("; "), "A search was answered by words alone, or nearly so.");
         }
 
-        let (places, ranks) = merge(&dense.matches, &words.hits);
+        let (places, ranks) = merge(&dense.matches, &words.hits, READ.max(top_k));
         let began = Instant::now();
         let wants_vector: Vec<bool> =
             places.iter().map(|place| dense.vector.is_some() && ranks[place].cosine.is_none()).collect();
@@ -455,7 +450,7 @@ fn key_of(place: &ChunkPlace) -> ChunkKey {
 }
 
 /// The candidates of both ways, the most promising first, cut to what is read; and their ranks.
-fn merge(matches: &[Match], hits: &[ChunkPlace]) -> (Vec<ChunkPlace>, HashMap<ChunkPlace, Ranks>) {
+fn merge(matches: &[Match], hits: &[ChunkPlace], limit: usize) -> (Vec<ChunkPlace>, HashMap<ChunkPlace, Ranks>) {
     let mut ranks: HashMap<ChunkPlace, Ranks> = HashMap::with_capacity(matches.len() + hits.len());
     for (rank, found) in (1..).zip(matches) {
         let key = found.key.clone();
@@ -468,7 +463,7 @@ fn merge(matches: &[Match], hits: &[ChunkPlace]) -> (Vec<ChunkPlace>, HashMap<Ch
     let mut places: Vec<(f64, ChunkPlace)> =
         ranks.iter().map(|(place, ranks)| (fused(ranks.dense, ranks.text, true), place.clone())).collect();
     places.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    places.truncate(READ);
+    places.truncate(limit);
     (places.into_iter().map(|(_, place)| place).collect(), ranks)
 }
 
@@ -510,7 +505,7 @@ mod tests {
     fn a_candidate_of_both_ways_comes_before_one_of_either() {
         let matches: Vec<Match> = (0..3).map(|seq| Match { key: key_of(&place(seq)), score: 0.9 }).collect();
         let hits = [place(2), place(7)];
-        let (places, ranks) = merge(&matches, &hits);
+        let (places, ranks) = merge(&matches, &hits, 10);
         assert_eq!(places[0], place(2));
         assert_eq!(places.len(), 4);
         assert_eq!((ranks[&place(2)].dense, ranks[&place(2)].text), (Some(3), Some(1)));
@@ -519,7 +514,7 @@ mod tests {
 
     #[test]
     fn coverage_weighs_words_by_their_rarity() {
-        let term = |weight| TextTerm { stems: vec!["x".to_owned()], weight, frequency: 0.1 };
+        let term = |weight| TextTerm { stems: vec!["x".to_owned()], weight, chunks: 1.0 };
         assert_eq!(coverage(&[term(3.0), term(1.0)], &[true, false]), Some(0.75));
         assert_eq!(coverage(&[], &[]), None);
     }

@@ -75,7 +75,7 @@ impl Embedder for Topics {
     }
 
     fn calibrate(&self, cosine: f32) -> f64 {
-        f64::from(cosine).clamp(0.0, 1.0)
+        f64::from(cosine).clamp(0.0, 1.0) * 0.8
     }
 }
 

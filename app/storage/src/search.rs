@@ -34,10 +34,12 @@ pub struct QueryWord {
 /// How common the most common stems are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StemStatistics {
-    /// Share of chunks with the stem, 0 to 1, most common first.
+    /// Share of chunks with the stem, 0 to 1, in no order.
     pub common: Vec<(String, f64)>,
     /// Stems that are not listed are at most as common as this. `None`: PostgreSQL has not counted yet.
     pub rarest_listed: Option<f64>,
+    /// Chunks there are, roughly.
+    pub chunks: f64,
 }
 
 /// Something to look for: a word by its stems.
@@ -47,8 +49,8 @@ pub struct TextTerm {
     pub stems: Vec<String>,
     /// What finding it is worth.
     pub weight: f64,
-    /// Share of chunks that have it, 0 to 1, as far as known.
-    pub frequency: f64,
+    /// Chunks that have it, as far as known.
+    pub chunks: f64,
 }
 
 /// The place of a chunk: what vectors are named by.
@@ -166,24 +168,32 @@ fn any_of(stems: &[String]) -> String {
     format!("({})", stems.join(" | "))
 }
 
-/// Words beyond this share of all chunks say too little to look for them alone or in pairs.
-const TOO_COMMON: f64 = 0.2;
-/// Words alone are looked for when at most this share of the chunks has them.
-const RARE: f64 = 0.02;
+/// A word in more chunks than this says too little to look for it alone or with another: reading its list of chunks
+/// would take longer than a whole search may.
+const TOO_COMMON: f64 = 10_000.0;
+/// Without a rarer word, two of at most this many chunks are looked for together, or one alone.
+const FAR_TOO_COMMON: f64 = 40_000.0;
+/// Words in at most this many chunks are looked for alone.
+const RARE: f64 = 2_000.0;
 
 /// The `tsquery`s to look for, most telling first: all words, then any three, any two, then rare ones alone. Each
 /// level is cut to a bounded number of rows, so that common words cannot make a search slow.
 fn levels(terms: &[TextTerm]) -> Vec<String> {
     let mut by_rarity: Vec<&TextTerm> = terms.iter().filter(|term| !term.stems.is_empty()).collect();
-    by_rarity.sort_by(|a, b| a.frequency.total_cmp(&b.frequency));
-    let telling: Vec<String> = {
-        let some: Vec<&&TextTerm> = by_rarity.iter().filter(|term| term.frequency <= TOO_COMMON).collect();
-        let chosen = if some.is_empty() { by_rarity.iter().take(3).collect() } else { some };
-        chosen.into_iter().take(6).map(|term| any_of(&term.stems)).collect()
-    };
+    by_rarity.sort_by(|a, b| a.chunks.total_cmp(&b.chunks));
+    by_rarity.truncate(8);
+    if by_rarity.first().is_none_or(|rarest| rarest.chunks > FAR_TOO_COMMON) {
+        return Vec::new();
+    }
+    let mut telling: Vec<&TextTerm> =
+        by_rarity.iter().copied().filter(|term| term.chunks <= TOO_COMMON).take(5).collect();
+    if telling.len() < 2 {
+        telling = by_rarity.iter().copied().filter(|term| term.chunks <= FAR_TOO_COMMON).take(2).collect();
+    }
+    let telling: Vec<String> = telling.into_iter().map(|term| any_of(&term.stems)).collect();
     let mut levels = Vec::new();
     if by_rarity.len() > 3 {
-        levels.push(by_rarity.iter().take(8).map(|term| any_of(&term.stems)).collect::<Vec<_>>().join(" & "));
+        levels.push(by_rarity.iter().map(|term| any_of(&term.stems)).collect::<Vec<_>>().join(" & "));
     }
     let mut threes = Vec::new();
     let mut twos = Vec::new();
@@ -193,14 +203,10 @@ fn levels(terms: &[TextTerm]) -> Vec<String> {
             threes.extend(telling.iter().skip(j + 1).map(|c| format!("({a} & {b} & {c})")));
         }
     }
-    if telling.len() > 3 || (telling.len() == 3 && by_rarity.len() == 3) {
-        levels.push(threes.join(" | "));
-    }
-    if !twos.is_empty() {
-        levels.push(twos.join(" | "));
-    }
+    levels.push(threes.join(" | "));
+    levels.push(twos.join(" | "));
     let mut alone: Vec<String> =
-        by_rarity.iter().filter(|term| term.frequency <= RARE).take(4).map(|term| any_of(&term.stems)).collect();
+        by_rarity.iter().filter(|term| term.chunks <= RARE).take(4).map(|term| any_of(&term.stems)).collect();
     if alone.is_empty() {
         alone.extend(telling.first().cloned());
     }
@@ -210,8 +216,9 @@ fn levels(terms: &[TextTerm]) -> Vec<String> {
     levels
 }
 
-/// Rows taken of each level.
-const ROWS_PER_LEVEL: i64 = 120;
+/// Rows taken of each level, and of all: reading the words of a row takes tens of microseconds.
+const ROWS_PER_LEVEL: i64 = 60;
+const ROWS: i64 = 120;
 
 impl Store {
     /// What somebody can search, in one round trip.
@@ -280,20 +287,24 @@ impl Store {
     /// [`StorageError`].
     pub async fn stem_statistics(&self) -> Result<StemStatistics> {
         let row = sqlx::query!(
-            r#"SELECT most_common_elems::text::text[] AS "stems", most_common_elem_freqs AS "shares: Vec<f32>"
-               FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'chunks' AND attname = 'search'"#,
+            r#"SELECT s.most_common_elems::text::text[] AS stems, s.most_common_elem_freqs AS "shares: Vec<f32>",
+                      greatest(c.reltuples, 0)::float8 AS "chunks!"
+               FROM pg_class c
+               LEFT JOIN pg_stats s ON s.schemaname = current_schema() AND s.tablename = 'chunks' AND s.attname = 'search'
+               WHERE c.oid = 'chunks'::regclass"#,
         )
-        .fetch_optional(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        let Some((stems, shares)) = row.and_then(|row| Some((row.stems?, row.shares?))) else {
-            return Ok(StemStatistics::default());
+        let (Some(stems), Some(shares)) = (row.stems, row.shares) else {
+            return Ok(StemStatistics { chunks: row.chunks, ..StemStatistics::default() });
         };
         // The shares of the stems, then the smallest and the largest of them.
         let rarest_listed = shares.get(stems.len()).map(|share| f64::from(*share));
-        Ok(StemStatistics { common: stems.into_iter().zip(shares.into_iter().map(f64::from)).collect(), rarest_listed })
+        let common = stems.into_iter().zip(shares.into_iter().map(f64::from)).collect();
+        Ok(StemStatistics { common, rarest_listed, chunks: row.chunks })
     }
 
-    /// Chunks with the words, best first: the more words, and the rarer, the better.
+    /// Chunks with the words, best first: the more of them, and the rarer, the better.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -303,44 +314,36 @@ impl Store {
         terms: &[TextTerm],
         tags: &[String],
         limit: i64,
-    ) -> Result<Vec<(ChunkPlace, f64)>> {
+    ) -> Result<Vec<ChunkPlace>> {
         let levels = levels(terms);
         if levels.is_empty() {
             return Ok(Vec::new());
         }
-        let queries: Vec<String> = terms.iter().map(|term| any_of(&term.stems)).collect();
-        let weights: Vec<f64> = terms.iter().map(|term| term.weight).collect();
-        let any = queries.join(" | ");
+        let any = terms.iter().map(|term| any_of(&term.stems)).collect::<Vec<_>>().join(" | ");
         let rows = sqlx::query!(
-            r#"WITH terms AS MATERIALIZED (
-                SELECT t.query::tsquery AS query, t.weight FROM unnest($3::text[], $4::float8[]) t (query, weight)
-            ), found AS MATERIALIZED (
-                SELECT DISTINCT hit.ordinal
-                FROM unnest($2::text[]) level (query)
+            r#"WITH found AS MATERIALIZED (
+                SELECT hit.ordinal, level.n
+                -- Level by level in this order: the outer limit ends it before the less telling ones are looked for.
+                FROM unnest($2::text[]) WITH ORDINALITY level (query, n)
                 CROSS JOIN LATERAL (
                     SELECT c.ordinal FROM chunks c JOIN documents d ON d.id = c.document_id
                     WHERE c.search @@ level.query::tsquery
                       AND d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
-                      AND (cardinality($5::text[]) = 0 OR d.tags && $5)
-                    LIMIT $6
+                      AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+                    LIMIT $4
                 ) hit
+                LIMIT $5
+            ), best AS (
+                SELECT ordinal, min(n) AS level FROM found GROUP BY ordinal
             )
-            SELECT c.document_id, c.version, c.seq, score.value AS "score!"
-            FROM found JOIN chunks c USING (ordinal)
-            -- Unpacked once for all its uses: a stored tsvector is unpacked anew for every operator otherwise.
-            CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(t.weight) FILTER (WHERE unpacked.search @@ t.query), 0)
-                     * (1 + ts_rank(unpacked.search, $7::text::tsquery)) AS value
-                FROM terms t
-            ) score
-            ORDER BY score.value DESC, c.ordinal LIMIT $8"#,
+            SELECT c.document_id, c.version, c.seq
+            FROM best JOIN chunks c USING (ordinal)
+            ORDER BY best.level, ts_rank(c.search, $6::text::tsquery) DESC, c.ordinal LIMIT $7"#,
             viewer.user_id.as_str(),
             &levels,
-            &queries,
-            &weights,
             tags,
             ROWS_PER_LEVEL,
+            ROWS,
             any,
             limit,
         )
@@ -349,7 +352,7 @@ impl Store {
         rows.into_iter()
             .map(|row| {
                 let document_id = document_id(row.document_id, "chunks", "document_id")?;
-                Ok((ChunkPlace { document_id, version: row.version, seq: row.seq }, row.score))
+                Ok(ChunkPlace { document_id, version: row.version, seq: row.seq })
             })
             .collect()
     }
@@ -381,6 +384,7 @@ impl Store {
                FROM unnest($2::text[], $3::int[], $4::int[], $8::boolean[]) place (document_id, version, seq, with_vector)
                JOIN chunks c USING (document_id, version, seq)
                JOIN documents d ON d.id = c.document_id
+               -- Unpacked once for all its uses: a stored tsvector is unpacked anew for every operator otherwise.
                CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked
                WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
                  AND (cardinality($5::text[]) = 0 OR d.tags && $5)"#,
@@ -554,8 +558,8 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn term(stem: &str, frequency: f64) -> TextTerm {
-        TextTerm { stems: vec![stem.to_owned()], weight: 1.0, frequency }
+    fn term(stem: &str, chunks: f64) -> TextTerm {
+        TextTerm { stems: vec![stem.to_owned()], weight: 1.0, chunks }
     }
 
     #[test]
@@ -565,19 +569,21 @@ mod tests {
 
     #[test]
     fn rare_words_are_looked_for_alone_and_common_ones_only_together() {
-        let found = levels(&[term("empres", 0.4), term("vacacion", 0.01), term("renov", 0.05)]);
+        let found = levels(&[term("empres", 20_000.0), term("vacacion", 300.0), term("renov", 5_000.0)]);
         assert_eq!(found, ["(('vacacion') & ('renov'))", "('vacacion')"]);
     }
 
     #[test]
-    fn a_question_of_common_words_alone_is_still_looked_for() {
-        assert_eq!(levels(&[term("dia", 0.5)]), ["('dia')"]);
+    fn a_question_of_common_words_alone_is_still_looked_for_unless_nearly_every_chunk_has_them() {
+        assert_eq!(levels(&[term("dia", 30_000.0)]), ["('dia')"]);
+        assert_eq!(levels(&[term("dia", 30_000.0), term("año", 12_000.0)]).len(), 2);
+        assert!(levels(&[term("dia", 90_000.0)]).is_empty());
         assert!(levels(&[]).is_empty());
     }
 
     #[test]
     fn a_long_question_stays_bounded() {
-        let terms: Vec<TextTerm> = (0..60).map(|i| term(&format!("palabr{i}"), 0.01)).collect();
+        let terms: Vec<TextTerm> = (0..60).map(|i| term(&format!("palabr{i}"), 10.0)).collect();
         let found = levels(&terms);
         assert!(found.len() <= 7 && found.iter().all(|level| level.len() < 2_000), "{found:?}");
     }
