@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    format::{BLOCK, BLOCK_BYTES, E5Error, ModelFile, Shape, unpack},
+    format::{BLOCK, BLOCK_BYTES, E5Error, ModelFile, Shape, damaged, unpack},
     kernels::{Layout, add_and_normalise, exponentials, gelu, multiply},
     tokenizer::Tokenizer,
 };
@@ -144,7 +144,7 @@ impl E5 {
     /// pieces. What lies behind [`MAX_TOKENS`] does not count.
     ///
     /// # Errors
-    /// The model file can no longer be read.
+    /// The model file can no longer be read, or holds weights that are no numbers.
     pub fn embed(&self, text: &str, kind: Kind, scratch: &mut Scratch) -> Result<Vec<f32>, E5Error> {
         let cut = text.char_indices().nth(MAX_CHARACTERS).map_or(text.len(), |(at, _)| at);
         let mut pieces = self.tokenizer.tokenize(&format!("{}{}", kind.prefix(), &text[..cut]));
@@ -154,9 +154,10 @@ impl E5 {
             self.add_window(window, scratch, &mut vector)?;
         }
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length.is_finite() && length > 0.0 {
-            vector.iter_mut().for_each(|value| *value /= length);
+        if !length.is_finite() || length <= 0.0 {
+            return Err(damaged("its weights give a vector without direction"));
         }
+        vector.iter_mut().for_each(|value| *value /= length);
         Ok(vector)
     }
 

@@ -223,11 +223,9 @@ impl Caller {
 /// `{"detail"}`, and each of them inside a list.
 fn message_of(json: &Value) -> Option<String> {
     match json {
+        Value::String(words) => Some(words.clone()),
         Value::Array(items) => items.first().and_then(message_of),
-        Value::Object(fields) => ["error", "message", "detail"].iter().find_map(|name| match fields.get(*name)? {
-            Value::String(words) => Some(words.clone()),
-            inner => message_of(inner),
-        }),
+        Value::Object(fields) => ["error", "message", "detail"].iter().find_map(|name| message_of(fields.get(*name)?)),
         _ => None,
     }
 }

@@ -1,9 +1,8 @@
 //! Chat in each provider's wire format, over real HTTP: what is sent, what is read, and what goes wrong.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Answer, Provider};
 use cjhirashi_domain::{ErrorCode, chat::MessageRole};
 use cjhirashi_models::{
     ChatDelta, ChatRequest, ChatTurn, Connection, EXTRACTIVE, FinishReason, ModelError, ModelRegistry, ModelsConfig,
@@ -11,7 +10,6 @@ use cjhirashi_models::{
 };
 use futures::StreamExt;
 use serde_json::json;
-use support::{Answer, Provider};
 
 fn registry(change: impl FnOnce(&mut ModelsConfig)) -> ModelRegistry {
     let mut config = ModelsConfig::default();

@@ -14,21 +14,21 @@ use serde_json::Value;
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 /// One answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     pieces: Vec<Vec<u8>>,
@@ -45,7 +45,7 @@ enum Ending {
 }
 
 impl Answer {
-    pub fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
             headers: vec![("content-type", "application/json".to_owned())],
@@ -55,12 +55,12 @@ impl Answer {
     }
 
     /// An event stream with these events' data.
-    pub fn events(data: &[&str]) -> Self {
+    pub(crate) fn events(data: &[&str]) -> Self {
         Self::pieces(data.iter().map(|data| format!("data: {data}\n\n").into_bytes()).collect())
     }
 
     /// An event stream of these bytes, each in a packet of its own.
-    pub fn pieces(pieces: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn pieces(pieces: Vec<Vec<u8>>) -> Self {
         Self {
             status: 200,
             headers: vec![("content-type", "text/event-stream".to_owned())],
@@ -69,22 +69,22 @@ impl Answer {
         }
     }
 
-    pub fn with_status(mut self, status: u16) -> Self {
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
-    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub fn broken(mut self) -> Self {
+    pub(crate) fn broken(mut self) -> Self {
         self.ending = Ending::Broken;
         self
     }
 
-    pub fn silent(mut self) -> Self {
+    pub(crate) fn silent(mut self) -> Self {
         self.ending = Ending::Silent;
         self
     }
@@ -99,15 +99,15 @@ impl Drop for Dropped {
     }
 }
 
-pub struct Provider {
-    pub url: String,
+pub(crate) struct Provider {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     gone: Arc<Mutex<bool>>,
 }
 
 impl Provider {
     /// Answers in this order; the last answer is repeated.
-    pub async fn start(answers: Vec<Answer>) -> Self {
+    pub(crate) async fn start(answers: Vec<Answer>) -> Self {
         let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
         Self::start_with(move |_| {
             let mut answers = answers.lock();
@@ -121,7 +121,7 @@ impl Provider {
     }
 
     /// Answers by what is asked.
-    pub async fn start_with(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start_with(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let (asked, gone) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(false)));
         let (keep, signal, answer) = (Arc::clone(&asked), Arc::clone(&gone), Arc::new(answer));
         let app = Router::new().fallback(move |request: Request| {
@@ -144,12 +144,12 @@ impl Provider {
         Self { url: format!("http://{address}"), asked, gone }
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
     }
 
     /// Waits until the client has gone away from an answer.
-    pub async fn client_gone(&self) -> bool {
+    pub(crate) async fn client_gone(&self) -> bool {
         for _ in 0..200 {
             if *self.gone.lock() {
                 return true;
@@ -174,7 +174,11 @@ fn respond(answer: Answer, gone: Arc<Mutex<bool>>) -> Response<Body> {
     let ending = stream::once(async move {
         match answer.ending {
             Ending::Orderly => Ok(Bytes::new()),
-            Ending::Broken => Err(std::io::Error::other("broken on purpose")),
+            Ending::Broken => {
+                // What was sent before must have left, or it is lost with the connection.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(std::io::Error::other("broken on purpose"))
+            }
             Ending::Silent => {
                 tokio::time::sleep(Duration::from_secs(600)).await;
                 Ok(Bytes::new())
