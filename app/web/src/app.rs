@@ -10,14 +10,18 @@ use leptos_router::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::components::Whole as _;
 use crate::{
-    api::session::{SessionView, load_session},
+    api::{
+        InPage,
+        session::{SessionView, load_session},
+    },
     components::Frame,
     pages::{
         AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, PeoplePage, SettingsPage,
         SignInPage,
     },
-    state::{PageLanguage, Session},
+    state::{PageLanguage, Session, browser},
 };
 
 /// What the server tells the browser before anything else.
@@ -45,15 +49,17 @@ fn start() -> Start {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let Start { session, language } = SharedValue::new(start).into_inner();
+    let Start { session, language } = SharedValue::<Start, InPage>::new_with_encoding(start).into_inner();
     provide_context(PageLanguage(language));
+    // Tests, and whoever automates the page, wait for this before they click.
+    Effect::new(|_| browser::set_root("data-hydrated", ""));
     // Nobody here: one page, without the frame. The routes stay the same, so that every address is known.
     let session = session.map(Session::new);
     view! {
         <Router>
             {match session {
-                Some(session) => view! { <Frame session=session><Pages /></Frame> }.into_any(),
-                None => view! { <Pages /> }.into_any(),
+                Some(session) => view! { <Frame session=session><Pages /></Frame> }.whole(),
+                None => view! { <Pages /> }.whole(),
             }}
         </Router>
     }
@@ -64,7 +70,7 @@ pub fn App() -> impl IntoView {
 fn Pages() -> impl IntoView {
     let mode = SsrMode::Async;
     view! {
-        <FlatRoutes fallback=|| view! { <NotFoundPage /> }.into_any()>
+        <FlatRoutes fallback=|| view! { <NotFoundPage /> }.whole()>
             <Route path=path!("/") view=NewChatPage ssr=mode.clone() />
             <Route path=path!("/chat/:id") view=ChatPage ssr=mode.clone() />
             <Route path=path!("/documents") view=DocumentsPage ssr=mode.clone() />
@@ -75,5 +81,5 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/sign-in") view=SignInPage ssr=mode />
         </FlatRoutes>
     }
-    .into_any()
+    .whole()
 }

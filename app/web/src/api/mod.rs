@@ -20,6 +20,44 @@ pub const PREFIX: &str = "/fn";
 /// The id of the answerer that quotes passages instead of writing.
 pub(crate) const EXTRACTIVE: &str = "extractive";
 
+/// How data travels inside a page. The same reader as for answers of server functions: JSON from bytes; the usual
+/// codec reads from text, and every type would bring its reader twice.
+pub(crate) struct InPage;
+
+impl<T: serde::Serialize> codee::Encoder<T> for InPage {
+    type Error = serde_json::Error;
+    type Encoded = String;
+
+    fn encode(value: &T) -> Result<String, serde_json::Error> {
+        serde_json::to_string(value)
+    }
+}
+
+impl<T: serde::de::DeserializeOwned> codee::Decoder<T> for InPage {
+    type Error = serde_json::Error;
+    type Encoded = str;
+
+    fn decode(text: &str) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(text.as_bytes())
+    }
+}
+
+/// What a page is made of, loaded before it is sent.
+pub(crate) type Loaded<T> = leptos::prelude::Resource<Result<T, Failure>, InPage>;
+
+/// Loads what a page is made of; again whenever `source` changes.
+pub(crate) fn load<S, T, F>(
+    source: impl Fn() -> S + Send + Sync + 'static,
+    fetch: impl Fn(S) -> F + Send + Sync + 'static,
+) -> Loaded<T>
+where
+    S: PartialEq + Clone + Send + Sync + 'static,
+    T: serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    leptos::prelude::Resource::new_with_options(source, fetch, true)
+}
+
 /// Shown by the server, then taken over by the browser: large HTML is already in the page, so it is left out of the
 /// data that travels beside it. Hydration does not write `inner_html`, so nothing is lost.
 pub(crate) trait WithoutHtml: Clone {

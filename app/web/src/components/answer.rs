@@ -9,6 +9,7 @@ use cjhirashi_domain::{
 use leptos::{prelude::*, task::spawn_local};
 
 use super::panel;
+use crate::components::Whole as _;
 use crate::{
     api::chats::{MessageView, load_message},
     state::{ChatState, Told, follow_generation, use_texts},
@@ -71,7 +72,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
                 <For
                     each=move || blocks.get()
                     key=|block| block.0
-                    children=move |(_, html)| view! { <div class="block" inner_html=move || html.get()></div> }.into_any()
+                    children=move |(_, html)| view! { <div class="block" inner_html=move || html.get()></div> }.whole()
                 />
             </div>
             <p class="stage-line" class:still=broken class:sr-only=quiet role="status">
@@ -80,7 +81,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             <noscript inner_html="<meta http-equiv=\"refresh\" content=\"1\">"></noscript>
         </article>
     }
-    .into_any()
+    .whole()
 }
 
 /// Sets or adds a block, in order.

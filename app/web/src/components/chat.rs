@@ -12,6 +12,7 @@ use super::{
     message::MessageItem,
     panel::{PassagePanel, Preview},
 };
+use crate::components::Whole as _;
 use crate::{
     api::chats::{ChatView, DeleteChat, RenameChat, delete_chat, rename_chat},
     state::{ChatState, Chats, Go, browser, use_session, use_texts},
@@ -61,7 +62,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                             <For
                                 each=move || state.messages.get()
                                 key=|m| format!("{}{}{:?}", m.id, m.status.as_str(), m.generation_id)
-                                children=move |message| view! { <MessageItem state=state message=message now=now /> }.into_any()
+                                children=move |message| view! { <MessageItem state=state message=message now=now /> }.whole()
                             />
                             {move || state.pending.get().map(|text| view! { <Pending text=text /> })}
                         </div>
@@ -73,7 +74,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
             <Preview state=state />
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// A question on its way.
@@ -88,7 +89,7 @@ fn Pending(text: String) -> impl IntoView {
             {t.preparing}
         </p>
     }
-    .into_any()
+    .whole()
 }
 
 /// The first visit: what this is, three questions, and where documents go.
@@ -116,7 +117,7 @@ fn Welcome(state: ChatState) -> impl IntoView {
             <DropZone public=false />
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 /// Rename and delete. Both are forms, so they work without script too.
@@ -185,7 +186,7 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
             </div>
         </details>
     }
-    .into_any()
+    .whole()
 }
 
 /// Esc closes the panel, or stops the answer.

@@ -4,6 +4,7 @@ use leptos::{ev, html, prelude::*, server_fn::ServerFn};
 use web_sys::HtmlTextAreaElement;
 
 use super::{Icon, UploadList, icon};
+use crate::components::Whole as _;
 use crate::{
     api::{
         EXTRACTIVE,
@@ -128,7 +129,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             <Answerer />
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -158,7 +159,7 @@ fn SendOrStop(state: ChatState) -> impl IntoView {
             {icon(Icon::Stop)}
         </button>
     }
-    .into_any()
+    .whole()
 }
 
 /// The form that the stop button sends: forms cannot stand inside each other.
@@ -174,7 +175,7 @@ fn Stopper(state: ChatState) -> impl IntoView {
             <input type="hidden" name="generation" value=generation />
         </form>
     }
-    .into_any()
+    .whole()
 }
 
 /// Chooses files to upload; where there is no script, the documents' page has a form for it.
@@ -204,7 +205,7 @@ fn Attach() -> impl IntoView {
             {icon(Icon::Plus)}
         </a>
     }
-    .into_any()
+    .whole()
 }
 
 /// Which model answers, and the way to a better one.
@@ -231,7 +232,7 @@ fn Answerer() -> impl IntoView {
             }
         })
     };
-    view! { <p class="composer-note">{model}</p> }.into_any()
+    view! { <p class="composer-note">{model}</p> }.whole()
 }
 
 /// Whether a keyboard is likely: on a phone, focus would open the one on the screen.

@@ -3,6 +3,7 @@
 use cjhirashi_domain::Timestamp;
 use leptos::prelude::*;
 
+use crate::components::Whole as _;
 use crate::state::use_texts;
 
 /// How long ago something was; the exact time on hover, in the reader's own zone once the program runs.
@@ -15,7 +16,7 @@ pub(crate) fn Ago(at: Timestamp, now: Timestamp) -> impl IntoView {
             {use_texts().ago(now, at)}
         </time>
     }
-    .into_any()
+    .whole()
 }
 
 /// ISO 8601 in UTC, to the second.

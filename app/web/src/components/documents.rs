@@ -10,6 +10,7 @@ use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
 use super::{Ago, DropZone, Icon, UploadList, icon};
+use crate::components::Whole as _;
 use crate::{
     api::{
         Failure,
@@ -52,7 +53,7 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
                 }
             })}
     }
-    .into_any()
+    .whole()
 }
 
 /// Which documents, and where: the path that the filters keep.
@@ -126,16 +127,16 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
                                     {t.clear_search}
                                 </a>
                             }
-                                .into_any()
+                                .whole()
                         } else {
                             view! {
                                 <p>{if shelf.may_change { t.no_documents_line } else { t.no_public_documents_line }}</p>
                             }
-                                .into_any()
+                                .whole()
                         }}
                     </div>
                 }
-                .into_any()
+                .whole()
             })
         }
     };
@@ -149,7 +150,7 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
                     {(page < pages).then(|| view! { <a class="button plain-line" href=link(page + 1)>{t.next}</a> })}
                 </nav>
             }
-            .into_any()
+            .whole()
         })
     };
     view! {
@@ -189,7 +190,7 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
                         each=move || rows.get()
                         key=|d| format!("{}{}{}{:?}{}", d.id, d.updated_at.0, d.status.as_str(), d.stage, d.progress)
                         children=move |document| {
-                            view! { <Row document=document now=now may_change=shelf.may_change reload=reload /> }.into_any()
+                            view! { <Row document=document now=now may_change=shelf.may_change reload=reload /> }.whole()
                         }
                     />
                 </tbody>
@@ -198,7 +199,7 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
         {nothing}
         {pager}
     }
-    .into_any()
+    .whole()
 }
 
 /// Asks again while something moves, and when an upload changed something.
@@ -313,7 +314,7 @@ fn Row(
             </td>
         </tr>
     }
-    .into_any()
+    .whole()
 }
 
 fn say(notices: Option<Notices>, failure: &Failure, texts: &crate::texts::Texts) {

@@ -11,6 +11,7 @@ use super::{
     icon,
     palette::{KeyList, Palette},
 };
+use crate::components::Whole as _;
 use crate::{
     api::chats::list_chats,
     state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
@@ -43,7 +44,7 @@ pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
         <DropAnywhere />
         <NoticeList />
     }
-    .into_any()
+    .whole()
 }
 
 /// Opens the drawer on small screens.
@@ -55,7 +56,7 @@ pub(crate) fn DrawerButton() -> impl IntoView {
             <span class="sr-only">{use_texts().menu}</span>
         </label>
     }
-    .into_any()
+    .whole()
 }
 
 /// An ordinary page: a bar, then a column.
@@ -78,7 +79,7 @@ pub(crate) fn Page(#[prop(into)] title: String, #[prop(optional)] narrow: bool, 
             </main>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -123,7 +124,7 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
             <AccountMenu />
         </nav>
     }
-    .into_any()
+    .whole()
 }
 
 /// The chats by date.
@@ -157,7 +158,7 @@ fn ChatList() -> impl IntoView {
             <Transition>{list}</Transition>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// The chats under their dates.
@@ -177,14 +178,14 @@ fn groups<'a>(
             8..=30 => t.last_month,
             _ => t.older,
         };
-        let row = view! { <ChatRow chat=chat.clone() /> }.into_any();
+        let row = view! { <ChatRow chat=chat.clone() /> }.whole();
         match groups.last_mut() {
             Some((last, rows)) if *last == heading => rows.push(row),
             _ => groups.push((heading, vec![row])),
         }
     }
     if groups.is_empty() {
-        return view! { <p>{t.no_chats}</p> }.into_any();
+        return view! { <p>{t.no_chats}</p> }.whole();
     }
     groups
         .into_iter()
@@ -195,10 +196,10 @@ fn groups<'a>(
                     <ul class="chat-rows">{rows}</ul>
                 </section>
             }
-            .into_any()
+            .whole()
         })
         .collect_view()
-        .into_any()
+        .whole()
 }
 
 #[component]
@@ -218,7 +219,7 @@ fn ChatRow(chat: ChatSummary) -> impl IntoView {
             </a>
         </li>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -244,7 +245,7 @@ fn More(chats: Chats, last: Option<ChatSummary>) -> impl IntoView {
             {t.more_chats}
         </button>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -276,7 +277,7 @@ fn AccountMenu() -> impl IntoView {
             </details>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Notices in the corner.
@@ -303,13 +304,13 @@ fn NoticeList() -> impl IntoView {
                             </button>
                         </div>
                     }
-                        .into_any()
+                        .whole()
                 }
             />
             <Offline />
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Says when the connection is gone.
@@ -328,7 +329,7 @@ fn Offline() -> impl IntoView {
             <span>{t.offline}</span>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Keys and clicks that mean the same on every page.

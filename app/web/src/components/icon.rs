@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::components::Whole as _;
+
 /// Which icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Icon {
@@ -75,5 +77,5 @@ pub(crate) fn icon(which: Icon) -> AnyView {
             <path d=which.path() />
         </svg>
     }
-    .into_any()
+    .whole()
 }

@@ -8,6 +8,7 @@ use leptos::server_fn::ServerFn;
 use leptos::{html, prelude::*};
 
 use super::{Ago, Icon, answer::LiveAnswer, icon, panel};
+use crate::components::Whole as _;
 use crate::{
     api::{
         EXTRACTIVE,
@@ -20,11 +21,11 @@ use crate::{
 #[component]
 pub(crate) fn MessageItem(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoView {
     match (message.role, message.status) {
-        (MessageRole::User, _) => view! { <Question state=state message=message /> }.into_any(),
+        (MessageRole::User, _) => view! { <Question state=state message=message /> }.whole(),
         (MessageRole::Assistant, MessageStatus::Streaming) => {
-            view! { <LiveAnswer state=state message=message /> }.into_any()
+            view! { <LiveAnswer state=state message=message /> }.whole()
         }
-        (MessageRole::Assistant, _) => view! { <Answer state=state message=message now=now /> }.into_any(),
+        (MessageRole::Assistant, _) => view! { <Answer state=state message=message now=now /> }.whole(),
         // Instructions of adopted chats are kept and never shown as speech.
         (MessageRole::System, _) => ().into_any(),
     }
@@ -64,7 +65,7 @@ fn Question(state: ChatState, message: MessageView) -> impl IntoView {
             </div>
         </article>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -148,7 +149,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
             </div>
         </article>
     }
-    .into_any()
+    .whole()
 }
 
 /// What was searched; where nothing fitted, what came closest.
@@ -171,7 +172,7 @@ fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
             </span>
         </p>
     }
-    .into_any()
+    .whole()
 }
 
 /// The sources below an answer, with what checking their quotes showed.
@@ -212,14 +213,14 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
                         </span>
                     </li>
                 }
-                .into_any(),
+                .whole(),
                 None => view! {
                     <li>
                         <span class="cite">{source.n}</span>
                         <span class="gone">{t.source_gone}</span>
                     </li>
                 }
-                .into_any(),
+                .whole(),
             }
         })
         .collect_view();
@@ -229,7 +230,7 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
             <ul class="source-list">{rows}</ul>
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 /// Gives the copy buttons of code blocks their words, and shows them.

@@ -12,6 +12,7 @@ mod palette;
 mod panel;
 mod problem;
 mod uploads;
+mod whole;
 
 pub(crate) use chat::Conversation;
 pub(crate) use dates::Ago;
@@ -20,3 +21,4 @@ pub(crate) use frame::{Frame, Page};
 pub(crate) use icon::{Icon, icon};
 pub(crate) use problem::{FormProblem, Problem, Skeleton};
 pub(crate) use uploads::{DropAnywhere, DropZone, UploadList};
+pub(crate) use whole::Whole;

@@ -4,6 +4,7 @@ use leptos::{ev, html, prelude::*};
 use web_sys::HtmlDialogElement;
 
 use super::{Icon, icon};
+use crate::components::Whole as _;
 use crate::state::{Chats, Go, browser, use_session, use_texts};
 
 /// Something the palette offers.
@@ -136,7 +137,7 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
                         <small>{offer.kind}</small>
                     </li>
                 }
-                .into_any()
+                .whole()
             })
             .collect_view()
     };
@@ -173,7 +174,7 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
             </p>
         </dialog>
     }
-    .into_any()
+    .whole()
 }
 
 /// Lower case without the accents of Spanish, so that "como" finds "cómo".
@@ -236,5 +237,5 @@ pub(crate) fn KeyList(open: RwSignal<bool>) -> impl IntoView {
             </div>
         </dialog>
     }
-    .into_any()
+    .whole()
 }

@@ -6,6 +6,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use web_sys::{Element, MouseEvent};
 
 use super::{Icon, icon};
+use crate::components::Whole as _;
 use crate::{
     api::{
         Failure,
@@ -54,7 +55,7 @@ pub(crate) fn PassagePanel(state: ChatState) -> impl IntoView {
             set_timeout(|| browser::focus("close-panel"), Duration::from_millis(0));
         }
     });
-    move || state.passage.get().map(|at| view! { <Opened state=state at=at loaded=loaded /> }.into_any())
+    move || state.passage.get().map(|at| view! { <Opened state=state at=at loaded=loaded /> }.whole())
 }
 
 #[component]
@@ -64,9 +65,9 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
     let title = {
         let href = href.clone();
         move || match loaded.get() {
-            Some(Ok(passage)) => view! { <a href=href.clone()>{passage.title}</a> }.into_any(),
-            Some(Err(_)) => t.passage.into_any(),
-            None => t.loading.into_any(),
+            Some(Ok(passage)) => view! { <a href=href.clone()>{passage.title}</a> }.whole(),
+            Some(Err(_)) => t.passage.whole(),
+            None => t.loading.whole(),
         }
     };
     let about = {
@@ -102,14 +103,14 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
                 <span class="around">{passage.after}</span>
             </p>
         }
-        .into_any(),
+        .whole(),
         Some(Err(failure)) => view! {
             <div class="callout error" role="alert">
                 {icon(Icon::Alert)}
                 <div>{failure.message(t)}</div>
             </div>
         }
-        .into_any(),
+        .whole(),
         None => ().into_any(),
     };
     view! {
@@ -142,7 +143,7 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
             </div>
         </aside>
     }
-    .into_any()
+    .whole()
 }
 
 /// The panel's edge: dragged with the pointer, or moved with the arrow keys.
@@ -193,7 +194,7 @@ fn Grip() -> impl IntoView {
             on:keydown=key
         ></div>
     }
-    .into_any()
+    .whole()
 }
 
 /// The passage under a mark that the pointer rests on.
@@ -254,7 +255,7 @@ pub(crate) fn Preview(state: ChatState) -> impl IntoView {
                     <p>{passage.text}</p>
                 </div>
             }
-            .into_any()
+            .whole()
         })
     }
 }

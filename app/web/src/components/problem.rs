@@ -1,10 +1,13 @@
 //! What is shown when something is missing, broken, or on its way.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use super::{Icon, icon};
-use crate::{api::Failure, state::use_texts};
+use crate::components::Whole as _;
+use crate::{
+    api::{Failure, InPage},
+    state::use_texts,
+};
 
 /// A failure in the place where its content would be: what happened, and one thing to do.
 #[component]
@@ -29,18 +32,14 @@ pub(crate) fn Problem(failure: Failure) -> impl IntoView {
             </a>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// The failure of a form that was sent without script: it comes back in the address.
 #[component]
 pub(crate) fn FormProblem() -> impl IntoView {
     let t = use_texts();
-    let query = use_query_map();
-    let failure = query.with_untracked(|query| {
-        let error = query.get("__err")?;
-        Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error))
-    });
+    let failure = SharedValue::<Option<Failure>, InPage>::new_with_encoding(failure_of_address).into_inner();
     failure
         .map(|failure| {
             view! {
@@ -55,7 +54,18 @@ pub(crate) fn FormProblem() -> impl IntoView {
                 </div>
             }
         })
-        .into_any()
+        .whole()
+}
+
+/// Read by the server; in the browser forms have their answers without a detour.
+fn failure_of_address() -> Option<Failure> {
+    #[cfg(feature = "ssr")]
+    return leptos_router::hooks::use_query_map().with_untracked(|query| {
+        let error = query.get("__err")?;
+        Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error))
+    });
+    #[cfg(not(feature = "ssr"))]
+    None
 }
 
 /// A page that is being loaded.
@@ -66,5 +76,5 @@ pub(crate) fn Skeleton() -> impl IntoView {
             <p>{use_texts().loading}</p>
         </div>
     }
-    .into_any()
+    .whole()
 }

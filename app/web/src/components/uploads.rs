@@ -3,6 +3,7 @@
 use leptos::{ev, prelude::*};
 
 use super::{Icon, documents::StateOf, icon};
+use crate::components::Whole as _;
 use crate::state::{Upload, UploadState, Uploads, use_texts};
 
 /// The kinds of file that can be read, for the browser's chooser.
@@ -40,7 +41,7 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
             </form>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Files on their way, each with its state; nothing while there are none.
@@ -73,15 +74,15 @@ pub(crate) fn UploadList() -> impl IntoView {
                         <For
                             each=move || shown(uploads)
                             key=|upload| upload.id
-                            children=move |upload| view! { <UploadRow upload=upload /> }.into_any()
+                            children=move |upload| view! { <UploadRow upload=upload /> }.whole()
                         />
                     </ul>
                 </section>
             }
-            .into_any()
+            .whole()
         })
     })
-    .into_any()
+    .whole()
 }
 
 /// Of very many files those that move or were refused come first, and no more than can be read.
@@ -106,16 +107,16 @@ fn shown(uploads: Uploads) -> Vec<Upload> {
 fn UploadRow(upload: Upload) -> impl IntoView {
     let t = use_texts();
     let state = move || match upload.state.get() {
-        UploadState::Waiting => view! { <span class="state">{t.waiting}</span> }.into_any(),
+        UploadState::Waiting => view! { <span class="state">{t.waiting}</span> }.whole(),
         UploadState::Sending(share) => view! {
             <span class="state working">{t.uploading} " " {t.percent(share)}</span>
             <span class="bar" aria-hidden="true">
                 <i style=format!("inline-size:{:.0}%", share * 100.0)></i>
             </span>
         }
-        .into_any(),
-        UploadState::Accepted(document) => view! { <StateOf document=*document /> }.into_any(),
-        UploadState::Refused(words) => view! { <p class="problem" role="alert">{words}</p> }.into_any(),
+        .whole(),
+        UploadState::Accepted(document) => view! { <StateOf document=*document /> }.whole(),
+        UploadState::Refused(words) => view! { <p class="problem" role="alert">{words}</p> }.whole(),
     };
     view! {
         <li>
@@ -123,7 +124,7 @@ fn UploadRow(upload: Upload) -> impl IntoView {
             {state}
         </li>
     }
-    .into_any()
+    .whole()
 }
 
 /// Files may be dropped anywhere. The page says so while they are over it.
@@ -170,7 +171,7 @@ pub(crate) fn DropAnywhere() -> impl IntoView {
                     {t.drop_to_upload} <small>{if public { t.drop_public_line } else { t.drop_line }}</small>
                 </div>
             }
-            .into_any()
+            .whole()
         })
     }
 }

@@ -4,11 +4,13 @@ use cjhirashi_domain::user::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use crate::components::Whole as _;
 use crate::{
     api::{
         Failure,
         admin::{PeopleView, list_people},
         documents::list_documents,
+        load,
     },
     components::{Ago, DocumentList, Icon, Page, Problem, Shelf, Skeleton, icon},
     state::{use_session, use_texts},
@@ -30,30 +32,32 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
     };
     let allowed = use_session().is_some_and(|session| session.is_admin());
     view! {
-        <Page title=t.administration>
-            <header class="page-head">
-                <h1>{t.administration}</h1>
-                <p>{t.admin_line}</p>
-            </header>
-            {if allowed {
-                view! {
-                    <div class="columns">
-                        <nav aria-label=t.administration>
-                            <ul>
-                                {item("/admin", Icon::Documents, t.knowledge_base)}
-                                {item("/admin/people", Icon::People, t.people)}
-                            </ul>
-                        </nav>
-                        <section>{children()}</section>
-                    </div>
-                }
-                    .into_any()
-            } else {
-                view! { <Problem failure=Failure::new(cjhirashi_domain::ErrorCode::Forbidden) /> }.into_any()
-            }}
-        </Page>
-    }
-    .into_any()
+            <Page title=t.administration>
+    {view! {
+                <header class="page-head">
+                    <h1>{t.administration}</h1>
+                    <p>{t.admin_line}</p>
+                </header>
+                {if allowed {
+                    view! {
+                        <div class="columns">
+                            <nav aria-label=t.administration>
+                                <ul>
+                                    {item("/admin", Icon::Documents, t.knowledge_base)}
+                                    {item("/admin/people", Icon::People, t.people)}
+                                </ul>
+                            </nav>
+                            <section>{children()}</section>
+                        </div>
+                    }
+                        .whole()
+                } else {
+                    view! { <Problem failure=Failure::new(cjhirashi_domain::ErrorCode::Forbidden) /> }.whole()
+                }}
+    }.whole()}
+            </Page>
+        }
+    .whole()
 }
 
 /// The documents of everybody.
@@ -65,8 +69,7 @@ pub(crate) fn AdminPage() -> impl IntoView {
             (query.get("q").unwrap_or_default(), query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1))
         })
     });
-    let documents =
-        Resource::new_blocking(move || asked.get(), |(words, page)| list_documents("public".to_owned(), words, page));
+    let documents = load(move || asked.get(), |(words, page)| list_documents("public".to_owned(), words, page));
     view! {
         <Sections current="/admin">
             <Suspense fallback=|| view! { <Skeleton /> }>
@@ -74,34 +77,34 @@ pub(crate) fn AdminPage() -> impl IntoView {
                     match documents.await {
                         Ok(view) => {
                             let shelf = Shelf { path: "/admin", scope: "public", may_change: true };
-                            view! { <DocumentList shelf=shelf first=view /> }.into_any()
+                            view! { <DocumentList shelf=shelf first=view /> }.whole()
                         }
-                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
+                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
             </Suspense>
         </Sections>
     }
-    .into_any()
+    .whole()
 }
 
 /// Everybody who has an account.
 #[component]
 pub(crate) fn PeoplePage() -> impl IntoView {
-    let people = Resource::new_blocking(|| (), |()| list_people());
+    let people = load(|| (), |()| list_people());
     view! {
         <Sections current="/admin/people">
             <Suspense fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match people.await {
-                        Ok(view) => view! { <People view=view /> }.into_any(),
-                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
+                        Ok(view) => view! { <People view=view /> }.whole(),
+                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
             </Suspense>
         </Sections>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -127,13 +130,13 @@ fn People(view: PeopleView) -> impl IntoView {
                     <td class="right optional">{t.number(person.documents)}</td>
                     <td class="right">
                         {match person.last_seen_at {
-                            Some(at) => view! { <Ago at=at now=now /> }.into_any(),
-                            None => t.never.into_any(),
+                            Some(at) => view! { <Ago at=at now=now /> }.whole(),
+                            None => t.never.whole(),
                         }}
                     </td>
                 </tr>
             }
-            .into_any()
+            .whole()
         })
         .collect_view();
     view! {
@@ -152,5 +155,5 @@ fn People(view: PeopleView) -> impl IntoView {
             </table>
         </div>
     }
-    .into_any()
+    .whole()
 }

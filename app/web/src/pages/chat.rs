@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+use crate::components::Whole as _;
 use crate::{
-    api::{Shown, chats::load_chat},
+    api::{Shown, chats::load_chat, load},
     components::{Conversation, Page, Problem, Skeleton},
     state::{Chats, use_session, use_texts},
 };
@@ -12,7 +13,7 @@ use crate::{
 /// The start: a chat that has not begun.
 #[component]
 pub(crate) fn NewChatPage() -> impl IntoView {
-    use_session().map(|_| view! { <Conversation chat=None /> }).into_any()
+    use_session().map(|_| view! { <Conversation chat=None /> }).whole()
 }
 
 /// A chat.
@@ -22,7 +23,7 @@ pub(crate) fn ChatPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let chats = use_context::<Chats>();
-    let chat = Resource::new_blocking(
+    let chat = load(
         move || id.get(),
         move |id| async move {
             match chats.and_then(|chats| chats.take_over(&id)) {
@@ -41,18 +42,18 @@ pub(crate) fn ChatPage() -> impl IntoView {
         }>
             {move || Suspend::new(async move {
                 match chat.await {
-                    Ok(Shown(chat)) => view! { <Conversation chat=Some(chat) /> }.into_any(),
+                    Ok(Shown(chat)) => view! { <Conversation chat=Some(chat) /> }.whole(),
                     Err(failure) => {
                         view! {
                             <Page title=t.chat>
                                 <Problem failure=failure />
                             </Page>
                         }
-                            .into_any()
+                            .whole()
                     }
                 }
             })}
         </Suspense>
     }
-    .into_any()
+    .whole()
 }

@@ -9,6 +9,7 @@ use cjhirashi_domain::{
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
+use crate::components::Whole as _;
 use crate::{
     api::{
         Shown,
@@ -16,6 +17,7 @@ use crate::{
             DeleteDocument, DocumentView, RetryDocument, SaveTags, delete_document, load_document, retry_document,
             save_tags,
         },
+        load,
     },
     components::{Ago, Icon, Page, Problem, Skeleton, StateOf, icon},
     state::{Go, Notices, browser, use_texts},
@@ -50,7 +52,7 @@ pub(crate) fn DocumentPage() -> impl IntoView {
         })
     });
     let again = RwSignal::new(0_u32);
-    let document = Resource::new_blocking(
+    let document = load(
         move || (asked.get(), again.get()),
         |(asked, _)| async move {
             let view = if asked.chunks { "chunks" } else { "text" };
@@ -61,26 +63,30 @@ pub(crate) fn DocumentPage() -> impl IntoView {
         <Transition fallback=move || {
             view! {
                 <Page title=t.documents>
+{view! {
                     <Skeleton />
+}.whole()}
                 </Page>
             }
         }>
             {move || Suspend::new(async move {
                 match document.await {
-                    Ok(Shown(view)) => view! { <Opened view=view asked=asked.get_untracked() again=again /> }.into_any(),
+                    Ok(Shown(view)) => view! { <Opened view=view asked=asked.get_untracked() again=again /> }.whole(),
                     Err(failure) => {
                         view! {
                             <Page title=t.documents>
+{view! {
                                 <Problem failure=failure />
+}.whole()}
                             </Page>
                         }
-                            .into_any()
+                            .whole()
                     }
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -115,62 +121,64 @@ fn Opened(view: DocumentView, asked: Asked, again: RwSignal<u32>) -> impl IntoVi
     let text_link = path.clone();
     let chunks_link = format!("{path}?view=chunks");
     let body = if asked.chunks {
-        view! { <Chunks chunks=view.chunks path=path.clone() /> }.into_any()
+        view! { <Chunks chunks=view.chunks path=path.clone() /> }.whole()
     } else if document.adopted && view.html.is_none() {
-        view! { <div class="callout">{icon(Icon::Info)} <div>{t.adopted_line}</div></div> }.into_any()
+        view! { <div class="callout">{icon(Icon::Info)} <div>{t.adopted_line}</div></div> }.whole()
     } else {
         match view.html {
-            Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.into_any(),
-            None => view! { <p class="empty">{t.document_not_ready}</p> }.into_any(),
+            Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
+            None => view! { <p class="empty">{t.document_not_ready}</p> }.whole(),
         }
     };
     let tags = document.tags.join(", ");
     view! {
-        <Page title=document.title.clone()>
-            <header class="page-head">
-                <h1>{document.title.clone()}</h1>
-                <a class="button plain-line" href=format!("{path}/file") rel="external" download>
-                    {icon(Icon::Download)}
-                    {t.download}
-                </a>
-                {view.may_change.then(|| view! { <Remove id=document.id.to_string() /> })}
-                <div class="facts-line">{facts} <Ago at=document.updated_at now=view.now /></div>
-                {(document.status != DocumentStatus::Indexed)
-                    .then(|| {
-                        view! {
-                            <div class="facts-line">
-                                <StateOf document=document.clone() />
-                                {(view.may_change && document.status == DocumentStatus::Failed && !document.adopted)
-                                    .then(|| view! { <Retry id=document.id.to_string() again=again /> })}
-                            </div>
-                        }
-                    })}
-                {if view.may_change {
-                    view! { <Tags id=document.id.to_string() tags=tags /> }.into_any()
-                } else {
-                    (!tags.is_empty()).then(|| view! { <p>{t.tags} ": " {tags.clone()}</p> }).into_any()
-                }}
-            </header>
-            <nav class="tabs" aria-label=t.text>
-                <a href=text_link aria-current=(!asked.chunks).then_some("page")>
-                    {t.text}
-                </a>
-                <a href=chunks_link aria-current=asked.chunks.then_some("page")>
-                    {t.fragments}
-                </a>
-            </nav>
-            {body}
-            <Parts path=path part=view.part parts=view.parts chunks=asked.chunks />
-        </Page>
-    }
-    .into_any()
+            <Page title=document.title.clone()>
+    {view! {
+                <header class="page-head">
+                    <h1>{document.title.clone()}</h1>
+                    <a class="button plain-line" href=format!("{path}/file") rel="external" download>
+                        {icon(Icon::Download)}
+                        {t.download}
+                    </a>
+                    {view.may_change.then(|| view! { <Remove id=document.id.to_string() /> })}
+                    <div class="facts-line">{facts} <Ago at=document.updated_at now=view.now /></div>
+                    {(document.status != DocumentStatus::Indexed)
+                        .then(|| {
+                            view! {
+                                <div class="facts-line">
+                                    <StateOf document=document.clone() />
+                                    {(view.may_change && document.status == DocumentStatus::Failed && !document.adopted)
+                                        .then(|| view! { <Retry id=document.id.to_string() again=again /> })}
+                                </div>
+                            }
+                        })}
+                    {if view.may_change {
+                        view! { <Tags id=document.id.to_string() tags=tags /> }.whole()
+                    } else {
+                        (!tags.is_empty()).then(|| view! { <p>{t.tags} ": " {tags.clone()}</p> }).whole()
+                    }}
+                </header>
+                <nav class="tabs" aria-label=t.text>
+                    <a href=text_link aria-current=(!asked.chunks).then_some("page")>
+                        {t.text}
+                    </a>
+                    <a href=chunks_link aria-current=asked.chunks.then_some("page")>
+                        {t.fragments}
+                    </a>
+                </nav>
+                {body}
+                <Parts path=path part=view.part parts=view.parts chunks=asked.chunks />
+    }.whole()}
+            </Page>
+        }
+    .whole()
 }
 
 #[component]
 fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
     let t = use_texts();
     if chunks.is_empty() {
-        return view! { <p class="empty">{t.no_chunks}</p> }.into_any();
+        return view! { <p class="empty">{t.no_chunks}</p> }.whole();
     }
     let rows = chunks
         .into_iter()
@@ -186,10 +194,10 @@ fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
                     <p>{chunk.text}</p>
                 </li>
             }
-            .into_any()
+            .whole()
         })
         .collect_view();
-    view! { <ol class="chunks">{rows}</ol> }.into_any()
+    view! { <ol class="chunks">{rows}</ol> }.whole()
 }
 
 #[component]
@@ -209,7 +217,7 @@ fn Parts(path: String, part: i64, parts: i64, chunks: bool) -> impl IntoView {
             {(part < parts).then(|| view! { <a class="button plain-line" href=link(part + 1)>{t.next}</a> })}
         </nav>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -251,7 +259,7 @@ fn Remove(id: String) -> impl IntoView {
             </form>
         </details>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -280,7 +288,7 @@ fn Retry(id: String, again: RwSignal<u32>) -> impl IntoView {
             </button>
         </form>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -296,8 +304,8 @@ fn Tags(id: String, tags: String) -> impl IntoView {
     };
     let shown = move || {
         saved.get().map(|saved| match saved {
-            Ok(()) => view! { <span class="saved" role="status">{icon(Icon::Check)} {t.saved}</span> }.into_any(),
-            Err(words) => view! { <span class="saved bad" role="alert">{words}</span> }.into_any(),
+            Ok(()) => view! { <span class="saved" role="status">{icon(Icon::Check)} {t.saved}</span> }.whole(),
+            Err(words) => view! { <span class="saved bad" role="alert">{words}</span> }.whole(),
         })
     };
     view! {
@@ -317,5 +325,5 @@ fn Tags(id: String, tags: String) -> impl IntoView {
             {shown}
         </form>
     }
-    .into_any()
+    .whole()
 }

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use crate::components::Whole as _;
 use crate::{
-    api::documents::list_documents,
+    api::{documents::list_documents, load},
     components::{DocumentList, Page, Problem, Shelf, Skeleton},
     state::use_texts,
 };
@@ -24,38 +25,37 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
             )
         })
     });
-    let documents = Resource::new_blocking(
-        move || asked.get(),
-        |(scope, words, page)| list_documents(scope.to_owned(), words, page),
-    );
+    let documents = load(move || asked.get(), |(scope, words, page)| list_documents(scope.to_owned(), words, page));
     let current = move |scope: &'static str| move || (asked.get().0 == scope).then_some("page");
     view! {
-        <Page title=t.documents>
-            <header class="page-head">
-                <h1>{t.documents}</h1>
-                <nav class="tabs" aria-label=t.documents>
-                    <a href="/documents" aria-current=current("own")>
-                        {t.my_documents}
-                    </a>
-                    <a href="/documents?scope=public" aria-current=current("public")>
-                        {t.knowledge_base}
-                    </a>
-                </nav>
-                <p>{t.documents_line}</p>
-            </header>
-            <Suspense fallback=|| view! { <Skeleton /> }>
-                {move || Suspend::new(async move {
-                    let (scope, _, _) = asked.get_untracked();
-                    match documents.await {
-                        Ok(view) => {
-                            let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
-                            view! { <DocumentList shelf=shelf first=view /> }.into_any()
+            <Page title=t.documents>
+    {view! {
+                <header class="page-head">
+                    <h1>{t.documents}</h1>
+                    <nav class="tabs" aria-label=t.documents>
+                        <a href="/documents" aria-current=current("own")>
+                            {t.my_documents}
+                        </a>
+                        <a href="/documents?scope=public" aria-current=current("public")>
+                            {t.knowledge_base}
+                        </a>
+                    </nav>
+                    <p>{t.documents_line}</p>
+                </header>
+                <Suspense fallback=|| view! { <Skeleton /> }>
+                    {move || Suspend::new(async move {
+                        let (scope, _, _) = asked.get_untracked();
+                        match documents.await {
+                            Ok(view) => {
+                                let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
+                                view! { <DocumentList shelf=shelf first=view /> }.whole()
+                            }
+                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
                         }
-                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
-                    }
-                })}
-            </Suspense>
-        </Page>
-    }
-    .into_any()
+                    })}
+                </Suspense>
+    }.whole()}
+            </Page>
+        }
+    .whole()
 }

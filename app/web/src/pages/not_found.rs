@@ -3,6 +3,7 @@
 use cjhirashi_domain::ErrorCode;
 use leptos::prelude::*;
 
+use crate::components::Whole as _;
 use crate::{
     api::Failure,
     components::{Page, Problem},
@@ -19,5 +20,5 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
             <Problem failure=Failure::new(ErrorCode::NotFound) />
         </Page>
     }
-    .into_any()
+    .whole()
 }

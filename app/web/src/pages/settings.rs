@@ -6,50 +6,69 @@ use leptos_router::hooks::use_query_map;
 use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlFormElement};
 
+use crate::components::Whole as _;
 use crate::{
     api::{
-        EXTRACTIVE,
+        EXTRACTIVE, load,
         settings::{
             ConnectionView, DeleteKey, FoundServer, NewKeyView, RemoveConnection, SaveConnection, SaveSetting,
             SettingsView, create_key, delete_key, load_settings, remove_connection, save_connection, save_setting,
         },
     },
     components::{Ago, Icon, Page, Problem, Skeleton, icon},
-    state::{Notices, browser, use_session, use_texts},
+    state::{Notices, Session, browser, use_session, use_texts},
 };
 
 /// The settings.
 #[component]
 pub(crate) fn SettingsPage() -> impl IntoView {
     let t = use_texts();
-    let settings = Resource::new_blocking(|| (), |()| load_settings());
+    let settings = load(|| (), |()| load_settings());
     view! {
-        <Page title=t.settings narrow=true>
-            <header class="page-head">
-                <h1>{t.settings}</h1>
-                <p>{t.settings_line}</p>
-            </header>
-            <Transition fallback=|| view! { <Skeleton /> }>
-                {move || Suspend::new(async move {
-                    match settings.await {
-                        Ok(view) => view! { <Sections view=view settings=settings /> }.into_any(),
-                        Err(failure) => view! { <Problem failure=failure /> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </Page>
-    }
-    .into_any()
+            <Page title=t.settings narrow=true>
+    {view! {
+                <header class="page-head">
+                    <h1>{t.settings}</h1>
+                    <p>{t.settings_line}</p>
+                </header>
+                <Transition fallback=|| view! { <Skeleton /> }>
+                    {move || Suspend::new(async move {
+                        match settings.await {
+                            Ok(view) => view! { <Sections view=view /> }.whole(),
+                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
+                        }
+                    })}
+                </Transition>
+    }.whole()}
+            </Page>
+        }
+    .whole()
 }
 
-type Loaded = Resource<Result<SettingsView, crate::api::Failure>>;
+/// Asks which model answers now: a setting or a connection changed.
+fn refresh_model(session: Option<Session>) {
+    spawn_local(async move {
+        if let (Some(session), Ok(view)) = (session, load_settings().await) {
+            session.set_model(view.model);
+        }
+    });
+}
 
 #[component]
-fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
+fn Sections(view: SettingsView) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
-    let admin = session.as_ref().is_some_and(crate::state::Session::is_admin);
-    let (model, answering) = (view.model.clone(), t.model_label(&view.model.id));
+    let admin = session.as_ref().is_some_and(Session::is_admin);
+    let answering = {
+        let session = session.clone();
+        move || {
+            let model = session.as_ref()?.answering();
+            let note = (model.id == EXTRACTIVE).then(|| format!(" ({})", t.extractive_note));
+            let instead = model.instead_of.map(|wanted| format!(" {}", t.instead_of(&wanted)));
+            Some(view! { <strong>{t.model_label(&model.id)}</strong> {note} {instead} }.whole())
+        }
+    };
+    let model = view.model.clone();
     Effect::new(move |_| {
         if let Some(session) = &session {
             session.set_model(model.clone());
@@ -59,7 +78,6 @@ fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
             request_animation_frame(move || browser::reveal(&hash));
         }
     });
-    let note = (view.model.id == EXTRACTIVE).then(|| format!(" ({})", t.extractive_note));
     view! {
         <nav class="settings-nav" aria-label=t.settings>
             <a href="#appearance" rel="external">{t.appearance}</a>
@@ -74,11 +92,8 @@ fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
         </section>
         <section class="settings-section" id="answers">
             <h2>{t.answers}</h2>
-            <p>
-                {t.instance_model} ": " <strong>{answering}</strong> {note}
-                {view.model.instead_of.as_ref().map(|wanted| format!(" {}", t.instead_of(wanted)))}
-            </p>
-            <Answers view=view.clone() settings=settings />
+            <p>{t.instance_model} ": " {answering}</p>
+            <Answers view=view.clone() />
         </section>
         <section class="settings-section" id="documents">
             <h2>{t.from_documents}</h2>
@@ -89,17 +104,17 @@ fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
             {if admin {
                 view! {
                     <p>{t.connection_line}</p>
-                    <Connection connection=view.connection.clone() found=view.found.clone() settings=settings />
+                    <Connection connection=view.connection.clone() found=view.found.clone() />
                 }
-                    .into_any()
+                    .whole()
             } else {
-                view! { <p>{t.connection_only_admin}</p> }.into_any()
+                view! { <p>{t.connection_only_admin}</p> }.whole()
             }}
         </section>
         <section class="settings-section" id="keys">
             <h2>{t.keys}</h2>
             <p>{t.keys_line}</p>
-            <Keys view=view settings=settings />
+            <Keys view=view />
         </section>
         <section class="settings-section" id="session">
             <h2>{t.session}</h2>
@@ -111,7 +126,7 @@ fn Sections(view: SettingsView, settings: Loaded) -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 /// What happens in the page after a setting was saved.
@@ -129,14 +144,15 @@ fn Field(
     #[prop(optional)]
     group: bool,
     after: After,
-    /// Runs after the setting was saved, for what the page must ask the server again.
+    /// The setting decides which model answers.
     #[prop(optional)]
-    settings: Option<Loaded>,
+    decides_model: bool,
     children: Children,
 ) -> impl IntoView {
     let t = use_texts();
     let query = use_query_map();
     let saved_without_script = query.with_untracked(|query| query.get("saved").as_deref() == Some(name));
+    let session = StoredValue::new(use_session());
     let outcome = RwSignal::new(saved_without_script.then_some(Ok::<(), &'static str>(())));
     let save = move |form: &HtmlFormElement| {
         let Ok(data) = FormData::new_with_form(form) else { return };
@@ -147,8 +163,8 @@ fn Field(
                 Ok(saved) => {
                     outcome.set(Some(Ok(())));
                     after(&saved);
-                    if let Some(settings) = settings {
-                        settings.refetch();
+                    if decides_model {
+                        refresh_model(session.try_get_value().flatten());
                     }
                 }
                 Err(failure) => outcome.set(Some(Err(failure.message(t)))),
@@ -174,9 +190,9 @@ fn Field(
         <form class="field" id=name method="post" action=SaveSetting::url() on:change=changed on:submit=submitted>
             <input type="hidden" name="name" value=name />
             {if group {
-                view! { <div class="label" id=format!("{name}-label")>{words}</div> }.into_any()
+                view! { <div class="label" id=format!("{name}-label")>{words}</div> }.whole()
             } else {
-                view! { <label for=format!("{name}-value")>{words}</label> }.into_any()
+                view! { <label for=format!("{name}-value")>{words}</label> }.whole()
             }}
             <div
                 class="control"
@@ -191,7 +207,7 @@ fn Field(
             </div>
         </form>
     }
-    .into_any()
+    .whole()
 }
 
 /// "Saved", or why not.
@@ -204,13 +220,13 @@ fn Outcome(outcome: RwSignal<Option<Result<(), &'static str>>>) -> impl IntoView
                 outcome
                     .get()
                     .map(|outcome| match outcome {
-                        Ok(()) => view! { <span class="saved">{icon(Icon::Check)} {t.saved}</span> }.into_any(),
-                        Err(words) => view! { <span class="saved bad">{words}</span> }.into_any(),
+                        Ok(()) => view! { <span class="saved">{icon(Icon::Check)} {t.saved}</span> }.whole(),
+                        Err(words) => view! { <span class="saved bad">{words}</span> }.whole(),
                     })
             }}
         </span>
     }
-    .into_any()
+    .whole()
 }
 
 /// A choice among few, all of them seen.
@@ -226,7 +242,7 @@ fn segments(choices: &[(&'static str, &'static str)], current: &str) -> AnyView 
             }
         })
         .collect_view();
-    view! { <div class="segmented">{radios}</div> }.into_any()
+    view! { <div class="segmented">{radios}</div> }.whole()
 }
 
 #[component]
@@ -266,11 +282,11 @@ fn Appearance(settings: UserSettings) -> impl IntoView {
             )}
         </Field>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
-fn Answers(view: SettingsView, settings: Loaded) -> impl IntoView {
+fn Answers(view: SettingsView) -> impl IntoView {
     let t = use_texts();
     let current = view.settings.default_model.clone();
     let known = current.is_empty() || view.models.iter().any(|model| model.id == current);
@@ -302,32 +318,36 @@ fn Answers(view: SettingsView, settings: Loaded) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <Field name="default_model" label=t.model hint=t.model_hint after=NOTHING settings=settings>
-            <select class="select" id="default_model-value" name="value">
-                <option value="" selected=current.is_empty()>
-                    {t.model_default}
-                </option>
-                {unlisted}
-                {options}
-            </select>
-        </Field>
-        <Field name="temperature" label=t.temperature hint=t.temperature_hint after=NOTHING>
-            {slider("temperature", view.settings.temperature, 0.0, 2.0, 0.1, "")}
-        </Field>
-        <Field name="max_tokens" label=t.max_tokens hint=t.max_tokens_hint after=NOTHING>
-            <input
-                class="input"
-                id="max_tokens-value"
-                name="value"
-                type="number"
-                min="1"
-                max="200000"
-                inputmode="numeric"
-                value=view.settings.max_tokens
-            />
-        </Field>
-    }
-    .into_any()
+            <Field name="default_model" label=t.model hint=t.model_hint after=NOTHING decides_model=true>
+    {view! {
+                <select class="select" id="default_model-value" name="value">
+                    <option value="" selected=current.is_empty()>
+                        {t.model_default}
+                    </option>
+                    {unlisted}
+                    {options}
+                </select>
+    }.whole()}
+            </Field>
+            <Field name="temperature" label=t.temperature hint=t.temperature_hint after=NOTHING>
+                {slider("temperature", view.settings.temperature, 0.0, 2.0, 0.1, "")}
+            </Field>
+            <Field name="max_tokens" label=t.max_tokens hint=t.max_tokens_hint after=NOTHING>
+    {view! {
+                <input
+                    class="input"
+                    id="max_tokens-value"
+                    name="value"
+                    type="number"
+                    min="1"
+                    max="200000"
+                    inputmode="numeric"
+                    value=view.settings.max_tokens
+                />
+    }.whole()}
+            </Field>
+        }
+    .whole()
 }
 
 /// A number on a line, with its value beside it.
@@ -357,7 +377,7 @@ fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &
         />
         <output for=format!("{name}-value")>{move || shown.get()}</output>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -365,33 +385,37 @@ fn Retrieval(settings: UserSettings) -> impl IntoView {
     let t = use_texts();
     let percent = (settings.rag_min_score * 100.0).round();
     view! {
-        <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
-            <input
-                class="switch"
-                id="rag_enabled-value"
-                name="value"
-                type="checkbox"
-                role="switch"
-                value="on"
-                checked=settings.rag_enabled
-            />
-        </Field>
-        <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
-            {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
-        </Field>
-        <Field name="rag_min_score" label=t.rag_min_score hint=t.rag_min_score_hint after=NOTHING>
-            {slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %")}
-        </Field>
-    }
-    .into_any()
+            <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
+    {view! {
+                <input
+                    class="switch"
+                    id="rag_enabled-value"
+                    name="value"
+                    type="checkbox"
+                    role="switch"
+                    value="on"
+                    checked=settings.rag_enabled
+                />
+    }.whole()}
+            </Field>
+            <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
+                {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
+            </Field>
+            <Field name="rag_min_score" label=t.rag_min_score hint=t.rag_min_score_hint after=NOTHING>
+                {slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %")}
+            </Field>
+        }
+    .whole()
 }
 
 #[component]
-fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, settings: Loaded) -> impl IntoView {
+fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> impl IntoView {
     let t = use_texts();
     let checking = RwSignal::new(false);
     let problem = RwSignal::new(None::<crate::api::Failure>);
     let notices = use_context::<Notices>();
+    let session = StoredValue::new(use_session());
+    let connected = RwSignal::new(connection.is_some());
     let connect = move |event: ev::SubmitEvent| {
         let Some(form) = browser::take_form(&event) else { return };
         let field = |name| browser::field(&form, name);
@@ -404,7 +428,8 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, setti
                     if let Some(notices) = notices {
                         notices.say(t.connected);
                     }
-                    settings.refetch();
+                    connected.set(true);
+                    refresh_model(session.try_get_value().flatten());
                 }
                 Err(failure) => problem.set(Some(failure)),
             }
@@ -415,7 +440,10 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, setti
         event.prevent_default();
         spawn_local(async move {
             match remove_connection().await {
-                Ok(()) => settings.refetch(),
+                Ok(()) => {
+                    connected.set(false);
+                    refresh_model(session.try_get_value().flatten());
+                }
                 Err(failure) => problem.set(Some(failure)),
             }
         });
@@ -451,7 +479,7 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, setti
                     </button>
                 </form>
             }
-            .into_any()
+            .whole()
         })
         .collect_view();
     view! {
@@ -492,23 +520,23 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>, setti
                     </button>
                 </div>
             </form>
-            {connection
-                .map(|_| {
-                    view! {
-                        <form method="post" action=RemoveConnection::url() on:submit=disconnect>
-                            <button class="button danger" type="submit">
-                                {t.disconnect}
-                            </button>
-                        </form>
-                    }
-                })}
+            <form
+                method="post"
+                action=RemoveConnection::url()
+                hidden=move || !connected.get()
+                on:submit=disconnect
+            >
+                <button class="button danger" type="submit">
+                    {t.disconnect}
+                </button>
+            </form>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
-fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
+fn Keys(view: SettingsView) -> impl IntoView {
     let t = use_texts();
     let now = view.now;
     let made = RwSignal::new(None::<NewKeyView>);
@@ -533,8 +561,8 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
         let Some(form) = browser::take_form(&event) else { return };
         let id = browser::field(&form, "id");
         spawn_local(async move {
-            match delete_key(id).await {
-                Ok(()) => settings.refetch(),
+            match delete_key(id.clone()).await {
+                Ok(()) => keys.update(|keys| keys.retain(|key| key.id.as_str() != id)),
                 Err(failure) => problem.set(Some(Err(failure.message(t)))),
             }
         });
@@ -560,13 +588,13 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
                     </div>
                 </div>
             }
-            .into_any()
+            .whole()
         })
     };
     let rows = move || {
         let keys = keys.get();
         if keys.is_empty() {
-            return view! { <p class="faint">{t.no_keys}</p> }.into_any();
+            return view! { <p class="faint">{t.no_keys}</p> }.whole();
         }
         let rows = keys
             .into_iter()
@@ -576,8 +604,8 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
                         <td class="main">{key.name.clone()} <div class="faint"><code>{key.prefix} "…"</code></div></td>
                         <td class="right">
                             {match key.last_used_at {
-                                Some(at) => view! { <Ago at=at now=now /> }.into_any(),
-                                None => t.never_used.into_any(),
+                                Some(at) => view! { <Ago at=at now=now /> }.whole(),
+                                None => t.never_used.whole(),
                             }}
                         </td>
                         <td class="actions">
@@ -595,7 +623,7 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
                         </td>
                     </tr>
                 }
-                .into_any()
+                .whole()
             })
             .collect_view();
         view! {
@@ -605,7 +633,7 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
                 </table>
             </div>
         }
-        .into_any()
+        .whole()
     };
     view! {
         <div class="stack">
@@ -628,5 +656,5 @@ fn Keys(view: SettingsView, settings: Loaded) -> impl IntoView {
             <Outcome outcome=problem />
         </div>
     }
-    .into_any()
+    .whole()
 }

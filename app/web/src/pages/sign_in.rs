@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
+use crate::components::Whole as _;
 use crate::{
     components::{Icon, icon},
     state::use_texts,
@@ -40,5 +41,5 @@ pub(crate) fn SignInPage() -> impl IntoView {
             </div>
         </main>
     }
-    .into_any()
+    .whole()
 }

@@ -12,8 +12,9 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use super::{Notices, browser, use_texts};
 use crate::{
     api::{
-        Failure,
+        Failure, Loaded,
         chats::{ChatView, ChatsView, MessageView, list_chats, retry_answer, send_message, stop_answer},
+        load,
     },
     texts::Texts,
 };
@@ -40,7 +41,7 @@ impl Go {
 /// begun to its own page, so that the first answer appears without asking for the chat again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chats {
-    pub(crate) first: Resource<Result<ChatsView, Failure>>,
+    pub(crate) first: Loaded<ChatsView>,
     pub(crate) older: RwSignal<Vec<cjhirashi_domain::chat::ChatSummary>>,
     pub(crate) more: RwSignal<Option<bool>>,
     handed: RwSignal<Option<ChatView>>,
@@ -49,7 +50,7 @@ pub(crate) struct Chats {
 impl Chats {
     pub(crate) fn new() -> Self {
         Self {
-            first: Resource::new(|| (), |()| list_chats(None, None)),
+            first: load(|| (), |()| list_chats(None, None)),
             older: RwSignal::new(Vec::new()),
             more: RwSignal::new(None),
             handed: RwSignal::new(None),

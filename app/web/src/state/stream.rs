@@ -59,7 +59,7 @@ fn connect(
         let tell = tell.clone();
         Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let Some(text) = event.data().as_string() else { return };
-            let Ok(event) = serde_json::from_str::<StreamEvent>(&text) else { return };
+            let Ok(event) = serde_json::from_slice::<StreamEvent>(text.as_bytes()) else { return };
             let over = matches!(event, StreamEvent::End { .. });
             tell(Told::Event(event));
             if over {

@@ -174,7 +174,7 @@ impl Uploads {
         self.sending.update(|sending| *sending = sending.saturating_sub(1));
         let status = request.and_then(|request| request.status().ok()).unwrap_or_default();
         let text = request.and_then(|request| request.response_text().ok().flatten()).unwrap_or_default();
-        let answer = serde_json::from_str::<Answer>(&text).ok();
+        let answer = serde_json::from_slice::<Answer>(text.as_bytes()).ok();
         let (documents, errors) = answer.map_or((Vec::new(), Vec::new()), |answer| (answer.documents, answer.errors));
         if let Some(document) = documents.into_iter().next() {
             self.accepted(upload, document.id);
