@@ -11,7 +11,10 @@ use leptos::{prelude::*, task::spawn_local};
 use super::panel;
 use crate::components::Whole as _;
 use crate::{
-    api::chats::{MessageView, load_message},
+    api::{
+        Failure,
+        chats::{MessageView, load_message},
+    },
     state::{ChatState, Told, follow_generation, use_texts},
 };
 
@@ -39,6 +42,8 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             Told::Event(StreamEvent::End { .. }) => {}
             Told::Broken => {
                 broken.try_set(true);
+                // The stream may be refused because the answer is whole by now.
+                look(state, id);
             }
             Told::Open => {
                 broken.try_set(false);
@@ -98,14 +103,32 @@ fn put(blocks: RwSignal<Vec<Block>>, index: u32, html: String) {
     }
 }
 
+/// Loads the answer once, and shows it if it is no longer being written.
+fn look(state: ChatState, id: StoredValue<String>) {
+    spawn_local(async move {
+        if let Some(Ok(message)) = load(state, id).await
+            && message.status != MessageStatus::Streaming
+        {
+            state.replace(message);
+        }
+    });
+}
+
+/// The answer as it was kept; `None` when its page is gone.
+async fn load(state: ChatState, id: StoredValue<String>) -> Option<Result<MessageView, Failure>> {
+    let message = id.try_get_value()?;
+    let chat = state.id.try_with_value(|id| id.as_ref().map(ToString::to_string))??;
+    let loaded = load_message(chat, message).await;
+    id.try_get_value().map(|_| loaded)
+}
+
 /// Loads the answer as it was kept; asks again until it is no longer being written.
 fn settle(state: ChatState, id: StoredValue<String>) {
     spawn_local(async move {
-        let Some(message) = id.try_get_value() else { return };
-        let Some(chat) = state.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
-        match load_message(chat, message).await {
-            Ok(message) if message.status != MessageStatus::Streaming => state.replace(message),
-            Err(failure) if failure.code.is_some() => state.say_failure(&failure),
+        match load(state, id).await {
+            None => {}
+            Some(Ok(message)) if message.status != MessageStatus::Streaming => state.replace(message),
+            Some(Err(failure)) if failure.code.is_some() => state.say_failure(&failure),
             _ => set_timeout(move || settle(state, id), Duration::from_millis(800)),
         }
     });
