@@ -1,0 +1,208 @@
+//! Documents: add, list, look at, delete.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+};
+use cjhirashi_domain::{ErrorCode, document::Source, id::DocumentId, settings::Language};
+use cjhirashi_sync::{DocumentFilter, DocumentScope, NewText};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    auth::Caller,
+    shapes::{DocumentBody, DocumentsBody},
+};
+use crate::{
+    AppState,
+    http::{
+        body::{ApiId, ApiQuery, parse_json, read},
+        error::{ApiError, ApiResult, ErrorBody, language_of},
+        uploads::{AcceptedDocument, Outcome, add_files, parse_public, read_form, visibility},
+    },
+};
+
+/// The most bytes of a document sent as JSON.
+const TEXT_BYTES: usize = 20 << 20;
+
+/// A text to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewDocumentBody {
+    title: String,
+    content: String,
+    /// `text/plain`, `text/markdown` or `text/html`.
+    #[serde(default)]
+    mime_type: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    /// `private` or `public`; public ones are for administrators to add.
+    #[serde(default)]
+    #[schema(example = "private")]
+    visibility: Option<String>,
+    /// Where it came from, an http or https address.
+    #[serde(default)]
+    source_url: Option<String>,
+}
+
+/// Files to be added.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form for openapi.json")]
+pub(super) struct NewDocumentForm {
+    /// Text, Markdown, HTML, PDF or DOCX, at most 50 MB; may be repeated.
+    #[schema(value_type = String, format = Binary)]
+    file: String,
+    title: Option<String>,
+    /// Separated by commas; may be repeated.
+    tags: Option<String>,
+    visibility: Option<String>,
+    source_url: Option<String>,
+}
+
+/// Adds a document.
+///
+/// The answer means that it is kept; it can be found as soon as its status is `indexed`. Several files in one form are
+/// answered with `{documents, errors}`.
+#[utoipa::path(
+    post, path = "/documents", tag = "documents",
+    request_body(content(
+        (NewDocumentBody = "application/json"),
+        (NewDocumentForm = "multipart/form-data"),
+    )),
+    responses(
+        (status = 202, description = "Kept, and to be indexed", body = AcceptedDocument),
+        (status = 400, description = "The request cannot be read", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "Public documents are for administrators", body = ErrorBody),
+        (status = 413, description = "Too large", body = ErrorBody),
+        (status = 415, description = "A kind of file that cannot be read", body = ErrorBody),
+        (status = 422, description = "A field or the file is not valid", body = ErrorBody),
+    )
+)]
+pub(super) async fn add_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    request: Request,
+) -> ApiResult<Response> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
+        let language = language_of(request.headers()).unwrap_or(Language::En);
+        let form = read_form(&state.documents, request).await?;
+        let several = form.files.len() > 1;
+        let mut outcome = add_files(&state.documents, &viewer, form, Source::Api, language).await?;
+        return if several { Ok((outcome.status(), Json(outcome)).into_response()) } else { one(&mut outcome) };
+    }
+    let (parts, body) = request.into_parts();
+    let new: NewDocumentBody = parse_json(&read(&parts.headers, body, TEXT_BYTES).await?)?;
+    let public = parse_public(new.visibility.as_deref().unwrap_or_default())?;
+    let new = NewText {
+        title: new.title,
+        content: new.content,
+        mime_type: new.mime_type,
+        source: Source::Api,
+        source_url: new.source_url,
+        tags: new.tags.unwrap_or_default(),
+        visibility: visibility(&viewer, public),
+    };
+    let document = state.documents.add_text(&viewer, new).await?;
+    Ok((StatusCode::ACCEPTED, Json(AcceptedDocument::from(document))).into_response())
+}
+
+/// The answer to a form with one file: the document itself, or the failure itself.
+fn one(outcome: &mut Outcome) -> ApiResult<Response> {
+    match (outcome.documents.pop(), outcome.errors.pop()) {
+        (Some(document), _) => Ok((StatusCode::ACCEPTED, Json(document)).into_response()),
+        (None, Some(refused)) => {
+            Err(ApiError::new(ErrorCode::parse(refused.code).unwrap_or(ErrorCode::InvalidRequest)))
+        }
+        (None, None) => Err(ApiError::new(ErrorCode::InvalidRequest)),
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DocumentsQuery {
+    /// `all` (the default), `own` or `public`.
+    scope: Option<String>,
+    /// Words in the title.
+    query: Option<String>,
+    /// Only with this label.
+    tag: Option<String>,
+    /// From 1.
+    page: Option<u32>,
+    /// 1 to 200; 50 by default.
+    page_size: Option<u32>,
+}
+
+/// Lists the documents that the key's owner may read.
+#[utoipa::path(
+    get, path = "/documents", tag = "documents", params(DocumentsQuery),
+    responses(
+        (status = 200, body = DocumentsBody),
+        (status = 400, description = "A parameter is not valid", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+    )
+)]
+pub(super) async fn list_documents(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiQuery(query): ApiQuery<DocumentsQuery>,
+) -> ApiResult<Json<DocumentsBody>> {
+    let scope = match query.scope.as_deref() {
+        None | Some("all") => DocumentScope::All,
+        Some("own") => DocumentScope::Own,
+        Some("public") => DocumentScope::Public,
+        Some(_) => return Err(ApiError::invalid("scope is all, own or public")),
+    };
+    let filter = DocumentFilter {
+        scope,
+        query: query.query.filter(|text| !text.trim().is_empty()),
+        tag: query.tag.filter(|text| !text.trim().is_empty()),
+        page: query.page.unwrap_or(1).max(1),
+        page_size: query.page_size.unwrap_or(50).clamp(1, 200),
+    };
+    let list = state.documents.list(&viewer, &filter).await?;
+    Ok(Json(DocumentsBody {
+        documents: list.documents.into_iter().map(DocumentBody::from).collect(),
+        total: list.total,
+        page: filter.page,
+        page_size: filter.page_size,
+    }))
+}
+
+/// One document and where it stands.
+#[utoipa::path(
+    get, path = "/documents/{id}", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = DocumentBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, or not readable", body = ErrorBody),
+    )
+)]
+pub(super) async fn get_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+) -> ApiResult<Json<DocumentBody>> {
+    let document = state.documents.get(&viewer, &id).await?.ok_or(ApiError::new(ErrorCode::DocumentNotFound))?;
+    Ok(Json(document.into()))
+}
+
+/// Deletes a document. From then on no answer and no search shows it.
+#[utoipa::path(
+    delete, path = "/documents/{id}", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "Gone"),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, or not the caller's to delete", body = ErrorBody),
+    )
+)]
+pub(super) async fn delete_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+) -> ApiResult<StatusCode> {
+    state.documents.delete(&viewer, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

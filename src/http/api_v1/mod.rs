@@ -1,0 +1,95 @@
+//! The public API, version 1: stable, described by itself at `/api/v1/openapi.json`, used with a key.
+//!
+//! To add a call: a handler with `#[utoipa::path]` in the file of its area, its shapes in [`shapes`], its line in
+//! [`routes`].
+
+mod auth;
+mod chats;
+mod completions;
+mod documents;
+mod models;
+mod search;
+mod shapes;
+
+use axum::{Json, Router, extract::DefaultBodyLimit, routing::get};
+use cjhirashi_domain::ErrorCode;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{chat_cache::ChatCache, error::ApiError};
+use crate::AppState;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cjhirashi",
+        description = "Documents, search, answers with sources, and chats. Make a key in the settings or with \
+                       `cjhirashi api-key create`, and send it as `Authorization: Bearer <key>`. Failures look like \
+                       `{\"error\": {\"code\": \"documents:not_found\", \"message\": \"…\"}}`.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    modifiers(&Keys),
+    security(("key" = []))
+)]
+struct Description;
+
+/// How a call says who makes it.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        api.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Every call.
+fn calls() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(documents::add_document, documents::list_documents))
+        .routes(routes!(documents::get_document, documents::delete_document))
+        .routes(routes!(search::search))
+        .routes(routes!(models::list_models))
+        .routes(routes!(completions::complete))
+        .routes(routes!(chats::list_chats, chats::create_chat))
+        .routes(routes!(chats::get_chat, chats::delete_chat))
+}
+
+pub(super) fn routes() -> Router<AppState> {
+    let (router, mut api) = calls().split_for_parts();
+    // The router is nested; its description names whole addresses.
+    api.paths.paths =
+        std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
+    router
+        .route("/openapi.json", get(move || async move { Json(api) }))
+        .fallback(|| async { ApiError::new(ErrorCode::NotFound) })
+        .method_not_allowed_fallback(super::error::method_not_allowed)
+        // Bodies are bounded where they are read.
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::Extension(ChatCache::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_of_the_design_is_described() {
+        let (_, api) = calls().split_for_parts();
+        let described: Vec<&str> = api.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(
+            described,
+            ["/chat/completions", "/chats", "/chats/{id}", "/documents", "/documents/{id}", "/models", "/search"]
+        );
+        let json = serde_json::to_value(&api).unwrap();
+        assert!(json["components"]["securitySchemes"]["key"].is_object());
+        for path in described {
+            for (method, call) in json["paths"][path].as_object().unwrap() {
+                assert!(call["responses"].as_object().is_some_and(|responses| responses.len() > 1), "{method} {path}");
+            }
+        }
+    }
+}

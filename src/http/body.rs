@@ -1,0 +1,177 @@
+//! Reading requests: bounded, and with errors in our shape.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{
+        HeaderMap,
+        header::{CONTENT_LENGTH, EXPECT},
+        request::Parts,
+    },
+};
+use cjhirashi_domain::{
+    ErrorCode,
+    id::{ChatId, DocumentId, GenerationId},
+};
+use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, ApiResult};
+
+/// The most bytes of an ordinary JSON body.
+pub(crate) const JSON_BYTES: usize = 1 << 20;
+/// The most bytes read and thrown away of a request that is refused for its size.
+const DRAIN_BYTES: u64 = 1 << 30;
+/// The longest that takes.
+const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// What the sender says the body measures.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// A larger one is read to its end and thrown away, within bounds: a sender that is cut off while it sends sees a broken
+/// connection and never reads why. One that asks first (`Expect: 100-continue`) is told at once.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
+    let announced = content_length(headers);
+    let mut stream = body.into_data_stream();
+    if announced.is_some_and(|length| length > limit as u64) {
+        if !headers.contains_key(EXPECT) {
+            drain(&mut stream).await;
+        }
+        return Err(ApiError::new(ErrorCode::BodyTooLarge));
+    }
+    let mut bytes =
+        Vec::with_capacity(announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0).min(limit));
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|_| ApiError::invalid("the body broke off"))?;
+        if bytes.len() + piece.len() > limit {
+            drain(&mut stream).await;
+            return Err(ApiError::new(ErrorCode::BodyTooLarge));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.into())
+}
+
+/// Reads what is left of a body and throws it away, within bounds.
+async fn drain(stream: &mut axum::body::BodyDataStream) {
+    let all = async {
+        let mut read = 0;
+        while let Some(Ok(piece)) = stream.next().await {
+            read += piece.len() as u64;
+            if read > DRAIN_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME, all).await;
+}
+
+/// Reads JSON, whatever the sender calls it; an empty body is an empty object.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+/// A JSON body of at most [`JSON_BYTES`].
+#[derive(Debug)]
+pub(crate) struct ApiJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
+        let (parts, body) = request.into_parts();
+        parse_json(&read(&parts.headers, body, JSON_BYTES).await?).map(Self)
+    }
+}
+
+/// The part of an address after `?`.
+#[derive(Debug)]
+pub(crate) struct ApiQuery<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(query)| Self(query))
+            .map_err(|error| ApiError::invalid(error.body_text()))
+    }
+}
+
+/// An id in an address. What is no id at all is not found either.
+#[derive(Debug)]
+pub(crate) struct ApiId<T>(pub(crate) T);
+
+/// Ids that stand in addresses.
+pub(crate) trait PublicId: Sized {
+    /// What is answered when there is none.
+    const NOT_FOUND: ErrorCode;
+    fn read(text: String) -> Option<Self>;
+}
+
+macro_rules! public_ids {
+    ($($id:ty => $code:ident),+ $(,)?) => {$(
+        impl PublicId for $id {
+            const NOT_FOUND: ErrorCode = ErrorCode::$code;
+            fn read(text: String) -> Option<Self> {
+                Self::parse(text).ok()
+            }
+        }
+    )+};
+}
+
+public_ids! {
+    ChatId => ChatNotFound,
+    DocumentId => DocumentNotFound,
+    GenerationId => GenerationNotFound,
+}
+
+impl<T: PublicId, S: Send + Sync> FromRequestParts<S> for ApiId<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok().and_then(|Path(text)| T::read(text)).map(Self).ok_or(ApiError::new(T::NOT_FOUND))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Title {
+        title: Option<String>,
+    }
+
+    #[test]
+    fn an_empty_body_is_an_empty_object_and_broken_json_says_where() {
+        assert_eq!(parse_json::<Title>(b" \n").unwrap(), Title { title: None });
+        for bad in [&b"{\"title\": 3}"[..], b"{", b"[]", b"\xff\xfe"] {
+            let error = parse_json::<Title>(bad).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidRequest);
+            assert!(error.detail.is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_at_the_limit_is_read_and_one_byte_more_is_refused() {
+        let none = HeaderMap::new();
+        assert_eq!(read(&none, Body::from(vec![0; 10]), 10).await.unwrap().len(), 10);
+        let error = read(&none, Body::from(vec![0; 11]), 10).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BodyTooLarge);
+        let mut announced = HeaderMap::new();
+        announced.insert(CONTENT_LENGTH, 11.into());
+        let error = read(&announced, Body::from(vec![0; 11]), 10).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BodyTooLarge);
+    }
+}

@@ -1,0 +1,257 @@
+//! One shape for every failure: `{"error": {"code": "documents:not_found", "message": …}}`, with the code's own status.
+//!
+//! The cause is logged once, here, when it is ours; it is never sent.
+
+use std::any::Any;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER},
+    },
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use cjhirashi_chat::ChatError;
+use cjhirashi_domain::{ErrorCode, settings::Language};
+use cjhirashi_models::ModelError;
+use cjhirashi_retrieval::RetrievalError;
+use cjhirashi_storage::StorageError;
+use cjhirashi_sync::DocumentError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A request that is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) code: ErrorCode,
+    /// More words for the one who wrote the request, without secrets and without causes of ours.
+    pub(crate) detail: Option<String>,
+}
+
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+/// A failure, as every call answers it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorFields,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorFields {
+    /// Stable, `area:what`.
+    #[schema(example = "documents:not_found")]
+    pub(crate) code: &'static str,
+    /// What happened and what to do.
+    pub(crate) message: String,
+}
+
+impl ApiError {
+    pub(crate) const fn new(code: ErrorCode) -> Self {
+        Self { code, detail: None }
+    }
+
+    /// A request that cannot be read, with what is wrong with it.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self { code: ErrorCode::InvalidRequest, detail: Some(detail.into()) }
+    }
+
+    /// What happened and what to do, in the reader's language; details are for developers and stay as they are.
+    pub(crate) fn message(&self, language: Language) -> String {
+        let words = self.code.message(language);
+        match &self.detail {
+            Some(detail) => format!("{words} ({detail})"),
+            None => words.to_owned(),
+        }
+    }
+
+    pub(crate) fn body(&self, language: Language) -> ErrorBody {
+        ErrorBody { error: ErrorFields { code: self.code.as_str(), message: self.message(language) } }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn from_cause(code: ErrorCode, detail: Option<String>, cause: &dyn std::error::Error) -> Self {
+        if code.status() >= 500 {
+            tracing::error!(error.code = code.as_str(), error = %cause, "A request failed");
+        }
+        Self { code, detail: detail.map(|detail| detail.chars().take(500).collect()) }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(self.body(Language::En))).into_response();
+        if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if self.code == ErrorCode::InvalidKey {
+            response.headers_mut().insert("www-authenticate", HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        Self::from_cause(error.code(), None, &error)
+    }
+}
+
+impl From<ChatError> for ApiError {
+    fn from(error: ChatError) -> Self {
+        let detail = match &error {
+            ChatError::Conversation { .. } => Some(error.to_string()),
+            _ => error.detail(),
+        };
+        Self::from_cause(error.code(), detail, &error)
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> Self {
+        Self::from_cause(error.code(), error.detail(), &error)
+    }
+}
+
+impl From<RetrievalError> for ApiError {
+    fn from(error: RetrievalError) -> Self {
+        Self::from_cause(error.code(), None, &error)
+    }
+}
+
+impl From<DocumentError> for ApiError {
+    fn from(error: DocumentError) -> Self {
+        let detail = match &error {
+            DocumentError::Invalid(detail) => Some(detail.clone()),
+            _ => None,
+        };
+        Self::from_cause(error.code(), detail, &error)
+    }
+}
+
+/// Says a failure in the language that the reader asks for (English when they ask for none), and as a page when a
+/// browser navigates.
+pub(crate) async fn speak(request: Request, next: Next) -> Response {
+    let language = language_of(request.headers());
+    let navigates = request.method() == Method::GET && accepts_html(request.headers());
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<ApiError>() else { return response };
+    let language = language.unwrap_or(Language::En);
+    if !navigates && language == Language::En {
+        return response;
+    }
+    let body =
+        if navigates { page(error, language).into_response() } else { Json(error.body(language)).into_response() };
+    let content_type = body.headers().get(CONTENT_TYPE).cloned();
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove("content-length");
+    if let Some(content_type) = content_type {
+        parts.headers.insert(CONTENT_TYPE, content_type);
+    }
+    parts.headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+    Response::from_parts(parts, body.into_body())
+}
+
+/// A page that needs nothing: it is shown when the pages themselves cannot be made.
+fn page(error: &ApiError, language: Language) -> Html<String> {
+    let home = match language {
+        Language::Es => "Volver al inicio",
+        Language::En => "Back to the start",
+    };
+    // Details may repeat what was sent, so a page shows the code's own words only.
+    Html(format!(
+        "<!DOCTYPE html><html lang=\"{lang}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <title>{status} · Cjhirashi</title><link rel=\"stylesheet\" href=\"/pkg/cjhirashi.css\"></head>\
+         <body><main class=\"failure\"><h1>{status}</h1><p>{message}</p><p><a class=\"button\" href=\"/\">{home}</a></p>\
+         <p><code>{code}</code></p></main></body></html>",
+        lang = language.as_str(),
+        status = error.code.status(),
+        message = error.code.message(language),
+        code = error.code.as_str(),
+    ))
+}
+
+/// The first language asked for that we speak.
+pub(crate) fn language_of(headers: &HeaderMap) -> Option<Language> {
+    let wanted = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+    wanted.split(',').find_map(|tag| Language::parse(tag.split(';').next().unwrap_or_default().trim()))
+}
+
+/// Whether the sender wants a page: a browser that navigates, or a form without script.
+pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The address exists, the method does not.
+pub(crate) async fn method_not_allowed() -> ApiError {
+    ApiError::new(ErrorCode::MethodNotAllowed)
+}
+
+/// A handler panicked: a defect of ours, which must not take the connection along.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no words");
+    tracing::error!(panic = words, "A handler panicked");
+    ApiError::new(ErrorCode::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::to_bytes, routing::get};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(headers: &[(&str, &str)]) -> (StatusCode, String) {
+        let app = Router::new()
+            .route("/", get(|| async { ApiError::new(ErrorCode::DocumentNotFound) }))
+            .layer(axum::middleware::from_fn(speak));
+        let mut request = Request::builder().uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        (status, String::from_utf8(to_bytes(response.into_body(), 10_000).await.unwrap().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_program_gets_the_code_its_status_and_english_words() {
+        let (status, body) = ask(&[("accept", "application/json")]).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["error"]["code"], "documents:not_found");
+        assert_eq!(body["error"]["message"], ErrorCode::DocumentNotFound.message(Language::En));
+    }
+
+    #[tokio::test]
+    async fn who_asks_in_spanish_is_answered_in_spanish() {
+        let (_, body) = ask(&[("accept-language", "de-DE, es-MX;q=0.8, en;q=0.5")]).await;
+        assert!(body.contains(ErrorCode::DocumentNotFound.message(Language::Es)), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_navigates_gets_a_page() {
+        let (status, body) = ask(&[("accept", "text/html,*/*"), ("accept-language", "es")]).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(body.starts_with("<!DOCTYPE html><html lang=\"es\">"), "{body}");
+    }
+
+    #[test]
+    fn a_storage_failure_tells_nothing_of_its_cause() {
+        let error = ApiError::from(StorageError::Constraint("users_email_key".to_owned()));
+        assert_eq!(error, ApiError::new(ErrorCode::Internal));
+    }
+}

@@ -1,0 +1,59 @@
+//! What a generation writes, as it writes it: server-sent events that can be left and taken up again.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use cjhirashi_domain::id::GenerationId;
+use futures::StreamExt as _;
+use serde::Deserialize;
+
+use super::{
+    body::{ApiId, ApiQuery},
+    error::ApiResult,
+    sign_in::Person,
+};
+use crate::AppState;
+
+/// A proxy that hears nothing for long closes the connection; this keeps it open.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+pub(crate) struct Position {
+    after: Option<i64>,
+}
+
+/// `GET /events/generations/{id}`: everything after the event that the reader saw last (`Last-Event-ID`, which a browser
+/// sends by itself when it reconnects, or `?after=`).
+pub(crate) async fn follow(
+    State(state): State<AppState>,
+    person: Person,
+    ApiId(id): ApiId<GenerationId>,
+    ApiQuery(position): ApiQuery<Position>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
+    let after = last.or(position.after).unwrap_or(0);
+    let events = state.chat.events(&person.viewer(), &id, after).await?;
+    let stop = state.shutdown.clone().cancelled_owned();
+    let events = events.take_until(stop).map(|(seq, event)| {
+        let event = Event::default().id(seq.to_string()).json_data(&event);
+        Ok::<_, Infallible>(event.unwrap_or_else(|_| Event::default().comment("unreadable")))
+    });
+    Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
+}
+
+/// Headers that keep caches and proxies from holding events back.
+pub(crate) fn stream(sse: impl IntoResponse) -> Response {
+    let mut response = sse.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}

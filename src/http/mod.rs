@@ -1,0 +1,100 @@
+//! HTTP: which address does what, and what every request passes through, on this one screen.
+//!
+//! Handlers decide nothing: they read the request, call a service, and map what comes back. To add a route: a handler
+//! in the file of its area, a line here (or in [`api_v1`], with its description), and its errors in
+//! [`error::ApiError`].
+
+mod api_v1;
+mod body;
+mod chat_cache;
+mod error;
+mod events;
+mod files;
+mod headers;
+mod health;
+mod metrics;
+mod observe;
+mod origin;
+mod pages;
+mod sign_in;
+mod site;
+mod uploads;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
+};
+use cjhirashi_web::{Instance, Services};
+use tower_http::{
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, Predicate as _,
+        predicate::{NotForContentType, SizeAbove},
+    },
+};
+
+use crate::AppState;
+
+/// Everything this server answers.
+#[must_use]
+pub fn router(state: AppState) -> Router {
+    let site = Arc::new(site::Site::load(&state.config.site_dir));
+    let services = Services {
+        instance: Arc::new(Instance { assets: site.assets(), ..(*state.web.instance).clone() }),
+        ..state.web.clone()
+    };
+
+    // For people: the session's cookie says who they are, so a request that changes something must come from our pages.
+    let people = Router::new()
+        .route("/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable()))
+        .route("/events/generations/{id}", get(events::follow))
+        .route("/documents/{id}/file", get(files::download))
+        .route("/sign-in/link", get(sign_in::redeem_link))
+        .route("/sign-out", post(sign_in::sign_out))
+        .merge(pages::routes(services))
+        .layer(from_fn_with_state(state.clone(), sign_in::identify))
+        .layer(sign_in::sessions(&state))
+        .layer(from_fn_with_state(state.clone(), origin::check));
+
+    // For programs: a key says who they are; no cookie is read.
+    let programs = Router::new()
+        .nest("/api/v1", api_v1::routes())
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show));
+
+    Router::new()
+        .merge(programs)
+        .merge(people)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        // Layers, from the innermost to the outermost: a request passes them from the last line to the first.
+        .layer(from_fn_with_state(site, site::serve_files))
+        .layer(from_fn(error::speak))
+        .layer(compression())
+        .layer(from_fn_with_state(headers::Policy::new(&state), headers::secure))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// Whether script and style of the pages are there, for `doctor`.
+pub(crate) fn has_site(config: &crate::config::Config) -> bool {
+    site::Site::load(&config.site_dir).assets().script != cjhirashi_web::Assets::default().script
+}
+
+/// Compresses what is made for one request. Files of the site are compressed beforehand, and event streams never are:
+/// a compressor would hold words back.
+fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
+    let worth_it = SizeAbove::new(860)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("application/pdf"))
+        .and(NotForContentType::const_new("application/vnd.openxmlformats"))
+        .and(NotForContentType::const_new("image/"));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
+}

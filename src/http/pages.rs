@@ -1,0 +1,116 @@
+//! Pages and server functions: `app/web`, with what it needs from a request.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{FromRef, Request, State},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    },
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Response},
+};
+use cjhirashi_domain::ErrorCode;
+use cjhirashi_web::{
+    App, Services,
+    api::{self, Failure},
+    shell,
+};
+use leptos::{
+    config::LeptosOptions,
+    nonce::use_nonce,
+    prelude::{IntoAny as _, provide_context, use_context},
+};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_async_with_context};
+
+use super::{
+    body,
+    error::{ApiError, accepts_html},
+    headers,
+};
+use crate::AppState;
+
+/// The most bytes of a server function's arguments: the longest message with every character of it escaped.
+const ARGUMENT_BYTES: usize = 2 << 20;
+
+/// What Leptos' router needs.
+#[derive(Clone)]
+struct PageState {
+    options: LeptosOptions,
+    services: Services,
+}
+
+impl FromRef<PageState> for LeptosOptions {
+    fn from_ref(state: &PageState) -> Self {
+        state.options.clone()
+    }
+}
+
+impl PageState {
+    fn new(services: Services) -> Self {
+        let options = LeptosOptions::builder().output_name("cjhirashi").site_pkg_dir("pkg").build();
+        Self { options, services }
+    }
+
+    /// What pages and server functions find in their context.
+    fn context(&self) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
+        let services = self.services.clone();
+        move || {
+            provide_context(services.clone());
+            // The nonce is made per response; only the response's own policy can name it.
+            if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>())
+                && let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&nonce))
+            {
+                response.insert_header(CONTENT_SECURITY_POLICY, policy);
+            }
+        }
+    }
+
+    fn document(&self) -> impl Fn() -> leptos::prelude::AnyView + Clone + Send + Sync + 'static + use<> {
+        let options = self.options.clone();
+        move || shell(options.clone()).into_any()
+    }
+}
+
+/// Every page, every server function, and the page for addresses that nobody knows.
+pub(super) fn routes(services: Services) -> Router<AppState> {
+    let state = PageState::new(services);
+    Router::new()
+        .leptos_routes_with_context(&state, generate_route_list(App), state.context(), state.document())
+        .fallback(not_found)
+        .layer(from_fn(bound_arguments))
+        .with_state(state)
+}
+
+/// A page that says so to people, our shape of failure to programs.
+async fn not_found(State(state): State<PageState>, request: Request) -> Response {
+    if request.method() != Method::GET || !accepts_html(request.headers()) {
+        return ApiError::new(ErrorCode::NotFound).into_response();
+    }
+    let render = render_app_async_with_context(state.context(), state.document());
+    let mut response = render(request).await;
+    // Who is not signed in is sent to the door first.
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// Reads the arguments of a server function before it runs, so that their size is bounded and told in the shape that the
+/// pages understand. Keeps pages out of shared caches.
+async fn bound_arguments(request: Request, next: Next) -> Response {
+    let is_call = request.method() != Method::GET && request.uri().path().starts_with(api::PREFIX);
+    let request = if is_call {
+        let (parts, body) = request.into_parts();
+        match body::read(&parts.headers, body, ARGUMENT_BYTES).await {
+            Ok(bytes) => Request::from_parts(parts, Body::from(bytes)),
+            Err(error) => return (error.status(), Json(Failure::new(error.code))).into_response(),
+        }
+    } else {
+        request
+    };
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    response
+}
