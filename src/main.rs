@@ -1,2 +1,7 @@
-//! The one binary.
-fn main() {}
+//! See [`cjhirashi::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cjhirashi::cli::run()
+}

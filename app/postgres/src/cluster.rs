@@ -224,8 +224,12 @@ impl Cluster {
         let path = self.data().join("postmaster.pid");
         let stale =
             std::fs::read_to_string(&path).ok().and_then(|text| text.lines().next()?.trim().parse::<i32>().ok());
-        if stale.is_some_and(process::is_alive) {
-            tracing::warn!(path = %path.display(), "removing the pid file of a server that is gone; its number is another process's now");
+        if stale.is_some_and(process::is_taken) {
+            // Without the file the new server cannot see what is left of the old one, so that must be gone.
+            while process::is_worked_in(&self.data()) && Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            tracing::warn!(path = %path.display(), "removing the pid file of a server that is gone; its number is taken");
             std::fs::remove_file(&path).map_err(StartError::files(&path))?;
         }
         Ok(None)
@@ -296,19 +300,19 @@ impl Cluster {
     /// Waits for the word "ready" in the pid file of exactly this process.
     async fn wait_until_ready(&self, mut child: Child, logged_before: u64) -> Result<(Running, Child), StartError> {
         let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        let mut guard = StopUnlessReady(pid);
         let (started, mut told) = (Instant::now(), false);
         loop {
             if let Ok(Some(_)) = child.try_wait() {
+                guard.0 = None;
                 return Err(StartError::Exited { log: self.log(), output: self.log_since(logged_before) });
             }
             let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
             if let Some(running) = parse_pid_file(&file).filter(|running| running.ready && Some(running.pid) == pid) {
+                guard.0 = None;
                 return Ok((running, child));
             }
             if started.elapsed() > READY_LIMIT {
-                if let Some(pid) = pid {
-                    process::ask_to_stop(pid);
-                }
                 return Err(StartError::TimedOut { seconds: READY_LIMIT.as_secs(), log: self.log() });
             }
             if started.elapsed() > Duration::from_secs(5) && !told {
@@ -343,6 +347,17 @@ impl Cluster {
     fn spawn_error(&self, program: &Path, source: std::io::Error) -> StartError {
         let user = self.account.as_ref().map(|account| account.name.clone());
         StartError::Spawn { program: program.to_owned(), user, source }
+    }
+}
+
+/// Whoever gives up waiting leaves no server behind.
+struct StopUnlessReady(Option<i32>);
+
+impl Drop for StopUnlessReady {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            process::ask_to_stop(pid);
+        }
     }
 }
 

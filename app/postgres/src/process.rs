@@ -38,9 +38,26 @@ pub(crate) async fn output(
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a process exists, ours or not.
-pub(crate) fn is_alive(pid: i32) -> bool {
+/// Whether a number belongs to a process, ours or not, or to one that ended and was not yet reaped.
+pub(crate) fn is_taken(pid: i32) -> bool {
     pid > 0 && matches!(kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
+}
+
+/// Whether a process exists and has not ended. In a container whose first process reaps nobody, ended ones stay.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    is_taken(pid)
+        && std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .ok()
+            // The name before it is in parentheses and may hold anything.
+            .and_then(|stat| stat.rsplit_once(") ")?.1.chars().next())
+            .is_none_or(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Whether any process works in a folder, as every process of a PostgreSQL does in its data folder. Linux only;
+/// elsewhere there is none to be seen.
+pub(crate) fn is_worked_in(folder: &Path) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
 }
 
 /// PostgreSQL's fast stop: connections are closed, everything is written.

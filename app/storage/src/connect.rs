@@ -49,7 +49,18 @@ pub enum ConnectError {
         /// Why.
         source: sqlx::Error,
     },
+    /// Answers, but cannot run our queries.
+    #[error("the database at {host} is PostgreSQL {version}, 14 or newer is needed")]
+    TooOld {
+        /// Host and port, without user and password.
+        host: String,
+        /// Its version.
+        version: String,
+    },
 }
+
+/// The oldest PostgreSQL whose SQL we speak, as `server_version_num` writes it.
+const MINIMUM_VERSION: u32 = 140_000;
 
 /// The system of record. Cheap to clone.
 #[derive(Clone)]
@@ -90,7 +101,12 @@ impl Store {
             })
             .connect_with(connect)
             .await
-            .map_err(|source| ConnectError::Unreachable { host, source })?;
+            .map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
+        let version =
+            server_version(&pool).await.map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
+        if version < MINIMUM_VERSION {
+            return Err(ConnectError::TooOld { host, version: version_text(version) });
+        }
         Ok(Self { pool, sealer: Sealer::new(&options.secret), environment: options.environment })
     }
 
@@ -121,11 +137,28 @@ impl Store {
         Ok(())
     }
 
+    /// The server's version, such as `15.18`.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when nobody answers.
+    pub async fn server_version(&self) -> Result<String, StorageError> {
+        Ok(version_text(server_version(&self.pool).await?))
+    }
+
     /// Connections open and idle, for metrics.
     #[must_use]
     pub fn pool_state(&self) -> (u32, usize) {
         (self.pool.size(), self.pool.num_idle())
     }
+}
+
+/// As the server told it when the connection was made; a pooler that keeps it to itself is taken at its word.
+async fn server_version(pool: &PgPool) -> Result<u32, sqlx::Error> {
+    Ok(pool.acquire().await?.server_version_num().unwrap_or(MINIMUM_VERSION))
+}
+
+fn version_text(version: u32) -> String {
+    format!("{}.{}", version / 10_000, version % 10_000)
 }
 
 /// PostgreSQL's time as ours.

@@ -1,0 +1,179 @@
+//! The subcommands: one file each, what they print, and how they fail.
+
+mod api_key;
+mod doctor;
+mod migrate;
+mod serve;
+mod sign_in_link;
+
+use std::{future::Future, io::Write as _, process::ExitCode};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::{
+    config::{self, Config},
+    telemetry,
+};
+
+/// A self-hosted AI chat whose answers can be checked.
+///
+/// Starts with nothing configured: "cjhirashi serve" brings its own database, embeds documents on this machine, and
+/// prints a link to sign in with.
+#[derive(Debug, Parser)]
+#[command(name = "cjhirashi", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server until it is told to stop.
+    Serve,
+    /// Bring the database's schema up to date and end. "serve" does this too.
+    Migrate,
+    /// Check settings, database, models and port, and say what to do.
+    Doctor,
+    /// Manage keys of the public API.
+    #[command(subcommand)]
+    ApiKey(ApiKey),
+    /// Print a one-time link that signs a person in; works while the server runs.
+    SignInLink(SignInLink),
+    /// Read one file from standard input; for the server's own use.
+    #[command(hide = true)]
+    Extract {
+        /// The kind of file.
+        #[arg(long)]
+        kind: String,
+    },
+}
+
+/// Keys of the public API.
+#[derive(Debug, Subcommand)]
+pub enum ApiKey {
+    /// Make a key and print it, alone, on standard output; works while the server runs.
+    Create(CreateApiKey),
+}
+
+/// Whose key.
+#[derive(Debug, Args)]
+pub struct CreateApiKey {
+    /// The person's e-mail address; the owner's is owner@localhost. Made when nobody has it.
+    #[arg(long)]
+    pub email: String,
+    /// A name to recognise the key by.
+    #[arg(long)]
+    pub name: String,
+}
+
+/// Whose link.
+#[derive(Debug, Args)]
+pub struct SignInLink {
+    /// The person's e-mail address.
+    #[arg(long, default_value = cjhirashi_domain::user::Email::LOCAL_OWNER)]
+    pub email: String,
+}
+
+/// Reads the command line, does it, and says what went wrong in one line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let matches = Cli::command()
+        .after_help(config::help())
+        .mut_subcommands(|command| command.after_help(config::help()))
+        .get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match cli.command {
+        // Before anything else: it reads files of strangers and must hold nothing.
+        Command::Extract { kind } => cjhirashi_ingest::run_extract_child(&kind),
+        Command::Doctor => with_runtime(doctor::run),
+        Command::Serve => with_config(false, serve::run),
+        Command::Migrate => with_config(false, migrate::run),
+        Command::ApiKey(ApiKey::Create(args)) => with_config(true, |config| api_key::create(config, args)),
+        Command::SignInLink(args) => with_config(true, |config| sign_in_link::run(config, args)),
+    }
+}
+
+fn with_config<F: Future<Output = anyhow::Result<()>>>(quiet: bool, work: impl FnOnce(Config) -> F) -> ExitCode {
+    let config = match Config::load().and_then(|config| telemetry::start_logging(&config, quiet).map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => return fail(&anyhow::Error::from(error), 2),
+    };
+    with_runtime(|| async {
+        match work(config).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let code = if error.chain().any(<dyn std::error::Error>::is::<config::ConfigError>) { 2 } else { 1 };
+                fail(&error, code)
+            }
+        }
+    })
+}
+
+fn with_runtime<F: Future<Output = ExitCode>>(work: impl FnOnce() -> F) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work());
+            // A model may still be at work on a thread of its own; nobody waits for it.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => fail(&anyhow::Error::from(error), 1),
+    }
+}
+
+/// 1: it did not work; 2: a setting is wrong.
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "cjhirashi: {}", described(error));
+    ExitCode::from(code)
+}
+
+/// The error and its causes in one line, without saying anything twice.
+fn described(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Writes a command's result. A reader that is gone is not our failure.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_explains_every_variable() {
+        let help = Cli::command().after_help(config::help()).render_long_help().to_string();
+        for variable in config::VARIABLES {
+            assert!(help.contains(variable.name), "{}", variable.name);
+        }
+        assert!(!help.contains("extract "), "the hidden command is shown");
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer: {0}")]
+        struct Outer(#[source] std::io::Error);
+        let error = anyhow::Error::from(Outer(std::io::Error::other("inner"))).context("all");
+        assert_eq!(described(&error), "all: outer: inner");
+    }
+}

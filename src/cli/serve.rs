@@ -1,0 +1,75 @@
+//! `cjhirashi serve`.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use crate::{
+    config::Config,
+    embedded::{self, Use},
+    lifecycle::{self, StopSignals},
+    model_file,
+    state::Running,
+};
+
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    let started = std::time::Instant::now();
+    let mut signals = StopSignals::catch()?;
+    let listener = lifecycle::bind(config.listen).await?;
+    config.make_data_dir()?;
+    let (config, bound) = lifecycle::with_bound_address(config, &listener)?;
+    if !bound.ip().is_loopback() {
+        tracing::warn!(
+            listen = %bound,
+            "ALLOW_REMOTE is set: other machines can reach this server, and no sign-in provider is configured"
+        );
+    }
+    let database = tokio::select! {
+        opened = embedded::open(&config, Use::Alone) => opened.context("the database cannot be started")?,
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped while starting");
+            return Ok(());
+        }
+    };
+    // From here on every way out stops the database.
+    let running = tokio::select! {
+        running = Running::start(config, &database.url) => running.map(Some),
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped while starting");
+            Ok(None)
+        }
+    };
+    let result = match running {
+        Ok(Some(running)) => {
+            tracing::info!(listen = %bound, duration_ms = started.elapsed().as_millis() as u64, "ready");
+            serve(listener, bound, running, &mut signals).await
+        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    database.close().await;
+    result
+}
+
+async fn serve(
+    listener: TcpListener,
+    bound: SocketAddr,
+    running: Running,
+    signals: &mut StopSignals,
+) -> anyhow::Result<()> {
+    let link = lifecycle::owner_link(&running.state.store, &running.state.config).await;
+    let chat_model = running.state.models.default_model();
+    let embedder = running.state.models.embedder();
+    let mut lines = vec![format!("Cjhirashi {} listens on http://{bound}", env!("CARGO_PKG_VERSION"))];
+    lines.push(format!("Answers: {chat_model}    Embeddings: {}", embedder.id()));
+    match &link {
+        Ok(link) => lines.push(format!("Sign in (once, within the hour): {link}")),
+        // The server is of use to those who are signed in already.
+        Err(error) => tracing::error!(error = %error, "no sign-in link could be made"),
+    }
+    super::print(&lines.join("\n"));
+    model_file::fetch_when_missing(&running.state.config, running.state.shutdown.clone());
+    lifecycle::serve(listener, running, signals).await?;
+    Ok(())
+}

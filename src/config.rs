@@ -1,0 +1,544 @@
+//! Every setting, read once at start from the environment and `.env`, and checked.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    io::Write as _,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use cjhirashi_models::{EmbeddingChoice, ModelsConfig, Secret};
+use cjhirashi_storage::AppSecret;
+
+/// One variable, as `--help` and the README explain it.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What counts when it is unset, in words.
+    pub default: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, help: &'static str) -> Variable {
+    Variable { name, default, help }
+}
+
+/// Every variable that is read.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "DATABASE_URL",
+        "a PostgreSQL of its own under DATA_DIR",
+        "PostgreSQL 14 or newer, postgres://user:password@host:5432/name",
+    ),
+    variable("DATABASE_CONNECTIONS", "10", "the most connections of this process, 2 to 100"),
+    variable("DATA_DIR", "data", "folder for database, original files, vector index and secret"),
+    variable("MODEL_DIR", "cjhirashi/models in the user's cache folder", "folder of the local models"),
+    variable("LISTEN", "127.0.0.1:3000", "address and port to listen on"),
+    variable(
+        "ALLOW_REMOTE",
+        "no",
+        "yes: listen beyond this machine although no sign-in provider exists; whoever has a sign-in link is the owner",
+    ),
+    variable("APP_URL", "http:// and LISTEN", "the address people use, such as https://chat.example.org"),
+    variable(
+        "APP_SECRET",
+        "made once, kept in DATA_DIR/secret",
+        "32 bytes or more that encrypt stored keys; the same for all replicas",
+    ),
+    variable(
+        "EMBEDDINGS",
+        "local",
+        "cohere:embed-v4.0@1536, gemini:gemini-embedding-001@1536, openai:text-embedding-3-small@1536 or local",
+    ),
+    variable(
+        "CHAT_MODEL",
+        "the best that is configured, else extractive",
+        "the model that answers, such as openai:gpt-5.1-mini, gemini:…, anthropic:…, ollama:… or extractive",
+    ),
+    variable("OPENAI_API_KEY", "", "key of OpenAI or of the compatible server at OPENAI_BASE_URL"),
+    variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "an OpenAI-compatible server, up to and including /v1"),
+    variable("GEMINI_API_KEY", "", "key of Google Gemini"),
+    variable("GEMINI_BASE_URL", "Google's", "another address of Gemini's API, up to and including /v1beta"),
+    variable("ANTHROPIC_API_KEY", "", "key of Anthropic"),
+    variable("ANTHROPIC_BASE_URL", "Anthropic's", "another address of Anthropic's API, up to and including /v1"),
+    variable("COHERE_API_KEY", "", "key of Cohere, for embeddings"),
+    variable("COHERE_BASE_URL", "Cohere's", "another address of Cohere's API"),
+    variable("OLLAMA_BASE_URL", "http://127.0.0.1:11434", "where Ollama listens"),
+    variable("LOOK_ON_LOOPBACK", "yes", "no: do not look for Ollama and other model servers on this machine"),
+    variable(
+        "SITE_DIR",
+        "in the program, or target/site",
+        "folder with script, program and style of the pages, for builds that do not hold them",
+    ),
+    variable(
+        "RUST_LOG",
+        "info",
+        "what is logged: error, warn, info, debug, trace, also per module (cjhirashi_chat=debug)",
+    ),
+    variable("LOG_FORMAT", "text", "text or json"),
+];
+
+/// A setting that cannot be used: which, why, what to do.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{variable}: {reason}")]
+pub struct ConfigError {
+    /// The variable, or the file.
+    pub variable: String,
+    /// Why, and what to write instead.
+    pub reason: String,
+}
+
+fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
+    ConfigError { variable: variable.to_owned(), reason: reason.into() }
+}
+
+/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL's notices tell of what migrations found as expected.
+pub const DEFAULT_LOG: &str = "info,sqlx::postgres::notice=warn";
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings this process runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Option<String>,
+    /// `DATABASE_CONNECTIONS`.
+    pub database_connections: u32,
+    /// `DATA_DIR`, absolute.
+    pub data_dir: PathBuf,
+    /// `LISTEN`.
+    pub listen: SocketAddr,
+    /// `APP_URL` without a slash at its end.
+    pub app_url: String,
+    /// Whether it follows from the address listened on.
+    app_url_follows: bool,
+    /// `APP_SECRET`; `None` when it is kept in the data folder, see [`Config::secret`].
+    app_secret: Option<AppSecret>,
+    /// Everything about models.
+    pub models: ModelsConfig,
+    /// `SITE_DIR`.
+    pub site_dir: PathBuf,
+    /// `RUST_LOG`.
+    pub log: String,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Reads the environment, and for what is not set there the file `.env` of the current folder.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn load() -> Result<Self, ConfigError> {
+        let file = read_env_file(Path::new(".env"))?;
+        Self::from_lookup(&|name| match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(file.get(name).cloned()),
+            Err(std::env::VarError::NotUnicode(_)) => Err(invalid(name, "is not UTF-8 text")),
+        })
+    }
+
+    /// Reads settings from anywhere; empty values count as unset.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Result<Option<String>, ConfigError>) -> Result<Self, ConfigError> {
+        let get = |name: &str| -> Result<Option<String>, ConfigError> {
+            Ok(lookup(name)?.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()))
+        };
+        let database_url = get("DATABASE_URL")?;
+        if let Some(url) = &database_url
+            && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
+        {
+            // The value is not repeated: it may hold a password.
+            return Err(invalid(
+                "DATABASE_URL",
+                "must be a PostgreSQL address such as postgres://user:password@host:5432/name; leave it unset for a \
+                 database under DATA_DIR",
+            ));
+        }
+        let listen = parse_listen(get("LISTEN")?.as_deref())?;
+        let allow_remote = yes_or_no("ALLOW_REMOTE", get("ALLOW_REMOTE")?.as_deref(), false)?;
+        if !listen.ip().is_loopback() && !allow_remote {
+            return Err(invalid(
+                "LISTEN",
+                format!(
+                    "{listen} can be reached from other machines, but no sign-in provider is configured; listen on \
+                     127.0.0.1, or set ALLOW_REMOTE=yes if something in front of it decides who gets in"
+                ),
+            ));
+        }
+        let model_dir = match get("MODEL_DIR")? {
+            Some(folder) => PathBuf::from(folder),
+            None => user_cache(&get)?.join("cjhirashi").join("models"),
+        };
+        let url = |name: &str| -> Result<Option<String>, ConfigError> {
+            get(name)?.map(|value| parse_url(name, &value)).transpose()
+        };
+        let secret = |name: &str| -> Result<Option<Secret>, ConfigError> { Ok(get(name)?.map(Secret::from)) };
+        let embeddings: EmbeddingChoice = match get("EMBEDDINGS")? {
+            Some(text) => text.parse().map_err(|error: cjhirashi_models::ModelError| {
+                let text = error.to_string();
+                invalid("EMBEDDINGS", text.strip_prefix("EMBEDDINGS: ").unwrap_or(&text))
+            })?,
+            None => EmbeddingChoice::default(),
+        };
+        let models = ModelsConfig {
+            model_dir,
+            embeddings,
+            chat_model: get("CHAT_MODEL")?,
+            cohere_api_key: secret("COHERE_API_KEY")?,
+            gemini_api_key: secret("GEMINI_API_KEY")?,
+            openai_api_key: secret("OPENAI_API_KEY")?,
+            anthropic_api_key: secret("ANTHROPIC_API_KEY")?,
+            openai_base_url: url("OPENAI_BASE_URL")?,
+            cohere_base_url: url("COHERE_BASE_URL")?,
+            gemini_base_url: url("GEMINI_BASE_URL")?,
+            anthropic_base_url: url("ANTHROPIC_BASE_URL")?,
+            ollama_base_url: url("OLLAMA_BASE_URL")?,
+            look_on_loopback: yes_or_no("LOOK_ON_LOOPBACK", get("LOOK_ON_LOOPBACK")?.as_deref(), true)?,
+        };
+        let data_dir = PathBuf::from(get("DATA_DIR")?.unwrap_or_else(|| "data".to_owned()));
+        let data_dir = std::path::absolute(&data_dir)
+            .map_err(|error| invalid("DATA_DIR", format!("{}: {error}", data_dir.display())))?;
+        let app_url = get("APP_URL")?.map(|value| parse_app_url(&value)).transpose()?;
+        Ok(Self {
+            database_url,
+            database_connections: parse_connections(get("DATABASE_CONNECTIONS")?.as_deref())?,
+            data_dir,
+            listen,
+            app_url_follows: app_url.is_none(),
+            app_url: app_url.unwrap_or_else(|| format!("http://{listen}")),
+            app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
+            models,
+            site_dir: PathBuf::from(get("SITE_DIR")?.unwrap_or_else(|| "target/site".to_owned())),
+            log: get("RUST_LOG")?.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: match get("LOG_FORMAT")?.as_deref() {
+                None | Some("text") => LogFormat::Text,
+                Some("json") => LogFormat::Json,
+                Some(other) => {
+                    return Err(invalid("LOG_FORMAT", format!("\"{other}\" is unknown; write text or json")));
+                }
+            },
+        })
+    }
+
+    /// Takes note of the address really listened on, which is only known now when the port was 0.
+    pub fn set_bound(&mut self, bound: SocketAddr) {
+        if self.app_url_follows {
+            self.app_url = format!("http://{bound}");
+        }
+    }
+
+    /// Where original files are kept.
+    #[must_use]
+    pub fn blob_dir(&self) -> PathBuf {
+        self.data_dir.join("blobs")
+    }
+
+    /// Where the vector index is kept.
+    #[must_use]
+    pub fn index_dir(&self) -> PathBuf {
+        self.data_dir.join("index")
+    }
+
+    /// Where our own PostgreSQL lives.
+    #[must_use]
+    pub fn postgres_dir(&self) -> PathBuf {
+        self.data_dir.join("postgres")
+    }
+
+    /// Where a fetched PostgreSQL is kept: beside the models.
+    #[must_use]
+    pub fn tools_dir(&self) -> PathBuf {
+        self.models.model_dir.parent().unwrap_or(&self.models.model_dir).to_owned()
+    }
+
+    /// Makes the data folder, closed to others; they may pass through it to a database that runs as another user.
+    ///
+    /// # Errors
+    /// `DATA_DIR`, when it cannot be made or written.
+    pub fn make_data_dir(&self) -> Result<(), ConfigError> {
+        let failed = |error: std::io::Error| {
+            invalid("DATA_DIR", format!("{} cannot be used: {error}; choose another folder", self.data_dir.display()))
+        };
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o711).create(&self.data_dir).map_err(failed)?;
+        // A folder of somebody else is noticed now, not by the first upload.
+        let probe = self.data_dir.join(format!(".write-{}", std::process::id()));
+        std::fs::File::create(&probe).map_err(failed)?;
+        std::fs::remove_file(&probe).map_err(failed)
+    }
+
+    /// `APP_SECRET`, or the one kept in the data folder, which is made at the first call.
+    ///
+    /// # Errors
+    /// When it can be neither read nor written.
+    pub fn secret(&self) -> Result<AppSecret, ConfigError> {
+        if let Some(secret) = &self.app_secret {
+            return Ok(secret.clone());
+        }
+        let path = self.data_dir.join("secret");
+        let failed = |error: std::io::Error| invalid("APP_SECRET", format!("{}: {error}", path.display()));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return parse_secret(text.trim()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let mut text = String::new();
+        for byte in rand::random::<[u8; 32]>() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        // Whole before it has its name: two processes may come here at once, and the first one's counts.
+        let draft = self.data_dir.join(format!(".secret-{}", std::process::id()));
+        let mut file = std::fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)
+            .map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        let linked = std::fs::hard_link(&draft, &path);
+        let _ = std::fs::remove_file(&draft);
+        match linked {
+            Ok(()) => Ok(AppSecret::new(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                parse_secret(std::fs::read_to_string(&path).map_err(failed)?.trim())
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
+    let failed = |error: dotenvy::Error| match error {
+        // The line is not repeated: it may hold a key.
+        dotenvy::Error::LineParse(_, _) => {
+            invalid(".env", "a line cannot be read; write NAME=value, with quotes around spaces")
+        }
+        error => invalid(".env", error.to_string()),
+    };
+    match dotenvy::from_path_iter(path) {
+        Ok(lines) => lines.collect::<Result<_, _>>().map_err(failed),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
+    let Some(text) = text else { return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))) };
+    let reason = || format!("\"{text}\" is not an address with a port; write for example 127.0.0.1:3000");
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid("LISTEN", reason()))?;
+    let port = port.parse().map_err(|_| invalid("LISTEN", reason()))?;
+    match host {
+        "localhost" => Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        _ => Err(invalid("LISTEN", reason())),
+    }
+}
+
+fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
+    let Some(text) = text else { return Ok(10) };
+    // One listens for notices all the time, so one alone would be none.
+    text.parse()
+        .ok()
+        .filter(|number| (2..=100).contains(number))
+        .ok_or_else(|| invalid("DATABASE_CONNECTIONS", format!("\"{text}\" is not a number from 2 to 100")))
+}
+
+fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, ConfigError> {
+    match text.map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(default),
+        Some("yes" | "true" | "1" | "on") => Ok(true),
+        Some("no" | "false" | "0" | "off") => Ok(false),
+        Some(other) => Err(invalid(name, format!("\"{other}\" is neither yes nor no"))),
+    }
+}
+
+/// An http or https address, without slashes at its end.
+fn parse_url(name: &str, text: &str) -> Result<String, ConfigError> {
+    let wrong = |what: &str| invalid(name, format!("\"{text}\" {what}; write for example https://example.org"));
+    let uri: http::Uri = text.parse().map_err(|_| wrong("is not an address"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        _ => return Err(wrong("does not begin with http:// or https://")),
+    }
+    match uri.authority() {
+        None => Err(wrong("names no host")),
+        Some(authority) if authority.as_str().contains('@') => Err(invalid(name, "must not hold a user or a password")),
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+    }
+}
+
+fn parse_app_url(text: &str) -> Result<String, ConfigError> {
+    let url = parse_url("APP_URL", text)?;
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    if rest.contains(['/', '?', '#']) {
+        return Err(invalid("APP_URL", format!("\"{text}\" has a path; the product needs a host name of its own")));
+    }
+    Ok(url)
+}
+
+fn parse_secret(text: &str) -> Result<AppSecret, ConfigError> {
+    if text.len() < 32 {
+        return Err(invalid(
+            "APP_SECRET",
+            format!("has {} bytes, at least 32 are needed; make one with: openssl rand -hex 32", text.len()),
+        ));
+    }
+    Ok(AppSecret::new(text))
+}
+
+/// The folder where the user's programs keep what can be fetched again.
+fn user_cache(get: &dyn Fn(&str) -> Result<Option<String>, ConfigError>) -> Result<PathBuf, ConfigError> {
+    if let Some(folder) = get("XDG_CACHE_HOME")?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(folder);
+    }
+    // Services may run without HOME.
+    let Some(home) = get("HOME")?.map(PathBuf::from) else { return Ok(PathBuf::from("/var/cache")) };
+    Ok(if cfg!(target_os = "macos") { home.join("Library/Caches") } else { home.join(".cache") })
+}
+
+/// The variables as a section of `--help`.
+#[must_use]
+pub fn help() -> String {
+    let mut text = "Settings (environment variables, or the file .env in the current folder):\n".to_owned();
+    for variable in VARIABLES {
+        let _ = write!(text, "\n  {}\n      {}", variable.name, variable.help);
+        if !variable.default.is_empty() {
+            let _ = write!(text, "\n      [default: {}]", variable.default);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, collections::BTreeSet};
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|name| {
+            Ok(pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    fn complaint(pairs: &[(&str, &str)]) -> String {
+        read(pairs).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_configured_is_enough() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.database_url, None);
+        assert!(config.data_dir.is_absolute() && config.data_dir.ends_with("data"));
+        assert_eq!(config.app_url, "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn exactly_the_documented_variables_are_read() {
+        let asked = RefCell::new(BTreeSet::new());
+        let _ = Config::from_lookup(&|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            Ok(None)
+        });
+        let mut documented: BTreeSet<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        // The system's own, which say where the user's cache is.
+        documented.extend(["HOME", "XDG_CACHE_HOME"].map(str::to_owned));
+        assert_eq!(asked.into_inner(), documented);
+    }
+
+    #[test]
+    fn the_address_people_use_follows_the_port_unless_it_is_set() {
+        let bound = "127.0.0.1:4321".parse().unwrap();
+        let mut config = read(&[("LISTEN", "127.0.0.1:0")]).unwrap();
+        config.set_bound(bound);
+        assert_eq!(config.app_url, "http://127.0.0.1:4321");
+        let mut config = read(&[("APP_URL", "https://chat.example.org/")]).unwrap();
+        config.set_bound(bound);
+        assert_eq!(config.app_url, "https://chat.example.org");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        assert_eq!(read(&[("DATABASE_URL", " "), ("LISTEN", "")]).unwrap().database_url, None);
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_variable_and_what_to_write() {
+        for (name, value, part) in [
+            ("LISTEN", "3000", "127.0.0.1:3000"),
+            ("LISTEN", "example.org:80", "127.0.0.1:3000"),
+            ("LISTEN", "127.0.0.1:99999", "127.0.0.1:3000"),
+            ("DATABASE_URL", "mysql://a", "postgres://"),
+            ("DATABASE_CONNECTIONS", "1", "2 to 100"),
+            ("APP_SECRET", "short", "32"),
+            ("APP_URL", "chat.example.org", "https://"),
+            ("APP_URL", "https://example.org/chat", "path"),
+            ("OPENAI_BASE_URL", "https://user:key@example.org/v1", "password"),
+            ("EMBEDDINGS", "cohere", "cohere:embed-v4.0@1536"),
+            ("LOG_FORMAT", "xml", "json"),
+            ("LOOK_ON_LOOPBACK", "maybe", "yes"),
+        ] {
+            let complaint = complaint(&[(name, value)]);
+            assert!(complaint.starts_with(&format!("{name}: ")) && complaint.contains(part), "{complaint}");
+            assert_eq!(complaint.matches(name).count(), 1, "{complaint}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_wrong_address_is_not_repeated() {
+        assert!(!complaint(&[("DATABASE_URL", "postgers://me:hunter2@db/x")]).contains("hunter2"));
+    }
+
+    #[test]
+    fn other_machines_are_let_in_only_on_request() {
+        assert!(complaint(&[("LISTEN", "0.0.0.0:3000")]).contains("ALLOW_REMOTE=yes"));
+        assert!(read(&[("LISTEN", "0.0.0.0:3000"), ("ALLOW_REMOTE", "yes")]).is_ok());
+        assert!(read(&[("LISTEN", "[::1]:3000")]).is_ok());
+        assert!(read(&[("LISTEN", "localhost:3000")]).is_ok());
+    }
+
+    #[test]
+    fn the_secret_is_made_once_and_closed_to_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let config = read(&[("DATA_DIR", folder.path().join("new").to_str().unwrap())]).unwrap();
+        config.make_data_dir().unwrap();
+        config.secret().unwrap();
+        let path = config.data_dir.join("secret");
+        let first = std::fs::read_to_string(&path).unwrap();
+        config.secret().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
+        assert_eq!(first.len(), 64);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_broken_env_file_is_told_without_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::fs::write(&path, "OPENAI_API_KEY=sk-secret with spaces'\n").unwrap();
+        let error = read_env_file(&path).unwrap_err().to_string();
+        assert!(error.starts_with(".env: ") && !error.contains("sk-secret"), "{error}");
+        std::fs::write(&path, "# a comment\nA=1\nexport B='two words'\n").unwrap();
+        assert_eq!(read_env_file(&path).unwrap()["B"], "two words");
+    }
+}

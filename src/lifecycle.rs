@@ -1,0 +1,155 @@
+//! Serve until told to stop, then stop in order.
+
+use std::{future::IntoFuture as _, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use cjhirashi_domain::id::UserId;
+use cjhirashi_storage::{StorageError, Store};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Config, state::Running};
+
+/// How long answers that are being written may go on after the signal.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long requests may go on after that.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long a sign-in link is good for, in ms: one hour.
+pub const SIGN_IN_LINK_MS: i64 = 60 * 60 * 1000;
+
+/// The server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another program listens there.
+    #[error(
+        "{address} is taken by another program; stop that one, or set LISTEN to another port (LISTEN=127.0.0.1:3001)"
+    )]
+    PortTaken {
+        /// What was asked for.
+        address: SocketAddr,
+    },
+    /// The system does not let us listen there.
+    #[error("cannot listen on {address}: {source}; set LISTEN to another address")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Signals cannot be received, or connections no longer accepted.
+    #[error("the server broke: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Takes the address. Done before anything slow, so that a taken port is told at once.
+///
+/// # Errors
+/// [`ServeError::PortTaken`] and [`ServeError::Listen`].
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortTaken { address },
+        _ => ServeError::Listen { address, source },
+    })
+}
+
+/// The signals that ask a server to stop.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl StopSignals {
+    /// Catches them from now on, also while starting.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hang_up.recv() => "SIGHUP",
+        }
+    }
+}
+
+/// Serves until a signal comes, then: accepts no more, lets answers and requests end, stops jobs, saves the index.
+///
+/// # Errors
+/// [`ServeError::Io`].
+pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSignals) -> Result<(), ServeError> {
+    let stop = CancellationToken::new();
+    let server = axum::serve(listener, crate::http::router(running.state.clone()))
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .into_future();
+    let mut server = tokio::spawn(server);
+    let ended = tokio::select! {
+        ended = &mut server => Some(ended),
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping; once more stops at once");
+            None
+        }
+    };
+    let result = match ended {
+        Some(ended) => ended.map_err(io::Error::other).and_then(|served| served),
+        None => {
+            stop.cancel();
+            tokio::select! {
+                () = wind_down(&running, &mut server) => {}
+                name = signals.next() => tracing::warn!(signal = name, "stopping at once"),
+            }
+            Ok(())
+        }
+    };
+    server.abort();
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(result?)
+}
+
+async fn wind_down(running: &Running, server: &mut tokio::task::JoinHandle<io::Result<()>>) {
+    running.drain(DRAIN).await;
+    if tokio::time::timeout(LAST_REQUESTS, server).await.is_err() {
+        tracing::warn!("requests that did not end are cut off");
+    }
+}
+
+/// The owner's one-time sign-in link.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn owner_link(store: &Store, config: &Config) -> Result<String, StorageError> {
+    let owner = store.ensure_local_owner().await?;
+    sign_in_link(store, config, &owner.id).await
+}
+
+/// A one-time sign-in link for somebody.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sign_in_link(store: &Store, config: &Config, user: &UserId) -> Result<String, StorageError> {
+    let token = store.create_sign_in_link(user, SIGN_IN_LINK_MS).await?;
+    Ok(format!("{}/sign-in/link?token={token}", config.app_url))
+}
+
+/// Settings with the address really listened on.
+///
+/// # Errors
+/// When the system does not tell it.
+pub fn with_bound_address(mut config: Config, listener: &TcpListener) -> io::Result<(Arc<Config>, SocketAddr)> {
+    let bound = listener.local_addr()?;
+    config.set_bound(bound);
+    Ok((Arc::new(config), bound))
+}

@@ -1,0 +1,185 @@
+//! The services: made and connected once at start, reached by every request, stopped in order.
+
+use std::{sync::Arc, time::Duration};
+
+use cjhirashi_chat::ChatService;
+use cjhirashi_ingest::{Limits, Sandbox};
+use cjhirashi_models::{ModelError, ModelRegistry};
+use cjhirashi_retrieval::{Feeder, FeederHandle, Retriever};
+use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
+use cjhirashi_sync::{DocumentService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
+use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError, VectorIndex};
+use cjhirashi_web::{Assets, Instance, Services};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError};
+
+/// The services behind every route. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The settings this process was started with.
+    pub config: Arc<Config>,
+    /// PostgreSQL.
+    pub store: Store,
+    /// The original files.
+    pub blobs: Blobs,
+    /// Chats and the answers being written.
+    pub chat: ChatService,
+    /// Documents: add, list, read, delete.
+    pub documents: DocumentService,
+    /// Search.
+    pub retriever: Arc<Retriever>,
+    /// The vector index that search and jobs share.
+    pub index: Arc<dyn VectorIndex>,
+    /// Chat and embedding models.
+    pub models: ModelRegistry,
+    /// What pages and server functions reach.
+    pub web: Services,
+    /// What was counted and measured.
+    pub metrics: PrometheusHandle,
+    /// Cancelled when the server stops and answers have ended; long-lived streams end then.
+    pub shutdown: CancellationToken,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
+}
+
+/// A service could not be made; the text says which and why.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be reached.
+    #[error("{0}; check DATABASE_URL, or unset it for a database under DATA_DIR")]
+    Connect(#[from] ConnectError),
+    /// Its schema cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// A query failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The folder of files.
+    #[error("original files cannot be kept: {0}")]
+    Blobs(#[from] BlobError),
+    /// A model setting.
+    #[error(transparent)]
+    Models(#[from] ModelError),
+    /// The vector index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The measurements.
+    #[error("metrics cannot be collected: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Our own program, which is started again to read files.
+    #[error("the path of this program is not known: {0}")]
+    OwnProgram(#[source] std::io::Error),
+}
+
+/// Connects to the database and brings its schema up to date.
+///
+/// # Errors
+/// [`SetUpError`].
+pub async fn open_store(config: &Config, url: &str) -> Result<Store, SetUpError> {
+    let options =
+        StoreOptions { max_connections: config.database_connections, ..StoreOptions::new(url, config.secret()?) };
+    let store = Store::connect(options).await?;
+    let report = store.migrate().await?;
+    if report.applied > 0 || report.adopted {
+        tracing::info!(
+            migrations.applied = report.applied,
+            database.adopted = report.adopted,
+            "the schema is up to date"
+        );
+    }
+    Ok(store)
+}
+
+/// The services and what runs beside requests.
+#[derive(Debug)]
+pub struct Running {
+    /// What the router is made from.
+    pub state: AppState,
+    worker: WorkerHandle,
+    feeder: FeederHandle,
+}
+
+impl Running {
+    /// Makes all services and starts what runs in the background.
+    ///
+    /// # Errors
+    /// [`SetUpError`]; nothing is left running.
+    pub async fn start(config: Arc<Config>, database_url: &str) -> Result<Self, SetUpError> {
+        let metrics = crate::telemetry::start_metrics()?;
+        let store = open_store(&config, database_url).await?;
+        let blobs = Blobs::open(config.blob_dir()).await?;
+        let models = ModelRegistry::new(config.models.clone())?;
+        cjhirashi_web::restore_model_connection(&store, &models).await?;
+        let embedder = models.embedder();
+        let (index, opened) = EmbeddedIndex::open(EmbeddedOptions {
+            folder: config.index_dir(),
+            model: embedder.id().to_owned(),
+            dimension: embedder.dimension(),
+        })
+        .await?;
+        if let Some(reason) = &opened.rebuilding {
+            tracing::warn!(reason, "the vector index is built again from the database");
+        }
+        let index = Arc::new(index);
+        let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
+        let index: Arc<dyn VectorIndex> = index;
+        let program = std::env::current_exe().map_err(SetUpError::OwnProgram)?;
+        let worker = Worker::start(
+            WorkerContext {
+                store: store.clone(),
+                blobs: blobs.clone(),
+                embedder: Arc::clone(&embedder),
+                index: Arc::clone(&index),
+                sandbox: Sandbox::new(program, Limits::default()),
+            },
+            WorkerOptions::default(),
+        );
+        let retriever = Arc::new(Retriever::new(store.clone(), Arc::clone(&index), embedder));
+        let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
+        chat.start();
+        let documents = DocumentService::new(store.clone(), blobs.clone());
+        let web = Services {
+            store: store.clone(),
+            chat: chat.clone(),
+            documents: documents.clone(),
+            models: models.clone(),
+            instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: Assets::default() }),
+        };
+        let state = AppState {
+            config,
+            store,
+            blobs,
+            chat,
+            documents,
+            retriever,
+            index,
+            models,
+            web,
+            metrics,
+            shutdown: CancellationToken::new(),
+        };
+        Ok(Self { state, worker, feeder })
+    }
+
+    /// Lets answers end within `patience`, or interrupts them; then ends event streams and jobs. Requests still pass.
+    pub async fn drain(&self, patience: Duration) {
+        self.state.chat.drain(patience).await;
+        self.state.shutdown.cancel();
+    }
+
+    /// Stops what runs in the background and writes what is only in memory. Requests must have ended.
+    pub async fn stop(self) {
+        self.worker.shutdown().await;
+        self.feeder.shutdown().await;
+        self.state.store.pool().close().await;
+    }
+}
