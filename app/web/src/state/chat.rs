@@ -127,7 +127,8 @@ pub(crate) struct ChatState {
     pub(crate) draft: RwSignal<Option<String>>,
     /// Whether the end of the conversation is in view.
     pub(crate) at_end: RwSignal<bool>,
-    opener: StoredValue<Option<web_sys::Element>, LocalStorage>,
+    /// In the browser alone, see `Uploads::queue`.
+    opener: Option<StoredValue<Option<web_sys::Element>, LocalStorage>>,
     chats: Option<Chats>,
     go: Option<Go>,
     notices: Option<Notices>,
@@ -148,7 +149,7 @@ impl ChatState {
             passage: RwSignal::new(None),
             draft: RwSignal::new(None),
             at_end: RwSignal::new(true),
-            opener: StoredValue::new_local(None),
+            opener: cfg!(feature = "hydrate").then(|| StoredValue::new_local(None)),
             chats: use_context(),
             go: use_context(),
             notices: use_context(),
@@ -265,13 +266,15 @@ impl ChatState {
 
     /// Opens a passage in the panel; closing it brings the focus back to the mark.
     pub(crate) fn open(&self, passage: PassageAt, mark: web_sys::Element) {
-        self.opener.set_value(Some(mark));
+        if let Some(opener) = self.opener {
+            opener.set_value(Some(mark));
+        }
         self.passage.set(Some(passage));
     }
 
     pub(crate) fn close_passage(&self) {
         self.passage.set(None);
-        let mark = self.opener.try_update_value(Option::take).flatten();
+        let mark = self.opener.and_then(|opener| opener.try_update_value(Option::take)).flatten();
         if let Some(mark) = mark.and_then(|mark| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(mark).ok()) {
             let _ = mark.focus();
         }

@@ -58,7 +58,9 @@ pub(crate) struct Uploads {
     pub(crate) list: RwSignal<Vec<Upload>>,
     /// Grows when a document came or changed, for lists that show documents.
     pub(crate) changed: RwSignal<u32>,
-    queue: StoredValue<VecDeque<(Upload, File, bool)>, LocalStorage>,
+    /// In the browser alone: the server may drop what a page was made of on another thread than made it, which values
+    /// that belong to one thread answer with a panic.
+    queue: Option<StoredValue<VecDeque<(Upload, File, bool)>, LocalStorage>>,
     sending: RwSignal<usize>,
     polling: RwSignal<bool>,
     next: RwSignal<u32>,
@@ -89,7 +91,7 @@ impl Uploads {
         Self {
             list: RwSignal::new(Vec::new()),
             changed: RwSignal::new(0),
-            queue: StoredValue::new_local(VecDeque::new()),
+            queue: cfg!(feature = "hydrate").then(|| StoredValue::new_local(VecDeque::new())),
             sending: RwSignal::new(0),
             polling: RwSignal::new(false),
             next: RwSignal::new(0),
@@ -112,7 +114,9 @@ impl Uploads {
             };
             let upload = Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
             if state == UploadState::Waiting {
-                self.queue.update_value(|queue| queue.push_back((upload, file, public)));
+                if let Some(queue) = self.queue {
+                    queue.update_value(|queue| queue.push_back((upload, file, public)));
+                }
             }
             new.push(upload);
         }
@@ -133,7 +137,9 @@ impl Uploads {
 
     fn pump(self) {
         while self.sending.get_untracked() < AT_ONCE {
-            let Some((upload, file, public)) = self.queue.try_update_value(VecDeque::pop_front).flatten() else {
+            let Some((upload, file, public)) =
+                self.queue.and_then(|queue| queue.try_update_value(VecDeque::pop_front)).flatten()
+            else {
                 return;
             };
             self.sending.update(|sending| *sending += 1);
