@@ -66,6 +66,8 @@ impl Store {
         let mut connection = self.pool.acquire().await?.detach();
         // A migration may take longer than what the pool's connections are limited to.
         sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+        // "already exists, skipping" is what a second start is expected to find.
+        sqlx::query("SET client_min_messages = warning").execute(&mut connection).await?;
         connection.lock().await?;
         let outcome = self.migrate_locked(&mut connection).await;
         let unlocked = connection.unlock().await;
