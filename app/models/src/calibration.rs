@@ -19,13 +19,14 @@ pub(crate) enum Calibration {
 impl Calibration {
     /// By the provider's name for the model.
     pub(crate) fn of(model: &str) -> Self {
-        // multilingual-e5-small: measured on 22 questions in Spanish and English over short passages: right passages
-        // 0.853 on average, wrong ones 0.806, the highest wrong one 0.858. The two overlap, so the curve is an
-        // aid to ranking with words, not a proof.
+        // multilingual-e5-small: measured on 22 questions in Spanish and English over short passages (right passages
+        // 0.853 on average, wrong ones 0.806, the highest wrong one 0.858) and on 600 headings over pages of
+        // documentation (right 0.876, the best of a question about another world 0.805). The two overlap, so the curve
+        // is an aid to ranking with words, not a proof; docs/decisions/0005-relevance.md.
         // The others: from their makers' and users' published figures, not measured here; a threshold on them should be
         // set by an evaluation on one's own documents.
         const KNOWN: &[(&str, f64, f64)] = &[
-            ("multilingual-e5", 0.832, 0.012),
+            ("multilingual-e5", 0.838, 0.012),
             ("text-embedding-3-small", 0.34, 0.07),
             ("text-embedding-3-large", 0.36, 0.07),
             ("text-embedding-ada-002", 0.78, 0.02),
@@ -72,6 +73,6 @@ mod tests {
     #[test]
     fn the_compressed_scores_of_e5_are_spread() {
         let e5 = Calibration::of("multilingual-e5-small");
-        assert!(e5.apply(0.853) > 0.8 && e5.apply(0.806) < 0.2);
+        assert!(e5.apply(0.853) > 0.75 && e5.apply(0.806) < 0.2);
     }
 }

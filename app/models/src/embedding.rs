@@ -43,4 +43,10 @@ pub trait Embedder: Send + Sync {
 
     /// What a cosine of this model means: relevance from 0 to 1, so that one threshold fits all models.
     fn calibrate(&self, cosine: f32) -> f64;
+
+    /// What a cosine loses, on average, because question and passage are in different languages: added before
+    /// [`calibrate`](Self::calibrate). 0 where nothing was measured.
+    fn lost_across_languages(&self) -> f32 {
+        0.0
+    }
 }

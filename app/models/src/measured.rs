@@ -96,4 +96,8 @@ impl Embedder for MeasuredEmbedder {
     fn calibrate(&self, cosine: f32) -> f64 {
         self.embedder.calibrate(cosine)
     }
+
+    fn lost_across_languages(&self) -> f32 {
+        self.embedder.lost_across_languages()
+    }
 }

@@ -134,7 +134,8 @@ impl Feeder {
     async fn checkpoint(&self) {
         let began = Instant::now();
         match self.index.checkpoint().await {
-            Ok(()) => metrics::histogram!("vector_checkpoint_duration_seconds").record(began.elapsed().as_secs_f64()),
+            Ok(()) => metrics::histogram!("cjhirashi_vector_checkpoint_duration_seconds")
+                .record(began.elapsed().as_secs_f64()),
             // The checkpoint is only there to start faster.
             Err(error) => tracing::warn!(error = %error, "The checkpoint of the vector index was not written."),
         }

@@ -138,8 +138,11 @@ mod tests {
 
     #[test]
     fn rare_words_are_worth_more() {
-        let frequencies =
-            Frequencies { common: HashMap::from([("empres".to_owned(), 0.4)]), rarest_listed: Some(0.002) };
+        let frequencies = Frequencies {
+            common: HashMap::from([("empres".to_owned(), 0.4)]),
+            rarest_listed: Some(0.002),
+            chunks: 1_000.0,
+        };
         let words = [word(Some("empres"), Some("empresa")), word(Some("kubernet"), Some("kubernet"))];
         let terms = terms(&words, &frequencies);
         assert_eq!(terms[0].stems, ["kubernet"]);

@@ -150,11 +150,11 @@ impl Retriever {
             ("join", timings.join),
             ("total", timings.total),
         ] {
-            metrics::histogram!("search_stage_duration_seconds", "stage" => stage, "index" => index)
+            metrics::histogram!("cjhirashi_search_duration_seconds", "stage" => stage, "index" => index)
                 .record(value / 1000.0);
         }
         if outcome.degraded {
-            metrics::counter!("searches_degraded_total").increment(1);
+            metrics::counter!("cjhirashi_searches_degraded_total").increment(1);
         }
         tracing::debug!(
             passages = outcome.passages.len(),
@@ -426,7 +426,8 @@ impl Retriever {
         let cosine = ranks.cosine.or_else(|| cosine(vector.as_deref()?, passage.values.as_deref()?));
         let same = same_language(words.language, passage.language.as_deref());
         let coverage = coverage(&words.terms, &passage.has);
-        let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine));
+        let lost = if same { 0.0 } else { self.embedder.lost_across_languages() };
+        let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine + lost));
         let candidate = TraceCandidate {
             document_id: passage.place.document_id.clone(),
             title: passage.title.clone(),
