@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cjhirashi_models::{EmbeddingChoice, ModelsConfig, Secret};
+use cjhirashi_models::{EmbeddingChoice, ModelError, ModelsConfig, Secret};
 use cjhirashi_storage::AppSecret;
 
 /// One variable, as `--help` and the README explain it.
@@ -189,9 +189,9 @@ impl Config {
         };
         let secret = |name: &str| -> Result<Option<Secret>, ConfigError> { Ok(get(name)?.map(Secret::from)) };
         let embeddings: EmbeddingChoice = match get("EMBEDDINGS")? {
-            Some(text) => text.parse().map_err(|error: cjhirashi_models::ModelError| {
-                let text = error.to_string();
-                invalid("EMBEDDINGS", text.strip_prefix("EMBEDDINGS: ").unwrap_or(&text))
+            Some(text) => text.parse().map_err(|error| match error {
+                ModelError::InvalidSetting { variable, reason } => invalid(variable, reason),
+                error => invalid("EMBEDDINGS", error.to_string()),
             })?,
             None => EmbeddingChoice::default(),
         };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_chat::ChatService;
 use cjhirashi_ingest::{Limits, Sandbox};
-use cjhirashi_models::{ModelError, ModelRegistry};
+use cjhirashi_models::ModelRegistry;
 use cjhirashi_retrieval::{Feeder, FeederHandle, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
 use cjhirashi_sync::{DocumentService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
@@ -66,9 +66,6 @@ pub enum SetUpError {
     /// The folder of files.
     #[error("original files cannot be kept: {0}")]
     Blobs(#[from] BlobError),
-    /// A model setting.
-    #[error(transparent)]
-    Models(#[from] ModelError),
     /// The vector index.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -113,11 +110,10 @@ impl Running {
     ///
     /// # Errors
     /// [`SetUpError`]; nothing is left running.
-    pub async fn start(config: Arc<Config>, database_url: &str) -> Result<Self, SetUpError> {
+    pub async fn start(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Result<Self, SetUpError> {
         let metrics = crate::telemetry::start_metrics()?;
         let store = open_store(&config, database_url).await?;
         let blobs = Blobs::open(config.blob_dir()).await?;
-        let models = ModelRegistry::new(config.models.clone())?;
         cjhirashi_web::restore_model_connection(&store, &models).await?;
         let embedder = models.embedder();
         let (index, opened) = EmbeddedIndex::open(EmbeddedOptions {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use cjhirashi_models::ModelRegistry;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -18,6 +19,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
     let listener = lifecycle::bind(config.listen).await?;
     config.make_data_dir()?;
+    let models = ModelRegistry::new(config.models.clone())?;
     let (config, bound) = lifecycle::with_bound_address(config, &listener)?;
     if !bound.ip().is_loopback() {
         tracing::warn!(
@@ -34,7 +36,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     };
     // From here on every way out stops the database.
     let running = tokio::select! {
-        running = Running::start(config, &database.url) => running.map(Some),
+        running = Running::start(config, models, &database.url) => running.map(Some),
         name = signals.next() => {
             tracing::info!(signal = name, "stopped while starting");
             Ok(None)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::Timestamp;
 use sqlx::{
-    Connection as _, PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use time::OffsetDateTime;
@@ -85,6 +85,11 @@ impl Store {
         let connect: PgConnectOptions = options.url.parse().map_err(|_| ConnectError::InvalidUrl)?;
         let host = format!("{}:{}", connect.get_host(), connect.get_port());
         let connect = connect.application_name("cjhirashi");
+        let version = first_contact(&connect).await;
+        let version = version.map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
+        if version < MINIMUM_VERSION {
+            return Err(ConnectError::TooOld { host, version: version_text(version) });
+        }
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(Duration::from_secs(5))
@@ -101,12 +106,7 @@ impl Store {
             })
             .connect_with(connect)
             .await
-            .map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
-        let version =
-            server_version(&pool).await.map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
-        if version < MINIMUM_VERSION {
-            return Err(ConnectError::TooOld { host, version: version_text(version) });
-        }
+            .map_err(|source| ConnectError::Unreachable { host, source })?;
         Ok(Self { pool, sealer: Sealer::new(&options.secret), environment: options.environment })
     }
 
@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// [`StorageError::Unavailable`] when nobody answers.
     pub async fn server_version(&self) -> Result<String, StorageError> {
-        Ok(version_text(server_version(&self.pool).await?))
+        Ok(version_text(version_of(&*self.pool.acquire().await?)))
     }
 
     /// Connections open and idle, for metrics.
@@ -152,9 +152,41 @@ impl Store {
     }
 }
 
+/// How long a database that is just starting is waited for.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
+
+/// Connects once, apart from the pool, which keeps the reason of a failure to itself. Returns the server's version.
+async fn first_contact(options: &PgConnectOptions) -> Result<u32, sqlx::Error> {
+    let began = tokio::time::Instant::now();
+    let deadline = began + FIRST_CONTACT;
+    loop {
+        let attempt = tokio::time::timeout_at(deadline, PgConnection::connect_with(options)).await;
+        let error = match attempt {
+            Ok(Ok(connection)) => {
+                let version = version_of(&connection);
+                // It was of use; how it ends does not matter.
+                let _ = connection.close().await;
+                return Ok(version);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        };
+        // Refused, or "the database system is starting up": both pass when it is started together with us.
+        let starting = match &error {
+            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+            sqlx::Error::Database(error) => error.code().as_deref() == Some("57P03"),
+            _ => false,
+        };
+        if !starting || began.elapsed() + Duration::from_millis(250) > FIRST_CONTACT {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// As the server told it when the connection was made; a pooler that keeps it to itself is taken at its word.
-async fn server_version(pool: &PgPool) -> Result<u32, sqlx::Error> {
-    Ok(pool.acquire().await?.server_version_num().unwrap_or(MINIMUM_VERSION))
+fn version_of(connection: &PgConnection) -> u32 {
+    connection.server_version_num().unwrap_or(MINIMUM_VERSION)
 }
 
 fn version_text(version: u32) -> String {
