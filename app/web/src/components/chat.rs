@@ -28,8 +28,10 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     keys(state);
 
     let empty = move || !begun && state.pending.with(Option::is_none);
+    // The server writes the document's head last, when the signals of the body may be gone already.
+    let at_first = state.title.get_untracked();
     let tab = move || {
-        let title = state.title.get();
+        let title = state.title.try_get().unwrap_or_else(|| at_first.clone());
         t.tab(if title.is_empty() { t.new_chat } else { &title })
     };
     let scrolled = move |event: ev::Event| {
