@@ -1,5 +1,9 @@
 //! Chunks: what indexing writes, step by step. Every write names the claim of the run that makes it and does nothing
 //! once that claim no longer counts or the document is gone; every step can be repeated.
+//!
+//! Because they can, these writes do not wait for the disk (`synchronous_commit` off, for their own transaction): a
+//! crash of PostgreSQL may lose the last moments of a run, in order, and the run is repeated from there. What a person
+//! was told is kept (an upload, a deletion) is written elsewhere, and waits.
 
 use cjhirashi_domain::{
     Timestamp,
@@ -40,6 +44,8 @@ pub struct IndexTask {
     pub mime_type: String,
     /// Whether its text and all of its chunks are stored already.
     pub extracted: bool,
+    /// Whether chunks of this version are stored, all or some.
+    pub has_chunks: bool,
 }
 
 /// A chunk to be stored.
@@ -66,8 +72,12 @@ pub struct NewChunk {
 pub struct UnembeddedChunk {
     /// Its number.
     pub ordinal: i64,
+    /// Its place, from 0.
+    pub seq: i32,
     /// Its text.
     pub text: String,
+    /// Its language.
+    pub language: Option<String>,
 }
 
 /// A chunk that the vector index has not acknowledged.
@@ -134,13 +144,18 @@ impl Store {
             FROM jobs j
             WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
               AND j.id = $2 AND j.claim = $3 AND j.key = d.id
+              AND set_config('synchronous_commit', 'off', true) IS NOT NULL
             RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at,
                 d.version AS current_version,
                 (SELECT version FROM newest) AS version,
                 (SELECT blob_key FROM newest) AS blob_key,
                 (SELECT file_name FROM newest) AS file_name,
                 (SELECT mime_type FROM newest) AS mime_type,
-                (SELECT extracted FROM newest) AS extracted"#,
+                (SELECT extracted FROM newest) AS extracted,
+                EXISTS (
+                    SELECT 1 FROM chunks c
+                    WHERE c.document_id = $1 AND c.version = (SELECT version FROM newest)
+                ) AS "has_chunks!""#,
             document.as_str(),
             claim.job,
             claim.token,
@@ -170,6 +185,7 @@ impl Store {
             file_name: row.file_name,
             mime_type: row.mime_type.unwrap_or_default(),
             extracted: row.extracted.unwrap_or(false),
+            has_chunks: row.has_chunks,
         }))
     }
 
@@ -216,6 +232,7 @@ impl Store {
             r#"WITH held AS (
                 SELECT 1 FROM jobs j JOIN documents d ON d.id = j.key
                 WHERE j.id = $1 AND j.claim = $2 AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
             ), stored AS (
                 INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, page, language, hash,
                     embedding, embedding_model)
@@ -268,6 +285,7 @@ impl Store {
                 UPDATE documents d SET stage = 'embedding', progress = 0, language = $7
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id
             )
             UPDATE document_versions v SET text = $5, page_starts = $6
@@ -298,7 +316,7 @@ impl Store {
     ) -> Result<Vec<UnembeddedChunk>> {
         let rows = sqlx::query_as!(
             UnembeddedChunk,
-            "SELECT ordinal, text FROM chunks
+            "SELECT ordinal, seq, text, language FROM chunks
              WHERE document_id = $1 AND version = $2 AND (embedding IS NULL OR embedding_model IS DISTINCT FROM $3)
              ORDER BY seq LIMIT $4",
             document.as_str(),
@@ -311,7 +329,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Stores embeddings of chunks, by ordinal, and shows how far the document is.
+    /// Stores embeddings of chunks, by ordinal, and shows how far the document is. `indexed` says whether the vector
+    /// index has them already.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -321,6 +340,7 @@ impl Store {
         document: &DocumentId,
         model: &str,
         embeddings: &[(i64, Vec<f32>)],
+        indexed: bool,
         progress: f32,
     ) -> Result<Held> {
         let ordinals: Vec<i64> = embeddings.iter().map(|(ordinal, _)| *ordinal).collect();
@@ -330,11 +350,15 @@ impl Store {
                 UPDATE documents d SET stage = 'embedding', progress = $7
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id
             ), stored AS (
-                UPDATE chunks c SET embedding = n.embedding, embedding_model = $6, indexed_at = NULL
-                FROM UNNEST($4::bigint[], $5::bytea[]) AS n (ordinal, embedding), held
-                WHERE c.ordinal = n.ordinal AND c.document_id = held.id
+                -- Not a join with UNNEST: on a table without statistics that reads all of it.
+                UPDATE chunks c SET
+                    embedding = ($5::bytea[])[array_position($4::bigint[], c.ordinal)],
+                    embedding_model = $6,
+                    indexed_at = CASE WHEN $8 THEN now() END
+                WHERE c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
             claim.job,
@@ -344,6 +368,7 @@ impl Store {
             &vectors,
             model,
             progress,
+            indexed,
         )
         .fetch_one(&self.pool)
         .await?;
@@ -416,10 +441,11 @@ impl Store {
                 UPDATE documents d SET stage = 'indexing', progress = $5
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id
             ), stored AS (
-                UPDATE chunks c SET indexed_at = now() FROM held
-                WHERE c.ordinal = ANY($4::bigint[]) AND c.document_id = held.id
+                UPDATE chunks c SET indexed_at = now()
+                WHERE c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
             claim.job,
@@ -443,7 +469,8 @@ impl Store {
                 version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
                 chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
              FROM jobs j
-             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+               AND set_config('synchronous_commit', 'off', true) IS NOT NULL",
             claim.job,
             claim.token,
             document.as_str(),

@@ -7,7 +7,8 @@
 //! A run holds the row by a *claim* (random, new for each run) and a lease that it must keep extending. A process that
 //! dies stops extending; seconds later another worker takes the row. A worker that was only asleep finds that its
 //! claim no longer counts: everything a run writes names its claim. Leases are measured by the database's clock, which
-//! is the only one that all replicas share. Why not a library: `docs/decisions/0002-job-queue.md`.
+//! is the only one that all replicas share. Asking for a job waits for the disk, as all that a person was told is kept;
+//! taking and ending one does not (`synchronous_commit` off): what a crash loses of it is done once more. Why not a library: `docs/decisions/0002-job-queue.md`.
 //!
 //! To add a kind of job: a variant of [`JobKind`], the check constraint in a migration, its handler in `sync`.
 
@@ -231,6 +232,7 @@ impl Store {
             "WITH due AS (
                 SELECT id FROM jobs
                 WHERE dead_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 ORDER BY run_at, id
                 LIMIT $1
                 FOR UPDATE SKIP LOCKED
@@ -267,6 +269,7 @@ impl Store {
             r#"UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond'
                FROM UNNEST($1::bigint[], $2::text[]) AS held (id, claim)
                WHERE jobs.id = held.id AND jobs.claim = held.claim
+                 AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                RETURNING jobs.id, jobs.claim AS "claim!""#,
             &jobs,
             &tokens,
@@ -285,7 +288,9 @@ impl Store {
     pub async fn finish_job(&self, job: &Job) -> Result<bool> {
         let done = sqlx::query!(
             r#"WITH done AS (
-                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3 RETURNING id
+                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                RETURNING id
             ), again AS (
                 UPDATE jobs SET claim = NULL, lease_until = NULL, attempts = 0, error = NULL, run_at = now()
                 WHERE id = $1 AND claim = $2 AND revision <> $3 RETURNING id

@@ -1,4 +1,4 @@
-//! One document into search: read the file, cut it, embed what was never embedded, write the vectors, switch.
+//! One document into search: read the file, cut it, embed what was never embedded, bring the vectors to the index, switch.
 
 use std::sync::Arc;
 
@@ -63,7 +63,10 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
     .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::TryAgain { after: None }))?;
 
     let model = context.embedder.id();
-    context.store.clear_chunks(claim, &task.document_id, task.version).await?;
+    if task.has_chunks {
+        // Of a run that died before it stored the text; how it cut may not be how we cut.
+        context.store.clear_chunks(claim, &task.document_id, task.version).await?;
+    }
     let mut drafts = drafts.into_iter().peekable();
     while drafts.peek().is_some() {
         let batch: Vec<NewChunk> = drafts
@@ -116,17 +119,34 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
         let (all, embedded) = context.store.count_chunks(&task.document_id, task.version, model).await?;
         (usize::try_from(all).unwrap_or(0), usize::try_from(embedded).unwrap_or(0))
     };
+    let metadata = metadata(task);
     loop {
         let last = last_round(&chunks);
-        let batches: Vec<Vec<UnembeddedChunk>> = batches(chunks, size);
-        let mut calls = stream::iter(batches).map(|batch| call(context, batch)).buffer_unordered(PARALLEL_CALLS);
-        while let Some(embeddings) = calls.try_next().await? {
-            done += embeddings.len();
+        let mut calls =
+            stream::iter(batches(chunks, size)).map(|batch| call(context, batch)).buffer_unordered(PARALLEL_CALLS);
+        while let Some((batch, vectors)) = calls.try_next().await? {
+            done += batch.len();
+            let embeddings: Vec<(i64, Vec<f32>)> = batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
+            let records = batch
+                .into_iter()
+                .zip(&embeddings)
+                .map(|(chunk, (_, values))| {
+                    let found =
+                        Found { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
+                    record(context, task, &metadata, found, values.clone())
+                })
+                .collect();
+            // First the index, so that one write can note both. What was paid for is kept even if the index is away.
+            let indexed = context.index.upsert(records).await;
             let progress = share(done, all);
-            let saved = context.store.save_embeddings(claim, &task.document_id, model, &embeddings, progress).await?;
+            let saved = context
+                .store
+                .save_embeddings(claim, &task.document_id, model, &embeddings, indexed.is_ok(), progress)
+                .await?;
             if saved == Held::No {
                 return Ok(Held::No);
             }
+            indexed?;
         }
         if last {
             return Ok(Held::Yes);
@@ -135,6 +155,42 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
         if chunks.is_empty() {
             return Ok(Held::Yes);
         }
+    }
+}
+
+fn metadata(task: &IndexTask) -> Arc<DocumentMetadata> {
+    Arc::new(DocumentMetadata {
+        visibility: task.visibility.clone(),
+        title: task.title.clone(),
+        source: task.source,
+        source_url: task.source_url.clone(),
+        created_at: task.created_at,
+        tags: task.tags.clone(),
+    })
+}
+
+/// A chunk, without its embedding.
+struct Found {
+    ordinal: i64,
+    seq: i32,
+    language: Option<String>,
+    text: String,
+}
+
+fn record(
+    context: &WorkerContext,
+    task: &IndexTask,
+    metadata: &Arc<DocumentMetadata>,
+    chunk: Found,
+    values: Vec<f32>,
+) -> VectorRecord {
+    VectorRecord {
+        key: ChunkKey { document_id: task.document_id.clone(), version: task.version, seq: chunk.seq },
+        ordinal: chunk.ordinal,
+        values,
+        language: chunk.language,
+        text: context.index.keeps_text().then_some(chunk.text),
+        document: Arc::clone(metadata),
     }
 }
 
@@ -148,31 +204,31 @@ fn batches<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
     batches
 }
 
-/// One call to the embedding model; vectors by the chunk's number.
-async fn call(context: &WorkerContext, batch: Vec<UnembeddedChunk>) -> Result<Vec<(i64, Vec<f32>)>, Failure> {
-    let (ordinals, texts): (Vec<i64>, Vec<String>) = batch.into_iter().map(|chunk| (chunk.ordinal, chunk.text)).unzip();
+/// One call to the embedding model: a vector for each chunk.
+async fn call(
+    context: &WorkerContext,
+    mut batch: Vec<UnembeddedChunk>,
+) -> Result<(Vec<UnembeddedChunk>, Vec<Vec<f32>>), Failure> {
+    // Taken out for the call and put back: the texts are not copied.
+    let texts: Vec<String> = batch.iter_mut().map(|chunk| std::mem::take(&mut chunk.text)).collect();
     let embedded = context.embedder.embed(&texts, InputKind::Passage).await?;
-    if embedded.vectors.len() != ordinals.len() {
+    if embedded.vectors.len() != batch.len() {
         let error = ModelError::UnexpectedAnswer {
             provider: context.embedder.id().to_owned(),
-            detail: format!("{} vectors for {} texts", embedded.vectors.len(), ordinals.len()),
+            detail: format!("{} vectors for {} texts", embedded.vectors.len(), batch.len()),
         };
         return Err(error.into());
     }
-    Ok(ordinals.into_iter().zip(embedded.vectors).collect())
+    for (chunk, text) in batch.iter_mut().zip(texts) {
+        chunk.text = text;
+    }
+    Ok((batch, embedded.vectors))
 }
 
-/// Brings the vectors that the index has not acknowledged to it.
+/// Brings the vectors that the index has not acknowledged to it: those that were known before, and those of a run
+/// during which the index was away.
 async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
-    let metadata = Arc::new(DocumentMetadata {
-        visibility: task.visibility.clone(),
-        title: task.title.clone(),
-        source: task.source,
-        source_url: task.source_url.clone(),
-        created_at: task.created_at,
-        tags: task.tags.clone(),
-    });
-    let keep_text = context.index.keeps_text();
+    let metadata = metadata(task);
     let mut done = 0;
     loop {
         let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, INDEX_BATCH).await?;
@@ -183,13 +239,10 @@ async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask)
         let ordinals: Vec<i64> = chunks.iter().map(|chunk| chunk.ordinal).collect();
         let records = chunks
             .into_iter()
-            .map(|chunk| VectorRecord {
-                key: ChunkKey { document_id: task.document_id.clone(), version: task.version, seq: chunk.seq },
-                ordinal: chunk.ordinal,
-                values: chunk.values,
-                language: chunk.language,
-                text: keep_text.then_some(chunk.text),
-                document: Arc::clone(&metadata),
+            .map(|chunk| {
+                let found =
+                    Found { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
+                record(context, task, &metadata, found, chunk.values)
             })
             .collect();
         context.index.upsert(records).await?;

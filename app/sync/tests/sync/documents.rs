@@ -1,12 +1,11 @@
 //! Documents from the upload to the index and back, on a real PostgreSQL.
 
-mod support;
-
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::support::{Base, FakeEmbedder, base, base_with, context, options, prose, text};
 use cjhirashi_domain::{
     ErrorCode,
     access::Visibility,
@@ -16,7 +15,6 @@ use cjhirashi_domain::{
 use cjhirashi_models::ModelError;
 use cjhirashi_storage::{AppSecret, Held, Store, StoreOptions};
 use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
-use support::{Base, FakeEmbedder, base, base_with, context, options, prose, text};
 use tokio::sync::Semaphore;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,7 +109,9 @@ async fn a_run_in_hand_does_not_bring_a_deleted_document_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_file_fails_at_once_in_words_and_is_not_tried_again() {
     let base = base().await;
-    let error = base.add_file("foto.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").await.unwrap_err();
+    let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    picture.extend((0..4000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]));
+    let error = base.add_file("foto.txt", &picture).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::DocumentUnsupported);
     assert_eq!(base.add_file("nada.txt", b"").await.unwrap_err().code(), ErrorCode::DocumentEmpty);
     let error = base.add_file("grande.txt", &vec![b'a'; 50_000_001]).await.unwrap_err();
@@ -227,7 +227,7 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
     assert!(store.begin_indexing(claim, &id).await.unwrap().is_none());
     assert_eq!(store.add_chunks(claim, &id, 1, &[], "fake:one@16").await.unwrap(), Held::No);
     assert_eq!(store.save_text(claim, &id, 1, "x", None, None).await.unwrap(), Held::No);
-    assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], 0.5).await.unwrap(), Held::No);
+    assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], false, 0.5).await.unwrap(), Held::No);
     assert_eq!(store.acknowledge_chunks(claim, &id, &[], 0.5).await.unwrap(), Held::No);
     assert_eq!(store.complete_indexing(claim, &id, 1).await.unwrap(), Held::No);
     let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
@@ -426,5 +426,5 @@ async fn two_hundred_documents_of_8_kb_are_indexed_in_seconds() {
     let chunks = base.count("SELECT count(*) FROM chunks").await;
     eprintln!("200 documents of 8 kB: added in {added:?}, {chunks} chunks indexed in {indexed:?}");
     // The figure that counts is measured on the optimised binary; this guards against a change of its order.
-    assert!(indexed < Duration::from_secs(20), "{indexed:?}");
+    assert!(indexed < Duration::from_secs(30), "{indexed:?}");
 }

@@ -1,8 +1,6 @@
 //! A whole knowledge base per test: a fresh database, a folder of files, the embedded index, and an embedding model
 //! that costs nothing and counts what it is asked.
 
-#![expect(dead_code, reason = "every test file uses its own part of this")]
-
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -27,26 +25,26 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 /// Numbers per vector.
-pub const DIMENSION: usize = 16;
+pub(crate) const DIMENSION: usize = 16;
 
 /// An embedding model that is free, and does what a test says.
-pub struct FakeEmbedder {
-    id: String,
-    batch: usize,
+pub(crate) struct FakeEmbedder {
+    pub(crate) id: String,
+    pub(crate) batch: usize,
     /// How long a call takes.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Calls wait here when there is a gate.
-    pub gate: Option<Arc<Semaphore>>,
+    pub(crate) gate: Option<Arc<Semaphore>>,
     /// What the next calls answer instead.
-    pub failures: Mutex<VecDeque<ModelError>>,
+    pub(crate) failures: Mutex<VecDeque<ModelError>>,
     /// Every text embedded, in order of the answers.
-    pub texts: Mutex<Vec<String>>,
+    pub(crate) texts: Mutex<Vec<String>>,
     /// Calls begun.
-    pub calls: Mutex<usize>,
+    pub(crate) calls: Mutex<usize>,
 }
 
 impl FakeEmbedder {
-    pub fn new(id: &str, batch: usize) -> Self {
+    pub(crate) fn new(id: &str, batch: usize) -> Self {
         Self {
             id: id.to_owned(),
             batch,
@@ -58,7 +56,7 @@ impl FakeEmbedder {
         }
     }
 
-    pub fn embedded(&self) -> usize {
+    pub(crate) fn embedded(&self) -> usize {
         self.texts.lock().len()
     }
 }
@@ -114,23 +112,23 @@ impl Embedder for FakeEmbedder {
 }
 
 /// Everything, for one test.
-pub struct Base {
-    pub store: Store,
-    pub documents: DocumentService,
-    pub context: WorkerContext,
-    pub embedder: Arc<FakeEmbedder>,
-    pub index: Arc<EmbeddedIndex>,
-    pub owner: Viewer,
-    pub folder: tempfile::TempDir,
-    pub database: TestDb,
+pub(crate) struct Base {
+    pub(crate) store: Store,
+    pub(crate) documents: DocumentService,
+    pub(crate) context: WorkerContext,
+    pub(crate) embedder: Arc<FakeEmbedder>,
+    pub(crate) index: Arc<EmbeddedIndex>,
+    pub(crate) owner: Viewer,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) database: TestDb,
 }
 
 /// A fast model that takes eight texts a call.
-pub async fn base() -> Base {
+pub(crate) async fn base() -> Base {
     base_with(FakeEmbedder::new("fake:one@16", 8)).await
 }
 
-pub async fn base_with(embedder: FakeEmbedder) -> Base {
+pub(crate) async fn base_with(embedder: FakeEmbedder) -> Base {
     let database = TestDb::new().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::connect(StoreOptions::new(&database.url, secret())).await.unwrap();
@@ -150,12 +148,12 @@ pub async fn base_with(embedder: FakeEmbedder) -> Base {
     }
 }
 
-pub fn secret() -> AppSecret {
+pub(crate) fn secret() -> AppSecret {
     AppSecret::new(*b"a secret that only tests may know")
 }
 
 /// What a worker needs, over a store and a folder.
-pub async fn context(
+pub(crate) async fn context(
     store: &Store,
     folder: &std::path::Path,
     embedder: Arc<dyn Embedder>,
@@ -179,12 +177,12 @@ pub async fn context(
 }
 
 /// Options under which tests do not wait long.
-pub fn options() -> WorkerOptions {
+pub(crate) fn options() -> WorkerOptions {
     WorkerOptions { lease: Duration::from_secs(2), poll: Duration::from_millis(100), ..WorkerOptions::default() }
 }
 
 /// About `bytes` of text, different for every `seed`, with paragraphs, in Spanish or English.
-pub fn prose(seed: usize, bytes: usize) -> String {
+pub(crate) fn prose(seed: usize, bytes: usize) -> String {
     const SPANISH: &[&str] = &[
         "contrato",
         "plazo",
@@ -229,7 +227,7 @@ pub fn prose(seed: usize, bytes: usize) -> String {
     text
 }
 
-pub fn text(title: &str, content: &str, owner: &Viewer) -> NewText {
+pub(crate) fn text(title: &str, content: &str, owner: &Viewer) -> NewText {
     NewText {
         title: title.to_owned(),
         content: content.to_owned(),
@@ -243,12 +241,12 @@ pub fn text(title: &str, content: &str, owner: &Viewer) -> NewText {
 
 impl Base {
     /// Adds a text of the owner.
-    pub async fn add(&self, title: &str, content: &str) -> Document {
+    pub(crate) async fn add(&self, title: &str, content: &str) -> Document {
         self.documents.add_text(&self.owner, text(title, content, &self.owner)).await.unwrap()
     }
 
     /// Adds a file of the owner.
-    pub async fn add_file(&self, name: &str, bytes: &[u8]) -> Result<Document, cjhirashi_sync::DocumentError> {
+    pub(crate) async fn add_file(&self, name: &str, bytes: &[u8]) -> Result<Document, cjhirashi_sync::DocumentError> {
         let mut writer = self.documents.upload().await.unwrap();
         writer.write(bytes).await?;
         let new = NewDocument {
@@ -264,12 +262,12 @@ impl Base {
         self.documents.add(&self.owner, new).await
     }
 
-    pub async fn get(&self, id: &DocumentId) -> Option<Document> {
+    pub(crate) async fn get(&self, id: &DocumentId) -> Option<Document> {
         self.documents.get(&self.owner, id).await.unwrap()
     }
 
     /// Somebody else.
-    pub async fn person(&self, name: &str, role: Role) -> Viewer {
+    pub(crate) async fn person(&self, name: &str, role: Role) -> Viewer {
         sqlx::query("INSERT INTO users (id, email, role, updated_at) VALUES ($1, $2, $3, now())")
             .bind(name)
             .bind(format!("{name}@example.org"))
@@ -281,17 +279,17 @@ impl Base {
     }
 
     /// A number that a query gives.
-    pub async fn count(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.store.pool()).await.unwrap()
     }
 
     /// Runs whatever is due.
-    pub async fn work(&self) -> usize {
+    pub(crate) async fn work(&self) -> usize {
         cjhirashi_sync::Worker::run_due(&self.context, &options()).await.unwrap()
     }
 
     /// Makes every job that waits due now.
-    pub async fn hurry(&self) {
+    pub(crate) async fn hurry(&self) {
         sqlx::query("UPDATE jobs SET run_at = now() WHERE kind <> 'housekeeping'")
             .execute(self.store.pool())
             .await
@@ -299,7 +297,7 @@ impl Base {
     }
 
     /// Waits until a document is where it should be.
-    pub async fn wait_for(&self, id: &DocumentId, status: DocumentStatus) -> Document {
+    pub(crate) async fn wait_for(&self, id: &DocumentId, status: DocumentStatus) -> Document {
         let started = Instant::now();
         loop {
             let document = self.get(id).await.unwrap();
@@ -312,7 +310,7 @@ impl Base {
     }
 
     /// Waits until something holds.
-    pub async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
         let started = Instant::now();
         while !holds().await {
             assert!(started.elapsed() < Duration::from_secs(30), "waited for {what}");
@@ -321,7 +319,7 @@ impl Base {
     }
 
     /// Files published in the folder.
-    pub fn files(&self) -> usize {
+    pub(crate) fn files(&self) -> usize {
         let mut files = 0;
         for shard in std::fs::read_dir(self.folder.path().join("blobs")).unwrap() {
             let shard = shard.unwrap();
@@ -333,7 +331,7 @@ impl Base {
     }
 
     /// Chunks that the vector index holds.
-    pub fn vectors(&self) -> usize {
+    pub(crate) fn vectors(&self) -> usize {
         self.index.holdings().iter().map(|holding| holding.chunks).sum()
     }
 }

@@ -1,0 +1,5 @@
+//! Documents from the upload to the index and back, on a real PostgreSQL. One program, so that it is linked once.
+
+mod documents;
+mod kill;
+mod support;
