@@ -197,7 +197,7 @@ mod tests {
         };
         let text = system(Language::En, Some(Found { passages: &[passage], summary: &summary(1) }));
         assert_eq!(text.matches("</passage>").count(), 1, "{text}");
-        assert!(text.contains("<passage n=\"1\" title=\"''b', page 3\">"), "{text}");
+        assert!(text.contains("<passage n=\"1\" title=\"'''b', page 3\">"), "{text}");
     }
 
     #[test]

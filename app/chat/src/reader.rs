@@ -251,7 +251,10 @@ impl View {
             }
             GenerationEvent::Stage(_) => {}
             GenerationEvent::End { status, .. } => {
-                told.extend(self.render().await);
+                // Who saw the end and comes again has all the text; it is only told that this is the end.
+                if !seen {
+                    told.extend(self.render().await);
+                }
                 told.push((seq, StreamEvent::End { status }));
                 self.ended = true;
             }

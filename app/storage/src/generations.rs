@@ -650,21 +650,6 @@ impl Store {
             .collect()
     }
 
-    /// Deletes the events of runs that ended before a moment: their text is in the messages. Tells how many.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delete_old_generation_events(&self, before: Timestamp) -> Result<u64> {
-        let done = sqlx::query!(
-            "DELETE FROM generation_events USING generations g
-             WHERE g.id = generation_events.generation_id AND g.status <> 'streaming' AND g.ended_at < $1",
-            to_db(before),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
-    }
-
     /// Begins to hear what replicas do to runs.
     ///
     /// # Errors
@@ -888,7 +873,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_whose_heart_stopped_is_found_and_events_of_old_runs_are_swept() {
+    async fn a_run_whose_heart_stopped_is_found() {
         let world = world().await;
         let turn = world.started(None).await;
         assert!(world.store.stale_generations(20.0).await.unwrap().is_empty());
@@ -900,11 +885,6 @@ mod tests {
         assert_eq!(stale, [(turn.generation.clone(), world.viewer.user_id.clone())]);
         world.store.heartbeat(std::slice::from_ref(&turn.generation)).await.unwrap();
         assert!(world.store.stale_generations(20.0).await.unwrap().is_empty());
-
-        let later = world.store.now().plus_millis(60_000);
-        assert_eq!(world.store.delete_old_generation_events(later).await.unwrap(), 0, "it still runs");
-        world.finish(&turn, "x", MessageStatus::Complete, &[]).await;
-        assert_eq!(world.store.delete_old_generation_events(later).await.unwrap(), 1);
     }
 
     #[tokio::test]

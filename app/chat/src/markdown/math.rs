@@ -6,8 +6,8 @@ use pulldown_latex::{Parser, RenderConfig, Storage, config::DisplayMode, mathml:
 
 /// The longest formula, in bytes; longer ones are shown as they were written.
 const MAX_BYTES: usize = 4_000;
-/// The deepest nesting of braces: the parser recurses.
-const MAX_DEPTH: usize = 40;
+/// The deepest nesting: the parser recurses, on a thread's stack.
+const MAX_DEPTH: usize = 60;
 
 /// Stands where a delimiter of two bytes became one, so that offsets stay; never shown.
 pub(super) const FILLER: char = '\u{1}';
@@ -29,22 +29,43 @@ pub(super) fn to_mathml(latex: &str, display: bool) -> Option<String> {
     clean(&mathml)
 }
 
+/// How deep the parser may have to go: groups, and commands that follow each other (each may be the argument of the one
+/// before), summed over what encloses them. More than the truth, never less.
 fn depth(latex: &str) -> usize {
-    let mut depth = 0usize;
-    let mut deepest = 0;
-    for byte in latex.bytes() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => depth = depth.saturating_sub(1),
+    let (mut deepest, mut chain) = (0usize, 0usize);
+    let mut enclosing: Vec<usize> = Vec::new();
+    let mut base = 0usize;
+    let mut rest = latex;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        let mut opens = c == '{';
+        let mut closes = c == '}';
+        match c {
+            '\\' => {
+                let letters = rest[1..].bytes().take_while(u8::is_ascii_alphabetic).count();
+                let symbol = rest[1..].chars().next().map_or(0, char::len_utf8);
+                length = 1 + letters.max(if letters == 0 { symbol } else { 0 });
+                opens = matches!(&rest[1..length], "left" | "begin");
+                closes = matches!(&rest[1..length], "right" | "end");
+                chain += 1;
+            }
+            '^' | '_' => chain += 1,
+            c if c.is_whitespace() => {}
+            _ if !opens && !closes => chain = 0,
             _ => {}
         }
-        deepest = deepest.max(depth);
+        if opens {
+            enclosing.push(chain + 1);
+            base += chain + 1;
+            chain = 0;
+        } else if closes {
+            base -= enclosing.pop().unwrap_or(0);
+            chain = 0;
+        }
+        deepest = deepest.max(base + chain);
+        rest = &rest[length..];
     }
-    // `\left`, `\begin` and scripts without braces nest too.
     deepest
-        .max(latex.matches("\\left").count())
-        .max(latex.matches("\\begin").count())
-        .max(latex.matches("\\sqrt").count())
 }
 
 /// Macros can double at every step; an answer needs none of its own.
