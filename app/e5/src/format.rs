@@ -222,21 +222,11 @@ impl ModelFile {
         Ok(floats(&bytes))
     }
 
-    /// A matrix of 4-bit weights, unpacked and appended to `weights`.
-    pub(crate) fn matrix(
-        &self,
-        name: &str,
-        rows: usize,
-        columns: usize,
-        weights: &mut Vec<f32>,
-    ) -> Result<(), E5Error> {
-        let size = rows * (columns / BLOCK) * BLOCK_BYTES;
-        let mut bytes = vec![0; size];
-        self.read_at(self.locate(name, size)?, &mut bytes)?;
-        let start = weights.len();
-        weights.resize(start + rows * columns, 0.0);
-        unpack(&bytes, &mut weights[start..]);
-        Ok(())
+    /// A matrix of 4-bit weights as it is in the file.
+    pub(crate) fn blocks(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<u8>, E5Error> {
+        let mut bytes = vec![0; rows * (columns / BLOCK) * BLOCK_BYTES];
+        self.read_at(self.locate(name, bytes.len())?, &mut bytes)?;
+        Ok(bytes)
     }
 }
 

@@ -10,11 +10,13 @@
 //! [`Scratch`] for as long as a batch lasts.
 //!
 //! The parts: `format` reads the file, `tokenizer` cuts text into pieces (a unigram model, as SentencePiece has it),
-//! `model` is the encoder (BERT with layer norm after each sublayer), `kernels` its arithmetic.
+//! `model` is the encoder (BERT with layer norm after each sublayer), `kernels` its arithmetic in floats,
+//! `packed` its products with 4-bit weights where the processor has the instructions.
 
 mod format;
 mod kernels;
 mod model;
+mod packed;
 mod tokenizer;
 
 pub use format::E5Error;
