@@ -180,7 +180,7 @@ texts! {
     temperature: "Temperatura", "Temperature";
     temperature_hint: "Baja: respuestas más constantes. Alta: más variadas.", "Low: steadier answers. High: more varied ones.";
     max_tokens: "Longitud máxima", "Greatest length";
-    max_tokens_hint: "El máximo de tokens de una respuesta, de 1 a 200 000.", "The most tokens of one answer, 1 to 200,000.";
+    max_tokens_hint: "El máximo de tokens de una respuesta, de 1 a 200 000.", "The most tokens of one answer, 1 to 200,000.";
     from_documents: "Respuestas desde documentos", "Answers from documents";
     rag_enabled: "Buscar en los documentos", "Search the documents";
     rag_enabled_hint: "Cada pregunta busca en tus documentos y en la base de conocimiento.", "Every question searches your documents and the knowledge base.";
@@ -232,6 +232,7 @@ texts! {
     sign_in_new: "¿Ya lo usaste? Pide otro en la terminal del servidor:", "Used already? Get another one in the server's terminal:";
     sign_in_why: "Este servidor solo escucha en este equipo y no usa contraseñas.", "This server listens on this machine alone and uses no passwords.";
     page_not_found: "Aquí no hay nada", "There is nothing here";
+    page_not_found_line: "La dirección no corresponde a ninguna página. Quizá se eliminó o cambió de sitio.", "No page has this address. Perhaps it was deleted or moved.";
 
     // Palette and keys
     palette: "Buscar chats y acciones", "Search chats and commands";
@@ -493,8 +494,23 @@ impl Texts {
         if self.es() { format!("Fuente {n}") } else { format!("Source {n}") }
     }
 
+    /// A language by its code; other codes as they are.
+    pub(crate) fn language_name(&self, code: &str) -> String {
+        match (code, self.es()) {
+            ("es", true) => "español",
+            ("es", false) => "Spanish",
+            ("en", true) => "inglés",
+            ("en", false) => "English",
+            (code, _) => code,
+        }
+        .to_owned()
+    }
+
     /// Title of a page in the browser's tab.
     pub(crate) fn tab(&self, title: &str) -> String {
+        // leptos_meta 0.8 writes a title into the head as it is; in the browser it is set as text.
+        #[cfg(feature = "ssr")]
+        let title = crate::api::server::escape(title);
         format!("{title} · Cjhirashi")
     }
 }

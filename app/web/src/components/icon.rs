@@ -73,7 +73,7 @@ impl Icon {
 /// An icon without a name of its own; the control it is in has one.
 pub(crate) fn icon(which: Icon) -> AnyView {
     view! {
-        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+        <svg class=if which == Icon::More { "icon dots" } else { "icon" } viewBox="0 0 16 16" aria-hidden="true">
             <path d=which.path() />
         </svg>
     }

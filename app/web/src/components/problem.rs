@@ -1,5 +1,6 @@
 //! What is shown when something is missing, broken, or on its way.
 
+use cjhirashi_domain::ErrorCode;
 use leptos::prelude::*;
 
 use super::{Icon, icon};
@@ -21,11 +22,12 @@ pub(crate) fn Problem(failure: Failure) -> impl IntoView {
     } else {
         ("", t.reload)
     };
+    let words = if failure.code == Some(ErrorCode::NotFound) { t.page_not_found_line } else { failure.message(t) };
     view! {
         <div class="empty" role="alert">
             {icon(if missing { Icon::Search } else { Icon::Alert })}
             <h1>{if missing { t.page_not_found } else { t.failed_heading }}</h1>
-            <p>{failure.message(t)}</p>
+            <p>{words}</p>
             {failure.detail.map(|detail| view! { <p class="faint">{detail}</p> })}
             <a class="button primary" href=href rel="external">
                 {action}

@@ -116,7 +116,7 @@ fn Opened(view: DocumentView, asked: Asked, again: RwSignal<u32>) -> impl IntoVi
     if document.chunk_count > 0 {
         facts.push(t.count_chunks(i64::from(document.chunk_count)));
     }
-    facts.extend(document.language.clone());
+    facts.extend(document.language.as_deref().map(|code| t.language_name(code)));
     let facts = facts.into_iter().map(|fact| view! { <span>{fact}</span> }).collect_view();
     let text_link = path.clone();
     let chunks_link = format!("{path}?view=chunks");
