@@ -9,7 +9,7 @@ test('an empty list says what to do', async ({ page, documents }) => {
 test('a document is uploaded, opened, read in chunks, and deleted', async ({ page, documents, document }) => {
   await documents.open('/documents');
   const text = 'El acueducto tiene ciento sesenta y siete arcos. Lo levantaron sin argamasa. '.repeat(60);
-  await documents.upload({ name: 'acueducto.md', mimeType: 'text/markdown', buffer: Buffer.from(`# El acueducto\n\n${text}`) });
+  await documents.upload({ name: 'El acueducto.md', mimeType: 'text/markdown', buffer: Buffer.from(`# El acueducto\n\n${text}`) });
   await documents.isReady('El acueducto');
   await documents.row('El acueducto').getByRole('link', { name: 'El acueducto' }).click();
   await expect(document.title).toHaveText('El acueducto');

@@ -59,7 +59,7 @@ test('pictures of every page, light and dark, in both languages, empty, full and
   await look('empty', 'admin', '/admin', undefined, wideAndNarrow);
   await look('error', 'not-found', '/no/such/page', undefined, wideAndNarrow);
 
-  const policy = await product.addFile('devoluciones.pdf', pdf('Política de devoluciones', ['Portada', POLICY, 'Última página']));
+  const policy = await product.addFile('Política de devoluciones.pdf', pdf('Política de devoluciones', ['Portada', POLICY, 'Última página']));
   for (const title of ['Manual del empleado', 'Actas de la junta de marzo', 'Guía de instalación', 'Donaudampfschifffahrtsgesellschaftskapitän']) {
     await product.addText(title, `${title}. `.repeat(80), { tags: ['empresa', '2026'] });
   }

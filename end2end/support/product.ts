@@ -221,6 +221,8 @@ export class Product {
     }
     await this.setting('language', 'es');
     await this.setting('theme', 'light');
+    // Hashed words make low scores, so the threshold is low, too.
+    await this.setting('rag_min_score', '0.05');
     await this.script({});
   }
 }

@@ -214,7 +214,7 @@ impl OutputDev for Layout {
                 }
                 if gap > 2.5 * size && !line.text.ends_with(' ') {
                     line.text.push_str("  ");
-                } else if gap > 0.15 * size && !line.text.ends_with(' ') && !characters.starts_with(' ') {
+                } else if gap > 0.1 * size && !line.text.ends_with(' ') && !characters.starts_with(' ') {
                     line.text.push(' ');
                 }
                 line.text.push_str(&characters);
@@ -258,11 +258,13 @@ fn paragraphs(lines: &[Line]) -> String {
             let resized = (line.size - previous.size).abs() > 0.15 * previous.size.max(line.size);
             let ended_early = previous.end < right - 0.3 * measure;
             let listed = starts_item(words);
+            // Within an item of a list the second line stands further in, and goes on.
+            let indented = (line.x - previous.x) > 0.8 * line.size && !starts_item(previous.text.trim());
             if gap < -0.5 || gap > 1.35 * usual_gap.max(0.9 * line.size) || resized {
                 out.push_str("\n\n");
             } else if gap.abs() <= 0.5 {
                 out.push(' ');
-            } else if listed || ended_early || (line.x - previous.x) > 0.8 * line.size {
+            } else if listed || ended_early || indented {
                 out.push('\n');
             } else if cut_word(&out, words) {
                 out.pop();
@@ -315,6 +317,20 @@ mod tests {
         assert_eq!(
             paragraphs(&page),
             "La garantía cubre la reparación de todas las piezas que fallan.\nOtra frase.\n\nUn párrafo nuevo."
+        );
+    }
+
+    #[test]
+    fn an_item_of_a_list_goes_on_where_its_lines_stand_further_in() {
+        let page = [
+            line("• Uno, que es largo y llega hasta el", 50.0, 100.0, 300.0),
+            line("margen derecho de la página, y aún", 60.0, 112.0, 300.0),
+            line("sigue.", 60.0, 124.0, 90.0),
+            line("• Dos.", 50.0, 136.0, 90.0),
+        ];
+        assert_eq!(
+            paragraphs(&page),
+            "• Uno, que es largo y llega hasta el margen derecho de la página, y aún sigue.\n• Dos."
         );
     }
 

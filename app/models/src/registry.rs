@@ -187,6 +187,9 @@ impl ModelRegistry {
     #[must_use]
     pub fn default_model(&self) -> String {
         if let Some(model) = &self.inner.chat_model {
+            if model == EXTRACTIVE {
+                return EXTRACTIVE.to_owned();
+            }
             return match self.inner.identify(model) {
                 Ok((endpoint, name)) => id_of(endpoint.provider, &name),
                 Err(_) => EXTRACTIVE.to_owned(),

@@ -465,6 +465,8 @@ fn speak(
                 let _ = gate.wait_for(|released| *released > opened).await;
             }
             if script.break_after == Some(index) {
+                // What was said before must be on its way: a cut takes with it what is still buffered.
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 match script.break_how {
                     Break::Cut => {
                         watched.ended = true;

@@ -1,0 +1,134 @@
+//! Ids of others open nothing.
+
+use cjhirashi_testkit::Script;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::client::{Product, code_of, form, id_of};
+
+#[tokio::test]
+async fn private_documents_and_chats_of_others_do_not_exist() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let other = product.another_person("otra@example.org").await;
+    let body = json!({"title": "Diario", "content": "Mi diario secreto habla de un unicornio violeta."});
+    let (status, answer) = product.api_as(&other, Method::POST, "/api/v1/documents", Some(body)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let document = id_of(&answer);
+    let (status, answer) =
+        product.api_as(&other, Method::POST, "/api/v1/chats", Some(json!({"title": "Privado"}))).await;
+    assert!(status.is_success(), "{answer}");
+    let chat = id_of(&answer);
+    // Wait until it could be found.
+    let started = std::time::Instant::now();
+    loop {
+        let (_, found) =
+            product.api_as(&other, Method::POST, "/api/v1/search", Some(json!({"query": "unicornio violeta"}))).await;
+        if found["results"].as_array().is_some_and(|results| !results.is_empty()) {
+            break;
+        }
+        assert!(started.elapsed() < crate::client::PATIENCE, "{found}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+
+    assert!(product.search("unicornio violeta").await.is_empty(), "not even the owner of the instance");
+    for (method, path, code) in [
+        (Method::GET, format!("/api/v1/documents/{document}"), "documents:not_found"),
+        (Method::DELETE, format!("/api/v1/documents/{document}"), "documents:not_found"),
+        (Method::GET, format!("/api/v1/chats/{chat}"), "chats:not_found"),
+        (Method::DELETE, format!("/api/v1/chats/{chat}"), "chats:not_found"),
+    ] {
+        let (status, answer) = product.api(method, &path, None).await;
+        assert_eq!((status, code_of(&answer)), (StatusCode::NOT_FOUND, code), "{path}");
+    }
+    for path in [format!("/documents/{document}"), format!("/documents/{document}/file"), format!("/chat/{chat}")] {
+        let page = product.app.get(&path).header("cookie", &cookie).send().await.expect("a page");
+        assert_eq!(page.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!page.text().await.expect("HTML").contains("unicornio"));
+    }
+    for (name, fields) in [
+        ("rename_chat", vec![("id", chat.as_str()), ("title", "mío")]),
+        ("delete_chat", vec![("id", chat.as_str())]),
+        ("send_message", vec![("text", "hola"), ("chat", chat.as_str())]),
+        ("load_chat", vec![("id", chat.as_str())]),
+    ] {
+        let (status, answer) = product.call(&cookie, name, &fields).await;
+        assert!(
+            status.is_client_error() && answer.to_string().contains("chats:not_found"),
+            "{name}: {status} {answer}"
+        );
+    }
+    let (status, _) = product.api_as(&other, Method::GET, &format!("/api/v1/documents/{document}"), None).await;
+    assert_eq!(status, StatusCode::OK, "and nothing happened to it");
+}
+
+#[tokio::test]
+async fn public_documents_are_read_by_all_and_changed_by_admins_alone() {
+    let product = Product::start().await;
+    let other = product.another_person("otra@example.org").await;
+    let public = json!({"title": "Manual", "content": "El comedor abre a las ocho en punto.", "visibility": "public"});
+    let (status, answer) = product.api_as(&other, Method::POST, "/api/v1/documents", Some(public.clone())).await;
+    assert_eq!((status, code_of(&answer)), (StatusCode::FORBIDDEN, "auth:forbidden"));
+    let (status, answer) = product.api(Method::POST, "/api/v1/documents", Some(public)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let id = id_of(&answer);
+    product.indexed(&id).await;
+    let (status, found) =
+        product.api_as(&other, Method::POST, "/api/v1/search", Some(json!({"query": "comedor abre"}))).await;
+    assert_eq!((status, found["results"][0]["document_id"].as_str()), (StatusCode::OK, Some(id.as_str())), "{found}");
+    let (status, _) = product.api_as(&other, Method::DELETE, &format!("/api/v1/documents/{id}"), None).await;
+    assert!(matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND), "{status}");
+    product.indexed(&id).await;
+}
+
+#[tokio::test]
+async fn events_of_others_and_pages_without_a_session_stay_closed() {
+    let product = Product::start().await;
+    product.models.set(Script { hold_after: Some(1), ..Script::saying("uno dos tres") });
+    let cookie = product.app.sign_in().await.expect("a session");
+    let asked = product.ask(&cookie, None, "cuenta").await;
+    let path = format!("/events/generations/{}", asked.generation);
+    let anonymous = product.app.get(&path).send().await.expect("an answer");
+    assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
+    let page = product.app.get(&format!("/chat/{}", asked.chat)).send().await.expect("an answer");
+    assert!(page.status().is_redirection() || page.status() == StatusCode::UNAUTHORIZED, "{}", page.status());
+    assert!(!page.text().await.expect("HTML").contains("cuenta"));
+    product.models.release();
+}
+
+#[tokio::test]
+async fn a_form_sent_from_another_site_changes_nothing() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    for origin in [Some("https://evil.example"), Some("null")] {
+        let mut request = product.app.client.post(format!("{}/fn/send_message", product.app.base_url));
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = request
+            .header("cookie", &cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form(&[("text", "hola"), ("chat", "")]))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{origin:?}");
+    }
+    let (_, chats) = product.api(Method::GET, "/api/v1/chats", None).await;
+    assert_eq!(chats["chats"].as_array().map(Vec::len), Some(0), "{chats}");
+}
+
+#[tokio::test]
+async fn a_sign_in_link_works_once() {
+    let product = Product::start().await;
+    let said = product.app.command(&["sign-in-link"]).await.expect("a link");
+    let token = said.split_once("token=").expect("a token").1.trim();
+    let path = format!("/sign-in/link?token={token}");
+    let first = product.app.get(&path).send().await.expect("an answer");
+    assert!(first.headers().contains_key("set-cookie"));
+    let cookie = first.headers()["set-cookie"].to_str().expect("text");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let second = product.app.get(&path).send().await.expect("an answer");
+    let place = second.headers().get("location").and_then(|place| place.to_str().ok()).unwrap_or_default();
+    assert!(second.status() == StatusCode::GONE || place.contains("link_expired"), "{} {place}", second.status());
+}

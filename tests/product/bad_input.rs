@@ -1,0 +1,224 @@
+//! Bad input: a clear message, the right status, nothing lost, nothing hung.
+
+use cjhirashi_testkit::{Script, files};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::client::{MULTIPART, Product, code_of, id_of, multipart};
+
+#[tokio::test]
+async fn every_bad_file_says_what_is_wrong_with_it() {
+    let product = Product::start().await;
+    // Refused at the door, or accepted and then failed with the same code: what matters is that the person is told.
+    for (name, bytes, code) in [
+        ("vacío.txt", Vec::new(), "documents:empty"),
+        ("blanco.txt", b" \n\n\t ".to_vec(), "documents:empty"),
+        (
+            "foto.png",
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0".to_vec(),
+            "documents:unsupported_type",
+        ),
+        ("datos.bin", files::noise(4000), "documents:unsupported_type"),
+        ("ruido.pdf", files::noise(4000), "documents:broken_file"),
+        ("cortado.pdf", files::broken_pdf(), "documents:broken_file"),
+        ("candado.pdf", files::encrypted_pdf(), "documents:encrypted"),
+        ("escaneado.pdf", files::scanned_pdf(), "documents:no_text"),
+        ("bomba.docx", files::docx_bomb(300), "documents:too_large_inside"),
+        ("cortado.docx", files::docx("T", "Hola.")[..300].to_vec(), "documents:broken_file"),
+        ("fotos.docx", files::archive(&[("foto.jpg", b"x")]), "documents:unsupported_type"),
+    ] {
+        let (status, answer) = product.upload(name, bytes).await;
+        let found = if status == StatusCode::ACCEPTED {
+            let document = product.settled(&id_of(&answer)).await;
+            assert_eq!(document["status"], "failed", "{name}: {document}");
+            document["error"]["code"].as_str().expect("a code").to_owned()
+        } else {
+            assert!(matches!(status.as_u16(), 413 | 415 | 422), "{name}: {status} {answer}");
+            code_of(&answer).to_owned()
+        };
+        assert_eq!(found, code, "{name}");
+    }
+    // The server is as well as before.
+    let id = product.add_text("Después", "Después de todo, la biblioteca abre los lunes.").await;
+    assert_eq!(product.search("biblioteca lunes").await[0]["document_id"], id.as_str());
+}
+
+#[tokio::test]
+async fn nul_bytes_broken_utf_8_and_a_wrong_extension_lose_nothing_else() {
+    let product = Product::start().await;
+    for (name, bytes) in [
+        ("nul.txt", b"El faro\0 de piedra alumbra\0 la bah\xc3\xada entera.".to_vec()),
+        ("roto.txt", b"El faro de piedra \xff\xfe alumbra la bah\xc3\xada y la monta\xc3\xb1a.".to_vec()),
+        ("faro.pdf", b"El faro de piedra alumbra la costa.".to_vec()),
+        ("faro.txt", files::pdf("Faro", &["El faro de piedra alumbra el puerto."])),
+    ] {
+        let (status, answer) = product.upload(name, bytes).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{name}: {answer}");
+        let id = id_of(&answer);
+        product.indexed(&id).await;
+        let results = product.search("faro de piedra").await;
+        assert!(results.iter().any(|result| result["document_id"] == id.as_str()), "{name}: {results:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_300_mb_is_refused_and_not_kept() {
+    let product = Product::start().await;
+    let piece = bytes_of(1 << 20);
+    let head = "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"grande.txt\"\r\n\r\n";
+    let stream = futures_of(head, piece, 300);
+    let response = product
+        .app
+        .api(Method::POST, "/api/v1/documents")
+        .header("content-type", "multipart/form-data; boundary=X")
+        .body(reqwest::Body::wrap_stream(stream))
+        .send()
+        .await;
+    match response {
+        Ok(response) => {
+            assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+            let answer = response.json().await.expect("JSON");
+            assert_eq!(code_of(&answer), "documents:too_large");
+        }
+        // The server may have closed the connection while we were still sending; then it must not have kept anything.
+        Err(error) => assert!(error.is_request() || error.is_body(), "{error:?}"),
+    }
+    let (_, list) = product.api(Method::GET, "/api/v1/documents", None).await;
+    assert_eq!(list["documents"].as_array().map(Vec::len), Some(0), "{list}");
+    let kept = folder_size(&product.app.data_dir.join("blobs"));
+    assert!(kept < 1 << 20, "{kept} bytes stay on disk");
+}
+
+fn bytes_of(length: usize) -> Vec<u8> {
+    b"lorem ipsum ".iter().copied().cycle().take(length).collect()
+}
+
+fn futures_of(
+    head: &str,
+    piece: Vec<u8>,
+    times: usize,
+) -> impl futures::Stream<Item = std::io::Result<Vec<u8>>> + use<> {
+    use futures::{StreamExt as _, stream};
+    let head = stream::once(std::future::ready(Ok(head.as_bytes().to_vec())));
+    let tail = stream::once(std::future::ready(Ok(b"\r\n--X--\r\n".to_vec())));
+    head.chain(stream::repeat(piece).take(times).map(Ok)).chain(tail)
+}
+
+fn folder_size(path: &std::path::Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => folder_size(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[tokio::test]
+async fn a_message_of_a_megabyte_is_refused_with_what_to_do_instead() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let long = "palabra ".repeat(125_000);
+    let (status, answer) = product.call(&cookie, "send_message", &[("text", &long), ("chat", "")]).await;
+    assert!(status.is_client_error(), "{status} {answer}");
+    assert!(answer.to_string().contains("messages:too_long") || status == StatusCode::PAYLOAD_TOO_LARGE, "{answer}");
+    let (status, answer) = product.call(&cookie, "send_message", &[("text", " \n "), ("chat", "")]).await;
+    assert!(status.is_client_error() && answer.to_string().contains("messages:empty"), "{status} {answer}");
+    let (_, chats) = product.api(Method::GET, "/api/v1/chats", None).await;
+    assert_eq!(chats["chats"].as_array().map(Vec::len), Some(0), "{chats}");
+}
+
+#[tokio::test]
+async fn html_and_script_in_every_text_field_come_back_as_text() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let attack = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>";
+    product.models.set(Script::saying(&format!("{attack}\n\n[x](javascript:alert(4)) ![y](javascript:alert(5))")));
+    let id = product.add_text(attack, &format!("Un texto con {attack} dentro y más palabras para buscar.")).await;
+    let (status, _) = product
+        .api(
+            Method::POST,
+            "/api/v1/documents",
+            Some(json!({"title": "T", "content": "Otro", "tags": [attack.chars().take(50).collect::<String>()]})),
+        )
+        .await;
+    assert!(status == StatusCode::ACCEPTED || status == StatusCode::UNPROCESSABLE_ENTITY);
+    let (asked, _) = product.answer(&cookie, None, attack).await;
+    product.call(&cookie, "rename_chat", &[("id", &asked.chat), ("title", attack)]).await;
+    for path in [
+        "/".to_owned(),
+        format!("/chat/{}", asked.chat),
+        "/documents".to_owned(),
+        format!("/documents/{id}"),
+        format!("/documents/{id}?view=chunks"),
+        "/admin".to_owned(),
+        "/settings".to_owned(),
+    ] {
+        let page = product.app.get(&path).header("cookie", &cookie).send().await.expect("a page");
+        let page = page.text().await.expect("HTML");
+        for bad in ["<script>alert", "<img src=x", "<svg/onload", "href=\"javascript:", "src=\"javascript:"] {
+            assert!(!page.contains(bad), "{path} holds {bad}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_files_in_one_request_all_get_an_answer() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let files: Vec<(String, Vec<u8>)> = (0..200)
+        .map(|number| {
+            let words = format!("Archivo {number} sobre el tema {number}.");
+            (format!("{number}.txt"), if number % 50 == 0 { Vec::new() } else { words.into_bytes() })
+        })
+        .collect();
+    let response = product
+        .app
+        .client
+        .post(format!("{}/uploads", product.app.base_url))
+        .header("cookie", &cookie)
+        .header("origin", &product.app.base_url)
+        .header("accept", "application/json")
+        .header("content-type", MULTIPART)
+        .body(multipart(&files))
+        .send()
+        .await
+        .expect("an answer");
+    assert!(response.status().is_success(), "{}", response.status());
+    let answer: serde_json::Value = response.json().await.expect("JSON");
+    assert_eq!(answer["documents"].as_array().map(Vec::len), Some(196), "{answer}");
+    let errors = answer["errors"].as_array().expect("errors");
+    assert_eq!(errors.len(), 4);
+    assert!(errors.iter().all(|error| error["code"] == "documents:empty"), "{errors:?}");
+    for document in answer["documents"].as_array().expect("documents") {
+        product.indexed(&id_of(document)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_so_in_the_public_shape() {
+    let product = Product::start().await;
+    let post = |path: &str, body: &'static str| {
+        product.app.api(Method::POST, path).header("content-type", "application/json").body(body).send()
+    };
+    let answer = post("/api/v1/search", "{not json").await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(code_of(&answer.json().await.expect("JSON")), "http:invalid_request");
+    for (method, path, body, status, code) in [
+        (Method::POST, "/api/v1/search", Some(json!({"query": "  "})), 422, "search:invalid_query"),
+        (Method::POST, "/api/v1/search", Some(json!({"query": "a".repeat(2001)})), 422, "search:invalid_query"),
+        (Method::POST, "/api/v1/documents", Some(json!({"title": "", "content": "x"})), 422, "documents:invalid"),
+        (Method::POST, "/api/v1/documents", Some(json!({"title": "t", "content": ""})), 422, "documents:empty"),
+        (Method::GET, "/api/v1/nothing", None, 404, "http:not_found"),
+        (Method::PUT, "/api/v1/search", None, 405, "http:method_not_allowed"),
+        (Method::GET, "/api/v1/documents/no%20id", None, 404, "documents:not_found"),
+        (Method::GET, "/api/v1/chats/%00", None, 404, "chats:not_found"),
+    ] {
+        let (found, answer) = product.api(method, path, body).await;
+        assert_eq!((found.as_u16(), code_of(&answer)), (status, code), "{path}");
+    }
+    let (status, answer) = product.api_as("wrong", Method::GET, "/api/v1/chats", None).await;
+    assert_eq!((status.as_u16(), code_of(&answer)), (401, "auth:invalid_key"));
+}

@@ -1,0 +1,124 @@
+//! The public API: its description, the OpenAI-compatible part, health and figures.
+
+use cjhirashi_testkit::Script;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::Product;
+
+#[tokio::test]
+async fn the_description_lists_every_call_and_every_call_in_it_exists() {
+    let product = Product::start().await;
+    let (status, description) = product.api(Method::GET, "/api/v1/openapi.json", None).await;
+    assert_eq!(status, StatusCode::OK);
+    let paths = description["paths"].as_object().expect("paths");
+    for (path, methods) in [
+        ("/api/v1/documents", &["get", "post"][..]),
+        ("/api/v1/documents/{id}", &["get", "delete"]),
+        ("/api/v1/search", &["post"]),
+        ("/api/v1/models", &["get"]),
+        ("/api/v1/chat/completions", &["post"]),
+        ("/api/v1/chats", &["get", "post"]),
+        ("/api/v1/chats/{id}", &["get", "delete"]),
+    ] {
+        for method in methods {
+            assert!(!paths[path][*method].is_null(), "{method} {path} is not described");
+        }
+    }
+    for (path, operations) in paths {
+        for method in operations.as_object().expect("operations").keys().filter(|key| !key.starts_with("param")) {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+            let address = path.replace("{id}", "nothing");
+            let answer = product.app.api(method.clone(), &address).send().await.expect("an answer");
+            assert_ne!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            let body: Value = answer.json().await.unwrap_or_default();
+            assert_ne!(body["error"]["code"], "http:not_found", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_openai_client_finds_models_and_completions_streamed_and_whole() {
+    let product = Product::start().await;
+    product.models.set(Script::saying("Hola desde lejos."));
+    let (status, models) = product.api(Method::GET, "/api/v1/models", None).await;
+    assert_eq!((status, models["object"].as_str()), (StatusCode::OK, Some("list")), "{models}");
+    let ids: Vec<_> =
+        models["data"].as_array().expect("data").iter().filter_map(|model| model["id"].as_str()).collect();
+    assert!(ids.contains(&"openai:scripted-chat"), "{ids:?}");
+
+    let body = json!({"model": "openai:scripted-chat", "messages": [{"role": "user", "content": "Saluda"}]});
+    let (status, answer) = product.api(Method::POST, "/api/v1/chat/completions", Some(body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(answer["choices"][0]["message"]["content"], "Hola desde lejos.");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert!(answer["usage"]["total_tokens"].as_i64() > Some(0), "{answer}");
+
+    let body =
+        json!({"model": "openai:scripted-chat", "stream": true, "messages": [{"role": "user", "content": "Saluda"}]});
+    let response =
+        product.app.api(Method::POST, "/api/v1/chat/completions").json(&body).send().await.expect("a stream");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let text = response.text().await.expect("the stream");
+    let mut said = String::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|line| *line != "[DONE]") {
+        let chunk: Value = serde_json::from_str(line).expect("JSON");
+        said.push_str(chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    }
+    assert_eq!(said, "Hola desde lejos.");
+    assert!(text.trim_end().ends_with("data: [DONE]"), "{text}");
+}
+
+#[tokio::test]
+async fn a_completion_with_retrieval_carries_its_citations() {
+    let product = Product::start().await;
+    let id = product.add_text("Museo", "El museo cierra los lunes y los festivos.").await;
+    let body = json!({
+        "model": "openai:scripted-chat",
+        "messages": [{"role": "user", "content": "¿Qué días cierra el museo?"}],
+        "retrieval": {"enabled": true, "top_k": 3},
+    });
+    let (status, answer) = product.api(Method::POST, "/api/v1/chat/completions", Some(body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert!(answer["choices"][0]["message"]["content"].as_str().is_some_and(|text| text.contains("lunes")), "{answer}");
+    assert_eq!(answer["citations"][0]["document_id"], id.as_str(), "{answer}");
+}
+
+#[tokio::test]
+async fn health_tells_of_its_parts_and_metrics_count_what_happened() {
+    let product = Product::start().await;
+    product.add_text("Nota", "Una nota para contar.").await;
+    product.search("nota").await;
+    let live = product.app.get("/healthz").send().await.expect("an answer");
+    assert_eq!(live.status(), StatusCode::OK);
+    let ready = product.app.get("/readyz").send().await.expect("an answer");
+    assert_eq!(ready.status(), StatusCode::OK);
+    let ready: Value = ready.json().await.expect("JSON");
+    assert!(ready.to_string().contains("database"), "{ready}");
+    let metrics = product.app.get("/metrics").send().await.expect("an answer").text().await.expect("text");
+    for name in ["http_request_duration", "db_connections", "search_duration", "model_duration", "job_duration"] {
+        let counted = metrics.lines().any(|line| !line.starts_with('#') && line.contains(name));
+        assert!(counted, "nothing about {name} in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn the_extractive_answerer_answers_when_no_model_is_configured() {
+    let models = cjhirashi_testkit::ScriptedModels::start().await.expect("the scripted models");
+    // Embeddings of the scripted server, but no chat model at all.
+    let env: Vec<_> = models
+        .openai_env()
+        .into_iter()
+        .filter(|(name, _)| name != "CHAT_MODEL")
+        .chain([("CHAT_MODEL".to_owned(), "extractive".to_owned())])
+        .collect();
+    let product = Product::with(models, env, cjhirashi_testkit::TestDatabase::Fresh).await;
+    let cookie = product.sign_in().await;
+    let id =
+        product.add_text("Horario", "La panadería abre a las siete de la mañana. El horno se apaga a las dos.").await;
+    let (_, message) = product.answer(&cookie, None, "¿A qué hora abre la panadería?").await;
+    assert!(message["content"].as_str().is_some_and(|text| text.contains("siete")), "{message}");
+    assert_eq!(message["citations"][0]["document_id"], id.as_str(), "{message}");
+    assert!(message["model"].as_str().is_some_and(|model| model.contains("extractive")), "{message}");
+    assert!(product.models.requests().iter().all(|request| request.path != "/v1/chat/completions"));
+}

@@ -1,0 +1,14 @@
+//! The product as its users meet it: the real binary over HTTP, a real PostgreSQL, and scripted model providers that
+//! speak the real wire formats.
+
+mod access;
+mod adoption;
+mod bad_input;
+mod client;
+mod generations;
+mod interface;
+mod main_path;
+mod providers;
+mod replicas;
+mod start;
+mod survival;

@@ -1,0 +1,189 @@
+//! Power cuts: whatever was acknowledged is there afterwards, and what was begun is finished or says that it was not.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cjhirashi_testkit::{Script, ScriptedModels, TestDatabase};
+use rand::RngExt as _;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{PATIENCE, Product, form};
+
+/// How many times the product is killed; more in long runs: `KILLS=200`.
+fn kills() -> usize {
+    std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    // Slow enough that uploads, embeddings and answers are all under way when the cut comes.
+    models.set(Script { pace_ms: 15, embedding_delay_ms: 20, ..Script::saying(&"palabra ".repeat(40)) });
+    let env = models.openai_env();
+    let mut product = Product::with(models, env, TestDatabase::Fresh).await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let mut documents: BTreeMap<String, String> = BTreeMap::new();
+    let mut questions: Vec<(String, String, String)> = Vec::new();
+    for round in 0..kills() {
+        let acknowledged = Arc::new(std::sync::Mutex::new((Vec::new(), Vec::new())));
+        let work = tokio::spawn(work(
+            product.app.client.clone(),
+            product.app.base_url.clone(),
+            product.app.api_key.clone(),
+            cookie.clone(),
+            round,
+            Arc::clone(&acknowledged),
+        ));
+        let moment = rand::rng().random_range(5..900);
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        product.app.kill9().await.expect("a kill");
+        work.abort();
+        let _ = work.await;
+        product.app.start().await.unwrap_or_else(|error| panic!("after a kill at {moment} ms: {error:#}"));
+        let (added, asked) = std::mem::take(&mut *acknowledged.lock().expect("a lock"));
+        documents.extend(added);
+        questions.extend(asked);
+        for (id, marker) in &documents {
+            let (status, document) = product.api(Method::GET, &format!("/api/v1/documents/{id}"), None).await;
+            assert_eq!(status, StatusCode::OK, "{marker} is lost after a kill at {moment} ms: {document}");
+        }
+        for (chat, question, text) in &questions {
+            let message = product.message(chat, question).await;
+            assert_eq!(message["content"], text.as_str(), "after a kill at {moment} ms");
+        }
+    }
+    assert!(!documents.is_empty(), "nothing was acknowledged, so nothing was tested");
+
+    // Everything that was begun ends.
+    for (id, marker) in &documents {
+        product.indexed(id).await;
+        let results = product.search(marker).await;
+        assert!(results.iter().any(|result| result["document_id"] == id.as_str()), "{marker} is not found");
+    }
+    let started = Instant::now();
+    let mut database = product.database().await;
+    loop {
+        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM generations WHERE status = 'streaming'")
+            .fetch_one(&mut database)
+            .await
+            .expect("a count");
+        if open == 0 {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{open} answers are still said to be written");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    for (chat, _, _) in &questions {
+        let chat = product.chat(chat).await;
+        for message in chat["messages"].as_array().expect("messages") {
+            let status = message["status"].as_str().unwrap_or_default();
+            assert!(matches!(status, "complete" | "interrupted"), "{message}");
+        }
+    }
+    let twice: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM chunks c JOIN documents d ON d.id = c.document_id AND d.version = c.version
+         GROUP BY c.document_id, c.seq HAVING count(*) > 1) t",
+    )
+    .fetch_one(&mut database)
+    .await
+    .expect("a count");
+    assert_eq!(twice, 0, "chunks are there twice");
+}
+
+type Acknowledged = Arc<std::sync::Mutex<(Vec<(String, String)>, Vec<(String, String, String)>)>>;
+
+/// Uploads and asks until it is cut off, and notes what was acknowledged.
+async fn work(client: reqwest::Client, base: String, key: String, cookie: String, round: usize, done: Acknowledged) {
+    for step in 0.. {
+        let marker = format!("marca{round}x{step}");
+        let body = json!({"title": marker, "content": format!("Un texto sobre {marker} y nada más. ").repeat(60)});
+        let upload = client.post(format!("{base}/api/v1/documents")).bearer_auth(&key).json(&body).send();
+        let text = format!("¿Qué es {marker}?");
+        let ask = client
+            .post(format!("{base}/fn/send_message"))
+            .header("cookie", &cookie)
+            .header("origin", &base)
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form(&[("text", &text), ("chat", "")]))
+            .send();
+        let (upload, ask) = tokio::join!(upload, ask);
+        // Only a whole answer is an acknowledgement.
+        if let Some(answer) = whole(upload).await
+            && let Some(id) = answer["id"].as_str()
+        {
+            done.lock().expect("a lock").0.push((id.to_owned(), marker));
+        }
+        if let Some(answer) = whole(ask).await
+            && let (Some(chat), Some(question)) = (answer["chat"]["id"].as_str(), answer["question"]["id"].as_str())
+        {
+            done.lock().expect("a lock").1.push((chat.to_owned(), question.to_owned(), text));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn whole(response: reqwest::Result<reqwest::Response>) -> Option<Value> {
+    let response = response.ok()?;
+    if !response.status().is_success() {
+        return None;
+    }
+    response.json().await.ok()
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_an_answer_keeps_its_text_and_offers_a_retry() {
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    let env = models.openai_env();
+    let mut product = Product::with(models, env, TestDatabase::Fresh).await;
+    product.models.set(Script { hold_after: Some(5), ..Script::saying("uno dos tres cuatro cinco seis siete") });
+    let cookie = product.app.sign_in().await.expect("a session");
+    let asked = product.ask(&cookie, None, "cuenta").await;
+    let mut events = product.follow(&cookie, &asked.generation, 0).await;
+    let mut seen = Vec::new();
+    while !crate::client::text_of_blocks(&seen).contains("cinco") {
+        seen.push(events.next().await.expect("an event"));
+    }
+    product.app.restart().await.expect("a restart");
+    let started = Instant::now();
+    let message = loop {
+        let message = product.message(&asked.chat, &asked.answer).await;
+        if message["status"] != "streaming" {
+            break message;
+        }
+        assert!(started.elapsed() < Duration::from_secs(45), "{message}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(message["status"], "interrupted", "{message}");
+    assert!(message["content"].as_str().is_some_and(|text| text.starts_with("uno dos tres cuatro cinco")), "{message}");
+    product.models.set(Script::saying("entero"));
+    let (status, retried) = product.call(&cookie, "retry_answer", &[("message", &asked.answer)]).await;
+    assert_eq!(status, StatusCode::OK, "{retried}");
+}
+
+#[tokio::test]
+async fn an_index_that_is_lost_is_built_again_from_postgresql() {
+    let mut product = Product::start().await;
+    let id = product.add_text("Nota", "El telescopio apunta a Saturno.").await;
+    let embedded = product.models.requests().iter().filter(|request| request.path == "/v1/embeddings").count();
+    product.app.kill9().await.expect("a kill");
+    let _ = std::fs::remove_dir_all(product.app.data_dir.join("index"));
+    product.app.start().await.expect("a start");
+    assert_eq!(product.search("telescopio Saturno").await[0]["document_id"], id.as_str());
+    let after = product.models.requests().iter().filter(|request| request.path == "/v1/embeddings").count();
+    assert!(after <= embedded + 1, "documents are not embedded again, only the question");
+}
+
+#[tokio::test]
+async fn a_stop_ends_in_order_and_a_start_finds_everything() {
+    let mut product = Product::start().await;
+    let id = product.add_text("Nota", "La llave está bajo el felpudo.").await;
+    let status = product.app.stop().await.expect("a stop");
+    assert!(status.success(), "{status}");
+    product.app.start().await.expect("a start");
+    assert_eq!(product.search("llave felpudo").await[0]["document_id"], id.as_str());
+}
