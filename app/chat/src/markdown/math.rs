@@ -255,6 +255,8 @@ fn replace_in_paragraph(source: &str, range: std::ops::Range<usize>, out: &mut [
     let bytes = &source.as_bytes()[range.clone()];
     let text = &source[range];
     let mut at = 0;
+    // Where a search for an end found none, a later one finds none either: asking again would cost the square.
+    let (mut no_round, mut no_square) = (false, false);
     while at + 1 < bytes.len() {
         match (bytes[at], bytes[at + 1]) {
             (b'`', _) => {
@@ -264,9 +266,11 @@ fn replace_in_paragraph(source: &str, range: std::ops::Range<usize>, out: &mut [
                 at = text[at + run..].find(ticks).map_or(at + run, |end| at + run + end + run);
             }
             (b'\\', open @ (b'(' | b'[')) => {
-                let close = if open == b'(' { "\\)" } else { "\\]" };
+                let (close, none_left) = if open == b'(' { ("\\)", &mut no_round) } else { ("\\]", &mut no_square) };
                 let body_at = at + 2;
-                let Some(length) = text[body_at..].find(close) else {
+                let found = if *none_left { None } else { text[body_at..].find(close) };
+                let Some(length) = found else {
+                    *none_left = true;
                     at += 2;
                     continue;
                 };

@@ -372,7 +372,6 @@ fn a_citation_is_a_link_to_its_passage() {
 
 #[test]
 fn what_is_nested_without_end_is_cut_and_costs_little() {
-    let begun = std::time::Instant::now();
     for source in [
         ">".repeat(20_000),
         "- ".repeat(5_000),
@@ -390,11 +389,15 @@ fn what_is_nested_without_end_is_cut_and_costs_little() {
         "**a ".repeat(20_000),
         "&#".repeat(20_000),
     ] {
+        let begun = std::time::Instant::now();
         let html = plain(&source);
+        let taken = begun.elapsed();
+        println!("{taken:?} for {} bytes of {:?}", source.len(), &source[..8]);
         assert!(html.matches("<blockquote>").count() <= 50);
         assert_safe(&source[..8], &html);
+        // Far above what it takes, even unoptimised on a busy machine; the square of these sizes would take minutes.
+        assert!(taken.as_secs() < 30, "{taken:?} for {:?}", &source[..8]);
     }
-    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 /// The page as a browser builds it from the blocks it is given.
