@@ -3,7 +3,7 @@ import { POLICY, pdf } from '../support/files';
 
 test('a document is dropped in, asked about, and the answer opens the passage it cites', async ({ page, chat, documents, document, script }) => {
   await documents.open('/documents');
-  await documents.upload({ name: 'Política de devoluciones.pdf', mimeType: 'application/pdf', buffer: pdf('Política de devoluciones', ['Portada', POLICY]) });
+  await documents.upload({ name: 'Política de devoluciones.pdf', mimeType: 'application/pdf', buffer: pdf('Política de devoluciones', [POLICY, 'Contraportada']) });
   await documents.isReady('Política de devoluciones');
 
   await chat.open('/');

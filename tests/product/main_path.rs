@@ -14,7 +14,7 @@ async fn a_document_goes_in_and_an_answer_comes_out_that_cites_it() {
     let cookie = product.sign_in().await;
 
     let (status, accepted) =
-        product.upload("política.pdf", files::pdf("Política de devoluciones", &["Portada", POLICY])).await;
+        product.upload("política.pdf", files::pdf("Política de devoluciones", &[POLICY, "Contraportada"])).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
     let id = id_of(&accepted);
     let document = product.indexed(&id).await;
