@@ -306,6 +306,9 @@ impl Store {
 
     /// Chunks with the words, best first: the more of them, and the rarer, the better.
     ///
+    /// `OFFSET 0` keeps the planner from another order of the joins: without knowing the labels it takes two documents
+    /// to be readable, begins with them, and searches the words once per document (50 ms instead of one, measured).
+    ///
     /// # Errors
     /// [`StorageError`].
     pub async fn find_text(
@@ -326,10 +329,14 @@ impl Store {
                 -- Level by level in this order: the outer limit ends it before the less telling ones are looked for.
                 FROM unnest($2::text[]) WITH ORDINALITY level (query, n)
                 CROSS JOIN LATERAL (
-                    SELECT c.ordinal FROM chunks c JOIN documents d ON d.id = c.document_id
-                    WHERE c.search @@ level.query::tsquery
-                      AND d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
-                      AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+                    SELECT c.ordinal
+                    FROM (SELECT ordinal, document_id, version FROM chunks WHERE search @@ level.query::tsquery OFFSET 0) c
+                    CROSS JOIN LATERAL (
+                        SELECT FROM documents d
+                        WHERE d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+                          AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+                        OFFSET 0
+                    ) readable
                     LIMIT $4
                 ) hit
                 LIMIT $5
@@ -382,12 +389,16 @@ impl Store {
                       (SELECT array_agg(unpacked.search @@ t.query::tsquery ORDER BY t.n)
                        FROM unnest($6::text[]) WITH ORDINALITY t (query, n)) AS "has: Vec<bool>"
                FROM unnest($2::text[], $3::int[], $4::int[], $8::boolean[]) place (document_id, version, seq, with_vector)
+               -- In this order, place by place; see find_text on OFFSET 0.
+               CROSS JOIN LATERAL (
+                   SELECT d.title FROM documents d
+                   WHERE d.id = place.document_id AND d.version = place.version AND d.deleted_at IS NULL
+                     AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($5::text[]) = 0 OR d.tags && $5)
+                   OFFSET 0
+               ) d
                JOIN chunks c USING (document_id, version, seq)
-               JOIN documents d ON d.id = c.document_id
                -- Unpacked once for all its uses: a stored tsvector is unpacked anew for every operator otherwise.
-               CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked
-               WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
-                 AND (cardinality($5::text[]) = 0 OR d.tags && $5)"#,
+               CROSS JOIN LATERAL (SELECT c.search || ''::tsvector AS search OFFSET 0) unpacked"#,
             viewer.user_id.as_str(),
             &documents,
             &versions,
