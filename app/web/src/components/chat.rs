@@ -28,10 +28,11 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     keys(state);
 
     let empty = move || !begun && state.pending.with(Option::is_none);
-    // The server writes the document's head last, when the signals of the body may be gone already.
+    // The server writes the document's head last, when no arena of signals is active any more: even asking whether a
+    // signal is still there would end the request. There it is the title as it was.
     let at_first = state.title.get_untracked();
     let tab = move || {
-        let title = state.title.try_get().unwrap_or_else(|| at_first.clone());
+        let title = if cfg!(feature = "ssr") { at_first.clone() } else { state.title.get() };
         t.tab(if title.is_empty() { t.new_chat } else { &title })
     };
     let scrolled = move |event: ev::Event| {
