@@ -1,7 +1,5 @@
 //! With the feature `embed`: a list of the files in `target/site`, with their content, for `src/http/site.rs`.
 
-#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
-
 use std::{
     env, fs, io,
     path::{Path, PathBuf},

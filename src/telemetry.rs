@@ -5,7 +5,13 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::{Event, Subscriber, field::Visit};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::filter_fn,
+    layer::{Context, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::{Config, ConfigError, DEFAULT_LOG, LogFormat};
 
@@ -20,17 +26,43 @@ pub fn start_logging(config: &Config, quiet: bool) -> Result<(), ConfigError> {
         reason: format!("{error}; write for example info or warn,cjhirashi_chat=debug"),
     })?;
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry()
+        .with(Statements.with_filter(filter_fn(|metadata| metadata.target() == STATEMENT_TARGET)));
     // A second start in one process, as in tests, keeps the first.
     let _ = match config.log_format {
         LogFormat::Text => {
             let colours =
                 std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
-            registry.with(layer.with_ansi(colours)).try_init()
+            registry.with(layer.with_ansi(colours).with_filter(filter)).try_init()
         }
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true).with_filter(filter)).try_init(),
     };
     Ok(())
+}
+
+/// Where sqlx reports each statement it ran.
+const STATEMENT_TARGET: &str = "sqlx::query";
+
+/// Measures every SQL statement by what sqlx reports of it, so that no query has to remember to.
+struct Statements;
+
+impl<S: Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        event.record(&mut Elapsed);
+    }
+}
+
+/// Picks the duration out of the report.
+struct Elapsed;
+
+impl Visit for Elapsed {
+    fn record_f64(&mut self, field: &tracing::field::Field, seconds: f64) {
+        if field.name() == "elapsed_secs" {
+            metrics::histogram!("cjhirashi_sql_duration_seconds").record(seconds);
+        }
+    }
+
+    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
 }
 
 /// Durations in seconds, from half a millisecond to two minutes.

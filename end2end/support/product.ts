@@ -87,7 +87,7 @@ export class Product {
       DATA_DIR: join(folder, 'data'),
       LISTEN: '127.0.0.1:0',
       LOOK_ON_LOOPBACK: 'no',
-      LEPTOS_SITE_ROOT: join(target, 'site'),
+      SITE_DIR: process.env.SITE_DIR ?? join(root, 'target/site'),
       OPENAI_BASE_URL: `${modelsUrl}/v1`,
       OPENAI_API_KEY: 'scripted-key',
       CHAT_MODEL: 'openai:scripted-chat',

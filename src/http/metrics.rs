@@ -7,11 +7,11 @@ use crate::AppState;
 /// Everything measured so far. Gauges that nobody sets by itself are read now.
 pub(super) async fn show(State(state): State<AppState>) -> impl IntoResponse {
     let (open, idle) = state.store.pool_state();
-    metrics::gauge!("db_connections", "state" => "open").set(open);
-    metrics::gauge!("db_connections", "state" => "idle").set(u32::try_from(idle).unwrap_or(u32::MAX));
+    metrics::gauge!("cjhirashi_db_connections", "state" => "open").set(open);
+    metrics::gauge!("cjhirashi_db_connections", "state" => "idle").set(u32::try_from(idle).unwrap_or(u32::MAX));
     if let Ok(jobs) = state.store.count_jobs().await {
         for (name, count) in [("waiting", jobs.waiting), ("running", jobs.running), ("dead", jobs.dead)] {
-            metrics::gauge!("jobs", "state" => name).set(count as f64);
+            metrics::gauge!("cjhirashi_jobs", "state" => name).set(count as f64);
         }
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())

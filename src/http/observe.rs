@@ -32,7 +32,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     let (elapsed, status) = (start.elapsed(), response.status());
     metrics::histogram!(
-        "http_request_duration_seconds",
+        "cjhirashi_http_request_duration_seconds",
         "method" => method,
         "route" => route_name.to_owned(),
         "status" => status.as_str().to_owned(),

@@ -9,9 +9,9 @@ use axum::{
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
     },
     middleware::{Next, from_fn},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse as _, Redirect, Response},
 };
-use cjhirashi_domain::ErrorCode;
+use cjhirashi_domain::{ErrorCode, user::SignedIn};
 use cjhirashi_web::{
     App, Services,
     api::{self, Failure},
@@ -80,7 +80,18 @@ pub(super) fn routes(services: Services) -> Router<AppState> {
         .leptos_routes_with_context(&state, generate_route_list(App), state.context(), state.document())
         .fallback(not_found)
         .layer(from_fn(bound_arguments))
+        .layer(from_fn(show_the_door))
         .with_state(state)
+}
+
+/// Whoever is not signed in and wants a page is sent to the one page there is for them.
+async fn show_the_door(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let wants_page = request.method() == Method::GET && path != "/sign-in" && accepts_html(request.headers());
+    if wants_page && request.extensions().get::<SignedIn>().is_none() {
+        return Redirect::to("/sign-in").into_response();
+    }
+    next.run(request).await
 }
 
 /// A page that says so to people, our shape of failure to programs.
@@ -90,7 +101,6 @@ async fn not_found(State(state): State<PageState>, request: Request) -> Response
     }
     let render = render_app_async_with_context(state.context(), state.document());
     let mut response = render(request).await;
-    // Who is not signed in is sent to the door first.
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }

@@ -96,7 +96,9 @@ async fn health_tells_of_its_parts_and_metrics_count_what_happened() {
     let ready: Value = ready.json().await.expect("JSON");
     assert!(ready.to_string().contains("database"), "{ready}");
     let metrics = product.app.get("/metrics").send().await.expect("an answer").text().await.expect("text");
-    for name in ["http_request_duration", "db_connections", "search_duration", "model_duration", "job_duration"] {
+    for name in
+        ["http_request_duration", "db_connections", "search_duration", "model_duration", "job_duration", "sql_duration"]
+    {
         let counted = metrics.lines().any(|line| !line.starts_with('#') && line.contains(name));
         assert!(counted, "nothing about {name} in\n{metrics}");
     }

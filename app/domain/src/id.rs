@@ -19,15 +19,12 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub fn compose(now: crate::Timestamp, random: u128) -> String {
     let millis = u128::try_from(now.0.max(0)).unwrap_or(0) & ((1 << 48) - 1);
     let value = (millis << 80) | (random & ((1 << 80) - 1));
-    (0..26)
-        .rev()
-        .map(|digit| char::from(ALPHABET[((value >> (digit * 5)) & 31) as usize]))
-        .collect()
+    (0..26).rev().map(|digit| char::from(ALPHABET[((value >> (digit * 5)) & 31) as usize])).collect()
 }
 
 fn check(text: &str) -> Result<(), InvalidId> {
-    let fits = (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let fits =
+        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits { Ok(()) } else { Err(InvalidId) }
 }
 

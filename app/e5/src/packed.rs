@@ -225,8 +225,8 @@ mod avx2 {
                 let input = &inputs[t * per_row + n];
                 // 0 to 15 times -127 to 127, sixteen of them: at most 30,480, which 16 bits hold.
                 let mut products = _mm256_maddubs_epi16(quads[0], _mm256_set1_epi32(input.quads[0]));
-                for j in 1..QUADS {
-                    let next = _mm256_maddubs_epi16(quads[j], _mm256_set1_epi32(input.quads[j]));
+                for (weights, values) in quads.iter().zip(&input.quads).skip(1) {
+                    let next = _mm256_maddubs_epi16(*weights, _mm256_set1_epi32(*values));
                     products = _mm256_add_epi16(products, next);
                 }
                 let whole = _mm256_sub_epi32(_mm256_madd_epi16(products, ones), _mm256_set1_epi32(input.excess));

@@ -31,11 +31,9 @@ mod sign_in_links;
 mod testing;
 mod users;
 
-pub use chats::{ChatCursor, ChatPage};
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
-pub use chunks::{
-    Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding,
-};
+pub use chats::{ChatCursor, ChatPage};
+pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
 pub use connect::{ConnectError, Store, StoreOptions};
 pub use documents::{
     AddDocumentError, DocumentFilter, DocumentList, DocumentScope, DocumentText, NewDocumentRow, OriginalFile,
@@ -45,14 +43,12 @@ pub use error::StorageError;
 pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
+pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
-pub use jobs::{
-    Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry,
-};
 pub use migrate::{MigrateError, MigrationReport};
 pub use search::{
-    ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage,
-    StoredVector, TextTerm,
+    ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,
+    TextTerm,
 };
 pub use secrets::{AppSecret, Sealed};
 pub use sessions::PgSessionStore;

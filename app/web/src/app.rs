@@ -38,10 +38,6 @@ fn start() -> Start {
         session.as_ref().map_or_else(crate::api::server::language_of_request, |session| session.settings.language);
     #[cfg(not(feature = "ssr"))]
     let language = Language::default();
-    #[cfg(feature = "ssr")]
-    if session.is_none() && crate::api::server::path_of_request().is_some_and(|path| path != "/sign-in") {
-        leptos_axum::redirect("/sign-in");
-    }
     Start { session, language }
 }
 

@@ -90,11 +90,6 @@ pub(crate) fn utc_offset_of_request() -> i32 {
         .unwrap_or_default()
 }
 
-/// The path of the page that is asked for.
-pub(crate) fn path_of_request() -> Option<String> {
-    use_context::<Parts>().map(|parts| parts.uri.path().to_owned())
-}
-
 /// Text as HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 16);

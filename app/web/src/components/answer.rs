@@ -18,6 +18,10 @@ use crate::{
     state::{ChatState, Told, follow_generation, use_texts},
 };
 
+/// Without script the page loads itself again until the answer is whole. A constant, not a literal: the macro copies
+/// elements of literals alone into the page as they are, and `inner_html` would be an attribute nobody knows.
+const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"1\">";
+
 /// One block of the answer: its place, and its safe HTML, which may be told again while the block grows.
 type Block = (u32, RwSignal<String>);
 
@@ -83,7 +87,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             <p class="stage-line" class:still=broken class:sr-only=quiet role="status">
                 {words}
             </p>
-            <noscript inner_html="<meta http-equiv=\"refresh\" content=\"1\">"></noscript>
+            <noscript inner_html=REFRESH></noscript>
         </article>
     }
     .whole()
