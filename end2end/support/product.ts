@@ -96,6 +96,8 @@ export class Product {
     if (process.env.E2E_DATABASE_URL) env.DATABASE_URL = process.env.E2E_DATABASE_URL;
     const server = spawn(program('cjhirashi'), ['serve'], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     const url = await lineOf(server, (line) => line.match(/http:\/\/[^/\s]+/)?.[0], 'the server');
+    // The commands run beside the server and must know the port that it was given.
+    env.APP_URL = url;
     const run = async (...args: string[]) => {
       const { stdout } = await promisify(execFile)(program('cjhirashi'), args, { env, cwd: folder });
       return stdout.trim();

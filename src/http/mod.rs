@@ -41,7 +41,6 @@ use tower_http::{
 use crate::AppState;
 
 /// Everything this server answers.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let site = Arc::new(site::Site::load(&state.config.site_dir));
     let services = Services {

@@ -28,7 +28,11 @@ pub fn check_quote(sentence: &str, passage: &str) -> Verdict {
         .filter(|parts| parts.iter().map(Vec::len).sum::<usize>() >= MIN_QUOTED_WORDS)
         .collect();
     if quotes.is_empty() {
-        return if stands_in(&[whole.clone()], &passage) { Verdict::Verified } else { shares_words(&whole, &passage) };
+        return if stands_in(std::slice::from_ref(&whole), &passage) {
+            Verdict::Verified
+        } else {
+            shares_words(&whole, &passage)
+        };
     }
     if quotes.iter().all(|quote| stands_in(quote, &passage)) {
         return Verdict::Verified;

@@ -272,7 +272,7 @@ mod tests {
         drop((first, again));
         assert_eq!(blobs.read(&key).await.unwrap(), b"hola");
         assert_eq!(std::fs::read_dir(folder.path().join("incoming")).unwrap().count(), 0);
-        assert_eq!(blobs.sweep(Duration::ZERO).await.unwrap(), [key.clone()]);
+        assert_eq!(blobs.sweep(Duration::ZERO).await.unwrap(), std::slice::from_ref(&key));
         blobs.remove(&key).await.unwrap();
         blobs.remove(&key).await.unwrap();
         assert!(blobs.read(&key).await.is_err());

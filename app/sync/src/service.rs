@@ -101,7 +101,7 @@ impl DocumentService {
         let title = match new.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
             Some(title) => parse_title(title)?,
             None => {
-                let name = file_name.as_deref().unwrap_or_default();
+                let name = without_extension(file_name.as_deref().unwrap_or_default());
                 let name: String = name.chars().take(DocumentTitle::MAX).collect();
                 parse_title(&name)?
             }
@@ -268,6 +268,14 @@ fn parse_title(title: &str) -> Result<DocumentTitle, DocumentError> {
     })
 }
 
+/// A file's name as a title: people read names, not formats. The version keeps the whole file name.
+fn without_extension(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, "txt" | "text" | "md" | "markdown" | "html" | "htm" | "pdf" | "docx")) if !stem.is_empty() => stem,
+        _ => name,
+    }
+}
+
 /// Labels, cleaned, each once, in their order.
 fn parse_tags(tags: &[String]) -> Result<Vec<String>, DocumentError> {
     let mut seen = HashSet::new();
@@ -308,6 +316,13 @@ fn clean_file_name(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_made_from_a_file_name_leaves_its_format_out_and_nothing_else() {
+        assert_eq!(without_extension("Informe 2.1 final.pdf"), "Informe 2.1 final");
+        assert_eq!(without_extension("Versión 2.1"), "Versión 2.1");
+        assert_eq!(without_extension(".md"), ".md");
+    }
 
     #[test]
     fn a_file_name_keeps_no_path() {

@@ -113,10 +113,10 @@ impl Uploads {
                 UploadState::Waiting
             };
             let upload = Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
-            if state == UploadState::Waiting {
-                if let Some(queue) = self.queue {
-                    queue.update_value(|queue| queue.push_back((upload, file, public)));
-                }
+            if state == UploadState::Waiting
+                && let Some(queue) = self.queue
+            {
+                queue.update_value(|queue| queue.push_back((upload, file, public)));
             }
             new.push(upload);
         }
