@@ -19,7 +19,7 @@ export class DocumentsPage extends PageObject {
     } else {
       const form = this.page.locator('.dropzone form');
       await form.locator('input[type=file]').setInputFiles(files);
-      await form.getByRole('button').click();
+      await form.getByRole('button', { name: 'Subir' }).click();
     }
   }
 

@@ -92,7 +92,7 @@ impl Store {
         }
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(15))
             // A round trip before every query would double the time of the short ones. A connection that lay idle may
             // have been cut by PostgreSQL's restart or a pooler's patience, so that one is asked first.
             .test_before_acquire(false)

@@ -60,32 +60,36 @@ pub(crate) fn DocumentPage() -> impl IntoView {
         },
     );
     view! {
-        <Transition fallback=move || {
-            view! {
-                <Page title=t.documents>
-{view! {
-                    <Skeleton />
-}.whole()}
-                </Page>
-            }
-        }>
-            {move || Suspend::new(async move {
-                match document.await {
-                    Ok(Shown(view)) => view! { <Opened view=view asked=asked.get_untracked() again=again /> }.whole(),
-                    Err(failure) => {
-                        view! {
-                            <Page title=t.documents>
-{view! {
-                                <Problem failure=failure />
-}.whole()}
-                            </Page>
-                        }
-                            .whole()
-                    }
+            <Transition fallback=move || {
+                view! {
+                    <Page title=t.documents>
+    {view! {
+                        <Skeleton />
+    }.whole()}
+                    </Page>
                 }
-            })}
-        </Transition>
-    }
+            }>
+                {move || Suspend::new(async move {
+                    match document.await {
+                        // Whoever left the page before it came has no use for it, and nothing of the page is there any more.
+                        Ok(Shown(view)) => match asked.try_get_untracked() {
+                            Some(asked) => view! { <Opened view=view asked=asked again=again /> }.whole(),
+                            None => view! { <Skeleton /> }.whole(),
+                        },
+                        Err(failure) => {
+                            view! {
+                                <Page title=t.documents>
+    {view! {
+                                    <Problem failure=failure />
+    }.whole()}
+                                </Page>
+                            }
+                                .whole()
+                        }
+                    }
+                })}
+            </Transition>
+        }
     .whole()
 }
 

@@ -43,16 +43,19 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
                     <p>{t.documents_line}</p>
                 </header>
                 <Suspense fallback=|| view! { <Skeleton /> }>
-                    {move || Suspend::new(async move {
+                    {move || {
+                        // Read here: by the time the documents come, the page may have been left.
                         let (scope, _, _) = asked.get_untracked();
-                        match documents.await {
-                            Ok(view) => {
-                                let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
-                                view! { <DocumentList shelf=shelf first=view /> }.whole()
+                        Suspend::new(async move {
+                            match documents.await {
+                                Ok(view) => {
+                                    let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
+                                    view! { <DocumentList shelf=shelf first=view /> }.whole()
+                                }
+                                Err(failure) => view! { <Problem failure=failure /> }.whole(),
                             }
-                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
-                        }
-                    })}
+                        })
+                    }}
                 </Suspense>
     }.whole()}
             </Page>
