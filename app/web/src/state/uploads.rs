@@ -61,6 +61,9 @@ pub(crate) struct Uploads {
     /// In the browser alone: the server may drop what a page was made of on another thread than made it, which values
     /// that belong to one thread answer with a panic.
     queue: Option<StoredValue<VecDeque<(Upload, File, bool)>, LocalStorage>>,
+    /// Whose the signals of each file are: the frame, since files outlive the page they were dropped on. In the browser
+    /// alone, where the frame lives as long as the program.
+    owner: StoredValue<Option<Owner>>,
     sending: RwSignal<usize>,
     polling: RwSignal<bool>,
     next: RwSignal<u32>,
@@ -92,6 +95,7 @@ impl Uploads {
             list: RwSignal::new(Vec::new()),
             changed: RwSignal::new(0),
             queue: cfg!(feature = "hydrate").then(|| StoredValue::new_local(VecDeque::new())),
+            owner: StoredValue::new(if cfg!(feature = "hydrate") { Owner::current() } else { None }),
             sending: RwSignal::new(0),
             polling: RwSignal::new(false),
             next: RwSignal::new(0),
@@ -112,7 +116,11 @@ impl Uploads {
             } else {
                 UploadState::Waiting
             };
-            let upload = Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
+            let make = || Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
+            let upload = self.owner.with_value(|owner| match owner {
+                Some(owner) => owner.with(make),
+                None => make(),
+            });
             if state == UploadState::Waiting
                 && let Some(queue) = self.queue
             {
