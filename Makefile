@@ -2,11 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(HOME)/.cargo/bin:$(PATH)
-SERVER = --workspace --exclude cjhirashi-browser
 
 .PHONY: help
 help: ## What there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup setup-tests site build run dev models
 setup: ## Find or get what building needs
@@ -33,7 +32,7 @@ fmt: ## Format the code
 lint: ## Clippy for server and browser
 	@scripts/test lint
 unit: ## Unit and integration tests
-	@scripts/test rust
+	@scripts/test unit
 e2e: ## Browser tests
 	@scripts/test e2e
 deps: ## Licences, bans, unused dependencies

@@ -3,9 +3,11 @@
 
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE=${CJHIRASHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cjhirashi}
+# The same folder as the server's (src/config.rs).
+case $(uname -s) in Darwin) base=$HOME/Library/Caches ;; *) base=$HOME/.cache ;; esac
+CACHE=${XDG_CACHE_HOME:-$base}/cjhirashi
 TOOLS=$CACHE/tools
-MODEL_DIR=${MODEL_DIR:-$CACHE/models}
+export MODEL_DIR=${MODEL_DIR:-$CACHE/models}
 TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 PATH=$TOOLS/bin:$TOOLS/node_modules/.bin:$HOME/.cargo/bin:$PATH
 INSTALLED=$CACHE/installed.txt

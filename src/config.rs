@@ -297,10 +297,7 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        let mut text = String::new();
-        for byte in rand::random::<[u8; 32]>() {
-            let _ = write!(text, "{byte:02x}");
-        }
+        let text = hex::encode(rand::random::<[u8; 32]>());
         // Whole before it has its name: two processes may come here at once, and the first one's counts.
         let draft = self.data_dir.join(format!(".secret-{}", std::process::id()));
         let mut file = std::fs::File::options()

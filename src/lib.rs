@@ -1,6 +1,6 @@
 //! The one binary: wiring and plain HTTP, no business rules.
 //!
-//! A library beside the thin `main.rs`, so that tests and benchmarks can reach the router. Where to look:
+//! A library beside the thin `main.rs`. Where to look:
 //!
 //! | module | what |
 //! |---|---|

@@ -17,7 +17,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long requests may go on after that.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long a sign-in link is good for, in ms: one hour.
-pub const SIGN_IN_LINK_MS: i64 = 60 * 60 * 1000;
+const SIGN_IN_LINK_MS: i64 = 60 * 60 * 1000;
 
 /// The server cannot serve.
 #[derive(Debug, thiserror::Error)]

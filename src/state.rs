@@ -9,7 +9,6 @@ use cjhirashi_retrieval::{Feeder, FeederHandle, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
 use cjhirashi_sync::{DocumentService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError, VectorIndex};
-use cjhirashi_web::{Assets, Instance, Services};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +21,6 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// PostgreSQL.
     pub store: Store,
-    /// The original files.
-    pub blobs: Blobs,
     /// Chats and the answers being written.
     pub chat: ChatService,
     /// Documents: add, list, read, delete.
@@ -34,8 +31,6 @@ pub struct AppState {
     pub index: Arc<dyn VectorIndex>,
     /// Chat and embedding models.
     pub models: ModelRegistry,
-    /// What pages and server functions reach.
-    pub web: Services,
     /// What was counted and measured.
     pub metrics: PrometheusHandle,
     /// Cancelled when the server stops and answers have ended; long-lived streams end then.
@@ -142,24 +137,15 @@ impl Running {
         let retriever = Arc::new(Retriever::new(store.clone(), Arc::clone(&index), embedder));
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
-        let documents = DocumentService::new(store.clone(), blobs.clone());
-        let web = Services {
-            store: store.clone(),
-            chat: chat.clone(),
-            documents: documents.clone(),
-            models: models.clone(),
-            instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: Assets::default() }),
-        };
+        let documents = DocumentService::new(store.clone(), blobs);
         let state = AppState {
             config,
             store,
-            blobs,
             chat,
             documents,
             retriever,
             index,
             models,
-            web,
             metrics,
             shutdown: CancellationToken::new(),
         };

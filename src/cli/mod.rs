@@ -8,11 +8,14 @@ mod sign_in_link;
 
 use std::{future::Future, io::Write as _, process::ExitCode};
 
+use anyhow::Context as _;
+use cjhirashi_storage::Store;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     config::{self, Config},
-    telemetry,
+    embedded::{self, Use},
+    state, telemetry,
 };
 
 /// A self-hosted AI chat whose answers can be checked.
@@ -144,6 +147,22 @@ fn described(error: &anyhow::Error) -> String {
     text
 }
 
+/// Opens the store beside a server that may be running, or without one.
+async fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    config.make_data_dir()?;
+    let database = embedded::open(config, Use::Shared).await.context("the database cannot be started")?;
+    let result = match state::open_store(config, &database.url).await {
+        Ok(store) => {
+            let result = work(&store).await;
+            store.pool().close().await;
+            result
+        }
+        Err(error) => Err(error.into()),
+    };
+    database.close().await;
+    result
+}
+
 /// Writes a command's result. A reader that is gone is not our failure.
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -160,12 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn help_explains_every_variable() {
+    fn the_hidden_command_is_not_in_the_help() {
         let help = Cli::command().after_help(config::help()).render_long_help().to_string();
+        assert!(!help.contains("extract "), "{help}");
+    }
+
+    #[test]
+    fn the_readme_explains_every_variable_as_the_help_does_and_no_other() {
+        let readme = include_str!("../../README.md");
         for variable in config::VARIABLES {
-            assert!(help.contains(variable.name), "{}", variable.name);
+            let row = format!("| `{}` | {} | {} |", variable.name, variable.default, variable.help);
+            assert!(readme.contains(&row), "the README has no row {row}");
         }
-        assert!(!help.contains("extract "), "the hidden command is shown");
+        let rows = readme.lines().skip_while(|line| !line.starts_with("| variable |")).skip(2);
+        assert_eq!(rows.take_while(|line| line.starts_with('|')).count(), config::VARIABLES.len());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use cjhirashi_domain::user::Email;
 
-use super::{SignInLink, api_key::with_store};
+use super::{SignInLink, with_store};
 use crate::{config::Config, lifecycle};
 
 pub(super) async fn run(config: Config, args: SignInLink) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ use cjhirashi_domain::id::ChatId;
 use flate2::{Compression, write::GzEncoder};
 use quick_cache::{Weighter, sync::Cache};
 
-use super::site::accepts;
+use super::site::{accepts, is_known};
 
 /// Bytes kept, all chats together.
 const CAPACITY: u64 = 32 << 20;
@@ -78,7 +78,7 @@ impl CachedChat {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             out.insert(ETAG, etag);
         }
-        if text(IF_NONE_MATCH).split(',').any(|known| known.trim() == etag) {
+        if is_known(text(IF_NONE_MATCH), &etag) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }

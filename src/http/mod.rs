@@ -44,8 +44,11 @@ use crate::AppState;
 pub fn router(state: AppState) -> Router {
     let site = Arc::new(site::Site::load(&state.config.site_dir));
     let services = Services {
-        instance: Arc::new(Instance { assets: site.assets(), ..(*state.web.instance).clone() }),
-        ..state.web.clone()
+        store: state.store.clone(),
+        chat: state.chat.clone(),
+        documents: state.documents.clone(),
+        models: state.models.clone(),
+        instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: site.assets() }),
     };
 
     // For people: the session's cookie says who they are, so a request that changes something must come from our pages.

@@ -87,7 +87,7 @@ pub(crate) struct RefusedFile {
     /// What happened and what to do.
     pub(crate) message: String,
     #[serde(skip)]
-    pub(crate) status: StatusCode,
+    pub(crate) error: ApiError,
 }
 
 impl From<Document> for AcceptedDocument {
@@ -100,7 +100,7 @@ impl Outcome {
     /// Accepted when anything was; otherwise the first failure's status.
     pub(crate) fn status(&self) -> StatusCode {
         match (self.documents.is_empty(), self.errors.first()) {
-            (true, Some(error)) => error.status,
+            (true, Some(refused)) => refused.error.status(),
             _ => StatusCode::ACCEPTED,
         }
     }
@@ -280,7 +280,7 @@ pub(crate) async fn add_files(
                 file,
                 code: error.code.as_str(),
                 message: error.message(language),
-                status: error.status(),
+                error,
             }),
         }
     }

@@ -54,11 +54,7 @@ async fn chats_of_the_old_application_are_read_and_continued_and_no_token_stays_
     assert_eq!((messages[1]["tokens_used"].as_i64(), messages[1]["latency_ms"].as_i64()), (Some(321), Some(1234)));
 
     // Continued, as Ana: a session of hers, made as the server makes it.
-    let said = product.app.command(&["sign-in-link", "--email", "ana@example.org"]).await.expect("a link for Ana");
-    let token = said.split_once("token=").expect("a token").1.trim();
-    let answer = product.app.get(&format!("/sign-in/link?token={token}")).send().await.expect("an answer");
-    let cookie =
-        answer.headers()["set-cookie"].to_str().expect("text").split(';').next().unwrap_or_default().to_owned();
+    let cookie = product.app.sign_in_as("ana@example.org").await.expect("a session");
     let asked = product.ask(&cookie, Some("clh3chat0001"), "¿Y qué más?").await;
     product.events(&cookie, &asked.generation, 0).await;
     let (_, chat) = product.api_as(&key, Method::GET, "/api/v1/chats/clh3chat0001", None).await;

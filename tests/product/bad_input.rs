@@ -2,7 +2,7 @@
 
 use cjhirashi_testkit::{Script, files};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{MULTIPART, Product, code_of, id_of, multipart};
 
@@ -59,6 +59,21 @@ async fn nul_bytes_broken_utf_8_and_a_wrong_extension_lose_nothing_else() {
         let results = product.search("faro de piedra").await;
         assert!(results.iter().any(|result| result["document_id"] == id.as_str()), "{name}: {results:?}");
     }
+}
+
+#[tokio::test]
+async fn a_form_with_one_file_is_told_which_field_is_wrong() {
+    let product = Product::start().await;
+    let title = "a".repeat(301);
+    let mut body =
+        format!("----part--\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n{title}\r\n").into_bytes();
+    body.extend(multipart(&[("nota.txt".to_owned(), b"Hola.".to_vec())]));
+    let request = product.app.api(Method::POST, "/api/v1/documents").header("content-type", MULTIPART).body(body);
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let answer: Value = response.json().await.expect("JSON");
+    assert_eq!(code_of(&answer), "documents:invalid");
+    assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("301 characters")), "{answer}");
 }
 
 #[tokio::test]

@@ -102,6 +102,7 @@ async fn when_nothing_passes_the_answer_says_what_the_best_match_was() {
         (Some(1), Some(0)),
         "{message}"
     );
+    assert_eq!(retrieval["best"]["title"], "Recetas", "{message}");
     assert!(message["sources"].as_array().is_some_and(Vec::is_empty), "{message}");
 }
 

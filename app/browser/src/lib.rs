@@ -7,8 +7,4 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_body(cjhirashi_web::App);
-    // Tells tests, and styles that wait for the program, that clicks are heard from now on.
-    if let Some(root) = leptos::prelude::document().document_element() {
-        let _ = root.set_attribute("data-hydrated", "");
-    }
 }

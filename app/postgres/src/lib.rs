@@ -31,7 +31,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::cluster::{Cluster, Running};
 
-pub use crate::find::{Installation, MINIMUM_VERSION, Version};
+pub use crate::find::{Installation, Version};
 
 /// What to run and where.
 #[derive(Debug, Clone)]
@@ -147,7 +147,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Postgres {
     cluster: Arc<Cluster>,
     running: Running,
-    version: String,
     owner: Option<Owner>,
 }
 
@@ -207,8 +206,7 @@ impl Postgres {
     }
 
     fn guest(cluster: Cluster, running: Running) -> Self {
-        let version = cluster.made_by().map(|major| major.to_string()).unwrap_or_default();
-        Self { cluster: Arc::new(cluster), running, version, owner: None }
+        Self { cluster: Arc::new(cluster), running, owner: None }
     }
 
     async fn own(cluster: Cluster, lock: File, options: PostgresOptions) -> Result<Self, StartError> {
@@ -234,7 +232,6 @@ impl Postgres {
         let cluster = Arc::new(cluster);
         let (stop, stopped) = watch::channel(false);
         let (announce, current) = watch::channel(Some(running.pid));
-        let version = installation.version.to_string();
         let supervisor = tokio::spawn(process::supervise(process::Supervised {
             cluster: Arc::clone(&cluster),
             installation,
@@ -245,7 +242,7 @@ impl Postgres {
             stopped,
             announce,
         }));
-        Ok(Self { cluster, running, version, owner: Some(Owner { lock, stop, current, supervisor }) })
+        Ok(Self { cluster, running, owner: Some(Owner { lock, stop, current, supervisor }) })
     }
 
     /// The address of a database in it, over the unix socket where there is one, with the password: not for logs.
@@ -284,18 +281,6 @@ impl Postgres {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.owner.as_ref().and_then(|owner| *owner.current.borrow()).unwrap_or(self.running.pid)
-    }
-
-    /// Its version, such as `15.18`; only the first number for a server that somebody else owns.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Where its log lies.
-    #[must_use]
-    pub fn log(&self) -> PathBuf {
-        self.cluster.log()
     }
 
     /// Whether this process started or took over the server, and so stops it.

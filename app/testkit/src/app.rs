@@ -36,15 +36,6 @@ pub struct TestAppOptions {
     pub database: TestDatabase,
 }
 
-impl TestAppOptions {
-    /// With one more variable.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.push((name.to_owned(), value.into()));
-        self
-    }
-}
-
 /// A running program. Dropped, it is killed, and so is a database process it may have started.
 #[derive(Debug)]
 pub struct TestApp {
@@ -194,9 +185,14 @@ impl TestApp {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Signs the owner in by a one-time link; returns the `Cookie` header's value.
+    /// Signs the owner in; see [`sign_in_as`](Self::sign_in_as).
     pub async fn sign_in(&self) -> anyhow::Result<String> {
-        let said = self.command(&["sign-in-link"]).await?;
+        self.sign_in_as("owner@localhost").await
+    }
+
+    /// Signs somebody in by a one-time link; returns the `Cookie` header's value.
+    pub async fn sign_in_as(&self, email: &str) -> anyhow::Result<String> {
+        let said = self.command(&["sign-in-link", "--email", email]).await?;
         let token = said.split_once("token=").context("no link was printed")?.1.trim();
         let answer = self.get(&format!("/sign-in/link?token={token}")).send().await?;
         ensure!(answer.status().is_redirection(), "the sign-in link answers {}", answer.status());

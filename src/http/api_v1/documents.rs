@@ -113,9 +113,7 @@ pub(super) async fn add_document(
 fn one(outcome: &mut Outcome) -> ApiResult<Response> {
     match (outcome.documents.pop(), outcome.errors.pop()) {
         (Some(document), _) => Ok((StatusCode::ACCEPTED, Json(document)).into_response()),
-        (None, Some(refused)) => {
-            Err(ApiError::new(ErrorCode::parse(refused.code).unwrap_or(ErrorCode::InvalidRequest)))
-        }
+        (None, Some(refused)) => Err(refused.error),
         (None, None) => Err(ApiError::new(ErrorCode::InvalidRequest)),
     }
 }

@@ -1,5 +1,7 @@
 //! Embeddings without a model: hashed words, counted.
 
+use base64::Engine as _;
+
 /// A vector of unit length in which texts that share words are near. Endings of words, accents and case do not count.
 #[must_use]
 pub fn embed(text: &str, dimension: usize) -> Vec<f32> {
@@ -43,17 +45,8 @@ fn fnv(bytes: &[u8]) -> u64 {
 
 /// Little-endian numbers in base 64, as OpenAI sends them on request.
 pub(crate) fn base64(vector: &[f32]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let word = group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
-        for position in 0..4 {
-            let letter = LETTERS[((word >> (18 - 6 * position)) & 63) as usize];
-            out.push(if position <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 #[cfg(test)]

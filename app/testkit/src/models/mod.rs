@@ -172,17 +172,6 @@ impl ScriptedModels {
     pub fn abandoned_streams(&self) -> usize {
         self.shared.abandoned.load(Ordering::SeqCst)
     }
-
-    /// Pieces sent since the start.
-    #[must_use]
-    pub fn pieces_sent(&self) -> usize {
-        self.shared.pieces.load(Ordering::SeqCst)
-    }
-
-    /// Waits for the server's end, which only comes with the process's.
-    pub async fn join(mut self) {
-        let _ = (&mut self.task).await;
-    }
 }
 
 impl Drop for ScriptedModels {

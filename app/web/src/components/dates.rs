@@ -52,7 +52,7 @@ mod tests {
     fn dates_are_civil_dates_also_in_leap_years() {
         assert_eq!(iso(Timestamp(0)), "1970-01-01T00:00:00Z");
         assert_eq!(iso(Timestamp(951_782_400_000)), "2000-02-29T00:00:00Z");
-        assert_eq!(iso(Timestamp(1_795_340_868_123)), "2026-11-22T10:07:48Z");
+        assert_eq!(iso(Timestamp(1_795_340_868_123)), "2026-11-22T09:47:48Z");
         assert_eq!(iso(Timestamp(-1_000)), "1969-12-31T23:59:59Z");
     }
 
