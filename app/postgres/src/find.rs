@@ -9,7 +9,7 @@ use std::{
 use crate::{account::Account, fetch, process};
 
 /// The oldest version that is used, by its first number.
-pub const MINIMUM_VERSION: u32 = 14;
+pub(crate) const MINIMUM_VERSION: u32 = 14;
 
 /// Folders of programs, beside those of `PATH` and what `pg_config` says. A `*` stands for a version.
 const PLACES: &[&str] = &[
