@@ -98,7 +98,7 @@ impl ChatService {
         let history = conversation(request.messages)?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = match request.model.as_deref().map(str::trim) {
-            None | Some("" | "default") => self.shared.models.resolve(&settings.default_model).id,
+            None | Some("" | "default") => self.shared.models.resolve_to_ask(&settings.default_model).await.id,
             Some(model) => model.to_owned(),
         };
         let options = request

@@ -30,8 +30,13 @@ impl ChatService {
     /// Begins to hear other replicas, to tell that this process's runs are alive, and to end those of processes that
     /// died. Ends with [`ChatService::drain`].
     pub fn start(&self) {
-        let tasks: [tokio::task::JoinHandle<()>; 2] =
-            [tokio::spawn(listen(Arc::clone(&self.shared))), tokio::spawn(watch(self.clone()))];
+        let models = self.shared.models.clone();
+        let tasks: [tokio::task::JoinHandle<()>; 3] = [
+            tokio::spawn(listen(Arc::clone(&self.shared))),
+            tokio::spawn(watch(self.clone())),
+            // The first page and the first question need not wait for the providers' lists.
+            tokio::spawn(async move { drop(models.list().await) }),
+        ];
         // They end by themselves when the service closes.
         drop(tasks);
     }

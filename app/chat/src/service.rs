@@ -125,7 +125,7 @@ impl ChatService {
     pub async fn send(&self, viewer: &Viewer, message: SendMessage) -> Result<Sent, ChatError> {
         self.check_open()?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
-        let model = self.shared.models.resolve(&settings.default_model);
+        let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let title = ChatTitle::from_question(&message.text);
         let turn = NewTurn {
             viewer,
@@ -147,7 +147,7 @@ impl ChatService {
     pub async fn retry(&self, viewer: &Viewer, message: &MessageId) -> Result<Sent, ChatError> {
         self.check_open()?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
-        let model = self.shared.models.resolve(&settings.default_model);
+        let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let outcome = self.shared.store.restart_turn(viewer, message, &model.id).await?;
         self.begin(viewer, outcome, settings, model)
     }
