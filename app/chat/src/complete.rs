@@ -162,13 +162,17 @@ impl ChatService {
                     }
                 }
             }
-            let citations = retrieved.map(|found| {
-                let named = with_sources(&found);
-                let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
-                found.cited_in(&text).into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
-            });
+            let citations = match &retrieved {
+                Some(found) => {
+                    let named = with_sources(found);
+                    let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
+                    let judged = found.cited_in(&text).await;
+                    judged.into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
+                }
+                None => Vec::new(),
+            };
             yield Ok(CompletionEvent::End {
-                citations: citations.unwrap_or_default(),
+                citations,
                 prompt_tokens,
                 completion_tokens,
                 finish,
@@ -198,7 +202,8 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
         .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
-            Ok(PastTurn { role: turn.role, content })
+            // What the client kept is its own; whose numbers those are nobody here knows.
+            Ok(PastTurn { role: turn.role, content, cited: Vec::new() })
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use cjhirashi_domain::{
 use cjhirashi_models::ChatTurn;
 use cjhirashi_storage::PastTurn;
 
-use crate::words::percent;
+use crate::{markdown::marks::marks, words::percent};
 
 /// The most turns of a chat that a model is told again.
 pub(crate) const MAX_TURNS: i64 = 40;
@@ -103,7 +103,7 @@ pub(crate) fn turns(history: &[PastTurn]) -> Vec<ChatTurn> {
     let mut turns: Vec<ChatTurn> = Vec::new();
     for turn in history.iter().rev() {
         let content = match turn.role {
-            MessageRole::Assistant => without_marks(&turn.content),
+            MessageRole::Assistant => without_marks(&turn.content, &turn.cited),
             MessageRole::User | MessageRole::System => turn.content.clone(),
         };
         let length = content.chars().count();
@@ -135,22 +135,21 @@ pub(crate) fn search_text(history: &[PastTurn]) -> String {
     text.chars().take(2_000).collect()
 }
 
-fn without_marks(text: &str) -> String {
+/// An answer without the marks that name its own sources: those numbers mean other passages now. Other brackets are the
+/// answer's words.
+fn without_marks(text: &str, cited: &[i32]) -> String {
+    if cited.is_empty() {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('[') {
-        let inner = &rest[at + 1..];
-        let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
-        if (1..=3).contains(&digits) && inner[digits..].starts_with(']') && !inner[digits + 1..].starts_with(['(', ':'])
-        {
-            out.push_str(rest[..at].trim_end_matches(' '));
-            rest = &inner[digits + 1..];
-        } else {
-            out.push_str(&rest[..=at]);
-            rest = inner;
+    let mut from = 0;
+    for mark in marks(text) {
+        if mark.numbers.iter().any(|n| cited.contains(n)) {
+            out.push_str(text[from..mark.range.start].trim_end_matches(' '));
+            from = mark.range.end;
         }
     }
-    out.push_str(rest);
+    out.push_str(&text[from..]);
     out
 }
 
@@ -164,7 +163,7 @@ mod tests {
     use super::*;
 
     fn past(role: MessageRole, content: &str) -> PastTurn {
-        PastTurn { role, content: content.to_owned() }
+        PastTurn { role, content: content.to_owned(), cited: Vec::new() }
     }
 
     fn summary(passages: i32) -> RetrievalSummary {
@@ -211,11 +210,17 @@ mod tests {
         let turns = turns(&[
             past(MessageRole::Assistant, "left over"),
             past(MessageRole::User, "q"),
-            past(MessageRole::Assistant, "Two years [1][2]. See [a link](x) and array[0](y)."),
+            PastTurn {
+                cited: vec![1, 2],
+                ..past(MessageRole::Assistant, "Two years [1][2], or three 【1, 2】. `a[1]` [3] [a link](x)")
+            },
             past(MessageRole::User, "and then?"),
+            past(MessageRole::Assistant, "```py\na[0], a[1] = a[1], a[0]\n```\nSwaps [1]."),
+            past(MessageRole::User, "why?"),
         ]);
-        assert_eq!(turns.len(), 3);
-        assert_eq!(turns[1].content, "Two years. See [a link](x) and array[0](y).");
+        assert_eq!(turns.len(), 5);
+        assert_eq!(turns[1].content, "Two years, or three. `a[1]` [3] [a link](x)");
+        assert_eq!(turns[3].content, "```py\na[0], a[1] = a[1], a[0]\n```\nSwaps [1].");
     }
 
     #[test]

@@ -50,11 +50,9 @@ impl Retrieved {
     }
 
     /// The sources that a text cites, judged.
-    pub(crate) fn cited_in(&self, text: &str) -> Vec<Citation> {
-        cited::check(text, &self.citations, |citation| {
-            let at = usize::try_from(citation.n).ok()?.checked_sub(1)?;
-            self.passages.get(at).map(|passage| passage.text.as_str())
-        })
+    pub(crate) async fn cited_in(&self, text: &str) -> Vec<Citation> {
+        let passages = self.passages.iter().map(|passage| Some(passage.text.clone())).collect();
+        cited::check(text.to_owned(), self.citations.clone(), passages).await
     }
 }
 
@@ -135,7 +133,10 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     metrics::counter!("cjhirashi_generations_total", "status" => status.as_str()).increment(1);
     metrics::histogram!("cjhirashi_generation_duration_seconds")
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
-    let citations = answer.retrieved.as_ref().map(|found| found.cited_in(&answer.text)).unwrap_or_default();
+    let citations = match &answer.retrieved {
+        Some(found) => found.cited_in(&answer.text).await,
+        None => Vec::new(),
+    };
     let end = FinishedGeneration {
         generation: &run.id,
         status,
