@@ -313,7 +313,8 @@ impl ModelRegistry {
         };
         // Ollama's usual address is always among the endpoints, which connects it for nobody.
         let endpoints = self.inner.configured().into_iter().filter(|endpoint| endpoint.provider != Provider::Ollama);
-        let taken: Vec<String> = endpoints.map(|endpoint| endpoint.base_url.replace("localhost", "127.0.0.1")).collect();
+        let taken: Vec<String> =
+            endpoints.map(|endpoint| endpoint.base_url.replace("localhost", "127.0.0.1")).collect();
         servers.retain(|server| !taken.contains(&server.base_url));
         servers
     }

@@ -405,7 +405,8 @@ async fn a_server_entered_without_a_model_answers_after_a_restart_and_nobody_els
         Answer::json(200, &json!({ "data": data }))
     };
     // Nothing but the variable: the first question finds the model, whatever embeds beside it.
-    let server = Provider::start(vec![models(&["all-minilm:latest", "bge-m3", "multilingual-e5-small", "qwen3"])]).await;
+    let server =
+        Provider::start(vec![models(&["all-minilm:latest", "bge-m3", "multilingual-e5-small", "qwen3"])]).await;
     let plain = registry(|config| config.openai_base_url = Some(format!("{}/v1", server.url)));
     assert_eq!(plain.resolve_to_ask("").await.id, "openai:qwen3");
     assert!(plain.chat("openai:qwen3").is_ok());
