@@ -242,7 +242,7 @@ fn keep(sentence: &str, sentences: &mut Vec<String>) {
 }
 
 /// Words that say something, folded and cut so that endings do not matter.
-fn stems(text: &str) -> HashSet<String> {
+pub(crate) fn stems(text: &str) -> HashSet<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .map(|word| word.chars().flat_map(char::to_lowercase).map(unaccented).collect::<String>())
         .filter(|word| word.chars().count() > 1 && !STOP_WORDS.contains(&word.as_str()))

@@ -10,7 +10,7 @@ use cjhirashi_domain::{
 use cjhirashi_models::ChatTurn;
 use cjhirashi_storage::PastTurn;
 
-use crate::{markdown::marks::marks, words::percent};
+use crate::{extractive::stems, markdown::marks::marks, words::percent};
 
 /// The most turns of a chat that a model is told again.
 pub(crate) const MAX_TURNS: i64 = 40;
@@ -18,6 +18,27 @@ pub(crate) const MAX_TURNS: i64 = 40;
 const MAX_CHARS: usize = 60_000;
 /// A question shorter than this may only make sense after the one before ("¿y en Linux?").
 const SHORT_QUESTION: usize = 48;
+/// Beginnings of questions that go on from the one before.
+const CONTINUING: &[&[&str]] = &[
+    &["y"],
+    &["e"],
+    &["o"],
+    &["pero"],
+    &["entonces"],
+    &["and"],
+    &["or"],
+    &["but"],
+    &["so"],
+    &["then"],
+    &["what", "about"],
+    &["how", "about"],
+    &["qué", "tal"],
+];
+/// Words that stand for something named before.
+const POINTING: &[&str] = &[
+    "eso", "esto", "ello", "ellos", "ellas", "ese", "esa", "esos", "esas", "este", "esta", "estos", "estas", "it",
+    "its", "they", "them", "their", "this", "that", "these", "those",
+];
 
 /// What a search gave, as a prompt needs it.
 #[derive(Debug, Clone, Copy)]
@@ -120,19 +141,45 @@ pub(crate) fn turns(history: &[PastTurn]) -> Vec<ChatTurn> {
     turns
 }
 
-/// What is searched for: the question, after the one before it when it is too short to stand alone.
+/// The last question of a conversation.
+pub(crate) fn question(history: &[PastTurn]) -> &str {
+    let mut turns = history.iter().rev();
+    turns.find(|turn| turn.role == MessageRole::User).map_or("", |turn| turn.content.as_str())
+}
+
+/// What is searched for: the question, after the one before it when it cannot stand alone.
 pub(crate) fn search_text(history: &[PastTurn]) -> String {
     let mut questions =
         history.iter().rev().filter(|turn| turn.role == MessageRole::User).map(|turn| turn.content.as_str());
     let question = questions.next().unwrap_or_default();
     let text = match questions.next() {
-        Some(before) if question.chars().count() < SHORT_QUESTION => {
+        Some(before) if leans_on_what_was_said(question) => {
             let before: String = before.chars().take(400).collect();
             format!("{before}\n{question}")
         }
         _ => question.to_owned(),
     };
     text.chars().take(2_000).collect()
+}
+
+/// Whether a question only makes sense after the one before it. Most short questions are whole, and searched together
+/// with another they find the other's passages.
+fn leans_on_what_was_said(question: &str) -> bool {
+    if question.chars().count() >= SHORT_QUESTION {
+        return false;
+    }
+    let words: Vec<String> = question
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.to_lowercase())
+        .collect();
+    let begins = |with: &[&str]| with.iter().zip(&words).filter(|(a, b)| *a == b).count() == with.len();
+    let telling = stems(question).len();
+    // "¿Y en Portugal?", "What about Portugal?": it says itself that it goes on.
+    CONTINUING.iter().any(|beginning| begins(beginning))
+        || telling <= 1
+        // "Does it cover theft?": what it means was named before.
+        || (telling <= 3 && words.iter().any(|word| POINTING.contains(&word.as_str())))
 }
 
 /// An answer without the marks that name its own sources: those numbers mean other passages now. Other brackets are the
@@ -232,10 +279,26 @@ mod tests {
     }
 
     #[test]
-    fn a_short_question_is_searched_with_the_one_before_it() {
-        let history =
-            [past(MessageRole::User, "¿Cuánto dura la garantía?"), past(MessageRole::User, "¿y en Portugal?")];
-        assert_eq!(search_text(&history), "¿Cuánto dura la garantía?\n¿y en Portugal?");
-        assert_eq!(search_text(&history[..1]), "¿Cuánto dura la garantía?");
+    fn a_question_that_cannot_stand_alone_is_searched_with_the_one_before_it() {
+        let first = past(MessageRole::User, "¿Cuánto dura la garantía?");
+        for question in
+            ["¿y en Portugal?", "What about theft?", "¿Por qué?", "Does it cover theft?", "¿Eso incluye envíos?"]
+        {
+            let history = [first.clone(), past(MessageRole::User, question)];
+            assert_eq!(search_text(&history), format!("¿Cuánto dura la garantía?\n{question}"));
+            assert_eq!(super::question(&history), question);
+        }
+        assert_eq!(search_text(std::slice::from_ref(&first)), "¿Cuánto dura la garantía?");
+    }
+
+    #[test]
+    fn a_short_question_that_is_whole_is_searched_alone() {
+        let first = past(MessageRole::User, "¿Cuántos días de vacaciones tengo?");
+        for question in
+            ["¿Quién aprueba los gastos de viaje?", "¿Cuánto dura la garantía?", "Who approves travel expenses?"]
+        {
+            let history = [first.clone(), past(MessageRole::User, question)];
+            assert_eq!(search_text(&history), question);
+        }
     }
 }

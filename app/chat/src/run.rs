@@ -330,9 +330,9 @@ pub(crate) async fn ask_model(
 ) -> Result<ChatStream, ModelError> {
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
-        let question = prompt::search_text(history);
+        let question = prompt::question(history);
         let embedder = shared.models.embedder();
-        return Ok(extractive::answer(&question, ask.language, found, embedder.as_ref()).await);
+        return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {
         system: Some(prompt::system(ask.language, found)),
