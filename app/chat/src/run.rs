@@ -69,6 +69,9 @@ pub(crate) struct Wanted {
 enum Failure {
     #[error("cancelled: {0:?}")]
     Cancelled(Cancel),
+    /// The answer was not whole when its tokens were used up; thinking counts among them.
+    #[error("the answer's limit of tokens was used up")]
+    UsedUp,
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -78,7 +81,8 @@ enum Failure {
 }
 
 impl Failure {
-    fn ending(&self) -> (MessageStatus, Option<MessageError>) {
+    /// What a message becomes that says `text` so far.
+    fn ending(&self, text: &str) -> (MessageStatus, Option<MessageError>) {
         let failed = |code: ErrorCode, detail| {
             (MessageStatus::Failed, Some(MessageError { code: code.as_str().to_owned(), detail }))
         };
@@ -87,6 +91,12 @@ impl Failure {
             Self::Cancelled(Cancel::Shutdown | Cancel::Gone) => (
                 MessageStatus::Interrupted,
                 Some(MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None }),
+            ),
+            Self::UsedUp if text.trim().is_empty() => failed(ErrorCode::TokensUsedUp, None),
+            // It is an answer, with a notice.
+            Self::UsedUp => (
+                MessageStatus::Complete,
+                Some(MessageError { code: ErrorCode::AnswerCut.as_str().to_owned(), detail: None }),
             ),
             Self::Model(error) => failed(error.code(), error.detail()),
             Self::Retrieval(error) => failed(error.code(), None),
@@ -120,7 +130,7 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     };
     let (status, error) = match &result {
         Ok(()) => (MessageStatus::Complete, None),
-        Err(failure) => failure.ending(),
+        Err(failure) => failure.ending(&answer.text),
     };
     if let Err(failure) = &result
         && error.is_some()
@@ -202,7 +212,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
     };
     let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
-    let mut finished = false;
+    let mut finished = None;
     while let Some(delta) = stream.next().await {
         match delta? {
             ChatDelta::Text(delta) if delta.is_empty() => {}
@@ -218,13 +228,14 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                 journal.push(GenerationEvent::Text { delta });
                 if answer.text.len() > MAX_ANSWER {
                     tracing::warn!(generation.id = %run.id, "an answer was cut at its largest size");
-                    return Ok(());
+                    return Err(Failure::UsedUp);
                 }
             }
             // Thinking aloud is not part of an answer; the stage says that the model is at work.
             ChatDelta::Reasoning(_) => {}
-            ChatDelta::Usage { prompt, completion } => answer.tokens = i32::try_from(prompt + completion).ok(),
-            ChatDelta::Finish(FinishReason::Stop | FinishReason::Length | FinishReason::Other) => finished = true,
+            ChatDelta::Usage { prompt, completion } => {
+                answer.tokens = i32::try_from(prompt.saturating_add(completion)).ok();
+            }
             ChatDelta::Finish(FinishReason::Filtered) => {
                 return Err(ModelError::Refused {
                     provider: job.model.id.clone(),
@@ -233,9 +244,13 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                 }
                 .into());
             }
+            ChatDelta::Finish(reason) => finished = Some(reason),
         }
     }
-    if finished && answer.text.trim().is_empty() {
+    if finished == Some(FinishReason::Length) {
+        return Err(Failure::UsedUp);
+    }
+    if finished.is_some() && answer.text.trim().is_empty() {
         return Err(ModelError::UnexpectedAnswer {
             provider: job.model.id.clone(),
             detail: "the answer is empty".to_owned(),

@@ -296,6 +296,19 @@ async fn what_the_provider_refuses_is_said_with_its_words_and_can_be_tried_again
 }
 
 #[tokio::test]
+async fn an_answer_that_the_limit_of_tokens_ended_says_so() {
+    let world = World::new().await;
+    world.models.set(Script { cut: true, ..Script::saying("uno dos") });
+    let answer = world.ended(&world.ask(None, "cuenta").await.unwrap()).await;
+    assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Complete, "uno dos"));
+    assert_eq!(answer.error.unwrap().code, "generations:cut");
+    world.models.set(Script { cut: true, ..Script::saying("") });
+    let answer = world.ended(&world.ask(None, "piensa").await.unwrap()).await;
+    assert_eq!(answer.status, MessageStatus::Failed);
+    assert_eq!(answer.error.unwrap().code, "models:tokens_used_up");
+}
+
+#[tokio::test]
 async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources() {
     let world = World::new().await;
     world.add_document("Manual", MANUAL).await;

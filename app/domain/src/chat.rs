@@ -103,7 +103,7 @@ pub struct Message {
     pub content: String,
     /// Where it stands.
     pub status: MessageStatus,
-    /// Why it failed: a code of [`crate::ErrorCode`], with the provider's words if they help.
+    /// Why it failed, or what a whole one lacks: a code of [`crate::ErrorCode`], with the provider's words if they help.
     pub error: Option<MessageError>,
     /// Which model wrote it.
     pub model: Option<String>,
@@ -121,7 +121,7 @@ pub struct Message {
     pub created_at: Timestamp,
 }
 
-/// Why an answer failed.
+/// Why an answer failed, or was cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageError {
     /// A code of [`crate::ErrorCode`], as text.
