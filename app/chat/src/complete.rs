@@ -125,6 +125,7 @@ impl ChatService {
             language: retrieved.as_ref().and_then(|found| found.language).unwrap_or(settings.language),
             temperature: request.temperature.or(Some(settings.temperature)),
             max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
+            whole: true,
         };
         let mut deltas = run::ask_model(&self.shared, &history, ask, retrieved.as_ref()).await?;
         let now = self.shared.store.now();
@@ -202,7 +203,6 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
         .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
-            // What the client kept is its own; whose numbers those are nobody here knows.
             Ok(PastTurn { role: turn.role, content, cited: Vec::new() })
         })
         .collect()

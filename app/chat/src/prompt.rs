@@ -117,28 +117,40 @@ fn nothing_passed(language: Language, summary: &RetrievalSummary) -> String {
     }
 }
 
-/// The conversation for a model: the last turns that fit, ending with the question. Marks of earlier answers are taken
-/// out, because their numbers meant other passages.
+/// The conversation of a chat for a model: its instructions, and the last turns that fit, ending with the question. Marks of
+/// earlier answers are taken out, because their numbers meant other passages.
 pub(crate) fn turns(history: &[PastTurn]) -> Vec<ChatTurn> {
-    let mut left = MAX_CHARS;
+    let (mut left, mut full) = (MAX_CHARS, false);
     let mut turns: Vec<ChatTurn> = Vec::new();
     for turn in history.iter().rev() {
         let content = match turn.role {
             MessageRole::Assistant => without_marks(&turn.content, &turn.cited),
             MessageRole::User | MessageRole::System => turn.content.clone(),
         };
-        let length = content.chars().count();
-        if !turns.is_empty() && length > left {
-            break;
+        if turn.role != MessageRole::System {
+            let length = content.chars().count();
+            full |= !turns.is_empty() && length > left;
+            if full {
+                continue;
+            }
+            left = left.saturating_sub(length);
         }
-        left = left.saturating_sub(length);
         turns.push(ChatTurn { role: turn.role, content });
     }
     turns.reverse();
     // Providers want the first turn to be a person's.
-    let first = turns.iter().position(|turn| turn.role != MessageRole::Assistant).unwrap_or(0);
-    turns.drain(..first);
+    let first = turns.iter().position(|turn| turn.role == MessageRole::User).unwrap_or(0);
+    let mut at = 0;
+    turns.retain(|turn| {
+        at += 1;
+        at > first || turn.role != MessageRole::Assistant
+    });
     turns
+}
+
+/// A conversation as it is.
+pub(crate) fn whole(history: &[PastTurn]) -> Vec<ChatTurn> {
+    history.iter().map(|turn| ChatTurn { role: turn.role, content: turn.content.clone() }).collect()
 }
 
 /// The last question of a conversation.
@@ -276,6 +288,19 @@ mod tests {
         let turns = turns(&[past(MessageRole::User, "old"), past(MessageRole::User, &long)]);
         assert_eq!(turns.len(), 1);
         assert_eq!(turns[0].content.len(), MAX_CHARS + 1);
+    }
+
+    #[test]
+    fn instructions_stay_however_long_the_conversation_is() {
+        let long = "x".repeat(MAX_CHARS);
+        let history = [
+            past(MessageRole::System, "Answer in verse."),
+            past(MessageRole::User, "old"),
+            past(MessageRole::Assistant, "left over"),
+            past(MessageRole::User, &long),
+        ];
+        let roles: Vec<MessageRole> = turns(&history).iter().map(|turn| turn.role).collect();
+        assert_eq!(roles, [MessageRole::System, MessageRole::User]);
     }
 
     #[test]

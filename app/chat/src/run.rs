@@ -210,6 +210,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
+        whole: false,
     };
     let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
     let mut finished = None;
@@ -334,6 +335,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) language: Language,
     pub(crate) temperature: Option<f64>,
     pub(crate) max_tokens: Option<u32>,
+    /// The conversation is the client's own: all of it is told, or the provider says that it does not fit.
+    pub(crate) whole: bool,
 }
 
 /// The pieces of the answer, from whoever answers.
@@ -351,7 +354,7 @@ pub(crate) async fn ask_model(
     }
     let request = ChatRequest {
         system: Some(prompt::system(ask.language, found)),
-        messages: prompt::turns(history),
+        messages: if ask.whole { prompt::whole(history) } else { prompt::turns(history) },
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,
     };

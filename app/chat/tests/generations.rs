@@ -411,6 +411,25 @@ async fn a_completion_is_streamed_cited_and_not_kept() {
     assert!(citations[0].source.is_some() && prompt_tokens.is_some());
     assert!(world.store.list_chats(&world.viewer.user_id, 10, None).await.unwrap().is_empty());
 
+    // The client's own conversation goes to the provider whole, its instructions first.
+    let long = "x".repeat(70_000);
+    let messages = vec![
+        turn(MessageRole::System, "Answer in verse."),
+        turn(MessageRole::User, &long),
+        turn(MessageRole::Assistant, "a[1] [2]"),
+        turn(MessageRole::User, "¿y?"),
+    ];
+    let whole = CompletionRequest { messages, retrieval: None, ..request.clone() };
+    world.service.complete(&world.viewer, whole).await.unwrap();
+    let asked = world.models.requests().into_iter().rfind(|request| request.path.ends_with("completions")).unwrap();
+    let asked = asked.body["messages"].as_array().unwrap().clone();
+    assert_eq!(
+        asked.iter().map(|turn| turn["role"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["system", "user", "assistant", "user"]
+    );
+    assert!(asked[0]["content"].as_str().unwrap().ends_with("Answer in verse."));
+    assert_eq!((asked[1]["content"].as_str().unwrap().len(), &asked[2]["content"]), (70_000, &"a[1] [2]".into()));
+
     for messages in [vec![], vec![turn(MessageRole::Assistant, "x")]] {
         let refused = world.service.complete(&world.viewer, CompletionRequest { messages, ..request.clone() }).await;
         assert!(matches!(refused, Err(ChatError::Conversation { .. })));
