@@ -11,6 +11,8 @@ pub enum InputKind {
     Query,
     /// A passage of a document.
     Passage,
+    /// A few sentences of passages that somebody waits for: embedded as [`InputKind::Passage`], not behind those.
+    Sentence,
 }
 
 /// Vectors of some texts, in their order, each of length 1.

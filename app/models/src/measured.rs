@@ -1,5 +1,5 @@
 //! How long models take, as metrics: `cjhirashi_model_duration_seconds` of every call by provider, operation (`chat`,
-//! `first_token`, `embed_query`, `embed_passage`) and outcome (`ok` or the error's code).
+//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok` or the error's code).
 
 use std::{sync::Arc, time::Instant};
 
@@ -88,6 +88,7 @@ impl Embedder for MeasuredEmbedder {
         let operation = match kind {
             InputKind::Query => "embed_query",
             InputKind::Passage => "embed_passage",
+            InputKind::Sentence => "embed_sentence",
         };
         record(&self.provider, operation, outcome(&result), started);
         result

@@ -143,8 +143,10 @@ impl<W: Wire> Embedder for Remote<W> {
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         let texts: Vec<&str> = texts.iter().map(|text| sendable(text, W::LIMITS.text_bytes)).collect();
         let patience = match kind {
-            // A person waits for the search; text search answers alone when this takes too long.
-            InputKind::Query => Patience { first_wait: self.patience.first_wait, ..Patience::FOREGROUND },
+            // A person waits for the search or the answer; words answer alone when this takes too long.
+            InputKind::Query | InputKind::Sentence => {
+                Patience { first_wait: self.patience.first_wait, ..Patience::FOREGROUND }
+            }
             InputKind::Passage => self.patience,
         };
         let requests = cut(&texts, &W::LIMITS);

@@ -19,7 +19,7 @@ impl Wire for Cohere {
     fn request(&self, call: &Call<'_>) -> (String, Value) {
         let input_type = match call.kind {
             InputKind::Query => "search_query",
-            InputKind::Passage => "search_document",
+            InputKind::Passage | InputKind::Sentence => "search_document",
         };
         let mut body = json!({
             "model": call.model,
@@ -82,13 +82,13 @@ impl Wire for Gemini {
                 let mut request = if call.model.starts_with("gemini-embedding-2") {
                     let text = match call.kind {
                         InputKind::Query => format!("task: search result | query: {text}"),
-                        InputKind::Passage => format!("title: none | text: {text}"),
+                        InputKind::Passage | InputKind::Sentence => format!("title: none | text: {text}"),
                     };
                     json!({"content": {"parts": [{"text": text}]}})
                 } else {
                     let task = match call.kind {
                         InputKind::Query => "RETRIEVAL_QUERY",
-                        InputKind::Passage => "RETRIEVAL_DOCUMENT",
+                        InputKind::Passage | InputKind::Sentence => "RETRIEVAL_DOCUMENT",
                     };
                     json!({"content": {"parts": [{"text": text}]}, "taskType": task})
                 };

@@ -241,12 +241,17 @@ async fn the_local_model_answers_questions_while_it_reads_passages_and_stops_whe
     let during = local.embed(&question, InputKind::Query).await.expect("a vector");
     assert!(!reading.is_finished(), "the question did not wait for the passages");
     assert_eq!(first.vectors, during.vectors);
+    let sentences = ["Una copia se restaura en Ajustes.", "El tren sale a las nueve.", "Nada."].map(str::to_owned);
+    let during = local.embed(&sentences, InputKind::Sentence).await.expect("vectors");
+    assert!(!reading.is_finished(), "nor did the sentences of an answer");
     reading.abort();
     // The work stops after the texts in hand, so the next batch gets its turn soon.
     let started = std::time::Instant::now();
     let texts = ["Para restaurar una copia, abre Ajustes y pulsa «Restaurar».", "El tren a Sevilla sale a las nueve."];
     let next = local.embed(&texts.map(str::to_owned), InputKind::Passage).await.expect("vectors");
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    let alone = local.embed(&sentences, InputKind::Passage).await.expect("vectors");
+    assert_eq!(during.vectors, alone.vectors);
     let score =
         |passage: &[f32]| local.calibrate(first.vectors[0].iter().zip(passage).map(|(a, b)| a * b).sum::<f32>());
     assert!(score(&next.vectors[0]) > 0.5, "{}", score(&next.vectors[0]));
