@@ -73,6 +73,13 @@ impl<W: Wire> Remote<W> {
         key: Option<Secret>,
         clients: &Clients,
     ) -> Self {
+        let calibration = Calibration::of(model);
+        if calibration == Calibration::None {
+            tracing::info!(
+                embedding.model = model,
+                "what a cosine of this embedding model means is not known: set the minimum relevance by trying"
+            );
+        }
         Self {
             wire,
             id: format!("{}:{model}@{dimension}", W::PREFIX),
@@ -81,7 +88,7 @@ impl<W: Wire> Remote<W> {
             base_url,
             caller: Caller { provider: W::TITLE.to_owned(), model: model.to_owned(), key },
             clients: clients.clone(),
-            calibration: Calibration::of(model),
+            calibration,
             patience: Patience::BACKGROUND,
         }
     }

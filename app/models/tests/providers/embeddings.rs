@@ -148,6 +148,21 @@ async fn openai_requests_stay_below_the_limits_of_texts_and_tokens() {
 }
 
 #[tokio::test]
+async fn a_model_on_a_server_of_ones_own_is_told_what_a_text_is_for() {
+    let vector = json!({"data": [{"index": 0, "embedding": [1.0, 0.0]}]});
+    let server = Provider::start(vec![Answer::json(200, &vector)]).await;
+    let e5 = embedder("openai:intfloat/multilingual-e5-small@2", &server);
+    e5.embed(&["¿?".to_owned()], InputKind::Query).await.expect("a vector");
+    e5.embed(&["uno".to_owned()], InputKind::Passage).await.expect("a vector");
+    let plain = embedder("openai:text-embedding-3-small@2", &server);
+    plain.embed(&["uno".to_owned()], InputKind::Passage).await.expect("a vector");
+    let inputs: Vec<_> = server.asked().into_iter().map(|asked| asked.body["input"][0].clone()).collect();
+    assert_eq!(inputs, ["query: ¿?", "passage: uno", "uno"]);
+    // The name that another provider gives it changes nothing.
+    assert_eq!(embedder("openai:openai/text-embedding-3-small@2", &server).calibrate(0.34), plain.calibrate(0.34));
+}
+
+#[tokio::test]
 async fn rate_limits_and_failures_are_tried_again_and_refusals_are_not() {
     let good = Answer::json(200, &json!({"data": [{"embedding": [1.0, 0.0]}]}));
     let server = Provider::start(vec![
