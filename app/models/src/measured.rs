@@ -1,12 +1,13 @@
 //! How long models take, as metrics: `cjhirashi_model_duration_seconds` of every call by provider, operation (`chat`,
-//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok` or the error's code).
+//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok` or the error's code). And what
+//! embedding is billed for, where the provider tells: `cjhirashi_embedding_tokens_total` by provider and operation.
 
 use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use crate::{ChatDelta, ChatModel, ChatRequest, ChatStream, Embedded, Embedder, InputKind, ModelError};
+use crate::{ChatDelta, ChatModel, ChatRequest, ChatStream, Embedded, Embedder, InputKind, Measure, ModelError};
 
 struct MeasuredChat {
     model: Arc<dyn ChatModel>,
@@ -82,6 +83,10 @@ impl Embedder for MeasuredEmbedder {
         self.embedder.batch_size()
     }
 
+    fn measure(&self) -> Measure {
+        self.embedder.measure()
+    }
+
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         let started = Instant::now();
         let result = self.embedder.embed(texts, kind).await;
@@ -91,6 +96,12 @@ impl Embedder for MeasuredEmbedder {
             InputKind::Sentence => "embed_sentence",
         };
         record(&self.provider, operation, outcome(&result), started);
+        if let Ok(Embedded { tokens: Some(tokens), .. }) = &result {
+            metrics::counter!(
+                "cjhirashi_embedding_tokens_total", "provider" => self.provider.clone(), "operation" => operation
+            )
+            .increment(*tokens);
+        }
         result
     }
 

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use tokio::sync::Semaphore;
 
-use crate::{Embedded, Embedder, InputKind, ModelError, calibration::Calibration};
+use crate::{Embedded, Embedder, InputKind, Measure, ModelError, calibration::Calibration};
 
 const ID: &str = "local:multilingual-e5-small@384";
 const DIMENSION: usize = 384;
@@ -150,6 +150,18 @@ impl Embedder for LocalEmbedder {
         BATCH
     }
 
+    fn measure(&self) -> Measure {
+        // Without the model's file a document is read all the same, and embedded once it is there.
+        let loaded = tokio::runtime::Handle::try_current().ok().and_then(|runtime| self.shared.get(&runtime).ok());
+        match loaded {
+            Some(Loaded { model, .. }) => Measure {
+                max_tokens: model.passage_tokens(),
+                count: Box::new(move |text| model.tokenizer().count_tokens(text)),
+            },
+            None => Measure::default(),
+        }
+    }
+
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         if texts.is_empty() {
             return Ok(Embedded { vectors: Vec::new(), tokens: None });
@@ -225,6 +237,8 @@ mod tests {
         assert_eq!(error, ModelError::LocalModelMissing { path: folder.path().join(FILE) });
         assert!(error.to_string().contains("make models"));
         assert!(error.is_transient(), "it can be fetched while the server runs");
+        let measure = embedder.measure();
+        assert_eq!((measure.max_tokens, (measure.count)("dos palabras")), (512, 3), "reading does not wait for it");
     }
 
     #[tokio::test]

@@ -246,6 +246,15 @@ async fn the_local_model_answers_questions_while_it_reads_passages_and_stops_whe
     let local = ModelRegistry::new(config).expect("a configuration").embedder();
     assert_eq!((local.id(), local.dimension()), ("local:multilingual-e5-small@384", 384));
 
+    // A passage of the most tokens is one window together with its prefix.
+    let measure = tokio::task::spawn_blocking({
+        let local = Arc::clone(&local);
+        move || local.measure()
+    });
+    let measure = measure.await.expect("a measure");
+    assert!((500..=508).contains(&measure.max_tokens), "{}", measure.max_tokens);
+    assert_eq!((measure.count)("passage: sí") - (measure.count)("sí"), 510 - measure.max_tokens);
+
     let question = ["¿Cómo restauro una copia de seguridad?".to_owned()];
     let first = local.embed(&question, InputKind::Query).await.expect("a vector");
     let passage = "The backup is written every night and kept for thirty days. ".repeat(30);
