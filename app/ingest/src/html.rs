@@ -46,7 +46,6 @@ const BLOCKS: &[&str] = &[
 pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestError> {
     let source = text::decode(bytes, declared_encoding(bytes));
     let page = Html::parse_document(&source);
-    let title = first_text(&page, "title").or_else(|| first_text(&page, "h1"));
     // The page's own text, where it says which part that is; but not a fragment that holds next to nothing.
     let whole = || render(&page, None);
     let main = ["main", "[role=main]", "article"]
@@ -59,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestErr
             found.next().is_none().then(|| render(&page, Some(first.id())))
         })
         .find(|main| main.split_whitespace().count() >= 20);
-    Extracted::finish(Kind::Html, &main.unwrap_or_else(whole), title, limits)
+    Extracted::finish(Kind::Html, &main.unwrap_or_else(whole), limits)
 }
 
 /// `<meta charset=…>` within the first kilobyte, as browsers look for it.
@@ -72,12 +71,6 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
         .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
         .collect();
     Encoding::for_label(label.as_bytes())
-}
-
-fn first_text(page: &Html, selector: &str) -> Option<String> {
-    let selector = Selector::parse(selector).ok()?;
-    let text: String = page.select(&selector).next()?.text().collect();
-    (!text.trim().is_empty()).then_some(text)
 }
 
 /// Text being written, with white space as a browser would collapse it.
@@ -300,7 +293,6 @@ mod tests {
              <li>Sin usar</li></ul><table><tr><th>País</th><th>Días</th></tr><tr><td>España</td><td>30</td></tr></table>\
              <pre>a  =  1\nb</pre></main><script>alert(1)</script><footer>Pie</footer></body></html>",
         );
-        assert_eq!(found.title.as_deref(), Some("Guía & más"));
         assert_eq!(
             found.text,
             "# Devoluciones\n\nPuedes devolver un producto dentro de treinta días, si conservas el recibo y la caja \
