@@ -309,6 +309,21 @@ async fn an_answer_that_the_limit_of_tokens_ended_says_so() {
 }
 
 #[tokio::test]
+async fn who_asks_and_goes_away_is_answered_all_the_same() {
+    let world = World::new().await;
+    world.models.set(Script::saying("sí"));
+    for wait in 0..15 {
+        drop(tokio::time::timeout(Duration::from_millis(wait), world.ask(None, "hola")).await);
+    }
+    // Nothing watches for dead runs here: what was committed has its own.
+    until("every answer", async || {
+        let open = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM messages WHERE status = 'streaming'");
+        open.fetch_one(world.store.pool()).await.unwrap() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources() {
     let world = World::new().await;
     world.add_document("Manual", MANUAL).await;
