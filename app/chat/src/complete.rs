@@ -99,7 +99,12 @@ impl ChatService {
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = match request.model.as_deref().map(str::trim) {
             None | Some("" | "default") => self.shared.models.resolve_to_ask(&settings.default_model).await.id,
-            Some(model) => model.to_owned(),
+            Some(EXTRACTIVE) => EXTRACTIVE.to_owned(),
+            // By its own name, so that the answer says who gave it; one that nobody knows is refused when it is asked.
+            Some(model) => match self.shared.models.chat(model) {
+                Ok(known) => known.id().to_owned(),
+                Err(_) => model.to_owned(),
+            },
         };
         let options = request
             .retrieval

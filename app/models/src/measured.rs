@@ -1,5 +1,5 @@
 //! How long models take, as metrics: `cjhirashi_model_duration_seconds` of every call by provider, operation (`chat`,
-//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok` or the error's code). And what
+//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok`, `dropped`, or the error's code). And what
 //! embedding is billed for, where the provider tells: `cjhirashi_embedding_tokens_total` by provider and operation.
 
 use std::{sync::Arc, time::Instant};
@@ -46,16 +46,41 @@ impl ChatModel for MeasuredChat {
         if stream.is_err() {
             record(provider, "chat", outcome(&stream), started);
         }
-        let mut spoke = false;
-        let stream = stream?.inspect(move |item| match item {
-            Ok(ChatDelta::Text(_) | ChatDelta::Reasoning(_)) if !spoke => {
-                spoke = true;
-                record(provider, "first_token", "ok", started);
+        let stream = stream?;
+        let mut watched = Watched { provider, started, spoke: false, ended: false };
+        Ok(stream.inspect(move |item| watched.see(item)).boxed())
+    }
+}
+
+/// One answer while it comes. Dropped before its end, when somebody stopped it or went away, it counts as `dropped`.
+struct Watched {
+    provider: &'static str,
+    started: Instant,
+    spoke: bool,
+    ended: bool,
+}
+
+impl Watched {
+    fn see(&mut self, item: &Result<ChatDelta, ModelError>) {
+        match item {
+            Ok(ChatDelta::Text(_) | ChatDelta::Reasoning(_)) if !self.spoke => {
+                self.spoke = true;
+                record(self.provider, "first_token", "ok", self.started);
             }
-            Ok(ChatDelta::Finish(_)) | Err(_) => record(provider, "chat", outcome(item), started),
+            Ok(ChatDelta::Finish(_)) | Err(_) => {
+                self.ended = true;
+                record(self.provider, "chat", outcome(item), self.started);
+            }
             Ok(_) => {}
-        });
-        Ok(stream.boxed())
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if !self.ended {
+            record(self.provider, "chat", "dropped", self.started);
+        }
     }
 }
 
