@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use cjhirashi_domain::{search::Passage, settings::Language};
+use cjhirashi_domain::{search::Passage, settings::Language, text::unaccented};
 use cjhirashi_models::{ChatDelta, ChatStream, Embedder, FinishReason, InputKind};
 use futures::{StreamExt as _, stream};
 
@@ -266,18 +266,6 @@ pub(crate) fn stems(text: &str) -> HashSet<String> {
             word.chars().take(kept).collect()
         })
         .collect()
-}
-
-const fn unaccented(c: char) -> char {
-    match c {
-        'á' | 'à' | 'ä' | 'â' | 'ã' => 'a',
-        'é' | 'è' | 'ë' | 'ê' => 'e',
-        'í' | 'ì' | 'ï' | 'î' => 'i',
-        'ó' | 'ò' | 'ö' | 'ô' | 'õ' => 'o',
-        'ú' | 'ù' | 'ü' | 'û' => 'u',
-        'ç' => 'c',
-        other => other,
-    }
 }
 
 /// Words that are in every sentence of Spanish or English, folded.

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     ChatModel, Connection, Embedder, ModelError, ModelsConfig, embedders,
-    http::{Clients, base_url},
+    http::{Clients, base_url, base_url_or},
     loopback, measured,
     providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
     retired,
@@ -493,25 +493,23 @@ fn endpoint_of(connection: &Connection) -> Result<Endpoint, ModelError> {
 
 /// The providers that the environment configures.
 fn endpoints(config: &ModelsConfig) -> Result<Vec<Endpoint>, ModelError> {
-    let address = |entered: &Option<String>, usual: &str, variable| match entered {
-        Some(text) => base_url(text, variable),
-        None => Ok(usual.to_owned()),
-    };
     let mut endpoints = Vec::new();
     if let Some(key) = &config.gemini_api_key {
-        let base_url = address(&config.gemini_base_url, GEMINI, "GEMINI_BASE_URL")?;
+        let base_url = base_url_or(config.gemini_base_url.as_deref(), GEMINI, "GEMINI_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::Gemini, base_url, key: Some(key.clone()) });
     }
     if config.openai_api_key.is_some() || config.openai_base_url.is_some() {
-        let base_url = address(&config.openai_base_url, OPENAI, "OPENAI_BASE_URL")?;
+        let base_url = base_url_or(config.openai_base_url.as_deref(), OPENAI, "OPENAI_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::OpenAi, base_url, key: config.openai_api_key.clone() });
     }
     if let Some(key) = &config.anthropic_api_key {
-        let base_url = address(&config.anthropic_base_url, ANTHROPIC, "ANTHROPIC_BASE_URL")?;
+        let base_url = base_url_or(config.anthropic_base_url.as_deref(), ANTHROPIC, "ANTHROPIC_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::Anthropic, base_url, key: Some(key.clone()) });
     }
-    let base_url =
-        format!("{}/v1", address(&config.ollama_base_url, OLLAMA, "OLLAMA_BASE_URL")?.trim_end_matches("/v1"));
+    let base_url = format!(
+        "{}/v1",
+        base_url_or(config.ollama_base_url.as_deref(), OLLAMA, "OLLAMA_BASE_URL")?.trim_end_matches("/v1")
+    );
     endpoints.push(Endpoint { provider: Provider::Ollama, base_url, key: None });
     Ok(endpoints)
 }

@@ -1,6 +1,9 @@
 //! Whether the words of an answer stand in the passage it names.
 
-use cjhirashi_domain::chat::{Verdict, citation_mark};
+use cjhirashi_domain::{
+    chat::{Verdict, citation_mark},
+    text::unaccented,
+};
 
 /// Words of a sentence that are looked at.
 const MAX_WORDS: usize = 400;
@@ -58,25 +61,11 @@ impl CitedPassage {
     }
 }
 
-/// Lower case without accents, as the search sees it: ñ is a letter of its own.
-fn fold(c: char) -> char {
-    match c {
-        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'í' | 'ì' | 'î' | 'ï' => 'i',
-        'ó' | 'ò' | 'ô' | 'ö' | 'õ' => 'o',
-        'ú' | 'ù' | 'û' | 'ü' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ç' => 'c',
-        other => other,
-    }
-}
-
 fn words(text: &str, limit: usize) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(limit)
-        .map(|word| word.chars().flat_map(char::to_lowercase).map(fold).collect())
+        .map(|word| word.chars().flat_map(char::to_lowercase).map(unaccented).collect())
         .collect()
 }
 

@@ -513,7 +513,7 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
                 </label>
                 <label>
                     <span>{t.model_name}</span>
-                    <input class="input" name="model" maxlength="200" placeholder="gpt-5-mini" value=model />
+                    <input class="input" name="model" maxlength="200" placeholder="gpt-5.4-mini" value=model />
                 </label>
                 {failed}
                 <div class="row">
