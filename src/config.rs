@@ -57,7 +57,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "CHAT_MODEL",
         "the best that is configured, else extractive",
-        "the model that answers, such as openai:gpt-5.1-mini, gemini:…, anthropic:…, ollama:… or extractive",
+        "the model that answers, such as openai:gpt-5.4-mini, gemini:…, anthropic:…, ollama:… or extractive",
     ),
     variable("OPENAI_API_KEY", "", "key of OpenAI or of the compatible server at OPENAI_BASE_URL"),
     variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "an OpenAI-compatible server, up to and including /v1"),

@@ -108,8 +108,8 @@ async fn embeddings(models: &ModelRegistry) -> Result<String, String> {
 }
 
 async fn answers(models: &ModelRegistry) -> Result<String, String> {
-    let default = models.default_model();
     let listed = tokio::time::timeout(PATIENCE, models.list()).await.unwrap_or_default();
+    let default = models.default_model();
     let found = tokio::time::timeout(PATIENCE, models.local_servers()).await.unwrap_or_default();
     let mut text = format!("{default} answers by default, {} can be chosen", listed.len().max(1));
     for server in found {

@@ -1,6 +1,6 @@
 //! `cjhirashi serve`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use cjhirashi_models::ModelRegistry;
@@ -61,7 +61,12 @@ async fn serve(
     signals: &mut StopSignals,
 ) -> anyhow::Result<()> {
     let link = lifecycle::owner_link(&running.state.store, &running.state.config).await;
-    let chat_model = running.state.models.default_model();
+    // A server that was entered without a model is asked for its list; one that is away must not hold up the start.
+    let models = &running.state.models;
+    let chat_model = match tokio::time::timeout(Duration::from_millis(500), models.resolve_to_ask("")).await {
+        Ok(resolved) => resolved.id,
+        Err(_) => models.default_model(),
+    };
     let embedder = running.state.models.embedder();
     let mut lines = vec![format!("Cjhirashi {} listens on http://{bound}", env!("CARGO_PKG_VERSION"))];
     lines.push(format!("Answers: {chat_model}    Embeddings: {}", embedder.id()));

@@ -279,11 +279,11 @@ fn code_is_coloured_by_classes_and_keeps_every_character() {
         "html", "css",
     ] {
         let mut out = String::new();
-        code::highlight("x = 1 # y\n", language, &mut out);
+        code::highlight("x = 1 # y\n", language, &mut Duration::from_secs(9), &mut out);
         assert!(out.contains("hl-") || ["console", "html", "css", "diff"].contains(&language), "{language}: {out}");
     }
     let mut unknown = String::new();
-    code::highlight("a < b", "no-such-language", &mut unknown);
+    code::highlight("a < b", "no-such-language", &mut Duration::from_secs(9), &mut unknown);
     assert_eq!(unknown, "a &lt; b");
 }
 
@@ -294,6 +294,11 @@ fn code_made_to_be_slow_is_shown_without_colours() {
     let source = format!("```js\n{}\n```", format!("{line}\n").repeat(60));
     let html = plain(&source);
     assert!(html.contains("(a|aa)+"));
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    // Many blocks have no more time than one.
+    let many = format!("```js\n{}\n```\n\n", format!("{line}\n").repeat(5)).repeat(60);
+    let begun = std::time::Instant::now();
+    assert!(plain(&many).contains("(a|aa)+"));
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
     let source = format!("```js\n{}\n```", "x".repeat(200_000));
     assert!(!plain(&source).contains("hl-"));
@@ -366,6 +371,9 @@ fn a_citation_is_a_link_to_its_passage() {
     let html = render("`a[1]` [see 【1】](https://a.example) x[1]\n\n[1]: https://evil.example", &citations);
     assert_eq!(html.matches("class=\"cite\"").count(), 1, "{html}");
     assert!(!html.contains("evil.example"), "{html}");
+    // What a document says in brackets is quoted with backslashes.
+    let html = render("«see \\[1\\]» [1]", &citations);
+    assert!(html.contains("«see [1]»") && html.matches("class=\"cite\"").count() == 1, "{html}");
     let hostile = [citation(1, Some("\"><script>alert(1)</script><a title=\""))];
     assert_safe("title", &render("x [1]", &hostile));
 }
@@ -385,6 +393,9 @@ fn what_is_nested_without_end_is_cut_and_costs_little() {
         "\\[x=".repeat(20_000),
         "[^1]".repeat(20_000),
         "https://".repeat(20_000),
+        format!("https://a{}", ")".repeat(100_000)),
+        format!("https://a{}", "(".repeat(100_000)),
+        "[1]".repeat(50_000),
         format!("|{}", "a|".repeat(5_000)),
         "**a ".repeat(20_000),
         "&#".repeat(20_000),

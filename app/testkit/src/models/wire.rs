@@ -117,11 +117,11 @@ impl Provider {
         }
     }
 
-    /// The end, with the count of tokens.
-    pub(crate) fn end(self, model: &str, prompt: usize, completion: usize) -> Vec<String> {
+    /// The end, with the count of tokens; `cut` when the limit of tokens ended it.
+    pub(crate) fn end(self, model: &str, prompt: usize, completion: usize, cut: bool) -> Vec<String> {
         match self {
             Self::OpenAi | Self::Cohere => vec![
-                data(&openai(model, &json!({}), Some("stop"))),
+                data(&openai(model, &json!({}), Some(if cut { "length" } else { "stop" }))),
                 data(&json!({
                     "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
                     "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
@@ -133,11 +133,13 @@ impl Provider {
                 event(
                     "message_delta",
                     &json!({"type": "message_delta",
-                    "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": {"output_tokens": completion}}),
+                    "delta": {"stop_reason": if cut { "max_tokens" } else { "end_turn" }, "stop_sequence": null}, "usage": {"output_tokens": completion}}),
                 ),
                 event("message_stop", &json!({"type": "message_stop"})),
             ],
-            Self::Gemini => vec![data(&gemini("", prompt, completion, Some("STOP")))],
+            Self::Gemini => {
+                vec![data(&gemini("", prompt, completion, Some(if cut { "MAX_TOKENS" } else { "STOP" })))]
+            }
         }
     }
 }

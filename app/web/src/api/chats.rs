@@ -205,16 +205,15 @@ pub(crate) async fn list_chats(before: Option<i64>, before_id: Option<String>) -
 #[server(prefix = "/fn", endpoint = "load_chat")]
 pub(crate) async fn load_chat(id: String) -> Result<ChatView, Failure> {
     use super::server::{fail, services, signed_in};
+    use cjhirashi_chat::markdown::aside;
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     let page = services.store.open_chat(&who.viewer(), &id).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-    Ok(ChatView {
-        id,
-        title: page.summary.title,
-        messages: page.messages.into_iter().map(MessageView::from).collect(),
-        now: services.store.now(),
-    })
+    let title = page.summary.title;
+    let messages = page.messages;
+    let messages = aside(move || messages.into_iter().map(MessageView::from).collect()).await;
+    Ok(ChatView { id, title, messages, now: services.store.now() })
 }
 
 /// One message, when its answer has ended.
@@ -227,7 +226,8 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
     let messages =
         services.store.list_messages(&who.viewer(), &chat).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
     let found = messages.into_iter().find(|candidate| candidate.id.as_str() == message);
-    found.map(MessageView::from).ok_or_else(|| fail(ErrorCode::ChatNotFound))
+    let found = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
+    Ok(cjhirashi_chat::markdown::aside(move || MessageView::from(found)).await)
 }
 
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once.

@@ -79,7 +79,8 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
         }
     });
     let empty = message.html.is_empty() && message.status == MessageStatus::Complete && cfg!(feature = "ssr");
-    let unfinished = (message.status != MessageStatus::Complete).then(|| {
+    let whole = message.status == MessageStatus::Complete && message.error.is_none();
+    let unfinished = (!whole).then(|| {
         let (words, detail) = match &message.error {
             Some(error) => (t.error(&error.code), error.detail.clone()),
             None => (t.unfinished(message.status), None),
@@ -92,7 +93,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
                 state.retry(id.clone());
             }
         };
-        let stopped = message.status == MessageStatus::Stopped;
+        let stopped = matches!(message.status, MessageStatus::Stopped | MessageStatus::Complete);
         view! {
             <div class="callout" class:error=!stopped role=(!stopped).then_some("alert")>
                 {icon(if stopped { Icon::Info } else { Icon::Alert })}

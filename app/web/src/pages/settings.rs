@@ -466,14 +466,16 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
         .into_iter()
         .map(|server| {
             let models = server.models.join(", ");
-            let model = server.models.first().cloned().unwrap_or_default();
+            let options = server.models.into_iter().map(|model| view! { <option>{model}</option> }).collect_view();
             view! {
                 <form class="callout accent" method="post" action=SaveConnection::url() on:submit=connect>
                     <input type="hidden" name="base_url" value=server.base_url.clone() />
-                    <input type="hidden" name="model" value=model />
                     <div>
                         {t.found_here} " " <strong>{server.name}</strong> <small>{server.base_url} " · " {models}</small>
                     </div>
+                    <select class="select" name="model" aria-label=t.model_name>
+                        {options}
+                    </select>
                     <button class="button primary" type="submit">
                         {t.use_it}
                     </button>
@@ -511,7 +513,7 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
                 </label>
                 <label>
                     <span>{t.model_name}</span>
-                    <input class="input" name="model" maxlength="200" placeholder="gpt-5-mini" value=model />
+                    <input class="input" name="model" maxlength="200" placeholder="gpt-5.4-mini" value=model />
                 </label>
                 {failed}
                 <div class="row">
