@@ -363,6 +363,7 @@ fn a_citation_is_a_link_to_its_passage() {
     let html = render("Two years [1]. Gone [2]. None [3]. Both [1, 2] and 【1】.", &citations);
     let link = "<a class=\"cite\" href=\"/documents/doc1?start=10&amp;end=90#passage\" data-n=\"1\" data-verdict=\"verified\" title=\"A &quot;title&quot; &lt;b&gt;\">1</a>";
     assert_eq!(html.matches(link).count(), 3, "{html}");
+    assert!(html.contains("Two years&nbsp;<a ") && html.contains(" and&nbsp;<a "), "{html}");
     assert!(html.contains("<span class=\"cite gone\" data-n=\"2\">2</span>") && html.contains("None [3]."), "{html}");
     assert_safe("titles", &html);
     // Not in code, not in links, and not to where a reference says.
