@@ -215,7 +215,8 @@ test('pictures of what goes wrong, and of what takes its time', async ({ page, p
         { name: 'vacío.txt', mimeType: 'text/plain', buffer: Buffer.from('') },
         { name: 'fotografías-de-las-vacaciones-de-verano-en-la-costa.zip', mimeType: 'application/zip', buffer: Buffer.from('PK') },
       ]);
-      await expect(page.locator('.uploads .problem')).toHaveCount(2);
+      await page.locator('.uploads .problem').first().waitFor();
+      await expect(page.locator('.uploads .state.working')).toHaveCount(0);
     } },
     { name: 'writing', path: `/chat/${writing.id}`, prepare: () => expect(page.locator('article[aria-busy=true]')).toContainText('treinta') },
   ]);
