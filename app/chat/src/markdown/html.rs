@@ -402,6 +402,11 @@ impl<'a> Writer<'a> {
     fn citation(&mut self, n: i32) {
         let Some(citation) = self.find_citation(n) else { return };
         self.cites += 1;
+        // A mark stays with the word it follows.
+        if self.out.ends_with(' ') {
+            self.out.pop();
+            self.out.push_str("&nbsp;");
+        }
         if self.state == State::Saved && citation.source.is_none() {
             self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>"));
             return;

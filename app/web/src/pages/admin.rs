@@ -126,9 +126,9 @@ fn People(view: PeopleView) -> impl IntoView {
                 <tr>
                     <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })}</td>
                     <td>{role}</td>
-                    <td class="right optional">{t.number(person.chats)}</td>
-                    <td class="right optional">{t.number(person.documents)}</td>
-                    <td class="right">
+                    <td class="right optional" data-label=t.chats>{t.number(person.chats)}</td>
+                    <td class="right optional" data-label=t.documents>{t.number(person.documents)}</td>
+                    <td class="right" data-label=t.last_seen>
                         {match person.last_seen_at {
                             Some(at) => view! { <Ago at=at now=now /> }.whole(),
                             None => t.never.whole(),
