@@ -100,6 +100,9 @@ fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
 pub const DEFAULT_LOG: &str = "info,sqlx::postgres::notice=warn";
 
 /// How log lines look.
+/// The fewest bytes of `APP_SECRET`.
+const SECRET_BYTES: usize = 32;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For people.
@@ -290,16 +293,28 @@ impl Config {
         if let Some(secret) = &self.app_secret {
             return Ok(secret.clone());
         }
-        let path = self.data_dir.join("secret");
+        let path = self.secret_file();
         let failed = |error: std::io::Error| invalid("APP_SECRET", format!("{}: {error}", path.display()));
         match std::fs::read_to_string(&path) {
-            Ok(text) => return parse_secret(text.trim()),
+            Ok(text) => return kept(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
         let text = hex::encode(rand::random::<[u8; 32]>());
         // Whole before it has its name: two processes may come here at once, and the first one's counts.
         let draft = self.data_dir.join(format!(".secret-{}", std::process::id()));
+        let kept = |text: String| match text.trim() {
+            // Nobody set anything, so nobody is told how to make one: another one opens nothing.
+            short if short.len() < SECRET_BYTES => Err(invalid(
+                "APP_SECRET",
+                format!(
+                    "is not set, and {}, which keeps it then, is damaged; put that file back from a backup, or remove it \
+                     if this instance has never run",
+                    path.display()
+                ),
+            )),
+            text => Ok(AppSecret::new(text)),
+        };
         let mut file = std::fs::File::options()
             .write(true)
             .create(true)
@@ -313,7 +328,7 @@ impl Config {
         match linked {
             Ok(()) => Ok(AppSecret::new(text)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                parse_secret(std::fs::read_to_string(&path).map_err(failed)?.trim())
+                kept(std::fs::read_to_string(&path).map_err(failed)?)
             }
             Err(error) => Err(failed(error)),
         }
@@ -334,6 +349,26 @@ fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
         Err(error) => Err(failed(error)),
     }
 }
+
+    fn secret_file(&self) -> PathBuf {
+        self.data_dir.join("secret")
+    }
+
+    /// What to say when the secret is not the one that the database's secrets were encrypted with.
+    #[must_use]
+    pub fn wrong_secret(&self) -> ConfigError {
+        let which = match &self.app_secret {
+            Some(_) => "is not the secret".to_owned(),
+            None => format!("is not set, and {} is not the secret", self.secret_file().display()),
+        };
+        invalid(
+            "APP_SECRET",
+            format!(
+                "{which} that this database's keys and tokens were encrypted with; set it to that one, which lies in the \
+                 file secret of the first DATA_DIR unless it was set then"
+            ),
+        )
+    }
 
 fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let Some(text) = text else { return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))) };
@@ -392,10 +427,13 @@ fn parse_app_url(text: &str) -> Result<String, ConfigError> {
 }
 
 fn parse_secret(text: &str) -> Result<AppSecret, ConfigError> {
-    if text.len() < 32 {
+    if text.len() < SECRET_BYTES {
         return Err(invalid(
             "APP_SECRET",
-            format!("has {} bytes, at least 32 are needed; make one with: openssl rand -hex 32", text.len()),
+            format!(
+                "has {} bytes, at least {SECRET_BYTES} are needed; make one with: openssl rand -hex 32",
+                text.len()
+            ),
         ));
     }
     Ok(AppSecret::new(text))
@@ -539,3 +577,14 @@ mod tests {
         assert_eq!(read_env_file(&path).unwrap()["B"], "two words");
     }
 }
+        std::fs::write(&path, "").unwrap();
+        let error = config.secret().unwrap_err().to_string();
+        assert!(error.starts_with("APP_SECRET: is not set") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_secret_names_the_variable_or_the_file() {
+        let unset = read(&[("DATA_DIR", "/srv/chat")]).unwrap().wrong_secret().to_string();
+        assert!(unset.starts_with("APP_SECRET: is not set, and /srv/chat/secret"), "{unset}");
+        let set = read(&[("APP_SECRET", &"x".repeat(32))]).unwrap().wrong_secret().to_string();
+        assert!(set.starts_with("APP_SECRET: is not the secret") && !set.contains("xxx"), "{set}");
