@@ -50,7 +50,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
-    database.close().await;
+    tokio::select! {
+        () = database.close() => {}
+        // Asked to stop, it does so without us.
+        name = signals.next() => tracing::warn!(signal = name, "not waiting for PostgreSQL to stop"),
+    }
     result
 }
 
