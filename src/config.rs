@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     io::Write as _,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -223,7 +223,7 @@ impl Config {
             data_dir,
             listen,
             app_url_follows: app_url.is_none(),
-            app_url: app_url.unwrap_or_else(|| format!("http://{listen}")),
+            app_url: app_url.unwrap_or_else(|| url_of(listen)),
             app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
             models,
             site_dir: PathBuf::from(get("SITE_DIR")?.unwrap_or_else(|| "target/site".to_owned())),
@@ -241,12 +241,18 @@ impl Config {
     /// Takes note of the address really listened on, which is only known now when the port was 0.
     pub fn set_bound(&mut self, bound: SocketAddr) {
         if self.app_url_follows {
-            self.app_url = format!("http://{bound}");
+            self.app_url = url_of(bound);
         }
     }
 
     /// Where original files are kept.
     #[must_use]
+    /// Whether other machines may come by an address that nobody told.
+    #[must_use]
+    pub fn lacks_app_url(&self) -> bool {
+        self.app_url_follows && !self.listen.ip().is_loopback()
+    }
+
     pub fn blob_dir(&self) -> PathBuf {
         self.data_dir.join("blobs")
     }
@@ -394,6 +400,16 @@ fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
 }
 
 fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, ConfigError> {
+/// The address to open for one listened on. "All addresses" is none that a browser finds: on this machine loopback is.
+pub(crate) fn url_of(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
+
     match text.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(default),
         Some("yes" | "true" | "1" | "on") => Ok(true),
@@ -521,6 +537,26 @@ mod tests {
         for (name, value, part) in [
             ("LISTEN", "3000", "127.0.0.1:3000"),
             ("LISTEN", "example.org:80", "127.0.0.1:3000"),
+    #[test]
+    fn a_server_on_all_addresses_is_opened_at_one_that_exists() {
+        for (listen, opened) in [("0.0.0.0:3000", "http://127.0.0.1:3000"), ("[::]:3000", "http://[::1]:3000")] {
+            let mut config = read(&[("LISTEN", listen), ("ALLOW_REMOTE", "yes")]).unwrap();
+            assert_eq!(config.app_url, opened);
+            config.set_bound(listen.parse().unwrap());
+            assert_eq!(config.app_url, opened);
+            assert!(config.lacks_app_url());
+        }
+        assert!(!read(&[]).unwrap().lacks_app_url());
+    }
+
+    #[test]
+    fn folders_do_not_depend_on_where_models_are() {
+        let config = read(&[("MODEL_DIR", "models"), ("SITE_DIR", "site"), ("HOME", "/home/ana")]).unwrap();
+        assert!(config.models.model_dir.is_absolute() && config.models.model_dir.ends_with("models"));
+        assert!(config.site_dir.is_absolute());
+        assert!(config.tools_dir().starts_with("/home/ana") && config.tools_dir().ends_with("cjhirashi"));
+    }
+
             ("LISTEN", "127.0.0.1:99999", "127.0.0.1:3000"),
             ("DATABASE_URL", "mysql://a", "postgres://"),
             ("DATABASE_CONNECTIONS", "1", "2 to 100"),
