@@ -147,8 +147,8 @@ impl Config {
     pub fn load() -> Result<Self, ConfigError> {
         let file = read_env_file(Path::new(".env"))?;
         Self::from_lookup(&|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(file.get(name).cloned()),
+            Ok(value) if !value.trim().is_empty() => Ok(Some(value)),
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(file.get(name).cloned()),
             Err(std::env::VarError::NotUnicode(_)) => Err(invalid(name, "is not UTF-8 text")),
         })
     }
