@@ -27,7 +27,8 @@ const fn variable(name: &'static str, default: &'static str, help: &'static str)
     Variable { name, default, help }
 }
 
-/// Every variable that is read.
+/// Every variable that is read, beside those of others: the system's (`HOME`, `XDG_CACHE_HOME`, `NO_COLOR`) and the mirrors
+/// of pip and npm (`PIP_INDEX_URL`, `npm_config_registry`), out of which model and PostgreSQL are fetched.
 pub const VARIABLES: &[Variable] = &[
     variable(
         "DATABASE_URL",
@@ -99,10 +100,10 @@ fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
 /// What is logged unless `RUST_LOG` says otherwise. PostgreSQL's notices tell of what migrations found as expected.
 pub const DEFAULT_LOG: &str = "info,sqlx::postgres::notice=warn";
 
-/// How log lines look.
 /// The fewest bytes of `APP_SECRET`.
 const SECRET_BYTES: usize = 32;
 
+/// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For people.
@@ -121,6 +122,8 @@ pub struct Config {
     pub database_connections: u32,
     /// `DATA_DIR`, absolute.
     pub data_dir: PathBuf,
+    /// The folder for what can be fetched again, beside the models' default folder.
+    cache_dir: PathBuf,
     /// `LISTEN`.
     pub listen: SocketAddr,
     /// `APP_URL` without a slash at its end.
@@ -131,7 +134,7 @@ pub struct Config {
     app_secret: Option<AppSecret>,
     /// Everything about models.
     pub models: ModelsConfig,
-    /// `SITE_DIR`.
+    /// `SITE_DIR`, absolute.
     pub site_dir: PathBuf,
     /// `RUST_LOG`.
     pub log: String,
@@ -183,9 +186,10 @@ impl Config {
                 ),
             ));
         }
-        let model_dir = match get("MODEL_DIR")? {
-            Some(folder) => PathBuf::from(folder),
-            None => user_cache(&get)?.join("cjhirashi").join("models"),
+        let cache_dir = user_cache(&get)?.join("cjhirashi");
+        let folder = |name: &str, default: &Path| -> Result<PathBuf, ConfigError> {
+            let folder = get(name)?.map_or_else(|| default.to_owned(), PathBuf::from);
+            std::path::absolute(&folder).map_err(|error| invalid(name, format!("{}: {error}", folder.display())))
         };
         let url = |name: &str| -> Result<Option<String>, ConfigError> {
             get(name)?.map(|value| parse_url(name, &value)).transpose()
@@ -199,7 +203,7 @@ impl Config {
             None => EmbeddingChoice::default(),
         };
         let models = ModelsConfig {
-            model_dir,
+            model_dir: folder("MODEL_DIR", &cache_dir.join("models"))?,
             embeddings,
             chat_model: get("CHAT_MODEL")?,
             cohere_api_key: secret("COHERE_API_KEY")?,
@@ -213,20 +217,18 @@ impl Config {
             ollama_base_url: url("OLLAMA_BASE_URL")?,
             look_on_loopback: yes_or_no("LOOK_ON_LOOPBACK", get("LOOK_ON_LOOPBACK")?.as_deref(), true)?,
         };
-        let data_dir = PathBuf::from(get("DATA_DIR")?.unwrap_or_else(|| "data".to_owned()));
-        let data_dir = std::path::absolute(&data_dir)
-            .map_err(|error| invalid("DATA_DIR", format!("{}: {error}", data_dir.display())))?;
         let app_url = get("APP_URL")?.map(|value| parse_app_url(&value)).transpose()?;
         Ok(Self {
             database_url,
             database_connections: parse_connections(get("DATABASE_CONNECTIONS")?.as_deref())?,
-            data_dir,
+            data_dir: folder("DATA_DIR", Path::new("data"))?,
+            cache_dir,
             listen,
             app_url_follows: app_url.is_none(),
             app_url: app_url.unwrap_or_else(|| url_of(listen)),
             app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
             models,
-            site_dir: PathBuf::from(get("SITE_DIR")?.unwrap_or_else(|| "target/site".to_owned())),
+            site_dir: folder("SITE_DIR", Path::new("target/site"))?,
             log: get("RUST_LOG")?.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_format: match get("LOG_FORMAT")?.as_deref() {
                 None | Some("text") => LogFormat::Text,
@@ -245,14 +247,14 @@ impl Config {
         }
     }
 
-    /// Where original files are kept.
-    #[must_use]
     /// Whether other machines may come by an address that nobody told.
     #[must_use]
     pub fn lacks_app_url(&self) -> bool {
         self.app_url_follows && !self.listen.ip().is_loopback()
     }
 
+    /// Where original files are kept.
+    #[must_use]
     pub fn blob_dir(&self) -> PathBuf {
         self.data_dir.join("blobs")
     }
@@ -269,10 +271,10 @@ impl Config {
         self.data_dir.join("postgres")
     }
 
-    /// Where a fetched PostgreSQL is kept: beside the models.
+    /// Where a fetched PostgreSQL is kept, for all data folders.
     #[must_use]
     pub fn tools_dir(&self) -> PathBuf {
-        self.models.model_dir.parent().unwrap_or(&self.models.model_dir).to_owned()
+        self.cache_dir.clone()
     }
 
     /// Makes the data folder, closed to others; they may pass through it to a database that runs as another user.
@@ -301,14 +303,6 @@ impl Config {
         }
         let path = self.secret_file();
         let failed = |error: std::io::Error| invalid("APP_SECRET", format!("{}: {error}", path.display()));
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return kept(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let text = hex::encode(rand::random::<[u8; 32]>());
-        // Whole before it has its name: two processes may come here at once, and the first one's counts.
-        let draft = self.data_dir.join(format!(".secret-{}", std::process::id()));
         let kept = |text: String| match text.trim() {
             // Nobody set anything, so nobody is told how to make one: another one opens nothing.
             short if short.len() < SECRET_BYTES => Err(invalid(
@@ -321,6 +315,14 @@ impl Config {
             )),
             text => Ok(AppSecret::new(text)),
         };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return kept(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let text = hex::encode(rand::random::<[u8; 32]>());
+        // Whole before it has its name: two processes may come here at once, and the first one's counts.
+        let draft = self.data_dir.join(format!(".secret-{}", std::process::id()));
         let mut file = std::fs::File::options()
             .write(true)
             .create(true)
@@ -332,6 +334,14 @@ impl Config {
         let linked = std::fs::hard_link(&draft, &path);
         let _ = std::fs::remove_file(&draft);
         match linked {
+            Ok(()) if self.database_url.is_some() => {
+                tracing::warn!(
+                    file = %path.display(),
+                    "APP_SECRET is not set, so a secret was made for this database; every other process that uses the \
+                     database needs the same"
+                );
+                Ok(AppSecret::new(text))
+            }
             Ok(()) => Ok(AppSecret::new(text)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 kept(std::fs::read_to_string(&path).map_err(failed)?)
@@ -339,22 +349,6 @@ impl Config {
             Err(error) => Err(failed(error)),
         }
     }
-}
-
-fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
-    let failed = |error: dotenvy::Error| match error {
-        // The line is not repeated: it may hold a key.
-        dotenvy::Error::LineParse(_, _) => {
-            invalid(".env", "a line cannot be read; write NAME=value, with quotes around spaces")
-        }
-        error => invalid(".env", error.to_string()),
-    };
-    match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines.collect::<Result<_, _>>().map_err(failed),
-        Err(error) if error.not_found() => Ok(HashMap::new()),
-        Err(error) => Err(failed(error)),
-    }
-}
 
     fn secret_file(&self) -> PathBuf {
         self.data_dir.join("secret")
@@ -375,6 +369,22 @@ fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
             ),
         )
     }
+}
+
+fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
+    let failed = |error: dotenvy::Error| match error {
+        // The line is not repeated: it may hold a key.
+        dotenvy::Error::LineParse(_, _) => {
+            invalid(".env", "a line cannot be read; write NAME=value, with quotes around spaces")
+        }
+        error => invalid(".env", error.to_string()),
+    };
+    match dotenvy::from_path_iter(path) {
+        Ok(lines) => lines.collect::<Result<_, _>>().map_err(failed),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
 
 fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let Some(text) = text else { return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))) };
@@ -390,16 +400,6 @@ fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
     }
 }
 
-fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
-    let Some(text) = text else { return Ok(10) };
-    // One listens for notices all the time, so one alone would be none.
-    text.parse()
-        .ok()
-        .filter(|number| (2..=100).contains(number))
-        .ok_or_else(|| invalid("DATABASE_CONNECTIONS", format!("\"{text}\" is not a number from 2 to 100")))
-}
-
-fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, ConfigError> {
 /// The address to open for one listened on. "All addresses" is none that a browser finds: on this machine loopback is.
 pub(crate) fn url_of(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
@@ -410,6 +410,16 @@ pub(crate) fn url_of(listen: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
+fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
+    let Some(text) = text else { return Ok(10) };
+    // One listens for notices all the time, so one alone would be none.
+    text.parse()
+        .ok()
+        .filter(|number| (2..=100).contains(number))
+        .ok_or_else(|| invalid("DATABASE_CONNECTIONS", format!("\"{text}\" is not a number from 2 to 100")))
+}
+
+fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, ConfigError> {
     match text.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(default),
         Some("yes" | "true" | "1" | "on") => Ok(true),
@@ -528,16 +538,6 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_counts_as_unset() {
-        assert_eq!(read(&[("DATABASE_URL", " "), ("LISTEN", "")]).unwrap().database_url, None);
-    }
-
-    #[test]
-    fn a_wrong_value_names_the_variable_and_what_to_write() {
-        for (name, value, part) in [
-            ("LISTEN", "3000", "127.0.0.1:3000"),
-            ("LISTEN", "example.org:80", "127.0.0.1:3000"),
-    #[test]
     fn a_server_on_all_addresses_is_opened_at_one_that_exists() {
         for (listen, opened) in [("0.0.0.0:3000", "http://127.0.0.1:3000"), ("[::]:3000", "http://[::1]:3000")] {
             let mut config = read(&[("LISTEN", listen), ("ALLOW_REMOTE", "yes")]).unwrap();
@@ -557,6 +557,16 @@ mod tests {
         assert!(config.tools_dir().starts_with("/home/ana") && config.tools_dir().ends_with("cjhirashi"));
     }
 
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        assert_eq!(read(&[("DATABASE_URL", " "), ("LISTEN", "")]).unwrap().database_url, None);
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_variable_and_what_to_write() {
+        for (name, value, part) in [
+            ("LISTEN", "3000", "127.0.0.1:3000"),
+            ("LISTEN", "example.org:80", "127.0.0.1:3000"),
             ("LISTEN", "127.0.0.1:99999", "127.0.0.1:3000"),
             ("DATABASE_URL", "mysql://a", "postgres://"),
             ("DATABASE_CONNECTIONS", "1", "2 to 100"),
@@ -600,6 +610,17 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
         assert_eq!(first.len(), 64);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&path, "").unwrap();
+        let error = config.secret().unwrap_err().to_string();
+        assert!(error.starts_with("APP_SECRET: is not set") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_secret_names_the_variable_or_the_file() {
+        let unset = read(&[("DATA_DIR", "/srv/chat")]).unwrap().wrong_secret().to_string();
+        assert!(unset.starts_with("APP_SECRET: is not set, and /srv/chat/secret"), "{unset}");
+        let set = read(&[("APP_SECRET", &"x".repeat(32))]).unwrap().wrong_secret().to_string();
+        assert!(set.starts_with("APP_SECRET: is not the secret") && !set.contains("xxx"), "{set}");
     }
 
     #[test]
@@ -613,14 +634,3 @@ mod tests {
         assert_eq!(read_env_file(&path).unwrap()["B"], "two words");
     }
 }
-        std::fs::write(&path, "").unwrap();
-        let error = config.secret().unwrap_err().to_string();
-        assert!(error.starts_with("APP_SECRET: is not set") && error.contains(path.to_str().unwrap()), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_secret_names_the_variable_or_the_file() {
-        let unset = read(&[("DATA_DIR", "/srv/chat")]).unwrap().wrong_secret().to_string();
-        assert!(unset.starts_with("APP_SECRET: is not set, and /srv/chat/secret"), "{unset}");
-        let set = read(&[("APP_SECRET", &"x".repeat(32))]).unwrap().wrong_secret().to_string();
-        assert!(set.starts_with("APP_SECRET: is not the secret") && !set.contains("xxx"), "{set}");
