@@ -27,6 +27,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             "ALLOW_REMOTE is set: other machines can reach this server, and no sign-in provider is configured"
         );
     }
+    if config.lacks_app_url() {
+        tracing::warn!(
+            app_url = %config.app_url,
+            "APP_URL is not set, so links lead to where this machine finds itself; set it to the address people use"
+        );
+    }
     let database = tokio::select! {
         opened = embedded::open(&config, Use::Alone) => opened.context("the database cannot be started")?,
         name = signals.next() => {
@@ -50,7 +56,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
-    database.close().await;
+    tokio::select! {
+        () = database.close() => {}
+        // Asked to stop, it does so without us.
+        name = signals.next() => tracing::warn!(signal = name, "not waiting for PostgreSQL to stop"),
+    }
     result
 }
 
