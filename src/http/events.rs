@@ -23,6 +23,8 @@ use crate::AppState;
 
 /// A proxy that hears nothing for long closes the connection; this keeps it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A stream goes on for so long when the server stops: the answer's end, which it waited for, has to be told yet.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 pub(crate) struct Position {
@@ -41,8 +43,12 @@ pub(crate) async fn follow(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
     let after = last.or(position.after).unwrap_or(0);
     let events = state.chat.events(&person.viewer(), &id, after).await?;
-    let stop = state.shutdown.clone().cancelled_owned();
-    let events = events.take_until(stop).map(|(seq, event)| {
+    let shutdown = state.shutdown.clone();
+    let stop = async move {
+        shutdown.cancelled().await;
+        tokio::time::sleep(LAST_EVENTS).await;
+    };
+    let events = events.take_until(Box::pin(stop)).map(|(seq, event)| {
         let event = Event::default().id(seq.to_string()).json_data(&event);
         Ok::<_, Infallible>(event.unwrap_or_else(|_| Event::default().comment("unreadable")))
     });

@@ -76,8 +76,8 @@ async fn public_documents_are_read_by_all_and_changed_by_admins_alone() {
     let (status, found) =
         product.api_as(&other, Method::POST, "/api/v1/search", Some(json!({"query": "comedor abre"}))).await;
     assert_eq!((status, found["results"][0]["document_id"].as_str()), (StatusCode::OK, Some(id.as_str())), "{found}");
-    let (status, _) = product.api_as(&other, Method::DELETE, &format!("/api/v1/documents/{id}"), None).await;
-    assert!(matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND), "{status}");
+    let (status, answer) = product.api_as(&other, Method::DELETE, &format!("/api/v1/documents/{id}"), None).await;
+    assert_eq!((status, code_of(&answer)), (StatusCode::NOT_FOUND, "documents:not_found"), "not theirs to delete");
     product.indexed(&id).await;
 }
 
@@ -90,9 +90,12 @@ async fn events_of_others_and_pages_without_a_session_stay_closed() {
     let path = format!("/events/generations/{}", asked.generation);
     let anonymous = product.app.get(&path).send().await.expect("an answer");
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
-    let page = product.app.get(&format!("/chat/{}", asked.chat)).send().await.expect("an answer");
-    assert!(page.status().is_redirection() || page.status() == StatusCode::UNAUTHORIZED, "{}", page.status());
+    let page = product.app.get(&format!("/chat/{}", asked.chat)).header("accept", "text/html");
+    let page = page.send().await.expect("an answer");
+    assert_eq!(page.status(), StatusCode::SEE_OTHER);
+    assert!(place(&page).starts_with("/sign-in"), "{}", place(&page));
     assert!(!page.text().await.expect("HTML").contains("cuenta"));
+    product.provider_is_writing().await;
     product.models.release();
 }
 
@@ -129,6 +132,59 @@ async fn a_sign_in_link_works_once() {
     let cookie = first.headers()["set-cookie"].to_str().expect("text");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     let second = product.app.get(&path).send().await.expect("an answer");
-    let place = second.headers().get("location").and_then(|place| place.to_str().ok()).unwrap_or_default();
-    assert!(second.status() == StatusCode::GONE || place.contains("link_expired"), "{} {place}", second.status());
+    assert!(!second.headers().contains_key("set-cookie"), "a used link starts no session");
+    assert_eq!((second.status(), place(&second)), (StatusCode::SEE_OTHER, "/sign-in?error=auth:link_expired"));
+}
+
+/// Where an answer sends its reader.
+fn place(response: &reqwest::Response) -> &str {
+    response.headers().get("location").and_then(|place| place.to_str().ok()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn whoever_signs_out_or_is_disabled_is_let_in_no_more() {
+    let product = Product::start().await;
+    let key = product.another_person("otra@example.org").await;
+    let (first, second) = (
+        product.app.sign_in_as("otra@example.org").await.expect("a session"),
+        product.app.sign_in_as("otra@example.org").await.expect("another session"),
+    );
+    let home = async |cookie: &str| {
+        let request = product.app.get("/").header("cookie", cookie).header("accept", "text/html");
+        request.send().await.expect("an answer").status()
+    };
+    let sign_out = |origin: &str| {
+        let request = product.app.client.post(format!("{}/sign-out", product.app.base_url));
+        request.header("cookie", &first).header("origin", origin).send()
+    };
+    assert_eq!(home(&first).await, StatusCode::OK);
+    let elsewhere = sign_out("https://evil.example").await.expect("an answer");
+    assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN, "another site signs nobody out");
+    assert_eq!(home(&first).await, StatusCode::OK);
+
+    let answer = sign_out(&product.app.base_url).await.expect("an answer");
+    assert_eq!((answer.status(), place(&answer)), (StatusCode::SEE_OTHER, "/sign-in"));
+    assert_eq!(home(&first).await, StatusCode::SEE_OTHER, "the cookie is worth nothing, even if the browser kept it");
+    assert_eq!(home(&second).await, StatusCode::OK, "the other session goes on");
+
+    // A session ends by itself, too.
+    let third = product.app.sign_in_as("otra@example.org").await.expect("a third session");
+    let mut database = product.database().await;
+    let expired = sqlx::query(
+        "UPDATE sessions SET expires_at = now() - interval '1 second' WHERE expires_at =
+                               (SELECT max(expires_at) FROM sessions)",
+    );
+    expired.execute(&mut database).await.expect("an update");
+    assert_eq!((home(&third).await, home(&second).await), (StatusCode::SEE_OTHER, StatusCode::OK));
+
+    // Disabling counts at once, for sessions and keys alike.
+    sqlx::query("UPDATE users SET disabled_at = now() WHERE email = 'otra@example.org'")
+        .execute(&mut database)
+        .await
+        .expect("an update");
+    assert_eq!(home(&second).await, StatusCode::SEE_OTHER);
+    let (status, answer) = product.call(&second, "send_message", &[("text", "hola"), ("chat", "")]).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{answer}");
+    let (status, answer) = product.api_as(&key, Method::GET, "/api/v1/chats", None).await;
+    assert_eq!((status, code_of(&answer)), (StatusCode::UNAUTHORIZED, "auth:invalid_key"));
 }

@@ -27,14 +27,66 @@ INSERT INTO "Document" (id, "userId", title, source, "vectorIds", indexed, "chun
   ('clh3docu0001', 'clh3user0001', 'Guía vieja', 'upload', '{v1,v2}', true, 2, '{viajes}', '2025-03-01 10:05:00');
 "#;
 
+/// A database as the ADR's application left it.
+async fn old_database() -> TestDb {
+    let database = TestDb::new().await.expect("a database");
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.expect("a connection");
+    connection.execute(include_str!("../../migrations/0001_adr_002.sql")).await.expect("the ADR's schema");
+    connection.execute(LIFE).await.expect("its rows");
+    database
+}
+
+/// Every row of the old application is there, and none of its tokens lies in clear in any table.
+async fn assert_all_is_kept_and_sealed(connection: &mut sqlx::PgConnection) {
+    let tables: Vec<String> = sqlx::query_scalar("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        .fetch_all(&mut *connection)
+        .await
+        .expect("tables");
+    for table in &tables {
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT count(*) FROM \"{table}\" t WHERE t::text ~ 'clear-(access|refresh|id|session)-token'"
+        )))
+        .fetch_one(&mut *connection)
+        .await
+        .expect("a count");
+        assert_eq!(found, 0, "a token lies in clear in {table}");
+    }
+    for (table, id) in [
+        ("users", "clh3user0001"),
+        ("accounts", "clh3acct0001"),
+        ("sessions", "clh3sess0001"),
+        ("user_settings", "clh3sett0001"),
+        ("chats", "clh3chat0001"),
+        ("messages", "clh3mess0001"),
+        ("messages", "clh3mess0002"),
+        ("artifacts", "clh3arti0001"),
+        ("documents", "clh3docu0001"),
+    ] {
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE id = $1")))
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await
+            .expect("a count");
+        assert_eq!(found, 1, "{id} of {table} is lost");
+    }
+}
+
+#[tokio::test]
+async fn migrate_alone_takes_it_over_once_and_for_all() {
+    let database = old_database().await;
+    let env = [("DATABASE_URL", database.url.as_str()), ("APP_SECRET", &"0123456789abcdef".repeat(4))];
+    // The second run finds nothing to do.
+    for run in 1..=2 {
+        let output = crate::start::run(&["migrate"], &env).await;
+        assert!(output.status.success(), "run {run}: {}", String::from_utf8_lossy(&output.stderr));
+        let mut connection = sqlx::PgConnection::connect(&database.url).await.expect("a connection");
+        assert_all_is_kept_and_sealed(&mut connection).await;
+    }
+}
+
 #[tokio::test]
 async fn chats_of_the_old_application_are_read_and_continued_and_no_token_stays_in_clear() {
-    let database = TestDb::new().await.expect("a database");
-    {
-        let mut connection = sqlx::PgConnection::connect(&database.url).await.expect("a connection");
-        connection.execute(include_str!("../../migrations/0001_adr_002.sql")).await.expect("the ADR's schema");
-        connection.execute(LIFE).await.expect("its rows");
-    }
+    let database = old_database().await;
     let models = ScriptedModels::start().await.expect("the scripted models");
     models.set(Script::saying("También el mercado."));
     let env = models.openai_env();
@@ -70,33 +122,5 @@ async fn chats_of_the_old_application_are_read_and_continued_and_no_token_stays_
     let (_, again) = product.api_as(&key, Method::GET, "/api/v1/chats/clh3chat0001", None).await;
     assert_eq!(again["messages"], chat["messages"]);
     let mut connection = product.database().await;
-    let tables: Vec<String> = sqlx::query_scalar("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        .fetch_all(&mut connection)
-        .await
-        .expect("tables");
-    for table in &tables {
-        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-            "SELECT count(*) FROM \"{table}\" t WHERE t::text ~ 'clear-(access|refresh|id|session)-token'"
-        )))
-        .fetch_one(&mut connection)
-        .await
-        .expect("a count");
-        assert_eq!(found, 0, "a token lies in clear in {table}");
-    }
-    for (table, id) in [
-        ("users", "clh3user0001"),
-        ("accounts", "clh3acct0001"),
-        ("sessions", "clh3sess0001"),
-        ("user_settings", "clh3sett0001"),
-        ("messages", "clh3mess0001"),
-        ("artifacts", "clh3arti0001"),
-        ("documents", "clh3docu0001"),
-    ] {
-        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE id = $1")))
-            .bind(id)
-            .fetch_one(&mut connection)
-            .await
-            .expect("a count");
-        assert_eq!(found, 1, "{id} of {table} is lost");
-    }
+    assert_all_is_kept_and_sealed(&mut connection).await;
 }

@@ -188,18 +188,31 @@ impl Product {
         Events { response, buffer: String::new() }
     }
 
-    /// Every event of a generation until its end.
+    /// Every event of a generation until its end. A stream of nothing but signs of life has an end, too.
     pub(crate) async fn events(&self, cookie: &str, generation: &str, after: i64) -> Vec<StreamEvent> {
         let mut events = self.follow(cookie, generation, after).await;
         let mut seen = Vec::new();
-        while let Some(event) = events.next().await {
-            let ended = event.1["type"] == "end";
-            seen.push(event);
-            if ended {
-                break;
+        let whole = async {
+            while let Some(event) = events.next().await {
+                let ended = event.1["type"] == "end";
+                seen.push(event);
+                if ended {
+                    break;
+                }
             }
-        }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, whole).await.is_ok();
+        assert!(in_time, "the answer does not end: {seen:?}\n{}", self.app.log());
         seen
+    }
+
+    /// Waits until the provider is writing an answer: only what has begun can be held, broken or released.
+    pub(crate) async fn provider_is_writing(&self) {
+        let started = Instant::now();
+        while self.models.open_streams() == 0 {
+            assert!(started.elapsed() < PATIENCE, "the provider was not asked\n{}", self.app.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// A chat by the API.
@@ -235,7 +248,8 @@ impl Product {
     /// A connection to the product's database, to look where no API looks.
     pub(crate) async fn database(&self) -> sqlx::PgConnection {
         use sqlx::Connection as _;
-        sqlx::PgConnection::connect(self.app.database_url().expect("a database")).await.expect("the database")
+        let url = self.app.database_url().expect("a database");
+        sqlx::PgConnection::connect(&url).await.expect("the database")
     }
 
     /// Another person with an API key.

@@ -89,6 +89,8 @@ async fn health_tells_of_its_parts_and_metrics_count_what_happened() {
     let product = Product::start().await;
     product.add_text("Nota", "Una nota para contar.").await;
     product.search("nota").await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    product.answer(&cookie, None, "¿Qué hay?").await;
     let live = product.app.get("/healthz").send().await.expect("an answer");
     assert_eq!(live.status(), StatusCode::OK);
     let ready = product.app.get("/readyz").send().await.expect("an answer");
@@ -96,12 +98,36 @@ async fn health_tells_of_its_parts_and_metrics_count_what_happened() {
     let ready: Value = ready.json().await.expect("JSON");
     assert!(ready.to_string().contains("database"), "{ready}");
     let metrics = product.app.get("/metrics").send().await.expect("an answer").text().await.expect("text");
-    for name in
-        ["http_request_duration", "db_connections", "search_duration", "model_duration", "job_duration", "sql_duration"]
-    {
-        let counted = metrics.lines().any(|line| !line.starts_with('#') && line.contains(name));
-        assert!(counted, "nothing about {name} in\n{metrics}");
+    // What was measured, by its name and what tells it from others of that name.
+    for (name, labels) in [
+        (
+            "cjhirashi_http_request_duration_seconds",
+            &["route=\"/api/v1/search\"", "method=\"POST\"", "status=\"200\""][..],
+        ),
+        ("cjhirashi_sql_duration_seconds", &[]),
+        ("cjhirashi_search_duration_seconds", &["stage=\"vector\""]),
+        ("cjhirashi_search_duration_seconds", &["stage=\"text\""]),
+        ("cjhirashi_model_duration_seconds", &["provider=\"openai\"", "operation=\"embed_passage\"", "outcome=\"ok\""]),
+        ("cjhirashi_model_duration_seconds", &["operation=\"embed_query\""]),
+        ("cjhirashi_model_duration_seconds", &["operation=\"chat\""]),
+        ("cjhirashi_model_duration_seconds", &["operation=\"first_token\""]),
+        ("cjhirashi_job_duration_seconds", &["kind=\"index_document\""]),
+        ("cjhirashi_generation_duration_seconds", &[]),
+    ] {
+        let (count, sum) =
+            (figure(&metrics, &format!("{name}_count"), labels), figure(&metrics, &format!("{name}_sum"), labels));
+        assert!(count >= Some(1.0) && sum > Some(0.0), "{name} {labels:?}: {count:?} times, {sum:?} s in\n{metrics}");
     }
+    assert!(figure(&metrics, "cjhirashi_db_connections", &["state=\"open\""]) >= Some(1.0), "{metrics}");
+    assert_eq!(figure(&metrics, "cjhirashi_jobs", &["state=\"dead\""]), Some(0.0), "{metrics}");
+}
+
+/// The value of a metric with this very name and these labels.
+fn figure(metrics: &str, name: &str, labels: &[&str]) -> Option<f64> {
+    let line = metrics
+        .lines()
+        .find(|line| line.split(['{', ' ']).next() == Some(name) && labels.iter().all(|label| line.contains(label)))?;
+    line.rsplit(' ').next()?.parse().ok()
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ async fn whole_path(
     embed_path: &str,
     model: &str,
 ) {
+    let chat_key = (!model.starts_with("ollama:")).then_some("scripted-key");
     let product = Product::with(models, env, TestDatabase::Fresh).await;
     let cookie = product.sign_in().await;
     let id = product.add_text("Faro", "El faro de la isla se encendió en 1903. Lo cuida una familia.").await;
@@ -21,12 +22,12 @@ async fn whole_path(
     assert!(message["tokens_used"].as_i64() > Some(0), "{message}");
     assert_eq!(message["citations"][0]["document_id"], id.as_str(), "{message}");
     let requests = product.models.requests();
-    for path in [chat_path, embed_path] {
+    for (path, key) in [(chat_path, chat_key), (embed_path, Some("scripted-key"))] {
         let request = requests
             .iter()
             .find(|request| request.path == path)
             .unwrap_or_else(|| panic!("no {path}: {:?}", requests.iter().map(|r| &r.path).collect::<Vec<_>>()));
-        assert_eq!(request.key.as_deref(), Some("scripted-key"), "{path}");
+        assert_eq!(request.key.as_deref(), key, "{path}");
     }
 }
 
@@ -56,4 +57,11 @@ async fn anthropic_chat_and_cohere_embeddings() {
     let models = ScriptedModels::start().await.expect("the scripted models");
     let env = models.anthropic_and_cohere_env();
     whole_path(models, env, "/v1/messages", "/v2/embed", "anthropic:claude-scripted").await;
+}
+
+#[tokio::test]
+async fn ollama_chat_without_a_key() {
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    let env = models.ollama_and_cohere_env();
+    whole_path(models, env, "/ollama/v1/chat/completions", "/v2/embed", "ollama:llama-scripted:3b").await;
 }

@@ -1,9 +1,9 @@
 //! Starting and stopping as somebody who only types commands does it: nothing configured, and everything that can be
 //! configured wrongly.
 
-use std::{process::Output, time::Duration};
+use std::{path::Path, process::Output, time::Duration};
 
-use cjhirashi_testkit::{TestApp, TestAppOptions, TestDatabase};
+use cjhirashi_testkit::{ScriptedModels, TestApp, TestAppOptions, TestDatabase};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -99,8 +99,7 @@ async fn a_taken_port_is_told_at_once_with_the_way_out() {
 
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_told_without_its_password() {
-    // Bound and closed again: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let port = free_port();
     let url = format!("postgres://me:hunter2@127.0.0.1:{port}/x");
     for command in ["serve", "migrate"] {
         let output = run(&[command], &[("DATABASE_URL", &url)]).await;
@@ -121,12 +120,89 @@ async fn a_wrong_setting_ends_with_2_and_names_itself() {
     }
 }
 
-/// Runs the program with nothing set but these; the folder it gets is empty.
-async fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
+#[tokio::test]
+async fn settings_are_read_from_the_folders_env_file_and_the_environment_comes_first() {
     let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let file = format!("# ours\nDATABASE_URL='postgres://me:a$b c@127.0.0.1:{port}/x'\nexport EMBEDDINGS=nonsense\n");
+    std::fs::write(folder.path().join(".env"), file).expect("a file");
+    let output = run_in(folder.path(), &["serve"], &[]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("cjhirashi: EMBEDDINGS: "), "{said}");
+    let output = run_in(folder.path(), &["serve"], &[("EMBEDDINGS", "local")]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("127.0.0.1:{port}")) && !said.contains("a$b"), "{said}");
+
+    std::fs::write(folder.path().join(".env"), "ANTHROPIC_API_KEY=a secret with spaces\n").expect("a file");
+    let output = run_in(folder.path(), &["serve"], &[]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("cjhirashi: .env: ") && !said.contains("secret with"), "{said}");
+}
+
+#[tokio::test]
+async fn doctor_finds_a_healthy_server_healthy_and_changes_nothing() {
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    let options = TestAppOptions { env: models.openai_env(), ..TestAppOptions::default() };
+    let app = TestApp::spawn(PROGRAM, options).await.expect("a start");
+    let mut env: Vec<(String, String)> = models.openai_env();
+    env.push(("DATABASE_URL".to_owned(), app.database_url().expect("a database")));
+    env.push(("LISTEN".to_owned(), app.base_url.trim_start_matches("http://").to_owned()));
+    env.push(("LOOK_ON_LOOPBACK".to_owned(), "no".to_owned()));
+    let site = tempfile::tempdir().expect("a folder");
+    let mut env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |said: &str, what: &str| {
+        let found = said.lines().find(|line| line.split_whitespace().nth(1) == Some(what));
+        found.unwrap_or_else(|| panic!("nothing about {what} in\n{said}")).to_owned()
+    };
+
+    let healthy = said(&run_in(folder.path(), &["doctor"], &env).await);
+    for what in ["settings", "data", "database", "address", "embeddings", "answers"] {
+        assert!(line(&healthy, what).starts_with("ok"), "{healthy}");
+    }
+    assert!(line(&healthy, "database").contains("PostgreSQL"), "{healthy}");
+    assert!(line(&healthy, "answers").contains("openai:scripted-chat"), "{healthy}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "something was made:\n{healthy}");
+
+    // What is wrong is told, with the way out, and nothing else is called wrong for it.
+    let database = format!("postgres://me:hunter2@127.0.0.1:{}/x", free_port());
+    env.retain(|(name, _)| *name != "DATABASE_URL" && *name != "LISTEN");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let bare = site.path().display().to_string();
+    env.extend([("DATABASE_URL", database.as_str()), ("LISTEN", address.as_str()), ("SITE_DIR", bare.as_str())]);
+    let output = run_in(folder.path(), &["doctor"], &env).await;
+    let ill = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{ill}");
+    for (what, mark) in [("database", "FAIL"), ("address", "FAIL"), ("embeddings", "ok"), ("answers", "ok")] {
+        assert!(line(&ill, what).starts_with(mark), "{what}: {ill}");
+    }
+    assert!(line(&ill, "address").contains("set LISTEN") && !ill.contains("hunter2"), "{ill}");
+
+    let output = run_in(folder.path(), &["doctor"], &[("EMBEDDINGS", "nonsense")]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(line(&said(&output), "settings").contains("EMBEDDINGS"), "{}", said(&output));
+}
+
+/// Bound and closed again: nobody listens there.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+/// Runs the program with nothing set but these; the folder it gets is empty.
+pub(crate) async fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    run_in(folder.path(), args, env).await
+}
+
+async fn run_in(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = tokio::process::Command::new(PROGRAM);
-    command.args(args).env_clear().current_dir(folder.path()).stdin(std::process::Stdio::null());
+    command.args(args).env_clear().current_dir(folder).stdin(std::process::Stdio::null());
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LISTEN", "127.0.0.1:0");
-    command.env("HOME", folder.path()).envs(env.iter().copied()).kill_on_drop(true);
+    command.env("HOME", folder).envs(env.iter().copied()).kill_on_drop(true);
     tokio::time::timeout(Duration::from_secs(60), command.output()).await.expect("it ends by itself").expect("it runs")
 }

@@ -1,6 +1,7 @@
-//! How fast this machine embeds: `cargo run --release -p cjhirashi-e5 --example speed -- FILE [THREADS] [SECONDS]`.
+//! How fast this machine embeds: `cargo run --release -p cjhirashi-e5 --example speed -- FILE [THREADS] [SECONDS]` prints
+//! the rows of `make bench`'s table, and on standard error what is of use for working on the kernels.
 
-#![expect(clippy::print_stdout, reason = "a program for people")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 use std::{path::PathBuf, time::Instant};
 
@@ -15,13 +16,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let started = Instant::now();
     let model = E5::open(&path)?;
-    println!("loaded in {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+    eprintln!("loaded in {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
 
     let mut text = String::new();
     while model.tokenizer().count_tokens(&text) < 438 {
         text.push_str("La copia de seguridad se guarda cada noche; restoring takes a few minutes. ");
     }
-    println!("a passage of {} tokens, {threads} threads", model.tokenizer().count_tokens(&text));
+    eprintln!("a passage of {} tokens, {threads} threads", model.tokenizer().count_tokens(&text));
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let started = Instant::now();
@@ -36,7 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })?;
         passages += batch;
     }
-    println!("{:.2} passages/s", passages as f64 / started.elapsed().as_secs_f64());
+    println!(
+        "| local embedding of passages of 440 tokens, {threads} threads | {:.1} a second | >= 8 a second |",
+        passages as f64 / started.elapsed().as_secs_f64()
+    );
 
     // What the machine's other work cannot disturb much: the processor time of the quickest of some passages.
     let mut scratch = Scratch::default();
@@ -48,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             best = best.min(after - before);
         }
     }
-    println!("a passage: {:.0} ms of one processor at best", best * 1e3);
+    eprintln!("a passage: {:.0} ms of one processor at best", best * 1e3);
 
     let mut times: Vec<f64> = (0..50)
         .map(|_| {
@@ -58,7 +62,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(|time| time.map(|time| time.as_secs_f64() * 1e3))
         .collect::<Result<_, _>>()?;
     times.sort_by(f64::total_cmp);
-    println!("a question: p50 {:.1} ms, p95 {:.1} ms on one thread", times[25], times[47]);
+    println!(
+        "| local embedding of a question, 1 thread | p50 {:.1} ms, p95 {:.1} ms | a figure |",
+        times[25], times[47]
+    );
     Ok(())
 }
 

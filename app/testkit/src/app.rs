@@ -8,10 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use cjhirashi_postgres::{Postgres, PostgresOptions};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use sqlx::Connection as _;
 
 use crate::TestDb;
 
@@ -36,7 +38,8 @@ pub struct TestAppOptions {
     pub database: TestDatabase,
 }
 
-/// A running program. Dropped, it is killed, and so is a database process it may have started.
+/// A running program. Dropped, it is killed, and so is a database process it may have started; over a database of the
+/// tests it has to have done all its jobs by then.
 #[derive(Debug)]
 pub struct TestApp {
     /// `http://127.0.0.1:PORT`.
@@ -58,6 +61,8 @@ pub struct TestApp {
 /// A start with recovery and the making of a database, on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(40);
+/// What is still to be done when a test ends is done within this time, or never.
+const QUEUE_LIMIT: Duration = Duration::from_secs(30);
 
 impl TestApp {
     /// Starts `program` (`env!("CARGO_BIN_EXE_cjhirashi")`) and waits until it serves.
@@ -110,12 +115,25 @@ impl TestApp {
 
     /// Starts it again after [`kill9`](Self::kill9) or [`stop`](Self::stop), on the same port, data and database.
     pub async fn start(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match self.start_once(deadline).await {
+                // Its old port may for a moment be the near end of another test's connection.
+                Err(error) if error.to_string().contains("is taken") && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn start_once(&mut self, deadline: Instant) -> anyhow::Result<()> {
         ensure!(self.child.is_none(), "it is already running");
         let (out, log) = (self.folder.path().join("stdout"), self.log_path());
         let log = File::options().create(true).append(true).open(&log)?;
+        let said_before = log.metadata()?.len() as usize;
         self.child =
             Some(self.prepare(&["serve"]).stdout(File::create(&out)?).stderr(log).spawn().context("starting it")?);
-        let deadline = Instant::now() + START_LIMIT;
         loop {
             // Its first lines say where it listens; they are written once it does.
             let said = std::fs::read_to_string(&out)?;
@@ -131,7 +149,8 @@ impl TestApp {
             }
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
                 self.child = None;
-                bail!("it ended with {status} instead of serving:\n{}", self.log());
+                let log = self.log();
+                bail!("it ended with {status} instead of serving:\n{}", log.get(said_before..).unwrap_or(&log));
             }
             ensure!(Instant::now() < deadline, "it does not serve after {START_LIMIT:?}:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -146,6 +165,18 @@ impl TestApp {
         Ok(())
     }
 
+    /// Kills its own PostgreSQL as a power cut would, all its processes together.
+    pub fn kill_database(&self) -> anyhow::Result<()> {
+        let postgres = self.database_process().context("it runs no database of its own")?;
+        // Children first, as they would otherwise end in order once they miss their parent.
+        let children =
+            std::fs::read_to_string(format!("/proc/{postgres}/task/{postgres}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
+        Ok(kill(postgres, Signal::SIGKILL)?)
+    }
+
     /// Kills it hard and starts it again.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.kill9().await?;
@@ -154,8 +185,19 @@ impl TestApp {
 
     /// Asks it to stop, as a service manager would, and waits; nothing of it is running afterwards.
     pub async fn stop(&mut self) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        self.ended().await
+    }
+
+    /// Sends it a signal, and waits for nothing.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = self.pid().context("it is not running")?;
+        Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
+    }
+
+    /// Waits until it has ended by itself; nothing of it is running afterwards.
+    pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         let mut child = self.child.take().context("it is not running")?;
-        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGTERM)?;
         let deadline = Instant::now() + STOP_LIMIT;
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -210,10 +252,14 @@ impl TestApp {
         self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.api_key)
     }
 
-    /// The database's address, where it is one of the tests'.
-    #[must_use]
-    pub fn database_url(&self) -> Option<&str> {
-        self.database.as_ref().map(|database| database.url.as_str())
+    /// The address of its database: one of the tests', or the one it runs itself.
+    pub fn database_url(&self) -> anyhow::Result<String> {
+        if let Some(database) = &self.database {
+            return Ok(database.url.clone());
+        }
+        let options = PostgresOptions::new(self.data_dir.join("postgres"), self.folder.path());
+        let own = Postgres::running(&options)?.context("it runs no database of its own")?;
+        Ok(own.url(own.database()))
     }
 
     /// The process, while it runs.
@@ -251,8 +297,38 @@ impl TestApp {
     }
 }
 
+/// The jobs that are still to be done once there was time to do them. Those that were given up are left out, and so is
+/// the housekeeping, which always comes again.
+async fn jobs_left(url: &str) -> anyhow::Result<Vec<String>> {
+    let mut database = sqlx::PgConnection::connect(url).await?;
+    let deadline = Instant::now() + QUEUE_LIMIT;
+    loop {
+        let jobs: Vec<String> = sqlx::query_scalar(
+            "SELECT concat_ws(' ', kind, key, 'run', attempts, error) FROM jobs
+             WHERE dead_at IS NULL AND kind <> 'housekeeping'",
+        )
+        .fetch_all(&mut database)
+        .await?;
+        if jobs.is_empty() || Instant::now() > deadline {
+            return Ok(jobs);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
+        let jobs = match &self.database {
+            // A destructor cannot wait, and the test's runtime may be gone: a thread with its own does it.
+            Some(database) if self.child.is_some() && !std::thread::panicking() => {
+                let url = database.url.clone();
+                let asked = std::thread::spawn(move || -> anyhow::Result<Vec<String>> {
+                    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(jobs_left(&url))
+                });
+                asked.join().unwrap_or_else(|_| bail!("the queue could not be looked at"))
+            }
+            _ => Ok(Vec::new()),
+        };
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -266,6 +342,9 @@ impl Drop for TestApp {
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
+        }
+        if !std::thread::panicking() {
+            assert!(matches!(&jobs, Ok(jobs) if jobs.is_empty()), "jobs are left: {jobs:?}\n{}", self.log());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A model provider on loopback that says what a test wants, when the test wants it.
 //!
-//! It speaks the wire formats of OpenAI (chat, embeddings, list of models), Anthropic (messages), Gemini
-//! (streamGenerateContent, batchEmbedContents) and Cohere (v2/embed), so that the product's real clients run against
+//! It speaks the wire formats of OpenAI (chat, embeddings, list of models), Ollama (under `/ollama`), Anthropic
+//! (messages), Gemini (streamGenerateContent, batchEmbedContents) and Cohere (v2/embed), so that the product's real clients run against
 //! it. A [`Script`] sets the answer, its pace, where it waits and where it breaks. Embeddings are counts of hashed
 //! words: deterministic, free of cost, and near for texts that share words.
 //!
@@ -129,10 +129,30 @@ impl ScriptedModels {
     /// Environment of a server that chats with this one as Anthropic and embeds with it as Cohere.
     #[must_use]
     pub fn anthropic_and_cohere_env(&self) -> Vec<(String, String)> {
-        let mut env = self.env("ANTHROPIC", "/v1", "anthropic:claude-scripted", "cohere:embed-v4.0@1024");
-        env.push(("COHERE_BASE_URL".to_owned(), self.base_url()));
-        env.push(("COHERE_API_KEY".to_owned(), "scripted-key".to_owned()));
+        let mut env = self.env("ANTHROPIC", "/v1", "anthropic:claude-scripted", "");
+        env.extend(self.cohere_env());
         env
+    }
+
+    /// Environment of a server that chats with this one as Ollama and embeds with it as Cohere.
+    #[must_use]
+    pub fn ollama_and_cohere_env(&self) -> Vec<(String, String)> {
+        let mut env = self.env("OLLAMA", "/ollama", "ollama:llama-scripted:3b", "");
+        env.retain(|(name, _)| name != "OLLAMA_API_KEY");
+        env.extend(self.cohere_env());
+        env
+    }
+
+    /// Environment of a server that embeds with this one as Cohere and has no chat model.
+    #[must_use]
+    pub fn cohere_env(&self) -> Vec<(String, String)> {
+        [
+            ("COHERE_BASE_URL", self.base_url()),
+            ("COHERE_API_KEY", "scripted-key".to_owned()),
+            ("EMBEDDINGS", "cohere:embed-v4.0@1024".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
     }
 
     fn env(&self, provider: &str, path: &str, chat: &str, embeddings: &str) -> Vec<(String, String)> {
@@ -185,6 +205,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/models", get(list_openai))
         .route("/v1/chat/completions", post(chat_openai))
         .route("/v1/embeddings", post(embed_openai))
+        .route("/ollama/v1/models", get(list_openai))
+        .route("/ollama/v1/chat/completions", post(chat_ollama))
         .route("/v1/messages", post(chat_anthropic))
         .route("/v1beta/models", get(list_gemini))
         .route("/v1beta/models/{call}", post(gemini))
@@ -228,10 +250,7 @@ fn admit(
     body: &Value,
     embedding: bool,
 ) -> Result<Script, Box<Response>> {
-    let key = ["authorization", "x-goog-api-key", "x-api-key"].iter().find_map(|name| {
-        let value = headers.get(*name)?.to_str().ok()?;
-        Some(value.strip_prefix("Bearer ").unwrap_or(value).to_owned())
-    });
+    let key = key_of(headers);
     shared.requests.lock().push(Recorded { path: path.to_owned(), body: body.clone(), key: key.clone() });
     let script = {
         let mut script = shared.script.lock();
@@ -258,6 +277,14 @@ fn admit(
     Ok(script)
 }
 
+/// Whichever header carries it.
+fn key_of(headers: &HeaderMap) -> Option<String> {
+    ["authorization", "x-goog-api-key", "x-api-key"].iter().find_map(|name| {
+        let value = headers.get(*name)?.to_str().ok()?;
+        Some(value.strip_prefix("Bearer ").unwrap_or(value).to_owned())
+    })
+}
+
 fn refuse(status: StatusCode, body: Value, retry_after: Option<u64>) -> Response {
     let mut response = (status, Json(body)).into_response();
     if let Some(seconds) = retry_after {
@@ -266,13 +293,18 @@ fn refuse(status: StatusCode, body: Value, retry_after: Option<u64>) -> Response
     response
 }
 
-async fn list_openai(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let models = shared.script.lock().models.clone();
+async fn list_openai(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let script = shared.script.lock().clone();
+    if script.key.is_some() && script.key != key_of(&headers) {
+        let (status, body) = Provider::OpenAi.bad_key();
+        return refuse(status, body, None);
+    }
+    let models = script.models;
     let data: Vec<Value> = models
         .iter()
         .map(|id| json!({"id": id, "object": "model", "type": "model", "display_name": id, "created": 1, "created_at": "2026-01-01T00:00:00Z", "owned_by": "scripted"}))
         .collect();
-    Json(json!({"object": "list", "data": data, "has_more": false}))
+    Json(json!({"object": "list", "data": data, "has_more": false})).into_response()
 }
 
 async fn list_gemini(State(shared): State<Arc<Shared>>) -> Json<Value> {
@@ -286,6 +318,10 @@ async fn list_gemini(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 async fn chat_openai(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     chat(shared, Provider::OpenAi, "/v1/chat/completions", &headers, &body).await
+}
+
+async fn chat_ollama(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    chat(shared, Provider::Ollama, "/ollama/v1/chat/completions", &headers, &body).await
 }
 
 async fn chat_anthropic(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {

@@ -10,6 +10,8 @@ pub(crate) enum Provider {
     Anthropic,
     Gemini,
     Cohere,
+    /// As it speaks like OpenAI: it names itself in every piece and needs no key.
+    Ollama,
 }
 
 fn data(value: &Value) -> String {
@@ -24,7 +26,9 @@ impl Provider {
     /// A refusal.
     pub(crate) fn error(self, status: StatusCode, message: &str) -> Value {
         match self {
-            Self::OpenAi => json!({"error": {"message": message, "type": "scripted", "param": null, "code": null}}),
+            Self::OpenAi | Self::Ollama => {
+                json!({"error": {"message": message, "type": "scripted", "param": null, "code": null}})
+            }
             Self::Anthropic => {
                 let kind = match status.as_u16() {
                     401 => "authentication_error",
@@ -66,7 +70,7 @@ impl Provider {
     pub(crate) fn whole(self, model: &str, answer: &str, prompt: usize) -> Value {
         let completion = answer.split_whitespace().count();
         match self {
-            Self::OpenAi | Self::Cohere => json!({
+            Self::OpenAi | Self::Cohere | Self::Ollama => json!({
                 "id": "scripted", "object": "chat.completion", "created": 1, "model": model,
                 "choices": [{"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
@@ -100,7 +104,7 @@ impl Provider {
                 ),
                 event("ping", &json!({"type": "ping"})),
             ],
-            Self::Gemini => Vec::new(),
+            Self::Gemini | Self::Ollama => Vec::new(),
         }
     }
 
@@ -108,6 +112,7 @@ impl Provider {
     pub(crate) fn piece(self, model: &str, piece: &str) -> String {
         match self {
             Self::OpenAi | Self::Cohere => data(&openai(model, &json!({"content": piece}), None)),
+            Self::Ollama => data(&ollama(model, piece, None)),
             Self::Anthropic => event(
                 "content_block_delta",
                 &json!({"type": "content_block_delta", "index": 0,
@@ -120,14 +125,20 @@ impl Provider {
     /// The end, with the count of tokens; `cut` when the limit of tokens ended it.
     pub(crate) fn end(self, model: &str, prompt: usize, completion: usize, cut: bool) -> Vec<String> {
         match self {
-            Self::OpenAi | Self::Cohere => vec![
-                data(&openai(model, &json!({}), Some(if cut { "length" } else { "stop" }))),
-                data(&json!({
-                    "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
-                    "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
-                })),
-                "data: [DONE]\n\n".to_owned(),
-            ],
+            Self::OpenAi | Self::Cohere | Self::Ollama => {
+                let reason = if cut { "length" } else { "stop" };
+                vec![
+                    data(&match self {
+                        Self::Ollama => ollama(model, "", Some(reason)),
+                        _ => openai(model, &json!({}), Some(reason)),
+                    }),
+                    data(&json!({
+                        "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
+                        "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
+                    })),
+                    "data: [DONE]\n\n".to_owned(),
+                ]
+            }
             Self::Anthropic => vec![
                 event("content_block_stop", &json!({"type": "content_block_stop", "index": 0})),
                 event(
@@ -149,6 +160,12 @@ fn openai(model: &str, delta: &Value, finish: Option<&str>) -> Value {
         "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "usage": null,
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     })
+}
+
+fn ollama(model: &str, text: &str, finish: Option<&str>) -> Value {
+    let mut out = openai(model, &json!({"role": "assistant", "content": text}), finish);
+    out["system_fingerprint"] = json!("fp_ollama");
+    out
 }
 
 fn gemini(text: &str, prompt: usize, completion: usize, finish: Option<&str>) -> Value {

@@ -1,0 +1,110 @@
+//! How somebody connects a better model: one field in the settings, or a server that is found on this machine.
+
+use std::net::SocketAddr;
+
+use cjhirashi_testkit::{Script, ScriptedModels, TestDatabase};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::client::Product;
+
+/// Ports that model servers on one's own machine usually have, the rarest first; see `app/models/src/loopback.rs`.
+const USUAL_PORTS: [u16; 5] = [4891, 1337, 8000, 1234, 8080];
+
+#[tokio::test]
+async fn a_server_found_on_this_machine_is_offered_connected_kept_and_removed() {
+    let embeddings = ScriptedModels::start().await.expect("the scripted models");
+    let mut found = None;
+    for port in USUAL_PORTS {
+        if let Ok(server) = ScriptedModels::start_on(SocketAddr::from(([127, 0, 0, 1], port))).await {
+            found = Some(server);
+            break;
+        }
+    }
+    let Some(found) = found else { panic!("other programs listen on all of {USUAL_PORTS:?}") };
+    let mut env = embeddings.cohere_env();
+    env.push(("LOOK_ON_LOOPBACK".to_owned(), "yes".to_owned()));
+    let mut product = Product::with(embeddings, env, TestDatabase::Fresh).await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let base_url = format!("{}/v1", found.base_url());
+
+    // Offered, not taken: until somebody says so, nothing is sent there but the question for its models.
+    let first = settings(&product, &cookie).await;
+    let offers = first["found"].as_array().expect("a list");
+    let offer = offers.iter().find(|offer| offer["base_url"] == base_url.as_str());
+    let offer = offer.unwrap_or_else(|| panic!("{base_url} is not offered: {first}"));
+    assert_eq!(offer["models"], serde_json::json!(["scripted-chat", "scripted-other"]), "{offer}");
+    let shown = page(&product, &cookie).await;
+    assert!(shown.contains(&base_url), "the settings' page does not offer it");
+    let (_, message) = product.answer(&cookie, None, "¿Quién responde?").await;
+    assert_eq!(message["model"], "extractive", "{message}");
+
+    // From now on it wants a key. One that it refuses, and an address where nobody listens, change nothing.
+    found.set(Script { key: Some("la-llave".to_owned()), ..Script::saying("Hola desde al lado.") });
+    for (url, key, code) in [
+        (base_url.as_str(), "otra", "models:unauthorized"),
+        ("http://127.0.0.1:9/v1", "", "models:unavailable"),
+        ("no es una dirección", "", ""),
+    ] {
+        let fields = [("base_url", url), ("api_key", key), ("model", "")];
+        let (status, answer) = product.call(&cookie, "save_connection", &fields).await;
+        assert!(status.is_client_error() || status.is_server_error(), "{url}: {status} {answer}");
+        assert!(answer.to_string().contains(code), "{url}: {answer}");
+        assert!(settings(&product, &cookie).await["connection"].is_null(), "{url} is kept");
+    }
+
+    // One field, and for servers that want one, a key.
+    let fields = [("base_url", base_url.as_str()), ("api_key", "la-llave"), ("model", "")];
+    let (status, answer) = product.call(&cookie, "save_connection", &fields).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    for start in 1..=2 {
+        let (_, message) = product.answer(&cookie, None, "¿Quién responde ahora?").await;
+        assert_eq!(message["status"], "complete", "start {start}: {message}\n{}", product.app.log());
+        assert_eq!(message["model"], "connected:scripted-chat", "start {start}: {message}");
+        assert_eq!(message["content"], "Hola desde al lado.");
+        let shown = settings(&product, &cookie).await;
+        assert_eq!(shown["connection"]["base_url"], base_url.as_str(), "{shown}");
+        assert_eq!(shown["connection"]["has_key"], true, "{shown}");
+        assert!(!shown.to_string().contains("la-llave"), "the key is shown to nobody: {shown}");
+        assert!(!shown["found"].to_string().contains(&base_url), "what is connected is not offered: {shown}");
+        // It survives the server, and its key is nowhere in clear.
+        product.app.restart().await.expect("a restart");
+    }
+    let clear: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM instance_settings t
+         WHERE t::text LIKE ANY (ARRAY['%la-llave%', '%' || encode('la-llave', 'hex') || '%'])",
+    )
+    .fetch_one(&mut product.database().await)
+    .await
+    .expect("a count");
+    assert_eq!(clear, 0, "the key lies in clear");
+
+    // Nobody else may change or see it.
+    product.another_person("otra@example.org").await;
+    let other = product.app.sign_in_as("otra@example.org").await.expect("a session");
+    for (name, fields) in [("save_connection", &fields[..]), ("remove_connection", &[])] {
+        let (status, answer) = product.call(&other, name, fields).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{name}: {answer}");
+    }
+    let theirs = settings(&product, &other).await;
+    assert!(!theirs.to_string().contains(&base_url), "{theirs}");
+
+    let (status, answer) = product.call(&cookie, "remove_connection", &[]).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (_, message) = product.answer(&cookie, None, "¿Y ahora?").await;
+    assert_eq!(message["model"], "extractive", "{message}");
+    assert!(settings(&product, &cookie).await["connection"].is_null());
+}
+
+/// What the settings' page loads.
+async fn settings(product: &Product, cookie: &str) -> Value {
+    let (status, settings) = product.call(cookie, "load_settings", &[]).await;
+    assert_eq!(status, StatusCode::OK, "{settings}");
+    settings
+}
+
+async fn page(product: &Product, cookie: &str) -> String {
+    let page = product.app.get("/settings").header("cookie", cookie).send().await.expect("a page");
+    assert_eq!(page.status(), StatusCode::OK);
+    page.text().await.expect("HTML")
+}
