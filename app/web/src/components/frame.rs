@@ -11,7 +11,7 @@ use super::{
     icon,
     palette::{KeyList, Palette},
 };
-use crate::components::Whole as _;
+use crate::components::{Children, Piece, Whole as _};
 use crate::{
     api::chats::list_chats,
     state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
@@ -37,7 +37,7 @@ pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
         <div class="frame">
             <SideBar palette=palette />
             <label for="drawer" class="drawer-veil" aria-hidden="true"></label>
-            {children()}
+            {children.show()}
         </div>
         <Palette open=palette key_list=key_list />
         <KeyList open=key_list />
@@ -73,7 +73,7 @@ pub(crate) fn Page(#[prop(into)] title: String, #[prop(optional)] narrow: bool, 
                 <div class="body">
                     <FormProblem />
                     <div class="column" class:narrow=narrow>
-                        {children()}
+                        {children.show()}
                     </div>
                 </div>
             </main>
@@ -131,7 +131,7 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
 #[component]
 fn ChatList() -> impl IntoView {
     let t = use_texts();
-    let Some(chats) = use_context::<Chats>() else { return ().into_any() };
+    let Some(chats) = use_context::<Chats>() else { return ().whole() };
     let offset = use_session().map(|session| session.utc_offset).unwrap_or_default();
     let list = move || {
         Suspend::new(async move {
@@ -167,9 +167,9 @@ fn groups<'a>(
     chats: impl Iterator<Item = &'a ChatSummary>,
     now: cjhirashi_domain::Timestamp,
     offset: i32,
-) -> AnyView {
+) -> Piece {
     let today = local_day(now, offset);
-    let mut groups: Vec<(&'static str, Vec<AnyView>)> = Vec::new();
+    let mut groups: Vec<(&'static str, Vec<Piece>)> = Vec::new();
     for chat in chats {
         let heading = match today - local_day(chat.updated_at, offset) {
             ..=0 => t.today,
@@ -251,7 +251,7 @@ fn More(chats: Chats, last: Option<ChatSummary>) -> impl IntoView {
 #[component]
 fn AccountMenu() -> impl IntoView {
     let t = use_texts();
-    let Some(session) = use_session() else { return ().into_any() };
+    let Some(session) = use_session() else { return ().whole() };
     let name = session.user.name.clone().unwrap_or_else(|| session.user.email.clone());
     let initial: String = name.chars().take(1).collect();
     let role = match session.user.role {
@@ -284,7 +284,7 @@ fn AccountMenu() -> impl IntoView {
 #[component]
 fn NoticeList() -> impl IntoView {
     let t = use_texts();
-    let Some(notices) = use_context::<Notices>() else { return ().into_any() };
+    let Some(notices) = use_context::<Notices>() else { return ().whole() };
     view! {
         <div class="notices" role="status" aria-live="polite">
             <For

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 
 /// Which icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Icon {
 }
 
 /// An icon without a name of its own; the control it is in has one.
-pub(crate) fn icon(which: Icon) -> AnyView {
+pub(crate) fn icon(which: Icon) -> Piece {
     view! {
         <svg class=if which == Icon::More { "icon dots" } else { "icon" } viewBox="0 0 16 16" aria-hidden="true">
             <path d=which.path() />

@@ -27,7 +27,7 @@ pub(crate) fn MessageItem(state: ChatState, message: MessageView, now: Timestamp
         }
         (MessageRole::Assistant, _) => view! { <Answer state=state message=message now=now /> }.whole(),
         // Instructions of adopted chats are kept and never shown as speech.
-        (MessageRole::System, _) => ().into_any(),
+        (MessageRole::System, _) => ().whole(),
     }
 }
 
@@ -179,7 +179,7 @@ fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
 #[component]
 fn Sources(sources: Vec<SourceView>) -> impl IntoView {
     if sources.is_empty() {
-        return ().into_any();
+        return ().whole();
     }
     let t = use_texts();
     let rows = sources

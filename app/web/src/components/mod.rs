@@ -21,4 +21,4 @@ pub(crate) use frame::{Frame, Page};
 pub(crate) use icon::{Icon, icon};
 pub(crate) use problem::{FormProblem, Problem, Skeleton};
 pub(crate) use uploads::{DropAnywhere, DropZone, UploadList};
-pub(crate) use whole::Whole;
+pub(crate) use whole::{Children, Piece, Whole};

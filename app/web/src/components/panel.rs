@@ -111,7 +111,7 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
             </div>
         }
         .whole(),
-        None => ().into_any(),
+        None => ().whole(),
     };
     view! {
         <aside class="panel" aria-label=t.passage>

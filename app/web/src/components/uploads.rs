@@ -48,7 +48,7 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
 #[component]
 pub(crate) fn UploadList() -> impl IntoView {
     let t = use_texts();
-    let Some(uploads) = use_context::<Uploads>() else { return ().into_any() };
+    let Some(uploads) = use_context::<Uploads>() else { return ().whole() };
     let any = Memo::new(move |_| uploads.list.with(|list| !list.is_empty()));
     let sum = move || {
         let (done, all) = uploads.progress();

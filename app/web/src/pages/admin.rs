@@ -4,7 +4,7 @@ use cjhirashi_domain::user::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::Whole as _;
+use crate::components::{Children, Whole as _};
 use crate::{
     api::{
         Failure,
@@ -47,7 +47,7 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
                                     {item("/admin/people", Icon::People, t.people)}
                                 </ul>
                             </nav>
-                            <section>{children()}</section>
+                            <section>{children.show()}</section>
                         </div>
                     }
                         .whole()

@@ -208,7 +208,7 @@ fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
 fn Parts(path: String, part: i64, parts: i64, chunks: bool) -> impl IntoView {
     let t = use_texts();
     if parts <= 1 {
-        return ().into_any();
+        return ().whole();
     }
     let link = move |part: i64| {
         let view = if chunks { "view=chunks&" } else { "" };

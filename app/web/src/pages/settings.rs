@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlFormElement};
 
-use crate::components::Whole as _;
+use crate::components::{Children, Piece, Whole as _};
 use crate::{
     api::{
         EXTRACTIVE, load,
@@ -199,7 +199,7 @@ fn Field(
                 role=group.then_some("radiogroup")
                 aria-labelledby=group.then(|| format!("{name}-label"))
             >
-                {children()}
+                {children.show()}
                 <button class="button plain-line without-script" type="submit">
                     {t.save}
                 </button>
@@ -230,7 +230,7 @@ fn Outcome(outcome: RwSignal<Option<Result<(), &'static str>>>) -> impl IntoView
 }
 
 /// A choice among few, all of them seen.
-fn segments(choices: &[(&'static str, &'static str)], current: &str) -> AnyView {
+fn segments(choices: &[(&'static str, &'static str)], current: &str) -> Piece {
     let radios = choices
         .iter()
         .map(|&(value, words)| {
@@ -351,7 +351,7 @@ fn Answers(view: SettingsView) -> impl IntoView {
 }
 
 /// A number on a line, with its value beside it.
-fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &'static str) -> AnyView {
+fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &'static str) -> Piece {
     let t = use_texts();
     let words = move |value: f64| {
         let number = if step < 1.0 { t.decimal(value) } else { format!("{value:.0}") };
