@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cjhirashi_domain::{
-    chat::{MessageStatus, Verdict},
+    chat::{MessageError, MessageStatus, Verdict},
     id::{ChatId, GenerationId},
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -262,6 +262,18 @@ impl ChatState {
         if let Some(chats) = self.chats {
             chats.refresh();
         }
+    }
+
+    /// The answer that is being written cannot be had any more: says why in its place, so that the page waits no longer.
+    pub(crate) fn give_up(&self, message: &str, failure: &Failure) {
+        let old = self.messages.with_untracked(|messages| messages.iter().find(|old| old.id.as_str() == message).cloned());
+        let (Some(old), Some(code)) = (old, failure.code) else { return };
+        self.replace(MessageView {
+            status: MessageStatus::Interrupted,
+            error: Some(MessageError { code: code.as_str().to_owned(), detail: failure.detail.clone() }),
+            generation_id: None,
+            ..old
+        });
     }
 
     /// Opens a passage in the panel; closing it brings the focus back to the mark.
