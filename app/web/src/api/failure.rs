@@ -30,10 +30,10 @@ impl Failure {
         self.code.map_or(texts.unreachable, |code| code.message(texts.language))
     }
 
-    /// Whether asking again would be answered the same: not so when the server was not reached, or had a trouble of its
-    /// own, which a restart or whoever looks after it ends.
+    /// Whether asking again would be answered the same: not so when the server was not reached, was asked too often, or
+    /// had a trouble of its own, which a restart or whoever looks after it ends.
     pub(crate) fn is_final(&self) -> bool {
-        self.code.is_some_and(|code| (400..500).contains(&code.status()))
+        self.code.is_some_and(|code| code.status() < 429)
     }
 
     /// Whether signing in would help.

@@ -78,7 +78,6 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
             name_copy_buttons(&body, t.copy);
         }
     });
-    let empty = message.html.is_empty() && message.status == MessageStatus::Complete && cfg!(feature = "ssr");
     let unfinished = (message.status != MessageStatus::Complete).then(|| {
         let (words, detail) = match &message.error {
             Some(error) => (t.error(&error.code), error.detail.clone()),
@@ -130,7 +129,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
     let open = move |event: web_sys::MouseEvent| panel::open_from_click(state, &event, sources);
     view! {
         <article class="message answer" aria-label=t.the_answer on:click=open>
-            {empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
+            {message.empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
             <div class="prose" node_ref=body inner_html=message.html></div>
             {unfinished}
             {message.retrieval.map(|retrieval| view! { <Searched retrieval=retrieval /> })}
