@@ -138,12 +138,15 @@ pub(crate) fn DropAnywhere() -> impl IntoView {
     let enter = window_event_listener(ev::dragover, move |event| {
         if carries_files(&event) {
             event.prevent_default();
-            over.set(true);
+            // Told many times a second: what is shown already must not appear again.
+            if !over.get_untracked() {
+                over.set(true);
+            }
         }
     });
     let leave = window_event_listener(ev::dragleave, move |event| {
         // Leaving one element for another is no leaving; leaving the window has no related target.
-        if event.related_target().is_none() {
+        if event.related_target().is_none() && over.get_untracked() {
             over.set(false);
         }
     });
@@ -158,10 +161,17 @@ pub(crate) fn DropAnywhere() -> impl IntoView {
             uploads.add(&files, public);
         }
     });
+    // A page that is left takes with it what has not been sent.
+    let leaving = window_event_listener_untyped("beforeunload", move |event| {
+        if uploads.is_some_and(|uploads| uploads.busy()) {
+            event.prevent_default();
+        }
+    });
     on_cleanup(move || {
         enter.remove();
         leave.remove();
         drop.remove();
+        leaving.remove();
     });
     move || {
         over.get().then(|| {

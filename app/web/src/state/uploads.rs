@@ -132,6 +132,11 @@ impl Uploads {
         self.pump();
     }
 
+    /// Whether files are on their way, or wait for it.
+    pub(crate) fn busy(&self) -> bool {
+        self.sending.get_untracked() > 0
+    }
+
     /// How many are done, and how many there are.
     pub(crate) fn progress(&self) -> (usize, usize) {
         self.list
