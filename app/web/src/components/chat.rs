@@ -195,14 +195,10 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
 /// Esc closes the panel, or stops the answer.
 fn keys(state: ChatState) {
     let handle = window_event_listener(ev::keydown, move |event| {
-        if event.key() != "Escape"
-            || event.default_prevented()
-            || document().query_selector("dialog[open]").ok().flatten().is_some()
-        {
+        if event.key() != "Escape" || event.default_prevented() || browser::in_dialog() {
             return;
         }
-        if browser::close_menus(None) {
-        } else if state.passage.with_untracked(Option::is_some) {
+        if state.passage.with_untracked(Option::is_some) {
             state.close_passage();
         } else if state.generation_untracked().is_some() {
             state.stop();

@@ -350,14 +350,17 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
                 }
             }
             "?" if !typing => key_list.set(true),
+            // A dialog closes by itself. What stands in the page comes after what floats over it: see `Conversation`.
+            "Escape" if !browser::in_dialog() && browser::close_topmost() => event.prevent_default(),
             _ => {}
         }
     });
     let t = use_texts();
     let language = t.language.as_str();
     let clicks = window_event_listener(ev::click, move |event| {
-        let target = event.target().and_then(|target| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(target).ok());
-        browser::close_menus(target.as_ref());
+        // A click inside a menu leaves it open, unless it leads somewhere else.
+        let inside = browser::closest(&event, "details.menu").filter(|_| browser::closest(&event, "a[href]").is_none());
+        browser::close_menus(inside.as_ref());
         if browser::closest(&event, ".side a").is_some() {
             browser::close_drawer();
         }

@@ -114,27 +114,48 @@ pub(crate) fn closest(event: &web_sys::Event, selector: &str) -> Option<Element>
     event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
 }
 
-/// Closes open menus, except the one that `inside` is in.
-pub(crate) fn close_menus(inside: Option<&Element>) -> bool {
-    let Ok(open) = document().query_selector_all("details.menu[open]") else { return false };
-    let mut closed = false;
+/// Whether a dialog is open over the page.
+pub(crate) fn in_dialog() -> bool {
+    document().query_selector("dialog[open]").is_ok_and(|dialog| dialog.is_some())
+}
+
+/// Closes open menus, except the one that `inside` is in; the one that was closed.
+pub(crate) fn close_menus(inside: Option<&Element>) -> Option<Element> {
+    let open = document().query_selector_all("details.menu[open]").ok()?;
+    let mut closed = None;
     for index in 0..open.length() {
         let Some(menu) = open.item(index).and_then(|node| node.dyn_into::<Element>().ok()) else { continue };
         if inside.is_none_or(|inside| !menu.contains(Some(inside))) {
             let _ = menu.remove_attribute("open");
-            closed = true;
+            closed = Some(menu);
         }
     }
     closed
 }
 
-/// Closes the side bar's drawer.
-pub(crate) fn close_drawer() {
-    if let Some(checkbox) =
-        document().get_element_by_id("drawer").and_then(|e| e.dyn_into::<web_sys::HtmlInputElement>().ok())
-    {
-        checkbox.set_checked(false);
+/// Closes the side bar's drawer; whether it was open. On large screens its box is not shown, and means nothing.
+pub(crate) fn close_drawer() -> bool {
+    let Some(drawer) = document().get_element_by_id("drawer") else { return false };
+    let drawer: &web_sys::HtmlInputElement = drawer.unchecked_ref();
+    let open = drawer.checked();
+    drawer.set_checked(false);
+    open
+}
+
+/// Esc closes what floats over the page, one thing at a time, and gives the focus back to what had opened it; whether
+/// there was anything.
+pub(crate) fn close_topmost() -> bool {
+    if let Some(menu) = close_menus(None) {
+        if let Ok(Some(opener)) = menu.query_selector("summary") {
+            let _ = opener.unchecked_ref::<HtmlElement>().focus();
+        }
+        return true;
     }
+    let open = close_drawer();
+    if open {
+        focus("drawer");
+    }
+    open
 }
 
 /// A number that no call before has returned; never 0.
