@@ -9,10 +9,9 @@ use crate::state::{Upload, UploadState, Uploads, use_texts};
 /// The kinds of file that can be read, for the browser's chooser.
 const ACCEPT: &str = ".txt,.md,.markdown,.html,.htm,.pdf,.docx,text/*";
 
-/// A place for documents: drop, or choose. Without script it is a form.
+/// Opens the browser's chooser; what is chosen is on its way at once. To stand in a label that looks like a button.
 #[component]
-pub(crate) fn DropZone(public: bool) -> impl IntoView {
-    let t = use_texts();
+pub(crate) fn FileChooser(public: bool, label: &'static str) -> impl IntoView {
     let uploads = use_context::<Uploads>();
     let choose = move |event: ev::Event| {
         let input: web_sys::HtmlInputElement = event_target(&event);
@@ -21,6 +20,13 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
         }
         input.set_value("");
     };
+    view! { <input type="file" multiple accept=ACCEPT aria-label=label on:change=choose /> }.whole()
+}
+
+/// A place for documents: drop, or choose. Without script it is a form.
+#[component]
+pub(crate) fn DropZone(public: bool) -> impl IntoView {
+    let t = use_texts();
     view! {
         <div class="dropzone" data-public=public.then_some("true")>
             {icon(Icon::Upload)}
@@ -29,7 +35,7 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
                 {if public { t.drop_public_line } else { t.drop_line }}
             </div>
             <label class="button plain-line with-script">
-                <input type="file" multiple accept=ACCEPT aria-label=t.choose_files on:change=choose />
+                <FileChooser public=public label=t.choose_files />
                 {t.choose_files}
             </label>
             <form class="without-script" method="post" action="/uploads" enctype="multipart/form-data">
@@ -93,9 +99,9 @@ fn shown(uploads: Uploads) -> Vec<Upload> {
             upload.state.with(|state| match state {
                 UploadState::Refused(_) => 0,
                 UploadState::Sending(_) => 1,
-                UploadState::Accepted(_) if !state.is_final() => 2,
+                UploadState::Accepted(..) if !state.is_final() => 2,
                 UploadState::Waiting => 3,
-                UploadState::Accepted(_) => 4,
+                UploadState::Accepted(..) => 4,
             })
         });
         list.truncate(30);
@@ -115,7 +121,8 @@ fn UploadRow(upload: Upload) -> impl IntoView {
             </span>
         }
         .whole(),
-        UploadState::Accepted(document) => view! { <StateOf document=*document /> }.whole(),
+        UploadState::Accepted(_, Some(document)) => view! { <StateOf document=*document /> }.whole(),
+        UploadState::Accepted(_, None) => view! { <span class="state working">{t.queued}</span> }.whole(),
         UploadState::Refused(words) => view! { <p class="problem" role="alert">{words}</p> }.whole(),
     };
     view! {
