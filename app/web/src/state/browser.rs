@@ -64,9 +64,15 @@ fn set_cookie(cookie: &str) {
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 
-/// Puts text on the clipboard.
-pub(crate) fn copy_text(text: &str) {
-    let _ = window().navigator().clipboard().write_text(text);
+/// Puts text on the clipboard, and then tells whether it is there. On an address without TLS that is not this
+/// machine's, browsers have no clipboard.
+pub(crate) fn copy_text(text: &str, told: impl FnOnce(bool) + 'static) {
+    let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).unwrap_or_default();
+    if clipboard.is_undefined() {
+        return told(false);
+    }
+    let written = clipboard.unchecked_ref::<web_sys::Clipboard>().write_text(text);
+    leptos::task::spawn_local(async move { told(wasm_bindgen_futures::JsFuture::from(written).await.is_ok()) });
 }
 
 /// The text that an element shows.
@@ -90,11 +96,33 @@ pub(crate) fn focus(id: &str) {
     }
 }
 
+/// Whether the screen, or what points at it, is of a kind.
+pub(crate) fn matches(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// Where the link leads that has the focus, if it is one of these.
+pub(crate) fn focused_link(inside: &str) -> Option<String> {
+    document().active_element()?.closest(&format!("{inside} a")).ok()??.get_attribute("href")
+}
+
+/// Puts the focus on the link that leads there.
+pub(crate) fn focus_link(inside: &str, href: &str) {
+    if let Ok(Some(link)) = document().query_selector(&format!("{inside} a[href={href:?}]")) {
+        let _ = link.unchecked_ref::<HtmlElement>().focus();
+    }
+}
+
 /// Sets or removes an attribute of the document's root.
 pub(crate) fn set_root(name: &str, value: &str) {
     if let Some(root) = document().document_element() {
         let _ = root.set_attribute(name, value);
     }
+}
+
+/// An attribute of the document's root.
+pub(crate) fn root(name: &str) -> Option<String> {
+    document().document_element()?.get_attribute(name)
 }
 
 /// Keeps a text until the tab is closed; an empty one is removed.
