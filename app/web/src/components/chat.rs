@@ -148,11 +148,12 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
     let delete = move |event: ev::SubmitEvent| {
         event.prevent_default();
         spawn_local(async move {
-            match delete_chat(id.get_value()).await {
+            let id = id.get_value();
+            match delete_chat(id.clone()).await {
                 Ok(()) => {
                     state.say(t.deleted);
                     if let Some(chats) = chats {
-                        chats.refresh();
+                        chats.forget(&id);
                     }
                     if let Some(go) = go {
                         go.to("/");
