@@ -142,6 +142,11 @@ mod server_side {
     use super::{MessageView, SourceView};
     use crate::api::server::escape;
 
+    /// Whether a question is folded.
+    pub(super) fn is_long(text: &str) -> bool {
+        text.len() > 1_200 || text.lines().count() > 12
+    }
+
     impl From<&Citation> for SourceView {
         fn from(citation: &Citation) -> Self {
             Self {
@@ -163,8 +168,7 @@ mod server_side {
                 MessageRole::Assistant => cjhirashi_chat::markdown::render(&message.content, &message.citations),
                 MessageRole::User | MessageRole::System => escape(&message.content),
             };
-            let long = message.role == MessageRole::User
-                && (message.content.len() > 1_200 || message.content.lines().count() > 12);
+            let long = message.role == MessageRole::User && is_long(&message.content);
             Self {
                 empty: html.trim().is_empty() && message.status == MessageStatus::Complete,
                 html,
@@ -289,7 +293,7 @@ pub(crate) async fn send_message(
         id => Some(ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
     let text = MessageText::parse(&text).map_err(ChatError::from)?;
-    let long = text.as_str().len() > 1_200 || text.as_str().lines().count() > 12;
+    let long = server_side::is_long(text.as_str());
     let html = escape(text.as_str());
     let message = SendMessage { chat, text, message_id: MessageId::parse(message_id).ok() };
     let sent = services.chat.send(&who.viewer(), message).await?;
