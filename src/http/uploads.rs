@@ -135,12 +135,20 @@ pub(crate) async fn upload(
     let outcome = add_files(&state.documents, &person.viewer(), form, Source::Upload, language).await?;
     if accepts_html(&headers) {
         let mut to = back_to(&headers);
-        if let Some(error) = outcome.errors.first() {
-            to = format!("{to}?error={}", error.code);
+        if let Some(refused) = outcome.errors.first() {
+            let names: Vec<&str> = outcome.errors.iter().take(10).map(|refused| refused.file.as_str()).collect();
+            let about: String = names.join(", ").chars().take(300).collect();
+            to = format!("{to}?error={}&about={}", refused.code, percent(&about));
         }
         return Ok(Redirect::to(&to).into_response());
     }
     Ok((outcome.status(), Json(outcome)).into_response())
+}
+
+/// Text as a value in an address.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The page with the form: the documents, or the knowledge base.
@@ -325,6 +333,11 @@ mod tests {
         assert_eq!(back("https://x/documents?error=y"), "/documents");
         assert_eq!(back("https://evil.example//evil"), "/documents");
         assert_eq!(back_to(&HeaderMap::new()), "/documents");
+    }
+
+    #[test]
+    fn the_name_of_a_refused_file_cannot_leave_its_place_in_the_address() {
+        assert_eq!(percent("año 1&error=x#.zip"), "a%C3%B1o%201%26error%3Dx%23.zip");
     }
 
     #[test]
