@@ -1,5 +1,7 @@
 //! What a model writes, kind and hostile.
 
+use std::time::Duration;
+
 use cjhirashi_domain::{
     chat::{Citation, CitationSource, Verdict},
     id::DocumentId,
