@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, header::USER_AGENT, request::Parts},
+    http::{Method, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -101,7 +101,6 @@ pub(crate) async fn redeem_link(
     State(state): State<AppState>,
     session: Session,
     method: Method,
-    headers: HeaderMap,
     ApiQuery(link): ApiQuery<Link>,
 ) -> ApiResult<Response> {
     // A look at the headers alone, as link previews take it, must not use the link up.
@@ -114,9 +113,6 @@ pub(crate) async fn redeem_link(
     // A new id: one that somebody planted before the sign-in is worth nothing after it.
     session.cycle_id().await.map_err(unavailable)?;
     session.insert(PgSessionStore::USER_ID, &user).await.map_err(unavailable)?;
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(300).collect();
-    session.insert(PgSessionStore::USER_AGENT, agent).await.map_err(unavailable)?;
     tracing::info!(user.id = %user, "Signed in by link");
     Ok(Redirect::to(local_path(&link.next)).into_response())
 }
