@@ -21,7 +21,7 @@ ALTER TABLE users
     ADD COLUMN disabled_at timestamptz;
 CREATE INDEX users_lower_email_idx ON users (lower(email));
 
--- Accounts: tokens are sealed by the application right after this migration, then the clear columns are emptied ------
+-- Accounts: tokens are sealed by the application in the transaction of this migration, which empties the clear columns
 ALTER TABLE "Account" RENAME TO accounts;
 ALTER TABLE accounts RENAME CONSTRAINT "Account_pkey" TO accounts_pkey;
 ALTER TABLE accounts RENAME CONSTRAINT "Account_userId_fkey" TO accounts_user_id_fkey;
@@ -48,20 +48,19 @@ ALTER TABLE sessions RENAME CONSTRAINT "Session_userId_fkey" TO sessions_user_id
 ALTER INDEX "Session_userId_idx" RENAME TO sessions_user_id_idx;
 ALTER TABLE sessions RENAME COLUMN "userId" TO user_id;
 ALTER TABLE sessions RENAME COLUMN expires TO expires_at;
-ALTER TABLE sessions
-    ALTER COLUMN user_id DROP NOT NULL, -- a session exists before anybody signs in
-    ALTER COLUMN expires_at TYPE timestamptz USING expires_at AT TIME ZONE 'UTC',
-    ADD COLUMN token_hash bytea,
-    ADD COLUMN data jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN user_agent text,
-    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
-    ADD COLUMN last_seen_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE sessions ADD COLUMN token_hash bytea;
 UPDATE sessions SET token_hash = sha256(convert_to("sessionToken", 'UTF8'));
 DROP INDEX "Session_sessionToken_key";
 ALTER TABLE sessions DROP COLUMN "sessionToken";
+-- Dropping a column only hides it, and an update leaves the old row behind. The change of a type comes after both,
+-- because it writes the table's file anew: the clear tokens are in no file of the database then.
 ALTER TABLE sessions
+    ALTER COLUMN user_id DROP NOT NULL, -- a session exists before anybody signs in
+    ALTER COLUMN expires_at TYPE timestamptz USING expires_at AT TIME ZONE 'UTC',
     ALTER COLUMN token_hash SET NOT NULL,
-    ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
+    ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash),
+    ADD COLUMN data jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
 CREATE TABLE sign_in_links (
@@ -132,7 +131,8 @@ ALTER TABLE chats
     ALTER COLUMN created_at SET DEFAULT now(),
     ALTER COLUMN updated_at TYPE timestamptz USING updated_at AT TIME ZONE 'UTC',
     ALTER COLUMN updated_at SET DEFAULT now(),
-    -- Grows with every change of the chat or its messages: what caches compare.
+    -- Grows with every change of the chat or its messages, but not with the text of an answer that is being written:
+    -- what caches compare.
     ADD COLUMN revision bigint NOT NULL DEFAULT 0;
 CREATE INDEX chats_user_id_updated_at_idx ON chats (user_id, updated_at DESC, id DESC);
 
@@ -172,6 +172,7 @@ CREATE TABLE generations (
     ended_at timestamptz
 );
 CREATE UNIQUE INDEX generations_one_per_chat ON generations (chat_id) WHERE status = 'streaming';
+CREATE INDEX generations_chat_id_idx ON generations (chat_id); -- a chat is deleted with its runs
 CREATE INDEX generations_message_id_idx ON generations (message_id);
 CREATE INDEX generations_heartbeat_at_idx ON generations (heartbeat_at) WHERE status = 'streaming';
 
@@ -199,7 +200,8 @@ CREATE TABLE citations (
 );
 CREATE INDEX citations_document_id_idx ON citations (document_id);
 
--- "Why this answer": what was asked of the indexes, every candidate with its scores, and the time of each stage.
+-- "Why this answer": what was asked of the indexes, every candidate with its scores, and the time of each stage. No
+-- titles: those are read from documents.
 CREATE TABLE retrieval_traces (
     message_id text PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
     trace jsonb NOT NULL,
@@ -215,6 +217,7 @@ ALTER INDEX "Artifact_userId_idx" RENAME TO artifacts_user_id_idx;
 ALTER INDEX "Artifact_type_idx" RENAME TO artifacts_type_idx;
 ALTER INDEX "Artifact_createdAt_idx" RENAME TO artifacts_created_at_idx;
 ALTER TABLE artifacts RENAME COLUMN "messageId" TO message_id;
+CREATE INDEX artifacts_message_id_idx ON artifacts (message_id) WHERE message_id IS NOT NULL; -- a message is deleted
 ALTER TABLE artifacts RENAME COLUMN "userId" TO user_id;
 ALTER TABLE artifacts RENAME COLUMN "blobUrl" TO blob_url;
 ALTER TABLE artifacts RENAME COLUMN "blobSize" TO blob_size;
@@ -257,13 +260,14 @@ ALTER TABLE documents
     ADD COLUMN error jsonb, -- domain::document::DocumentError
     ADD COLUMN language text,
     ADD COLUMN version integer NOT NULL DEFAULT 0,      -- the version that answers; 0: none is complete yet
+    ADD COLUMN embedding_model text,                    -- whose embeddings that version has
     ADD COLUMN adopted boolean NOT NULL DEFAULT false,  -- from the ADR's application, without text here yet
     ADD COLUMN deleted_at timestamptz;                  -- tombstone: gone from every answer at commit
-UPDATE documents SET adopted = true, status = CASE WHEN indexed THEN 'indexed' ELSE 'failed' END;
+-- Whatever its vectors were, its text is not here: nothing of it can be found until it is uploaded again, and it says so.
+UPDATE documents SET adopted = true, status = 'failed', error = '{"code": "documents:adopted", "detail": null}';
 ALTER TABLE documents DROP COLUMN indexed; -- status says it
 -- The ADR's "Document" had no foreign key: rows may name users that are gone. Those stay, unreachable, for an admin.
 CREATE INDEX documents_user_id_created_at_idx ON documents (user_id, created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX documents_deleted_at_idx ON documents (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX documents_tags_idx ON documents USING gin (tags);
 
 -- A chat shows titles and passages of what it cites, so whatever changes them changes the chat: caches that compare
@@ -305,10 +309,13 @@ CREATE TABLE document_versions (
 );
 CREATE INDEX document_versions_blob_key_idx ON document_versions (blob_key);
 
--- Accents must not decide whether something is found; ñ is a letter of its own. Needs no extension.
+-- Accents must not decide whether something is found; ñ is a letter of its own. Needs no extension. The capitals are
+-- listed because lower() leaves them as they are in a database whose LC_CTYPE is C.
 CREATE FUNCTION fold_accents(input text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN translate(lower(input), 'áàâäãåéèêëíìîïóòôöõúùûüýÿç', 'aaaaaaeeeeiiiiooooouuuuyyc');
+    RETURN translate(lower(input),
+        'áàâäãåéèêëíìîïóòôöõúùûüýÿçÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÝŸÇÑ',
+        'aaaaaaeeeeiiiiooooouuuuyycaaaaaaeeeeiiiiooooouuuuyycñ');
 
 CREATE TABLE chunks (
     id text PRIMARY KEY,
@@ -350,7 +357,7 @@ CREATE TABLE jobs (
     claim text,                             -- who runs it; every write of a run names it
     lease_until timestamptz,                -- past this moment without a heartbeat, the run is dead
     error jsonb,                            -- why the last run failed: domain::document::DocumentError
-    dead_at timestamptz,                    -- given up; an admin sees it and can start it again
+    dead_at timestamptz,                    -- given up; the next start of a server revives it
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT jobs_claim_check CHECK ((claim IS NULL) = (lease_until IS NULL))
 );
@@ -362,7 +369,7 @@ BEGIN
     PERFORM pg_notify('documents_changed', NEW.id);
     RETURN NULL;
 END $$;
-CREATE TRIGGER documents_changed AFTER UPDATE OF version, deleted_at, user_id ON documents FOR EACH ROW
-    WHEN (OLD.version IS DISTINCT FROM NEW.version OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at
-          OR OLD.user_id IS DISTINCT FROM NEW.user_id)
+CREATE TRIGGER documents_changed AFTER UPDATE OF version, embedding_model, deleted_at, user_id ON documents FOR EACH ROW
+    WHEN ((OLD.version, OLD.embedding_model, OLD.deleted_at, OLD.user_id)
+        IS DISTINCT FROM (NEW.version, NEW.embedding_model, NEW.deleted_at, NEW.user_id))
     EXECUTE FUNCTION notify_documents_changed();

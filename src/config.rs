@@ -412,7 +412,7 @@ pub(crate) fn url_of(listen: SocketAddr) -> String {
 
 fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
     let Some(text) = text else { return Ok(10) };
-    // One listens for notices all the time, so one alone would be none.
+    // One hears notices all the time, so one alone would be none.
     text.parse()
         .ok()
         .filter(|number| (2..=100).contains(number))

@@ -165,6 +165,6 @@ impl Running {
     pub async fn stop(self) {
         self.worker.shutdown().await;
         self.feeder.shutdown().await;
-        self.state.store.pool().close().await;
+        self.state.store.close().await;
     }
 }

@@ -97,7 +97,7 @@ async fn ask(url: &str) -> Result<String, String> {
     let options = StoreOptions { max_connections: 2, ..StoreOptions::new(url, AppSecret::new([0; 32])) };
     let store = Store::connect(options).await.map_err(|error| error.to_string())?;
     let version = store.server_version().await.map_err(|error| error.to_string());
-    store.pool().close().await;
+    store.close().await;
     version
 }
 

@@ -154,7 +154,7 @@ async fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow
     let result = match state::open_store(config, &database.url).await {
         Ok(store) => {
             let result = work(&store).await;
-            store.pool().close().await;
+            store.close().await;
             result
         }
         Err(error) => Err(error.into()),

@@ -34,7 +34,7 @@ pub(crate) async fn download(
         Ok(response) if response.status() != 404 => response.into_response(),
         _ => {
             tracing::error!(document.id = %id, "The file of a document is missing");
-            return Err(ApiError::new(ErrorCode::Internal));
+            return Err(ApiError::new(ErrorCode::DocumentFileMissing));
         }
     };
     let headers = response.headers_mut();

@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, Request, State},
     http::{
         HeaderMap, Method, Uri,
-        header::{COOKIE, SET_COOKIE, USER_AGENT},
+        header::{COOKIE, SET_COOKIE},
         request::Parts,
     },
     middleware::Next,
@@ -150,9 +150,6 @@ pub(crate) async fn redeem_link(
     // A new id: one that somebody planted before the sign-in is worth nothing after it.
     session.cycle_id().await.map_err(unavailable)?;
     session.insert(PgSessionStore::USER_ID, &user).await.map_err(unavailable)?;
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(300).collect();
-    session.insert(PgSessionStore::USER_AGENT, agent).await.map_err(unavailable)?;
     tracing::info!(user.id = %user, "Signed in by link");
     Ok(match wanted(&headers) {
         Some(path) => ([(SET_COOKIE, wanted_cookie("", 0))], Redirect::to(local_path(path))).into_response(),

@@ -16,7 +16,18 @@ async fn two_that_start_at_once_on_an_empty_database_serve_the_same_people() {
     env.push(("APP_SECRET".to_owned(), SECRET.to_owned()));
     // People come by one address, whichever of them answers.
     env.push(("APP_URL".to_owned(), "http://localhost".to_owned()));
+    // As two machines that mount one volume for the files; all else is each one's own.
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("blobs")).expect("a folder for the files");
+    let data_dir = |name: &str| {
+        let own = folder.path().join(name);
+        std::fs::create_dir(&own).expect("a folder");
+        std::os::unix::fs::symlink(folder.path().join("blobs"), own.join("blobs")).expect("a link");
+        ("DATA_DIR".to_owned(), own.display().to_string())
+    };
     let mut second_env = env.clone();
+    env.push(data_dir("first"));
+    second_env.push(data_dir("second"));
     second_env.push(("DATABASE_URL".to_owned(), database.url.clone()));
     let program = env!("CARGO_BIN_EXE_cjhirashi");
     let (first, second) = tokio::join!(

@@ -68,7 +68,7 @@ impl World {
         let service = service(&store, &models, folder.path(), chat).await;
         if chat.is_none() {
             let settings = UserSettings { default_model: EXTRACTIVE.to_owned(), ..UserSettings::default() };
-            store.save_settings(&owner.id, &settings).await.unwrap();
+            store.change_settings(&owner.id, |_| Some(settings)).await.unwrap();
         }
         let viewer = Viewer { user_id: owner.id, role: Role::Owner };
         Self { database, folder, models, store, service, viewer }

@@ -150,7 +150,8 @@ pub struct RetrievalSummary {
 pub struct BestMatch {
     /// Its document.
     pub document_id: DocumentId,
-    /// The document's title, at that moment.
+    /// The document's title. Not stored with an answer, but read from the document whenever it is shown.
+    #[serde(default)]
     pub title: String,
     /// Relevance, 0 to 1, calibrated per embedding model.
     pub score: f64,

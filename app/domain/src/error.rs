@@ -128,6 +128,12 @@ codes! {
     /// Took too long or too much memory to read.
     DocumentTooSlow = "documents:too_complex", 422,
         es "Leer el archivo lleva demasiado tiempo o memoria. Divídelo y sube las partes.", en "Reading the file takes too much time or memory. Split it and upload the parts.";
+    /// Came from the ADR's application, without its text.
+    DocumentAdopted = "documents:adopted", 422,
+        es "Viene de la aplicación anterior y no tiene texto aquí. Súbelo de nuevo para poder citarlo.", en "It comes from the application before and has no text here. Upload it again so that it can be cited.";
+    /// The original file is not in this server's folder.
+    DocumentFileMissing = "documents:file_missing", 503,
+        es "Este servidor no tiene el archivo original. Si hay varios servidores, deben compartir la carpeta blobs de DATA_DIR.", en "This server does not have the original file. Where there are several servers, they must share the folder blobs of DATA_DIR.";
     /// The search has no words or too many.
     QueryInvalid = "search:invalid_query", 422,
         es "La búsqueda debe tener entre 1 y 2000 caracteres.", en "The search must have 1 to 2,000 characters.";

@@ -91,6 +91,8 @@ impl Sandbox {
         &self,
         work: impl FnOnce(&Limits) -> Result<Extracted, IngestError> + Send + 'static,
     ) -> Result<Extracted, IngestError> {
+        // Six texts of 50 MB at once would be more than a gigabyte.
+        let _permit = self.children.acquire().await.map_err(IngestError::unavailable)?;
         let limits = Arc::clone(&self.limits);
         match tokio::task::spawn_blocking(move || work(&limits)).await {
             Ok(result) => result,

@@ -87,7 +87,10 @@ pub enum StartError {
     )]
     NoOrdinaryUser,
     /// A file or folder could not be made, read or given away.
-    #[error("{path}: {source}")]
+    #[error(
+        "{path}: {source}; give this user the right to read and write all of DATA_DIR (it may be another's since a start \
+         as root: chown -R), or use another DATA_DIR"
+    )]
     Files {
         /// Which.
         path: PathBuf,
@@ -95,7 +98,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A program of PostgreSQL could not be run at all.
-    #[error("{program} could not be run{}: {source}", .user.as_ref().map(|user| format!(" as user {user}")).unwrap_or_default())]
+    #[error("{program} could not be run{}: {source}; install PostgreSQL anew, or set DATABASE_URL to a running server", .user.as_ref().map(|user| format!(" as user {user}")).unwrap_or_default())]
     Spawn {
         /// The program.
         program: PathBuf,
@@ -105,7 +108,10 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The cluster could not be made.
-    #[error("a database could not be made under {folder}: {output}")]
+    #[error(
+        "a database could not be made under {folder}: {output}; mend what it says (room on the disk, rights on the \
+         folder) or use another DATA_DIR, then start again"
+    )]
     Initialise {
         /// The cluster's folder.
         folder: PathBuf,
@@ -113,7 +119,10 @@ pub enum StartError {
         output: String,
     },
     /// The server ended instead of starting.
-    #[error("PostgreSQL did not start; the end of {log} says: {output}")]
+    #[error(
+        "PostgreSQL did not start; the end of {log} says: {output}. Mend what it says and start again; the data is kept. \
+         Or set DATABASE_URL to a running server"
+    )]
     Exited {
         /// The whole log.
         log: PathBuf,
@@ -121,7 +130,10 @@ pub enum StartError {
         output: String,
     },
     /// The server neither started nor ended.
-    #[error("PostgreSQL was not ready after {seconds} s; see {log}")]
+    #[error(
+        "PostgreSQL was not ready after {seconds} s; {log} says what it is at. It may be repairing itself after a power \
+         cut: start again in a while"
+    )]
     TimedOut {
         /// How long was waited.
         seconds: u64,

@@ -156,7 +156,7 @@ impl Feeder {
         let mut missing: Vec<LiveDocument> = Vec::new();
         for document in live {
             let holdings = held.remove(&document.id).unwrap_or_default();
-            if holdings.iter().any(|(version, ..)| *version < document.version) {
+            if holdings.iter().any(|(version, ..)| outdated(&document, *version)) {
                 self.index.delete_document(&document.id, Some(document.version)).await?;
             }
             let complete = holdings.iter().any(|(version, owner, chunks)| {
@@ -227,13 +227,20 @@ impl Feeder {
             holding.version == document.version && holding.owner == document.owner && holding.chunks == document.chunks
         });
         if document.version > 0 && !complete {
+            // Whatever was missing: it has just changed.
+            self.short.remove(&(document.id.clone(), document.version));
             self.fetch(std::slice::from_ref(&document)).await?;
         }
-        if holdings.iter().any(|holding| holding.version < document.version) {
+        if holdings.iter().any(|holding| outdated(&document, holding.version)) {
             self.index.delete_document(id, Some(document.version)).await?;
         }
         Ok(())
     }
+}
+
+/// Whether vectors of a version are of no use: an older one's, and any other's that no job is bringing in.
+fn outdated(document: &LiveDocument, version: i32) -> bool {
+    version < document.version || (document.settled && version != document.version)
 }
 
 fn fed(vector: StoredVector) -> FedVector {

@@ -361,9 +361,9 @@ impl Retriever {
         });
         let join = ms(began);
 
-        let best = scored.first().map(|(candidate, _)| BestMatch {
+        let best = scored.first().map(|(candidate, passage)| BestMatch {
             document_id: candidate.document_id.clone(),
-            title: candidate.title.clone(),
+            title: passage.title.clone(),
             score: candidate.score,
         });
         let mut passages: Vec<Passage> = Vec::with_capacity(top_k);
@@ -434,7 +434,6 @@ impl Retriever {
         let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine + lost));
         let candidate = TraceCandidate {
             document_id: passage.place.document_id.clone(),
-            title: passage.title.clone(),
             version: passage.place.version,
             seq: passage.place.seq,
             language: passage.language.clone(),

@@ -95,8 +95,6 @@ pub struct TraceTerm {
 pub struct TraceCandidate {
     /// Its document.
     pub document_id: DocumentId,
-    /// The document's title.
-    pub title: String,
     /// The document's version.
     pub version: i32,
     /// The chunk's place.

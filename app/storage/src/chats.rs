@@ -27,7 +27,8 @@ pub struct ChatCursor {
 pub struct ChatPage {
     /// The chat.
     pub summary: ChatSummary,
-    /// Its revision: grows with every change of the chat, its messages, or a document they cite.
+    /// Its revision: grows with every change of the chat, its messages, or a document they cite, but not with the text
+    /// of an answer while that is being written.
     pub revision: i64,
     /// Its messages, oldest first.
     pub messages: Vec<Message>,
@@ -56,7 +57,8 @@ impl TryFrom<ChatRow> for ChatSummary {
 }
 
 impl Store {
-    /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given.
+    /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given. Chats that
+    /// the ADR's application archived are not listed; they open by their address.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -67,7 +69,7 @@ impl Store {
             r#"SELECT id, title, created_at, updated_at,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats
-               WHERE user_id = $1 AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3::text))
+               WHERE user_id = $1 AND NOT archived AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3::text))
                ORDER BY updated_at DESC, id DESC
                LIMIT $4"#,
             user.as_str(),
@@ -80,25 +82,6 @@ impl Store {
         .into_iter()
         .map(ChatSummary::try_from)
         .collect()
-    }
-
-    /// A chat without its messages.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn get_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<ChatSummary>> {
-        sqlx::query_as!(
-            ChatRow,
-            r#"SELECT id, title, created_at, updated_at,
-                      EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
-               FROM chats WHERE id = $1 AND user_id = $2"#,
-            chat.as_str(),
-            viewer.user_id.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?
-        .map(ChatSummary::try_from)
-        .transpose()
     }
 
     /// A chat's revision: whether the viewer may read it, and the key under which a cache keeps it, in one look-up
@@ -214,8 +197,6 @@ mod tests {
         let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
         let chat = store.create_chat(&viewer, &title("First")).await.unwrap();
 
-        assert_eq!(store.get_chat(&viewer, &chat.id).await.unwrap(), Some(chat.clone()));
-        assert_eq!(store.get_chat(&other, &chat.id).await.unwrap(), None);
         assert_eq!(store.chat_revision(&other, &chat.id).await.unwrap(), None);
         assert_eq!(store.open_chat(&other, &chat.id).await.unwrap(), None);
         assert_eq!(store.list_messages(&other, &chat.id).await.unwrap(), None);
@@ -227,7 +208,7 @@ mod tests {
         let page = store.open_chat(&viewer, &chat.id).await.unwrap().unwrap();
         assert_eq!((page.summary.title.as_str(), page.revision), ("Second", before + 1));
         assert!(store.delete_chat(&viewer, &chat.id).await.unwrap());
-        assert_eq!(store.get_chat(&viewer, &chat.id).await.unwrap(), None);
+        assert_eq!(store.open_chat(&viewer, &chat.id).await.unwrap(), None);
     }
 
     #[tokio::test]

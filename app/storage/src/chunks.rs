@@ -459,14 +459,20 @@ impl Store {
         Ok(Held::of(u64::from(row.held)))
     }
 
-    /// Makes a version the one that answers.
+    /// Makes a version, embedded by `model`, the one that answers.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn complete_indexing(&self, claim: &Claim, document: &DocumentId, version: i32) -> Result<Held> {
+    pub async fn complete_indexing(
+        &self,
+        claim: &Claim,
+        document: &DocumentId,
+        version: i32,
+        model: &str,
+    ) -> Result<Held> {
         let done = sqlx::query!(
             "UPDATE documents d SET
-                version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
+                version = $4, embedding_model = $5, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
                 chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
              FROM jobs j
              WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
@@ -475,26 +481,33 @@ impl Store {
             claim.token,
             document.as_str(),
             version,
+            model,
         )
         .execute(&self.pool)
         .await?;
         Ok(Held::of(done.rows_affected()))
     }
 
-    /// Removes chunks of versions before this one.
+    /// Removes chunks of versions before the one that answers.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn remove_chunks_before(&self, document: &DocumentId, version: i32) -> Result<u64> {
-        let done =
-            sqlx::query!("DELETE FROM chunks WHERE document_id = $1 AND version < $2", document.as_str(), version)
-                .execute(&self.pool)
-                .await?;
+    pub async fn remove_old_chunks(&self, claim: &Claim, document: &DocumentId) -> Result<u64> {
+        let done = sqlx::query!(
+            "DELETE FROM chunks c USING documents d, jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3
+               AND c.document_id = d.id AND c.version < d.version",
+            claim.job,
+            claim.token,
+            document.as_str(),
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(done.rows_affected())
     }
 
     /// Says on the document that it will be tried again (`last` false) or not, and why. What answered before goes on
-    /// answering.
+    /// answering: returns its version, 0 for none; `None` when the claim no longer counts or the document is gone.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -504,22 +517,23 @@ impl Store {
         document: &DocumentId,
         error: &DocumentError,
         last: bool,
-    ) -> Result<Held> {
-        let done = sqlx::query!(
+    ) -> Result<Option<i32>> {
+        let version = sqlx::query_scalar!(
             "UPDATE documents d SET
                 status = CASE WHEN $5 THEN 'failed' ELSE 'queued' END,
                 stage = NULL, error = $4, updated_at = now()
              FROM jobs j
-             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+             RETURNING d.version",
             claim.job,
             claim.token,
             document.as_str(),
             serde_json::to_value(error).unwrap_or_default(),
             last,
         )
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(Held::of(done.rows_affected()))
+        Ok(version)
     }
 
     /// Says on a document that it waits, without a reason: the server is stopping.

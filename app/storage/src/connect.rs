@@ -9,7 +9,7 @@ use sqlx::{
 };
 use time::OffsetDateTime;
 
-use crate::{AppSecret, Environment, StorageError, SystemEnvironment, secrets::Sealer};
+use crate::{AppSecret, Environment, StorageError, SystemEnvironment, notices::Notices, secrets::Sealer};
 
 /// How long a connection may lie idle before it is asked whether it still lives.
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const IDLE_BEFORE_TEST: Duration = Duration::from_secs(5);
 pub struct StoreOptions {
     /// A `postgres://` address.
     pub url: String,
-    /// The most connections of this process.
+    /// The most connections of this process, 2 at least: one of them hears notices all the time.
     pub max_connections: u32,
     /// What tokens and keys are sealed with.
     pub secret: AppSecret,
@@ -49,6 +49,17 @@ pub enum ConnectError {
         /// Why.
         source: sqlx::Error,
     },
+    /// Answers, but holds text in an encoding that cannot hold ours.
+    #[error(
+        "the database at {host} keeps text as {encoding}, which cannot hold every letter; make one with \
+         CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0 and name it in DATABASE_URL"
+    )]
+    Encoding {
+        /// Host and port, without user and password.
+        host: String,
+        /// Its encoding.
+        encoding: String,
+    },
     /// Answers, but cannot run our queries.
     #[error("the database at {host} is PostgreSQL {version}, 14 or newer is needed")]
     TooOld {
@@ -67,6 +78,7 @@ const MINIMUM_VERSION: u32 = 140_000;
 pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) sealer: Sealer,
+    pub(crate) notices: Arc<Notices>,
     environment: Arc<dyn Environment>,
 }
 
@@ -85,13 +97,17 @@ impl Store {
         let connect: PgConnectOptions = options.url.parse().map_err(|_| ConnectError::InvalidUrl)?;
         let host = format!("{}:{}", connect.get_host(), connect.get_port());
         let connect = connect.application_name("cjhirashi");
-        let version = first_contact(&connect).await;
-        let version = version.map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
+        let found = first_contact(&connect).await;
+        let (version, encoding) = found.map_err(|source| ConnectError::Unreachable { host: host.clone(), source })?;
         if version < MINIMUM_VERSION {
             return Err(ConnectError::TooOld { host, version: version_text(version) });
         }
+        if encoding != "UTF8" {
+            return Err(ConnectError::Encoding { host, encoding });
+        }
+        let notices = Arc::new(Notices::new(connect.clone()));
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
+            .max_connections(options.max_connections.saturating_sub(1).max(1))
             .acquire_timeout(Duration::from_secs(15))
             // A round trip before every query would double the time of the short ones. A connection that lay idle may
             // have been cut by PostgreSQL's restart or a pooler's patience, so that one is asked first.
@@ -107,13 +123,19 @@ impl Store {
             .connect_with(connect)
             .await
             .map_err(|source| ConnectError::Unreachable { host, source })?;
-        Ok(Self { pool, sealer: Sealer::new(&options.secret), environment: options.environment })
+        Ok(Self { pool, sealer: Sealer::new(&options.secret), notices, environment: options.environment })
     }
 
-    /// The pool, for the job queue, which brings its own SQL.
+    /// The pool, for tests and measurements, which look into tables themselves.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Closes all connections, once those in use have come back.
+    pub async fn close(&self) {
+        self.notices.close().await;
+        self.pool.close().await;
     }
 
     /// The moment now.
@@ -145,7 +167,7 @@ impl Store {
         Ok(version_text(version_of(&*self.pool.acquire().await?)))
     }
 
-    /// Connections open and idle, for metrics.
+    /// Connections for queries, open and idle, for metrics.
     #[must_use]
     pub fn pool_state(&self) -> (u32, usize) {
         (self.pool.size(), self.pool.num_idle())
@@ -155,18 +177,20 @@ impl Store {
 /// How long a database that is just starting is waited for.
 const FIRST_CONTACT: Duration = Duration::from_secs(5);
 
-/// Connects once, apart from the pool, which keeps the reason of a failure to itself. Returns the server's version.
-async fn first_contact(options: &PgConnectOptions) -> Result<u32, sqlx::Error> {
+/// Connects once, apart from the pool, which keeps the reason of a failure to itself. Returns the server's version and
+/// the database's encoding.
+async fn first_contact(options: &PgConnectOptions) -> Result<(u32, String), sqlx::Error> {
     let began = tokio::time::Instant::now();
     let deadline = began + FIRST_CONTACT;
     loop {
         let attempt = tokio::time::timeout_at(deadline, PgConnection::connect_with(options)).await;
         let error = match attempt {
-            Ok(Ok(connection)) => {
+            Ok(Ok(mut connection)) => {
                 let version = version_of(&connection);
+                let encoding = sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut connection).await?;
                 // It was of use; how it ends does not matter.
                 let _ = connection.close().await;
-                return Ok(version);
+                return Ok((version, encoding));
             }
             Ok(Err(error)) => error,
             Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),

@@ -5,6 +5,7 @@ use cjhirashi_domain::{
     access::Visibility,
     document::{Chunk, Document, DocumentError, DocumentStatus, Source, Stage},
     id::{ChunkId, DocumentId, UserId},
+    text::{QueryText, Tag},
 };
 use time::OffsetDateTime;
 
@@ -52,10 +53,10 @@ pub enum DocumentScope {
 pub struct DocumentFilter {
     /// Whose.
     pub scope: DocumentScope,
-    /// Words in the title; case and accents do not matter.
-    pub query: Option<String>,
+    /// Words in the title or in a label; case and accents do not matter.
+    pub query: Option<QueryText>,
     /// Only with this label.
-    pub tag: Option<String>,
+    pub tag: Option<Tag>,
     /// The page of the list, from 1.
     pub page: u32,
     /// Documents a page, 1 to 200.
@@ -77,16 +78,20 @@ pub struct DocumentList {
     pub total: i64,
 }
 
-/// What was read from a document's file.
+/// Part of what was read from a document's file. Places count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentText {
-    /// Its title.
+pub struct DocumentPart {
+    /// The document's title.
     pub title: String,
     /// The version it is of.
     pub version: i32,
-    /// All of it.
+    /// Where the part begins.
+    pub from: i32,
+    /// The part.
     pub text: String,
-    /// Where each page begins, in characters, the first page first; empty for documents without pages.
+    /// How long the whole is.
+    pub length: i32,
+    /// Where each page of the whole begins, the first page first; empty for documents without pages.
     pub pages: Vec<i32>,
 }
 
@@ -261,7 +266,8 @@ impl Store {
     pub async fn list_documents(&self, viewer: &Viewer, filter: &DocumentFilter) -> Result<DocumentList> {
         let own = filter.scope != DocumentScope::Public;
         let public = filter.scope != DocumentScope::Own;
-        let query = filter.query.as_deref().map(str::trim).filter(|query| !query.is_empty());
+        let query = filter.query.as_ref().map(QueryText::as_str);
+        let tag = filter.tag.as_ref().map(Tag::as_str);
         let size = i64::from(filter.page_size.clamp(1, 200));
         let skip = i64::from(filter.page.max(1) - 1) * size;
         let rows = sqlx::query_as!(
@@ -275,7 +281,8 @@ impl Store {
             ) v ON true
             WHERE d.deleted_at IS NULL
               AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
-              AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0)
+              AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
+                  SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
               AND ($5::text IS NULL OR $5 = ANY(d.tags))
             ORDER BY d.created_at DESC, d.id DESC
             LIMIT $6 OFFSET $7"#,
@@ -283,7 +290,7 @@ impl Store {
             own,
             public,
             query,
-            filter.tag.as_deref(),
+            tag,
             size,
             skip,
         )
@@ -298,13 +305,14 @@ impl Store {
                 r#"SELECT count(*) AS "count!" FROM documents d
                    WHERE d.deleted_at IS NULL
                      AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
-                     AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0)
+                     AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
+                         SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
                      AND ($5::text IS NULL OR $5 = ANY(d.tags))"#,
                 viewer.user_id.as_str(),
                 own,
                 public,
                 query,
-                filter.tag.as_deref(),
+                tag,
             )
             .fetch_one(&self.pool)
             .await?
@@ -317,7 +325,16 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn get_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Document>> {
-        let row = sqlx::query_as!(
+        Ok(self.get_documents(viewer, std::slice::from_ref(id)).await?.pop())
+    }
+
+    /// Those of some documents that the viewer may read, in no order, with one query.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn get_documents(&self, viewer: &Viewer, ids: &[DocumentId]) -> Result<Vec<Document>> {
+        let ids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        let rows = sqlx::query_as!(
             DocumentRow,
             r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
                 d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
@@ -326,13 +343,13 @@ impl Store {
             LEFT JOIN LATERAL (
                 SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
             ) v ON true
-            WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)"#,
+            WHERE d.id = ANY($2) AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)"#,
             viewer.user_id.as_str(),
-            id.as_str(),
+            &ids,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        row.map(Document::try_from).transpose()
+        rows.into_iter().map(Document::try_from).collect()
     }
 
     /// Deletes a document: from the commit on it is in no list, search or answer; a job removes the rest. `false` when
@@ -405,26 +422,39 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// What was read from the file of the version that answers, if the viewer may read it.
+    /// Some of what was read from the file of the version that answers, or of the one that will, if the viewer may
+    /// read it: at most `count` characters from the character `from` on. Only these leave the database.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn get_document_text(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<DocumentText>> {
+    pub async fn get_document_part(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        from: i32,
+        count: i32,
+    ) -> Result<Option<DocumentPart>> {
+        let (from, count) = (from.max(0), count.max(0));
         let row = sqlx::query!(
-            r#"SELECT d.title, v.version, v.text AS "text!", v.page_starts
+            r#"SELECT d.title, v.version, substr(v.text, $3::int + 1, $4) AS "text!", char_length(v.text) AS "length!",
+                v.page_starts
                FROM documents d JOIN document_versions v ON v.document_id = d.id
                WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
                  AND v.text IS NOT NULL AND v.version >= d.version
                ORDER BY v.version LIMIT 1"#,
             viewer.user_id.as_str(),
             id.as_str(),
+            from.min(i32::MAX - 1),
+            count,
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| DocumentText {
+        Ok(row.map(|row| DocumentPart {
             title: row.title,
             version: row.version,
+            from,
             text: row.text,
+            length: row.length,
             pages: row.page_starts.unwrap_or_default(),
         }))
     }
@@ -493,21 +523,5 @@ impl Store {
             Ok(OriginalFile { blob, file_name, mime_type: row.mime_type, size: row.size_bytes })
         })
         .transpose()
-    }
-
-    /// How many documents the viewer may read: their own and the public ones.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn count_documents(&self, viewer: &Viewer) -> Result<(i64, i64)> {
-        let row = sqlx::query!(
-            r#"SELECT count(*) FILTER (WHERE user_id IS NOT NULL) AS "own!",
-                count(*) FILTER (WHERE user_id IS NULL) AS "public!"
-               FROM documents WHERE deleted_at IS NULL AND (user_id = $1 OR user_id IS NULL)"#,
-            viewer.user_id.as_str(),
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok((row.own, row.public))
     }
 }

@@ -10,16 +10,14 @@ use cjhirashi_domain::{
     id::{ChatId, GenerationId, MessageId, UserId},
     text::{ChatTitle, MessageText},
 };
-use sqlx::{PgTransaction, postgres::PgListener};
+use sqlx::PgTransaction;
 
 use crate::{
     Result, StorageError, Store,
     chats::ChatRow,
     connect::{from_db, to_db},
+    notices::{Channel, Listener},
 };
-
-/// The channel on which replicas wake each other.
-const CHANNEL: &str = "cjhirashi_generations";
 
 /// A question to be stored with the place for its answer.
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +99,8 @@ pub struct FinishedGeneration<'a> {
     pub status: MessageStatus,
     /// Why, when it failed.
     pub error: Option<&'a MessageError>,
-    /// The whole answer. When it is empty and the run did not complete, the message keeps what it had: a retry that
-    /// failed at once does not cost the text before it.
+    /// The whole answer. Of a retry that broke off before it had as much text as the answer has, the message keeps
+    /// what it had, with its sources and the name of its model; only how the run ended is noted.
     pub content: &'a str,
     /// Tokens of prompt and answer together.
     pub tokens_used: Option<i32>,
@@ -127,9 +125,9 @@ pub enum GenerationSignal {
     Stop(GenerationId),
 }
 
-/// Hears what all replicas do to runs. Holds one connection.
+/// Hears what all replicas do to runs.
 #[derive(Debug)]
-pub struct GenerationListener(PgListener);
+pub struct GenerationListener(Listener);
 
 impl GenerationListener {
     /// The next signal. After a lost connection it connects again by itself; what was missed meanwhile is not told,
@@ -139,8 +137,8 @@ impl GenerationListener {
     /// When the connection is lost and none can be made.
     pub async fn next(&mut self) -> Result<GenerationSignal> {
         loop {
-            let notification = self.0.recv().await?;
-            if let Some(signal) = parse_signal(notification.payload()) {
+            let notice = self.0.next().await?;
+            if let Some(signal) = notice.as_deref().and_then(parse_signal) {
                 return Ok(signal);
             }
         }
@@ -196,6 +194,9 @@ impl TryFrom<TurnRow> for Turn {
         })
     }
 }
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
 
 /// Constraints that a second question at the same moment runs into.
 const ONE_PER_CHAT: &str = "generations_one_per_chat";
@@ -340,7 +341,8 @@ impl Store {
         }
     }
 
-    /// Begins a new run for an answer that is there, in its place. The text it has is kept until the new one ends.
+    /// Begins a new run for an answer that is there, in its place. What it has is kept until the new run has ended and
+    /// has more to show.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -369,11 +371,7 @@ impl Store {
         let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
         sqlx::query!(
             "WITH answer AS (
-                 UPDATE messages SET status = 'streaming', error = NULL, model = $4, retrieval = NULL,
-                     tokens_used = NULL, latency_ms = NULL
-                 WHERE id = $3
-             ), sources AS (
-                 DELETE FROM citations WHERE message_id = $3
+                 UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($1, $2, $3, $5, $4, $6)",
@@ -446,30 +444,29 @@ impl Store {
         let seqs: Vec<i64> = (first_seq..).take(events.len()).collect();
         let last = seqs.last().copied().unwrap_or(first_seq);
         let stored = sqlx::query!(
-            r#"WITH added AS (
+            // Held against its end: nothing is written behind the last event.
+            r#"WITH running AS (
+                   SELECT stop_requested FROM generations WHERE id = $1 AND status = 'streaming' FOR SHARE
+               ), added AS (
                    INSERT INTO generation_events (generation_id, seq, event)
-                   SELECT $1, e.seq, e.event FROM UNNEST($2::bigint[], $3::jsonb[]) AS e (seq, event)
+                   SELECT $1, e.seq, e.event FROM UNNEST($2::bigint[], $3::jsonb[]) AS e (seq, event), running
                    ON CONFLICT DO NOTHING
                )
-               SELECT g.status, g.stop_requested, pg_notify($4, 'events:' || $1 || ':' || $5::bigint) IS NULL AS "notified!"
-               FROM generations g WHERE g.id = $1"#,
+               SELECT stop_requested, pg_notify($4, 'events:' || $1 || ':' || $5::bigint) IS NULL AS "notified!"
+               FROM running"#,
             generation.as_str(),
             &seqs,
             &json,
-            CHANNEL,
+            Channel::Generations.name(),
             last,
         )
         .fetch_optional(&self.pool)
-        .await
-        .map_err(StorageError::from);
-        match stored {
-            Ok(Some(row)) if row.status != "streaming" => Ok(RunState::Gone),
-            Ok(Some(row)) if row.stop_requested => Ok(RunState::StopRequested),
-            Ok(Some(_)) => Ok(RunState::Running),
-            Ok(None) => Ok(RunState::Gone),
-            Err(StorageError::Constraint(name)) if name == "generation_events_generation_id_fkey" => Ok(RunState::Gone),
-            Err(error) => Err(error),
-        }
+        .await?;
+        Ok(match stored {
+            Some(row) if row.stop_requested => RunState::StopRequested,
+            Some(_) => RunState::Running,
+            None => RunState::Gone,
+        })
     }
 
     /// Events of a run with numbers above `after`, in order, at most `limit`. Asks nobody's leave: look the run up
@@ -509,7 +506,7 @@ impl Store {
     pub async fn finish_generation(&self, end: FinishedGeneration<'_>) -> Result<bool> {
         let encode = |error: serde_json::Error| StorageError::Query(sqlx::Error::Encode(error.into()));
         let error = end.error.map(serde_json::to_value).transpose().map_err(encode)?;
-        let retrieval = end.retrieval.map(serde_json::to_value).transpose().map_err(encode)?;
+        let retrieval = end.retrieval.map(without_title).map(serde_json::to_value).transpose().map_err(encode)?;
         let event = GenerationEvent::End { status: end.status, error: end.error.cloned() };
         let event = serde_json::to_value(event).map_err(encode)?;
         let now = to_db(self.now());
@@ -529,7 +526,7 @@ impl Store {
         }
         let run = sqlx::query!(
             "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
-             RETURNING message_id",
+             RETURNING message_id, model",
             end.generation.as_str(),
             end.status.as_str(),
             now,
@@ -537,45 +534,59 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(run) = run else { return Ok(false) };
-        sqlx::query!(
-            "WITH last_event AS (
+        let kept = sqlx::query_scalar!(
+            r#"WITH last_event AS (
                  INSERT INTO generation_events (generation_id, seq, event)
-                 SELECT $8, GREATEST($9::bigint, COALESCE(max(seq), 0) + 1), $10
-                 FROM generation_events WHERE generation_id = $8
+                 SELECT $4, GREATEST($5::bigint, COALESCE(max(seq), 0) + 1), $6
+                 FROM generation_events WHERE generation_id = $4
              )
-             UPDATE messages SET status = $2, error = $3, tokens_used = $5, latency_ms = $6, retrieval = $7,
-                 content = CASE WHEN $4 = '' AND $2 <> 'complete' THEN content ELSE $4 END
-             WHERE id = $1",
+             UPDATE messages SET status = $2, error = $3 WHERE id = $1
+             RETURNING $2 <> 'complete' AND content <> ''
+                 AND ($7 = 0 OR $2 <> 'stopped' AND $7 < char_length(content)) AS "kept!""#,
             run.message_id,
             end.status.as_str(),
             error,
-            end.content,
-            end.tokens_used,
-            end.latency_ms,
-            retrieval,
             end.generation.as_str(),
             end.seq,
             event,
+            i32::try_from(end.content.chars().count()).unwrap_or(i32::MAX),
         )
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        if !end.citations.is_empty() {
-            store_citations(&mut tx, &run.message_id, end.citations).await?;
-        }
-        if let Some(trace) = end.trace {
+        if !kept {
             sqlx::query!(
-                "INSERT INTO retrieval_traces (message_id, trace, created_at) VALUES ($1, $2, $3)
-                 ON CONFLICT (message_id) DO UPDATE SET trace = excluded.trace, created_at = excluded.created_at",
+                "WITH sources AS (
+                     DELETE FROM citations WHERE message_id = $1
+                 )
+                 UPDATE messages SET content = $2, model = $3, tokens_used = $4, latency_ms = $5, retrieval = $6
+                 WHERE id = $1",
                 run.message_id,
-                trace,
-                now,
+                end.content,
+                run.model,
+                end.tokens_used,
+                end.latency_ms,
+                retrieval,
             )
             .execute(&mut *tx)
             .await?;
+            if !end.citations.is_empty() {
+                store_citations(&mut tx, &run.message_id, end.citations).await?;
+            }
+            if let Some(trace) = end.trace {
+                sqlx::query!(
+                    "INSERT INTO retrieval_traces (message_id, trace, created_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (message_id) DO UPDATE SET trace = excluded.trace, created_at = excluded.created_at",
+                    run.message_id,
+                    trace,
+                    now,
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
         }
         sqlx::query!(
             r#"SELECT pg_notify($1, 'events:' || $2::text || ':' || $3::bigint) IS NULL AS "notified!""#,
-            CHANNEL,
+            Channel::Generations.name(),
             end.generation.as_str(),
             end.seq,
         )
@@ -596,7 +607,7 @@ impl Store {
                RETURNING pg_notify($3, 'stop:' || id) IS NULL AS "notified!""#,
             generation.as_str(),
             viewer.user_id.as_str(),
-            CHANNEL,
+            Channel::Generations.name(),
         )
         .fetch_optional(&self.pool)
         .await?;
@@ -650,15 +661,38 @@ impl Store {
             .collect()
     }
 
+    /// Forgets events of runs that ended, a day after they were written: the answer itself is in its message. Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn delete_old_events(&self) -> Result<u64> {
+        let done = sqlx::query!(
+            "DELETE FROM generation_events e USING generations g
+             WHERE e.created_at < $1 AND g.id = e.generation_id AND g.status <> 'streaming'",
+            to_db(self.now().plus_millis(-DAY_MS)),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     /// Begins to hear what replicas do to runs.
     ///
     /// # Errors
     /// When no connection can be had.
     pub async fn listen_generations(&self) -> Result<GenerationListener> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(GenerationListener(listener))
+        Ok(GenerationListener(self.notices.listen(Channel::Generations).await?))
     }
+}
+
+/// A title is the document's to tell: it is read from there whenever the summary is shown.
+fn without_title(retrieval: &RetrievalSummary) -> RetrievalSummary {
+    let mut retrieval = retrieval.clone();
+    if let Some(best) = &mut retrieval.best {
+        best.title.clear();
+    }
+    retrieval
 }
 
 async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &[Citation]) -> Result<()> {
@@ -691,7 +725,7 @@ async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &
 #[cfg(test)]
 mod tests {
     use cjhirashi_domain::{
-        chat::{MessageRole, Verdict},
+        chat::{BestMatch, Message, MessageRole, Verdict},
         id::DocumentId,
         user::Role,
     };
@@ -734,24 +768,57 @@ mod tests {
         }
 
         async fn finish(&self, turn: &Turn, content: &str, status: MessageStatus, citations: &[Citation]) -> bool {
-            let end = FinishedGeneration {
-                generation: &turn.generation,
-                status,
-                error: None,
-                content,
-                tokens_used: Some(7),
-                latency_ms: Some(12),
-                retrieval: None,
-                citations,
-                trace: None,
-                seq: 1,
-            };
-            self.store.finish_generation(end).await.unwrap()
+            self.store.finish_generation(finished(turn, content, status, citations)).await.unwrap()
         }
 
-        async fn message(&self, turn: &Turn) -> cjhirashi_domain::chat::Message {
+        /// A document that [`citation`] cites.
+        async fn add_document(&self) {
+            for sql in [
+                "INSERT INTO documents (id, user_id, title, source, version, status) VALUES ('doc', $1, 'Manual', 'upload', 2, 'indexed')",
+                "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash) SELECT 'chunk', 'doc', 2, 0, 'Two years.', 0, 10, '\\x00' WHERE $1 <> ''",
+            ] {
+                sqlx::query(sql).bind(self.viewer.user_id.as_str()).execute(self.store.pool()).await.unwrap();
+            }
+        }
+
+        async fn message(&self, turn: &Turn) -> Message {
             let messages = self.store.list_messages(&self.viewer, &turn.chat.id).await.unwrap().unwrap();
             messages.into_iter().find(|message| message.id == turn.assistant_message).unwrap()
+        }
+    }
+
+    fn finished<'a>(
+        turn: &'a Turn,
+        content: &'a str,
+        status: MessageStatus,
+        citations: &'a [Citation],
+    ) -> FinishedGeneration<'a> {
+        FinishedGeneration {
+            generation: &turn.generation,
+            status,
+            error: None,
+            content,
+            tokens_used: Some(7),
+            latency_ms: Some(12),
+            retrieval: None,
+            citations,
+            trace: None,
+            seq: 1,
+        }
+    }
+
+    fn citation() -> Citation {
+        Citation {
+            n: 1,
+            document_id: DocumentId::parse("doc").unwrap(),
+            version: 2,
+            seq: 0,
+            start: 0,
+            end: 10,
+            page: Some(4),
+            score: 0.8,
+            verdict: Verdict::Verified,
+            source: None,
         }
     }
 
@@ -821,21 +888,79 @@ mod tests {
         assert!(!store.request_stop(&world.stranger, &turn.generation).await.unwrap());
     }
 
+    impl World {
+        async fn again(&self, turn: &Turn) -> Turn {
+            match self.store.restart_turn(&self.viewer, &turn.assistant_message, "other").await.unwrap() {
+                TurnOutcome::Started(turn) => turn,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     #[tokio::test]
-    async fn a_retry_that_fails_at_once_keeps_the_text_before_it() {
+    async fn a_retry_that_breaks_off_keeps_the_answer_before_it_whole() {
         let world = world().await;
         let turn = world.started(None).await;
-        world.finish(&turn, "half an ans", MessageStatus::Interrupted, &[]).await;
-        let again = match world.store.restart_turn(&world.viewer, &turn.assistant_message, "other").await.unwrap() {
-            TurnOutcome::Started(turn) => turn,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(again.assistant_message, turn.assistant_message);
-        assert_eq!(again.user_message, turn.user_message);
-        assert_eq!(world.message(&turn).await.content, "", "a new run shows its own text");
-        world.finish(&again, "", MessageStatus::Failed, &[]).await;
+        world.finish(&turn, "half an ans [1]", MessageStatus::Stopped, &[citation()]).await;
+        let before = world.message(&turn).await;
+        for (text, status) in
+            [("", MessageStatus::Failed), ("", MessageStatus::Stopped), ("half", MessageStatus::Interrupted)]
+        {
+            let again = world.again(&turn).await;
+            assert_eq!(again.assistant_message, turn.assistant_message);
+            assert_eq!(again.user_message, turn.user_message);
+            let running = world.message(&turn).await;
+            assert_eq!((running.content.as_str(), running.citations.len()), ("", 0), "a new run shows its own text");
+            assert_eq!((running.model.as_deref(), running.tokens_used), (Some("other"), None));
+            world.finish(&again, text, status, &[]).await;
+            let kept = Message { status, ..before.clone() };
+            assert_eq!(world.message(&turn).await, kept);
+        }
+        let again = world.again(&turn).await;
+        world.finish(&again, "all", MessageStatus::Complete, &[]).await;
         let answer = world.message(&turn).await;
-        assert_eq!((answer.content.as_str(), answer.model.as_deref()), ("half an ans", Some("other")));
+        assert_eq!((answer.content.as_str(), answer.model.as_deref()), ("all", Some("other")));
+        assert!(answer.citations.is_empty());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_behind_the_end_of_a_run() {
+        let world = world().await;
+        let turn = world.started(None).await;
+        world.finish(&turn, "", MessageStatus::Interrupted, &[]).await;
+        assert_eq!(world.store.append_events(&turn.generation, 1, &[text("late")]).await.unwrap(), RunState::Gone);
+        let events = world.store.events_after(&turn.generation, 0, 10).await.unwrap();
+        assert!(matches!(events.as_slice(), [(1, GenerationEvent::End { .. })]), "{events:?}");
+    }
+
+    #[tokio::test]
+    async fn the_title_of_a_best_match_is_gone_with_its_document() {
+        let world = world().await;
+        let turn = world.started(None).await;
+        world.add_document().await;
+        let retrieval = RetrievalSummary {
+            searched_documents: 1,
+            passages: 0,
+            best: Some(BestMatch {
+                document_id: DocumentId::parse("doc").unwrap(),
+                title: "Manual".into(),
+                score: 0.2,
+            }),
+            min_score: 0.5,
+            degraded: false,
+        };
+        let end =
+            FinishedGeneration { retrieval: Some(&retrieval), ..finished(&turn, "No.", MessageStatus::Complete, &[]) };
+        world.store.finish_generation(end).await.unwrap();
+        assert_eq!(world.message(&turn).await.retrieval, Some(retrieval.clone()));
+        let pool = world.store.pool();
+        let stored: String = sqlx::query_scalar("SELECT retrieval::text FROM messages WHERE retrieval IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert!(!stored.contains("Manual"), "{stored}");
+        sqlx::query("UPDATE documents SET deleted_at = now()").execute(pool).await.unwrap();
+        assert_eq!(world.message(&turn).await.retrieval, Some(RetrievalSummary { best: None, ..retrieval }));
     }
 
     #[tokio::test]
@@ -892,25 +1017,8 @@ mod tests {
         let world = world().await;
         let turn = world.started(None).await;
         let pool = world.store.pool();
-        let owner = world.viewer.user_id.as_str();
-        for sql in [
-            "INSERT INTO documents (id, user_id, title, source, version, status) VALUES ('doc', $1, 'Manual', 'upload', 2, 'indexed')",
-            "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash) SELECT 'chunk', 'doc', 2, 0, 'Two years.', 0, 10, '\\x00' WHERE $1 <> ''",
-        ] {
-            sqlx::query(sql).bind(owner).execute(pool).await.unwrap();
-        }
-        let citation = Citation {
-            n: 1,
-            document_id: DocumentId::parse("doc").unwrap(),
-            version: 2,
-            seq: 0,
-            start: 0,
-            end: 10,
-            page: Some(4),
-            score: 0.8,
-            verdict: Verdict::Verified,
-            source: None,
-        };
+        world.add_document().await;
+        let citation = citation();
         world.finish(&turn, "Two years [1].", MessageStatus::Complete, std::slice::from_ref(&citation)).await;
         let shown = world.message(&turn).await.citations;
         assert_eq!(shown.len(), 1);

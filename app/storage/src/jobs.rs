@@ -15,14 +15,17 @@
 use std::time::Duration;
 
 use cjhirashi_domain::document::DocumentError;
-use sqlx::{PgConnection, postgres::PgListener};
+use sqlx::PgConnection;
 
-use crate::{BlobError, BlobKey, Blobs, Result, StorageError, Store, connect::from_db};
+use crate::{
+    BlobError, BlobKey, Blobs, Result, StorageError, Store,
+    notices::{Channel, Listener},
+};
 
-/// The channel on which workers learn of new jobs.
-const CHANNEL: &str = "cjhirashi_jobs";
 /// The key of the job that tidies up.
 const HOUSEKEEPING: &str = "housekeeping";
+/// Files that one query asks about.
+const BLOBS_AT_ONCE: usize = 1_000;
 
 /// What kind of work it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,8 +49,10 @@ impl JobKind {
         }
     }
 
+    const ALL: [Self; 3] = [Self::IndexDocument, Self::DeleteDocument, Self::Housekeeping];
+
     fn parse(text: &str) -> Option<Self> {
-        [Self::IndexDocument, Self::DeleteDocument, Self::Housekeeping].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -94,31 +99,9 @@ pub struct JobCounts {
     pub dead: i64,
 }
 
-/// A job that was given up.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeadJob {
-    /// Its number.
-    pub id: i64,
-    /// What it would have done.
-    pub kind: JobKind,
-    /// With what.
-    pub key: String,
-    /// Runs begun.
-    pub attempts: i32,
-    /// Why the last one failed.
-    pub error: Option<DocumentError>,
-    /// When it was given up.
-    pub dead_at: cjhirashi_domain::Timestamp,
-}
-
 /// Wakes when somebody, in any process, asks for a job.
-pub struct JobListener(PgListener);
-
-impl std::fmt::Debug for JobListener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JobListener")
-    }
-}
+#[derive(Debug)]
+pub struct JobListener(Listener);
 
 impl JobListener {
     /// Waits for the next job; reconnects by itself.
@@ -126,7 +109,8 @@ impl JobListener {
     /// # Errors
     /// [`StorageError`] when the connection broke and could not be made again.
     pub async fn recv(&mut self) -> Result<()> {
-        self.0.recv().await?;
+        // Also when some may have been missed: whoever is woken looks.
+        self.0.next().await?;
         Ok(())
     }
 }
@@ -138,7 +122,7 @@ pub struct Housekeeping {
     pub sessions: u64,
     /// Sign-in links past their end.
     pub sign_in_links: u64,
-    /// Events of answers that ended a day ago: the answer itself is in its message.
+    /// Events of runs that ended, a day after they were written: the answer itself is in its message.
     pub generation_events: u64,
     /// Files that no document refers to.
     pub blobs: u64,
@@ -170,7 +154,7 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, kind: JobKind, key: &
         SELECT pg_notify($3, '')::text FROM job",
         kind.as_str(),
         key,
-        CHANNEL,
+        Channel::Jobs.name(),
     )
     .fetch_all(connection)
     .await?;
@@ -183,9 +167,7 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn listen_for_jobs(&self) -> Result<JobListener> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(JobListener(listener))
+        Ok(JobListener(self.notices.listen(Channel::Jobs).await?))
     }
 
     /// Makes sure that there is a job that tidies up now and then.
@@ -204,22 +186,50 @@ impl Store {
         Ok(())
     }
 
-    /// Asks again for every searchable document whose embeddings are of another model; returns how many.
+    /// Asks again for every document whose answering version was embedded by another model; returns how many.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn enqueue_documents_of_other_models(&self, model: &str) -> Result<u64> {
-        let done = sqlx::query!(
-            "INSERT INTO jobs (kind, key)
-             SELECT DISTINCT 'index_document', d.id
-             FROM documents d JOIN chunks c ON c.document_id = d.id AND c.version = d.version
-             WHERE d.deleted_at IS NULL AND d.status = 'indexed' AND c.embedding_model IS DISTINCT FROM $1
-             ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING",
+    pub async fn enqueue_documents_of_other_models(&self, model: &str) -> Result<i64> {
+        let asked = sqlx::query_scalar!(
+            r#"WITH asked AS (
+                INSERT INTO jobs (kind, key)
+                SELECT 'index_document', id FROM documents
+                WHERE deleted_at IS NULL AND version > 0 AND embedding_model IS DISTINCT FROM $1
+                ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING
+                RETURNING key
+            ), waiting AS (
+                UPDATE documents d SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = now()
+                FROM asked WHERE d.id = asked.key AND d.status = 'failed'
+            )
+            SELECT count(*) AS "count!" FROM asked"#,
             model,
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(done.rows_affected())
+        Ok(asked)
+    }
+
+    /// Starts every job again that was given up, as a start of a server may be what mends the reason; returns how
+    /// many. What could never succeed is none of these: it ended, and its document says why.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn revive_dead_jobs(&self) -> Result<i64> {
+        let revived = sqlx::query_scalar!(
+            r#"WITH revived AS (
+                UPDATE jobs SET dead_at = NULL, attempts = 0, run_at = now() WHERE dead_at IS NOT NULL
+                RETURNING kind, key
+            ), waiting AS (
+                UPDATE documents d SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = now()
+                FROM revived
+                WHERE d.id = revived.key AND revived.kind = 'index_document' AND d.deleted_at IS NULL
+            )
+            SELECT count(*) AS "count!" FROM revived"#,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(revived)
     }
 
     /// Takes at most `limit` jobs that are due, the longest waiting first, for `lease`.
@@ -232,6 +242,7 @@ impl Store {
             "WITH due AS (
                 SELECT id FROM jobs
                 WHERE dead_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                  AND kind = ANY($4) -- a newer version's are for newer workers
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 ORDER BY run_at, id
                 LIMIT $1
@@ -244,6 +255,7 @@ impl Store {
             limit,
             token,
             millis(lease),
+            &JobKind::ALL.map(|kind| kind.as_str().to_owned()),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -287,22 +299,35 @@ impl Store {
     /// [`StorageError`].
     pub async fn finish_job(&self, job: &Job) -> Result<bool> {
         let done = sqlx::query!(
-            r#"WITH done AS (
-                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3
-                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING id
-            ), again AS (
-                UPDATE jobs SET claim = NULL, lease_until = NULL, attempts = 0, error = NULL, run_at = now()
-                WHERE id = $1 AND claim = $2 AND revision <> $3 RETURNING id
-            )
-            SELECT (SELECT count(*) FROM done) + (SELECT count(*) FROM again) AS "count!""#,
+            "DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3
+               AND set_config('synchronous_commit', 'off', true) IS NOT NULL",
             job.claim.job,
             job.claim.token,
             job.revision,
         )
-        .fetch_one(&self.pool)
+        .execute(&self.pool)
         .await?;
-        Ok(done.count > 0)
+        // A statement of its own: it sees the revision of a request that the first one had to wait for.
+        Ok(done.rows_affected() > 0 || self.repeat_job(job, Duration::ZERO).await?)
+    }
+
+    /// Ends a run that did its work of a job that comes back after a while, as if it had never failed. Returns whether
+    /// the claim still counted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn repeat_job(&self, job: &Job, after: Duration) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE jobs SET claim = NULL, lease_until = NULL, attempts = 0, error = NULL,
+                run_at = now() + $3 * interval '1 millisecond'
+             WHERE id = $1 AND claim = $2",
+            job.claim.job,
+            job.claim.token,
+            millis(after),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Puts a job back for later. If it was asked for again meanwhile, it is due at once and begins anew. Returns
@@ -331,8 +356,8 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Gives a job up: a dead letter that stays until somebody starts it again. If it was asked for again meanwhile,
-    /// it is due at once instead. Returns whether it was given up.
+    /// Gives a job up: a dead letter that stays until a server starts or it is asked for again. If it was asked for
+    /// again meanwhile, it is due at once instead. Returns whether it was given up.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -357,52 +382,6 @@ impl Store {
         Ok(row.is_some_and(|row| row.dead))
     }
 
-    /// The jobs that were given up, the latest first; at most 500.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn list_dead_jobs(&self) -> Result<Vec<DeadJob>> {
-        let rows = sqlx::query!(
-            r#"SELECT id, kind, key, attempts, error, dead_at AS "dead_at!"
-               FROM jobs WHERE dead_at IS NOT NULL ORDER BY dead_at DESC LIMIT 500"#,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let kind = JobKind::parse(&row.kind)
-                    .ok_or_else(|| StorageError::corrupt("jobs", "kind", &row.id.to_string(), &row.kind))?;
-                Ok(DeadJob {
-                    id: row.id,
-                    kind,
-                    key: row.key,
-                    attempts: row.attempts,
-                    error: row.error.and_then(|error| serde_json::from_value(error).ok()),
-                    dead_at: from_db(row.dead_at),
-                })
-            })
-            .collect()
-    }
-
-    /// Starts a job again that was given up; `false` when there is none of this number.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn replay_job(&self, id: i64) -> Result<bool> {
-        let done = sqlx::query!(
-            "WITH job AS (
-                UPDATE jobs SET dead_at = NULL, attempts = 0, run_at = now() WHERE id = $1 AND dead_at IS NOT NULL
-                RETURNING id
-            )
-            SELECT pg_notify($2, '')::text FROM job",
-            id,
-            CHANNEL,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(!done.is_empty())
-    }
-
     /// How many jobs there are, housekeeping aside.
     ///
     /// # Errors
@@ -425,22 +404,13 @@ impl Store {
     /// # Errors
     /// [`StorageError`]; a file that cannot be removed is logged and tried again next time.
     pub async fn housekeep(&self, blobs: &Blobs) -> Result<Housekeeping> {
-        let now = crate::connect::to_db(self.now());
-        let day_ago = crate::connect::to_db(self.now().plus_millis(-86_400_000));
-        let sessions = sqlx::query!("DELETE FROM sessions WHERE expires_at < $1", now).execute(&self.pool).await?;
-        let links =
-            sqlx::query!("DELETE FROM sign_in_links WHERE expires_at < $1", day_ago).execute(&self.pool).await?;
-        let events = sqlx::query!(
-            "DELETE FROM generation_events e USING generations g
-             WHERE g.id = e.generation_id AND g.ended_at < $1",
-            day_ago
-        )
-        .execute(&self.pool)
-        .await?;
+        let sessions = self.delete_expired_sessions().await?;
+        let sign_in_links = self.delete_expired_sign_in_links().await?;
+        let generation_events = self.delete_old_events().await?;
         let mut removed = 0;
         match blobs.sweep(Duration::from_secs(86_400)).await {
             Ok(keys) => {
-                for key in keys {
+                for key in self.unused_blobs(&keys).await? {
                     match self.release_blob(blobs, &key).await {
                         Ok(gone) => removed += u64::from(gone),
                         Err(ReleaseError::Storage(error)) => return Err(error),
@@ -452,12 +422,24 @@ impl Store {
             }
             Err(error) => tracing::warn!(%error, "the folder of files could not be swept"),
         }
-        Ok(Housekeeping {
-            sessions: sessions.rows_affected(),
-            sign_in_links: links.rows_affected(),
-            generation_events: events.rows_affected(),
-            blobs: removed,
-        })
+        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed })
+    }
+
+    /// Those of these files that no document refers to. [`Store::release_blob`] looks again.
+    async fn unused_blobs(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
+        let mut unused = Vec::new();
+        for some in keys.chunks(BLOBS_AT_ONCE) {
+            let names: Vec<String> = some.iter().map(|key| key.as_str().to_owned()).collect();
+            let found = sqlx::query_scalar!(
+                r#"SELECT key AS "key!" FROM unnest($1::text[]) key
+                   WHERE NOT EXISTS (SELECT FROM document_versions WHERE blob_key = key)"#,
+                &names,
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            unused.extend(found.iter().filter_map(|key| BlobKey::parse(key)));
+        }
+        Ok(unused)
     }
 
     /// Removes a file unless a document refers to it; returns whether it is gone.

@@ -22,6 +22,7 @@ mod instance;
 mod jobs;
 mod messages;
 mod migrate;
+mod notices;
 mod search;
 mod secrets;
 mod sessions;
@@ -36,14 +37,14 @@ pub use chats::{ChatCursor, ChatPage};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
 pub use connect::{ConnectError, Store, StoreOptions};
 pub use documents::{
-    AddDocumentError, DocumentFilter, DocumentList, DocumentScope, DocumentText, NewDocumentRow, OriginalFile,
+    AddDocumentError, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow, OriginalFile,
 };
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
 pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
-pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
+pub use jobs::{Claim, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
 pub use search::{

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use cjhirashi_domain::{
     Viewer,
-    chat::{Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
+    chat::{
+        BestMatch, Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, RetrievalSummary,
+        Verdict,
+    },
     id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
 };
 use time::OffsetDateTime;
@@ -22,9 +25,17 @@ struct MessageRow {
     tokens_used: Option<i32>,
     latency_ms: Option<i32>,
     retrieval: Option<serde_json::Value>,
+    best_title: Option<String>,
     created_at: OffsetDateTime,
     generation_id: Option<String>,
     text_so_far: Option<String>,
+}
+
+/// What was searched, with the title of the best match as its document tells it now: none for whom may not read it.
+fn retrieval(json: serde_json::Value, title: Option<String>) -> Option<RetrievalSummary> {
+    let mut summary: RetrievalSummary = serde_json::from_value(json).ok()?;
+    summary.best = summary.best.zip(title).map(|(best, title)| BestMatch { title, ..best });
+    Some(summary)
 }
 
 impl TryFrom<MessageRow> for Message {
@@ -51,7 +62,7 @@ impl TryFrom<MessageRow> for Message {
                 .transpose()?,
             // Words about an answer are no reason to lose the answer: what cannot be read is left out.
             error: row.error.and_then(|json| serde_json::from_value::<MessageError>(json).ok()),
-            retrieval: row.retrieval.and_then(|json| serde_json::from_value::<RetrievalSummary>(json).ok()),
+            retrieval: row.retrieval.and_then(|json| retrieval(json, row.best_title)),
             id: MessageId::parse(row.id.as_str()).map_err(|_| corrupt("id", &row.id))?,
             content,
             status,
@@ -126,10 +137,16 @@ impl Store {
     pub(crate) async fn load_messages(&self, viewer: &Viewer, chat: &ChatId) -> Result<Vec<Message>> {
         let rows = sqlx::query_as!(
             MessageRow,
-            r#"SELECT m.id, m.parent_id, m.role, m.content, m.status, m.error, m.model, m.tokens_used, m.latency_ms,
-                      m.retrieval, m.created_at, g.id AS "generation_id?", events.text AS "text_so_far?"
+            // What an answer had before its retry is nobody's while that runs.
+            r#"SELECT m.id, m.parent_id, m.role, m.content, m.status, m.error, COALESCE(g.model, m.model) AS model,
+                      CASE WHEN g.id IS NULL THEN m.tokens_used END AS tokens_used,
+                      CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
+                      CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
+                      m.created_at, g.id AS "generation_id?", events.text AS "text_so_far?"
                FROM messages m
                LEFT JOIN generations g ON g.message_id = m.id AND g.status = 'streaming'
+               LEFT JOIN documents best ON best.id = m.retrieval -> 'best' ->> 'document_id' AND best.deleted_at IS NULL
+                   AND (best.user_id IS NULL OR best.user_id = $2)
                LEFT JOIN LATERAL (
                    SELECT string_agg(e.event ->> 'delta', '' ORDER BY e.seq) AS text
                    FROM generation_events e WHERE e.generation_id = g.id AND e.event ->> 'kind' = 'text'
@@ -137,6 +154,7 @@ impl Store {
                WHERE m.chat_id = $1
                ORDER BY m.created_at, m.id"#,
             chat.as_str(),
+            viewer.user_id.as_str(),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -149,7 +167,7 @@ impl Store {
             r#"SELECT c.message_id, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.page, c.score,
                       c.verdict, d.title AS "title?", k.text AS "text?"
                FROM citations c
-               JOIN messages m ON m.id = c.message_id
+               JOIN messages m ON m.id = c.message_id AND m.status <> 'streaming'
                LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
                    AND (d.user_id IS NULL OR d.user_id = $2)
                LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq

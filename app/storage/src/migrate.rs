@@ -1,23 +1,38 @@
 //! Migrations: forward only, safe to run twice and by two replicas at once.
 //!
 //! A database that the ADR's Next.js application made is adopted: its eight tables are what migration 0001 would have
-//! made, so 0001 is recorded as applied and 0002 carries the data over. The check, the record and the migrations happen
-//! under one lock, the one `sqlx` takes itself.
+//! made, so 0001 is recorded as applied and 0002 carries the data over. The check, the record, the migrations and the
+//! sealing of tokens are one transaction under one lock that ends with it. A lock of the session, as `sqlx` takes it,
+//! would be worth nothing behind a pooler: the statements of a session may go to several servers' sessions there, so
+//! that two processes hold it, or nobody can let go of it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use sqlx::{Connection as _, PgConnection, migrate::Migrate as _};
+use sqlx::{
+    PgConnection, PgTransaction,
+    migrate::{Migrate as _, Migrator},
+};
 
 use crate::{StorageError, Store};
 
-static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 /// The tables of the ADR, as Prisma names them.
 const ADR_TABLES: [&str; 8] = ["User", "Account", "Session", "Chat", "Message", "Artifact", "UserSettings", "Document"];
 /// The migration that makes them.
 const ADR_MIGRATION: i64 = 1;
-/// Accounts sealed in one transaction.
+/// Accounts sealed at once.
 const SEAL_BATCH: i64 = 500;
+/// The lock's number: any will do that nobody else takes.
+const LOCK: i64 = 0x636a_6869_7261_7368;
+/// How often to ask for the lock.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// After so long it is said what is waited for.
+const SAY_AFTER: Duration = Duration::from_secs(5);
+/// After so long somebody must look.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+/// The key in `instance_settings` that stands there while old copies of sealed tokens may lie in the table's file.
+const REWRITE: &str = "rewrite_accounts";
 
 /// The schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +49,12 @@ pub enum MigrateError {
     /// Its secrets were sealed with another one than this process was given.
     #[error("APP_SECRET is not the one that this database's keys and tokens were encrypted with")]
     WrongSecret,
+    /// Another process has been at it for too long.
+    #[error(
+        "another process has been bringing the database's schema up to date for ten minutes; look for a second server, \
+         or for a transaction of \"cjhirashi\" in pg_stat_activity that does not end"
+    )]
+    Locked,
     /// The database did not answer, or the tokens in it could not be sealed.
     #[error("the database's schema cannot be brought up to date: {0}")]
     Storage(#[from] StorageError),
@@ -62,57 +83,77 @@ impl Store {
     /// Of two processes that call it at once, one waits for the other and finds nothing to do.
     ///
     /// # Errors
-    /// [`MigrateError`] with the migration that failed; everything before it stays applied, nothing is half done.
+    /// [`MigrateError`] with the migration that failed; then nothing is changed.
     pub async fn migrate(&self) -> Result<MigrationReport, MigrateError> {
-        // A connection of its own: when this future is dropped half way, the lock goes with the connection instead of
-        // back into the pool.
-        let mut connection = self.pool.acquire().await?.detach();
-        // A migration may take longer than what the pool's connections are limited to.
-        sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
-        // "already exists, skipping" is what a second start is expected to find.
-        sqlx::query("SET client_min_messages = warning").execute(&mut connection).await?;
-        connection.lock().await?;
-        let outcome = self.migrate_locked(&mut connection).await;
-        let unlocked = connection.unlock().await;
-        let _ = connection.close().await;
-        let report = outcome?;
-        unlocked?;
+        let mut tx = self.lock_schema().await?;
+        // Within the transaction only, as a pooler gives the session to others: a migration may take longer than
+        // statements are usually given, and "already exists, skipping" is what a second start is expected to find.
+        sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *tx).await?;
+        sqlx::query("SET LOCAL client_min_messages = warning").execute(&mut *tx).await?;
+        let report = self.migrate_locked(&mut tx).await?;
+        tx.commit().await?;
+        self.rewrite_accounts().await?;
         Ok(report)
     }
 
-    async fn migrate_locked(&self, connection: &mut PgConnection) -> Result<MigrationReport, MigrateError> {
-        connection.ensure_migrations_table(&MIGRATOR.table_name).await?;
-        let before = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
-        let adopted = before.is_empty() && adr_tables_are_there(connection).await?;
+    /// A transaction that no other process brings the schema up to date beside.
+    async fn lock_schema(&self) -> Result<PgTransaction<'static>, MigrateError> {
+        let began = tokio::time::Instant::now();
+        let mut said = false;
+        loop {
+            // Asked for rather than waited for: a wait would be without a word, and without an end.
+            let mut tx = self.pool.begin().await?;
+            let locked = sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "locked!""#, LOCK)
+                .fetch_one(&mut *tx)
+                .await?;
+            if locked {
+                return Ok(tx);
+            }
+            tx.rollback().await?;
+            if began.elapsed() > GIVE_UP_AFTER {
+                return Err(MigrateError::Locked);
+            }
+            if !said && began.elapsed() > SAY_AFTER {
+                said = true;
+                tracing::info!("Another process is bringing the database's schema up to date; waiting for it");
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
+    async fn migrate_locked(&self, tx: &mut PgTransaction<'_>) -> Result<MigrationReport, MigrateError> {
+        tx.ensure_migrations_table(&MIGRATOR.table_name).await?;
+        let before = tx.list_applied_migrations(&MIGRATOR.table_name).await?;
+        let adopted = before.is_empty() && adr_tables_are_there(tx).await?;
         if adopted {
             for migration in MIGRATOR.iter().filter(|migration| migration.version == ADR_MIGRATION) {
-                connection.skip(&MIGRATOR.table_name, migration).await?;
+                tx.skip(&MIGRATOR.table_name, migration).await?;
             }
         }
-        // The lock is the session's and counts, so the one that `run` takes inside ours is granted at once.
-        MIGRATOR.run(&mut *connection).await?;
-        let after = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
+        // Its migrations become savepoints of ours.
+        let mut migrator = Migrator { migrations: Cow::Borrowed(&*MIGRATOR.migrations), ..Migrator::DEFAULT };
+        migrator.set_locking(false);
+        migrator.run(&mut **tx).await?;
+        let after = tx.list_applied_migrations(&MIGRATOR.table_name).await?;
         // Before anything is sealed: what two secrets sealed, no process can open.
-        if !self.secret_fits(connection).await? {
+        if !self.secret_fits(tx).await? {
             return Err(MigrateError::WrongSecret);
         }
-        let sealed_accounts = self.seal_account_tokens(connection).await?;
+        let sealed_accounts = self.seal_account_tokens(tx).await?;
         Ok(MigrationReport { adopted, applied: after.len() - before.len() - usize::from(adopted), sealed_accounts })
     }
 
-    /// Encrypts tokens that lie in clear. Does not depend on which run adopted them, so a run killed half way is
-    /// finished by the next.
+    /// Encrypts tokens that lie in clear, and notes that their old copies are still to be removed from the disk.
     async fn seal_account_tokens(&self, connection: &mut PgConnection) -> Result<usize, MigrateError> {
         let mut sealed = 0;
         loop {
-            let mut transaction = connection.begin().await?;
             let rows = sqlx::query!(
                 "SELECT id, refresh_token_clear, access_token_clear, id_token_clear FROM accounts
                  WHERE refresh_token_clear IS NOT NULL OR access_token_clear IS NOT NULL OR id_token_clear IS NOT NULL
-                 ORDER BY id LIMIT $1 FOR UPDATE",
+                 ORDER BY id LIMIT $1",
                 SEAL_BATCH
             )
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut *connection)
             .await?;
             if rows.is_empty() {
                 break;
@@ -138,27 +179,43 @@ impl Store {
                     seal("access_token", &row.access_token_clear)?,
                     seal("id_token", &row.id_token_clear)?,
                 )
-                .execute(&mut *transaction)
+                .execute(&mut *connection)
                 .await?;
             }
-            transaction.commit().await?;
             sealed += rows.len();
         }
         if sealed > 0 {
-            // An update leaves the old row in the table's file until its space is used again: write the file anew.
-            // The tokens are sealed either way, so a role that may not do this is told, not stopped.
-            let rewritten = tokio::time::timeout(
-                Duration::from_secs(600),
-                sqlx::query("VACUUM (FULL) accounts").execute(&mut *connection),
+            sqlx::query!(
+                "INSERT INTO instance_settings (key, value) VALUES ($1, 'true') ON CONFLICT (key) DO NOTHING",
+                REWRITE
             )
-            .await;
-            if !matches!(rewritten, Ok(Ok(_))) {
-                tracing::warn!(
-                    "Old copies of the account tokens may stay in the database's files until they are vacuumed"
-                );
-            }
+            .execute(&mut *connection)
+            .await?;
         }
         Ok(sealed)
+    }
+
+    /// An update leaves the old row in the table's file until its space is used again: writes the file of the accounts
+    /// anew once tokens in it were sealed. What a kill leaves undone is done by the next start.
+    async fn rewrite_accounts(&self) -> Result<(), MigrateError> {
+        let wanted = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM instance_settings WHERE key = $1) AS "wanted!""#,
+            REWRITE
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if !wanted {
+            return Ok(());
+        }
+        // The tokens are sealed either way, so a role that may not do this is told, not stopped.
+        let limit = Duration::from_secs(600);
+        let rewritten = tokio::time::timeout(limit, sqlx::query("VACUUM (FULL) accounts").execute(&self.pool)).await;
+        if !matches!(rewritten, Ok(Ok(_))) {
+            tracing::warn!("Old copies of the account tokens may stay in the database's files until they are vacuumed");
+            return Ok(());
+        }
+        sqlx::query!("DELETE FROM instance_settings WHERE key = $1", REWRITE).execute(&self.pool).await?;
+        Ok(())
     }
 }
 
@@ -188,11 +245,13 @@ async fn adr_tables_are_there(connection: &mut PgConnection) -> Result<bool, Mig
 #[cfg(test)]
 mod tests {
     use cjhirashi_domain::{
-        id::UserId,
+        ErrorCode, Viewer,
+        id::{DocumentId, UserId},
         settings::{CodeTheme, Language, Theme},
+        user::Role,
     };
     use cjhirashi_testkit::TestDb;
-    use sqlx::Executor as _;
+    use sqlx::{Connection as _, Executor as _};
 
     use super::*;
     use crate::testing::connect;
@@ -313,11 +372,13 @@ mod tests {
                 .await
                 .unwrap();
         let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            documents[0],
-            ("cld1".into(), true, "indexed".into(), Some(texts(&["v1", "v2"])), texts(&["legal"]))
-        );
+        assert_eq!(documents[0], ("cld1".into(), true, "failed".into(), Some(texts(&["v1", "v2"])), texts(&["legal"])));
         assert_eq!(documents[1], ("cld2".into(), true, "failed".into(), None, texts(&[])));
+        let viewer = Viewer { user_id: ana.id.clone(), role: Role::User };
+        let document = store.get_document(&viewer, &DocumentId::parse("cld1").unwrap()).await.unwrap().unwrap();
+        assert_eq!(document.error.unwrap().code, ErrorCode::DocumentAdopted.as_str(), "its text is not here");
+        let listed = store.list_chats(&ana.id, 10, None).await.unwrap();
+        assert_eq!(listed.iter().map(|chat| chat.title.as_str()).collect::<Vec<_>>(), ["Primer chat"]);
         let artifact: (serde_json::Value, Option<String>) =
             sqlx::query_as("SELECT metadata, message_id FROM artifacts WHERE id = 'clf1'")
                 .fetch_one(&store.pool)
@@ -347,7 +408,16 @@ mod tests {
             for clear in ["clear", &hex::encode("clear")] {
                 assert!(!rows.contains(clear), "{rows}");
             }
+            // Neither in rows that are only out of sight: columns that were dropped, and old copies.
+            store.pool.execute("CHECKPOINT").await.unwrap();
+            let file: Vec<u8> = sqlx::query_scalar("SELECT pg_read_binary_file(pg_relation_filepath($1::regclass))")
+                .bind(table)
+                .fetch_one(&store.pool)
+                .await
+                .unwrap();
+            assert!(!file.is_empty() && !file.windows(5).any(|bytes| bytes == b"clear"), "{table}");
         }
+        assert_eq!(count(&store, "instance_settings").await, 0, "the rewriting is done with");
         let (refresh, expires): (Vec<u8>, time::OffsetDateTime) =
             sqlx::query_as("SELECT refresh_token, expires_at FROM accounts WHERE id = 'cla1'")
                 .fetch_one(&store.pool)
@@ -384,6 +454,37 @@ mod tests {
             .unwrap();
         assert_eq!(clear.as_deref(), Some("access-clear-3"));
         assert_eq!(first.migrate().await.unwrap().sealed_accounts, 1);
+    }
+
+    #[tokio::test]
+    async fn a_rewriting_that_a_kill_left_undone_is_done_by_the_next_start() {
+        let database = adr_database().await;
+        let (store, _) = connect(&database).await;
+        let mut tx = store.lock_schema().await.unwrap();
+        assert_eq!(store.migrate_locked(&mut tx).await.unwrap().sealed_accounts, 2);
+        tx.commit().await.unwrap();
+        assert_eq!(count(&store, "instance_settings").await, 1);
+        store.migrate().await.unwrap();
+        assert_eq!(count(&store, "instance_settings").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_lock_lasts_as_long_as_its_transaction_and_leaves_nothing_on_the_session() {
+        let database = TestDb::new().await.unwrap();
+        let ((one, _), (two, _)) = tokio::join!(connect(&database), connect(&database));
+        let held = one.lock_schema().await.unwrap();
+        let mut waiting = Box::pin(two.migrate());
+        assert!(tokio::time::timeout(Duration::from_millis(500), &mut waiting).await.is_err());
+        drop(held);
+        assert_eq!(waiting.await.unwrap().applied, MIGRATOR.iter().count());
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .fetch_one(&two.pool)
+        .await
+        .unwrap();
+        assert_eq!(left, 0);
     }
 
     #[tokio::test]

@@ -7,9 +7,12 @@ use cjhirashi_domain::{
     Viewer,
     id::{ChunkId, DocumentId, UserId},
 };
-use sqlx::postgres::PgListener;
 
-use crate::{Result, StorageError, Store, chunks::decode_embedding};
+use crate::{
+    Result, StorageError, Store,
+    chunks::decode_embedding,
+    notices::{Channel, Listener},
+};
 
 /// What somebody can search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,11 +116,13 @@ pub struct LiveDocument {
     pub owner: Option<UserId>,
     /// Chunks of that version.
     pub chunks: usize,
+    /// No job is at another version of it: vectors of others are of no use.
+    pub settled: bool,
 }
 
 /// Tells which documents changed, on any replica: a new version answers, or it was deleted, shared or un-shared.
 #[derive(Debug)]
-pub struct DocumentListener(PgListener);
+pub struct DocumentListener(Listener);
 
 impl DocumentListener {
     /// Waits for the next change. `None`: the connection was lost and made anew, so changes may have been missed.
@@ -126,10 +131,10 @@ impl DocumentListener {
     /// [`StorageError`].
     pub async fn next(&mut self) -> Result<Option<DocumentId>> {
         loop {
-            match self.0.try_recv().await? {
+            match self.0.next().await? {
                 None => return Ok(None),
-                Some(message) => {
-                    if let Ok(id) = DocumentId::parse(message.payload()) {
+                Some(id) => {
+                    if let Ok(id) = DocumentId::parse(&*id) {
                         return Ok(Some(id));
                     }
                 }
@@ -475,9 +480,12 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn list_live_documents(&self) -> Result<Vec<LiveDocument>> {
-        let rows = sqlx::query!("SELECT id, version, user_id, chunk_count FROM documents WHERE deleted_at IS NULL",)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query!(
+            r#"SELECT id, version, user_id, chunk_count, status IN ('indexed', 'failed') AS "settled!"
+               FROM documents WHERE deleted_at IS NULL"#,
+        )
+        .fetch_all(&self.pool)
+        .await?;
         rows.into_iter()
             .map(|row| {
                 Ok(LiveDocument {
@@ -485,6 +493,7 @@ impl Store {
                     version: row.version,
                     owner: owner(row.user_id)?,
                     chunks: usize::try_from(row.chunk_count).unwrap_or(0),
+                    settled: row.settled,
                 })
             })
             .collect()
@@ -496,8 +505,8 @@ impl Store {
     /// [`StorageError`].
     pub async fn get_live_document(&self, id: &DocumentId) -> Result<Option<LiveDocument>> {
         let row = sqlx::query!(
-            "SELECT id, version, user_id, chunk_count FROM documents
-             WHERE id = $1 AND deleted_at IS NULL",
+            r#"SELECT id, version, user_id, chunk_count, status IN ('indexed', 'failed') AS "settled!"
+               FROM documents WHERE id = $1 AND deleted_at IS NULL"#,
             id.as_str(),
         )
         .fetch_optional(&self.pool)
@@ -508,6 +517,7 @@ impl Store {
                 version: row.version,
                 owner: owner(row.user_id)?,
                 chunks: usize::try_from(row.chunk_count).unwrap_or(0),
+                settled: row.settled,
             })
         })
         .transpose()
@@ -554,14 +564,12 @@ impl Store {
             .collect()
     }
 
-    /// Listens for changes of what answers, on a connection of its own.
+    /// Listens for changes of what answers.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn listen_to_documents(&self) -> Result<DocumentListener> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen("documents_changed").await?;
-        Ok(DocumentListener(listener))
+        Ok(DocumentListener(self.notices.listen(Channel::Documents).await?))
     }
 }
 

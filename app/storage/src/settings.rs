@@ -4,6 +4,7 @@ use cjhirashi_domain::{
     id::UserId,
     settings::{CodeTheme, Language, Theme, UserSettings},
 };
+use sqlx::PgConnection;
 
 use crate::{Result, Store, connect::to_db};
 
@@ -46,24 +47,26 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn get_settings(&self, user: &UserId) -> Result<UserSettings> {
-        let row = sqlx::query_as!(
-            SettingsRow,
-            "SELECT default_model, temperature, max_tokens, theme, language, code_theme, rag_enabled, rag_top_k,
-                    rag_min_score, email_notifications
-             FROM user_settings WHERE user_id = $1",
-            user.as_str()
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(UserSettings::from).unwrap_or_default())
+        read_settings(&mut *self.pool.acquire().await?, user).await
     }
 
-    /// Saves all of a person's settings, every number inside its bounds.
+    /// Changes a person's settings, every number inside its bounds, and returns all of them; `None`, and nothing is
+    /// changed, when `change` says so. Of two changes at once, the second begins with what the first one left.
     ///
     /// # Errors
     /// When the database does not answer, or the person is gone.
-    pub async fn save_settings(&self, user: &UserId, settings: &UserSettings) -> Result<()> {
-        let settings = settings.clone().clamped();
+    pub async fn change_settings(
+        &self,
+        user: &UserId,
+        change: impl FnOnce(UserSettings) -> Option<UserSettings> + Send,
+    ) -> Result<Option<UserSettings>> {
+        let mut tx = self.pool.begin().await?;
+        // There may be no settings to lock yet, but there is somebody.
+        sqlx::query!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let settings = read_settings(&mut tx, user).await?;
+        let Some(settings) = change(settings).map(UserSettings::clamped) else { return Ok(None) };
         sqlx::query!(
             "INSERT INTO user_settings (id, user_id, default_model, temperature, max_tokens, theme, language, code_theme,
                                         rag_enabled, rag_top_k, rag_min_score, email_notifications, created_at, updated_at)
@@ -88,10 +91,24 @@ impl Store {
             settings.email_notifications,
             to_db(self.now()),
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await?;
+        Ok(Some(settings))
     }
+}
+
+async fn read_settings(connection: &mut PgConnection, user: &UserId) -> Result<UserSettings> {
+    let row = sqlx::query_as!(
+        SettingsRow,
+        "SELECT default_model, temperature, max_tokens, theme, language, code_theme, rag_enabled, rag_top_k,
+                rag_min_score, email_notifications
+         FROM user_settings WHERE user_id = $1",
+        user.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(UserSettings::from).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -115,20 +132,35 @@ mod tests {
             rag_min_score: 0.25,
             email_notifications: false,
         };
-        store.save_settings(&owner, &settings).await.unwrap();
+        store.change_settings(&owner, |_| Some(settings.clone())).await.unwrap();
         assert_eq!(store.get_settings(&owner).await.unwrap(), settings);
         settings.rag_top_k = 4000;
-        store.save_settings(&owner, &settings).await.unwrap();
+        store.change_settings(&owner, |_| Some(settings.clone())).await.unwrap();
         let signed_in = store.load_signed_in(&owner).await.unwrap().unwrap();
         assert_eq!(signed_in.settings, settings.clamped());
         assert_eq!(signed_in.settings.rag_top_k, 20);
     }
 
     #[tokio::test]
+    async fn changes_at_the_same_moment_are_all_kept_and_a_refused_one_changes_nothing() {
+        let (_database, store, _) = migrated().await;
+        let owner = store.ensure_local_owner().await.unwrap().id;
+        let (a, b, c) = tokio::join!(
+            store.change_settings(&owner, |settings| Some(UserSettings { rag_top_k: 9, ..settings })),
+            store.change_settings(&owner, |settings| Some(UserSettings { theme: Theme::Dark, ..settings })),
+            store.change_settings(&owner, |settings| Some(UserSettings { language: Language::En, ..settings })),
+        );
+        assert!(a.unwrap().is_some() && b.unwrap().is_some() && c.unwrap().is_some());
+        assert_eq!(store.change_settings(&owner, |_| None).await.unwrap(), None);
+        let saved = store.get_settings(&owner).await.unwrap();
+        assert_eq!((saved.rag_top_k, saved.theme, saved.language), (9, Theme::Dark, Language::En));
+    }
+
+    #[tokio::test]
     async fn an_odd_value_in_an_adopted_row_falls_back_instead_of_locking_out() {
         let (_database, store, _) = migrated().await;
         let owner = store.ensure_local_owner().await.unwrap().id;
-        store.save_settings(&owner, &UserSettings::default()).await.unwrap();
+        store.change_settings(&owner, Some).await.unwrap();
         let odd = "UPDATE user_settings SET theme = 'neon', language = 'eo', temperature = 'NaN', rag_top_k = -3";
         sqlx::query(odd).execute(&store.pool).await.unwrap();
         let expected = UserSettings { rag_top_k: 1, ..UserSettings::default() };

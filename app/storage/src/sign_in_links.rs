@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn delete_expired_sign_in_links(&self) -> Result<u64> {
+    pub(crate) async fn delete_expired_sign_in_links(&self) -> Result<u64> {
         let before = to_db(self.now().plus_millis(-24 * 60 * 60 * 1000));
         let done = sqlx::query!("DELETE FROM sign_in_links WHERE expires_at < $1", before).execute(&self.pool).await?;
         Ok(done.rows_affected())

@@ -1,6 +1,6 @@
 //! One document into search: read the file, cut it, embed what was never embedded, bring the vectors to the index, switch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
@@ -18,6 +18,8 @@ use crate::{
 const STORE_BATCH: usize = 200;
 /// Chunks that go to the vector index at once.
 const INDEX_BATCH: i64 = 500;
+/// How long a document waits whose file is not in this server's folder.
+const FILE_PAUSE: Duration = Duration::from_secs(5);
 /// Calls to the embedding model that one document makes at the same time.
 const PARALLEL_CALLS: usize = 2;
 
@@ -40,10 +42,10 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     }
     hold!(embed(context, claim, &task).await?);
     hold!(write_vectors(context, claim, &task).await?);
-    hold!(context.store.complete_indexing(claim, &document, task.version).await?);
+    hold!(context.store.complete_indexing(claim, &document, task.version, context.embedder.id()).await?);
     if task.version > 1 {
         context.index.delete_document(&document, Some(task.version)).await?;
-        context.store.remove_chunks_before(&document, task.version).await?;
+        context.store.remove_old_chunks(claim, &document).await?;
     }
     Ok(())
 }
@@ -53,7 +55,12 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
     let (Some(blob), Some(kind)) = (&task.blob, Kind::from_mime_type(&task.mime_type)) else {
         return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
     };
-    let extracted = context.sandbox.extract_file(kind, &context.blobs.path(blob)).await?;
+    let path = context.blobs.path(blob);
+    if tokio::fs::try_exists(&path).await.is_ok_and(|there| !there) {
+        // It was kept, so it lies at another server, whose turn may come, or the folder is not mounted.
+        return Err(Failure::new(ErrorCode::DocumentFileMissing, None, Remedy::Wait { after: FILE_PAUSE }));
+    }
+    let extracted = context.sandbox.extract_file(kind, &path).await?;
     let embedder = Arc::clone(&context.embedder);
     let (extracted, drafts) = tokio::task::spawn_blocking(move || {
         let measure = embedder.measure();
@@ -104,6 +111,10 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
 }
 
 /// Embeds what the current model has not embedded, batch by batch; each batch is kept as soon as it is there.
+///
+/// The vector index gets the vectors at once only when one call brings all of them, so that one write can note both. A
+/// larger document's come when all are there ([`write_vectors`]): the index knows no version that answers, and vectors
+/// of one that does not yet would take the places of those that do.
 async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
     let model = context.embedder.id();
     let size = context.embedder.batch_size().max(1);
@@ -121,6 +132,7 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
         let (all, embedded) = context.store.count_chunks(&task.document_id, task.version, model).await?;
         (usize::try_from(all).unwrap_or(0), usize::try_from(embedded).unwrap_or(0))
     };
+    let at_once = chunks.len() <= size;
     let metadata = metadata(task);
     loop {
         let last = last_round(&chunks);
@@ -129,21 +141,24 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
         while let Some((batch, vectors)) = calls.try_next().await? {
             done += batch.len();
             let embeddings: Vec<(i64, Vec<f32>)> = batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
-            let records = batch
-                .into_iter()
-                .zip(&embeddings)
-                .map(|(chunk, (_, values))| {
-                    let found =
-                        Found { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
-                    record(context, task, &metadata, found, values.clone())
-                })
-                .collect();
-            // First the index, so that one write can note both. What was paid for is kept even if the index is away.
-            let indexed = context.index.upsert(records).await;
+            let indexed = if at_once {
+                let records = batch
+                    .into_iter()
+                    .zip(&embeddings)
+                    .map(|(chunk, (_, values))| {
+                        let UnembeddedChunk { ordinal, seq, text, language } = chunk;
+                        record(context, task, &metadata, Found { ordinal, seq, language, text }, values.clone())
+                    })
+                    .collect();
+                context.index.upsert(records).await
+            } else {
+                Ok(())
+            };
             let progress = share(done, all);
+            // What was paid for is kept even if the index is away.
             let saved = context
                 .store
-                .save_embeddings(claim, &task.document_id, model, &embeddings, indexed.is_ok(), progress)
+                .save_embeddings(claim, &task.document_id, model, &embeddings, at_once && indexed.is_ok(), progress)
                 .await?;
             if saved == Held::No {
                 return Ok(Held::No);
@@ -227,8 +242,8 @@ async fn call(
     Ok((batch, embedded.vectors))
 }
 
-/// Brings the vectors that the index has not acknowledged to it: those that were known before, and those of a run
-/// during which the index was away.
+/// Brings the vectors that the index has not acknowledged to it, right before the version answers: those of documents
+/// larger than one call, those that were known before, and those of a run during which the index was away.
 async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
     let metadata = metadata(task);
     let mut done = 0;

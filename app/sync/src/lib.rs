@@ -20,10 +20,10 @@ mod service;
 mod worker;
 
 pub use error::DocumentError;
-pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText};
+pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText, parse_tags};
 pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 
 // What the service takes and gives, so that callers need not know where it is defined.
 pub use cjhirashi_storage::{
-    BlobWriter, DocumentFilter, DocumentList, DocumentScope, DocumentText, OriginalFile, StoredBlob,
+    BlobWriter, DocumentFilter, DocumentList, DocumentPart, DocumentScope, OriginalFile, StoredBlob,
 };

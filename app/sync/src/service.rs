@@ -11,7 +11,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_ingest::{IngestError, Kind, recognise};
 use cjhirashi_storage::{
-    BlobKey, BlobWriter, Blobs, DocumentFilter, DocumentList, DocumentText, NewDocumentRow, OriginalFile, Store,
+    BlobKey, BlobWriter, Blobs, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile, Store,
     StoredBlob,
 };
 
@@ -218,12 +218,26 @@ impl DocumentService {
         if self.store.set_document_tags(viewer, id, &tags).await? { Ok(()) } else { Err(DocumentError::NotFound) }
     }
 
-    /// What was read from the file, once it was read.
+    /// Those of some documents that the viewer may read, in no order.
     ///
     /// # Errors
     /// [`DocumentError::Storage`].
-    pub async fn text(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<DocumentText>, DocumentError> {
-        Ok(self.store.get_document_text(viewer, id).await?)
+    pub async fn states(&self, viewer: &Viewer, ids: &[DocumentId]) -> Result<Vec<Document>, DocumentError> {
+        Ok(self.store.get_documents(viewer, ids).await?)
+    }
+
+    /// Some of what was read from the file, once it was read: at most `count` characters from `from` on.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn part(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        from: i32,
+        count: i32,
+    ) -> Result<Option<DocumentPart>, DocumentError> {
+        Ok(self.store.get_document_part(viewer, id, from, count).await?)
     }
 
     /// Chunks of the version that answers, from a place (0: the first) on; at most `limit` and never more than 10,000.
@@ -276,8 +290,11 @@ fn without_extension(name: &str) -> &str {
     }
 }
 
-/// Labels, cleaned, each once, in their order.
-fn parse_tags(tags: &[String]) -> Result<Vec<String>, DocumentError> {
+/// Labels, cleaned, each once, in their order: of a document, or to search by.
+///
+/// # Errors
+/// [`DocumentError::Invalid`] when one is too long, or there are more than [`MAX_TAGS`].
+pub fn parse_tags(tags: &[String]) -> Result<Vec<String>, DocumentError> {
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();
     for tag in tags.iter().filter(|tag| !tag.trim().is_empty()) {

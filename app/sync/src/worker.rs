@@ -74,7 +74,7 @@ impl Default for WorkerOptions {
             concurrency: 6,
             lease: Duration::from_secs(8),
             poll: Duration::from_secs(1),
-            // Pauses of 2, 4, 8 … 512, 600, 600 seconds: most of an hour.
+            // Pauses of 2, 4, 8 … 512, 600 seconds: about 40 minutes. The next start tries again.
             max_attempts: 12,
             grace: Duration::from_secs(3),
         }
@@ -188,18 +188,24 @@ impl Runner {
         helpers.wait().await;
     }
 
-    /// What has to be asked for once.
+    /// What has to be asked for once, at the start: a start may be what mends the reason of a dead letter.
     async fn prepare(self: Arc<Self>) {
         let store = &self.context.store;
         loop {
             let asked = async {
+                let revived = store.revive_dead_jobs().await?;
                 store.schedule_housekeeping().await?;
-                store.enqueue_documents_of_other_models(self.context.embedder.id()).await
+                let documents = store.enqueue_documents_of_other_models(self.context.embedder.id()).await?;
+                Ok::<_, StorageError>((revived, documents))
             };
             match asked.await {
-                Ok(0) => return,
-                Ok(documents) => {
-                    tracing::info!(documents, "documents will be embedded again: the embedding model was changed");
+                Ok((revived, documents)) => {
+                    if revived > 0 {
+                        tracing::info!(jobs = revived, "jobs that were given up are tried again");
+                    }
+                    if documents > 0 {
+                        tracing::info!(documents, "documents will be embedded again: the embedding model was changed");
+                    }
                     self.wake.notify_one();
                     return;
                 }
@@ -404,7 +410,7 @@ impl Runner {
                 Ok("stopped")
             }
             Ended::Done if job.kind == JobKind::Housekeeping => {
-                store.retry_job(job, &Retry { after: HOUSEKEEPING_INTERVAL, error: None, counted: false }).await?;
+                store.repeat_job(job, HOUSEKEEPING_INTERVAL).await?;
                 Ok("done")
             }
             Ended::Done => {
@@ -436,7 +442,13 @@ impl Runner {
         };
         let document = indexed_document(job);
         if let Some(document) = &document {
-            let _ = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
+            let answering = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
+            if let (None, Some(version)) = (&retry, answering)
+                // Vectors of the version that will not answer would take the places of those that do.
+                && let Err(error) = self.context.index.delete_document(document, Some(version)).await
+            {
+                tracing::warn!(%error, "vectors of a version that was given up stay in the index for now");
+            }
         }
         let detail = error.detail.as_deref().unwrap_or_default();
         match retry {

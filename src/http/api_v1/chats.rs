@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Response, StatusCode},
+    response::IntoResponse as _,
 };
 use cjhirashi_domain::{ErrorCode, Timestamp, id::ChatId, text::ChatTitle};
 use cjhirashi_storage::ChatCursor;
@@ -132,10 +133,15 @@ pub(super) async fn get_chat(
         return Ok(cached.respond(&headers));
     }
     let Some(page) = state.store.open_chat(&viewer, &id).await? else { return Err(not_found) };
+    // While an answer is written its text grows, and the revision does not.
+    let passing = page.summary.answering;
     let body = ChatWithMessagesBody {
         chat: page.summary.into(),
         messages: page.messages.into_iter().map(MessageBody::from).collect(),
     };
+    if passing {
+        return Ok(Json(body).into_response());
+    }
     let json = serde_json::to_vec(&body).map_err(|error| {
         tracing::error!(%error, chat.id = %id, "A chat could not be written as JSON");
         ApiError::new(ErrorCode::Internal)

@@ -13,6 +13,7 @@ use axum::{
 use cjhirashi_chat::{Completion, CompletionEvent, CompletionRequest, RetrievalOptions};
 use cjhirashi_domain::{chat::MessageRole, settings::Language};
 use cjhirashi_models::{ChatTurn, FinishReason};
+use cjhirashi_sync::parse_tags;
 use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -210,7 +211,7 @@ const fn reason(finish: FinishReason) -> &'static str {
         (status = 400, description = "The request cannot be read", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 404, description = "No such model", body = ErrorBody),
-        (status = 422, description = "A message is empty or too long", body = ErrorBody),
+        (status = 422, description = "A message is empty or too long, or a label is not valid", body = ErrorBody),
         (status = 502, description = "The model's provider failed", body = ErrorBody),
     )
 )]
@@ -225,12 +226,7 @@ pub(super) async fn complete(
         messages: body.messages.into_iter().map(turn).collect::<ApiResult<_>>()?,
         temperature: body.temperature.filter(|value| value.is_finite()).map(|value| value.clamp(0.0, 2.0)),
         max_tokens: body.max_completion_tokens.or(body.max_tokens),
-        retrieval: body.retrieval.map(|retrieval| RetrievalOptions {
-            enabled: retrieval.enabled,
-            top_k: retrieval.top_k,
-            min_score: retrieval.min_score,
-            tags: retrieval.tags,
-        }),
+        retrieval: body.retrieval.map(options).transpose()?,
     };
     let completion = state.chat.complete(&viewer, request).await?;
     if body.stream {
@@ -238,6 +234,11 @@ pub(super) async fn complete(
         return Ok(events::stream(Sse::new(chunks).keep_alive(KeepAlive::default())));
     }
     whole(completion).await.map(|answer| Json(answer).into_response())
+}
+
+fn options(retrieval: RetrievalBody) -> ApiResult<RetrievalOptions> {
+    let RetrievalBody { enabled, top_k, min_score, tags } = retrieval;
+    Ok(RetrievalOptions { enabled, top_k, min_score, tags: parse_tags(&tags)? })
 }
 
 async fn whole(mut completion: Completion) -> ApiResult<CompletionAnswer> {

@@ -6,7 +6,13 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_domain::{ErrorCode, document::Source, id::DocumentId, settings::Language};
+use cjhirashi_domain::{
+    ErrorCode,
+    document::Source,
+    id::DocumentId,
+    settings::Language,
+    text::{InvalidText, QueryText, Tag},
+};
 use cjhirashi_sync::{DocumentFilter, DocumentScope, NewText};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -123,7 +129,7 @@ fn one(outcome: &mut Outcome) -> ApiResult<Response> {
 pub(super) struct DocumentsQuery {
     /// `all` (the default), `own` or `public`.
     scope: Option<String>,
-    /// Words in the title.
+    /// Words in the title or in a label.
     query: Option<String>,
     /// Only with this label.
     tag: Option<String>,
@@ -131,6 +137,19 @@ pub(super) struct DocumentsQuery {
     page: Option<u32>,
     /// 1 to 200; 50 by default.
     page_size: Option<u32>,
+}
+
+/// A text of a query, read; one of nothing but spaces and control characters is none.
+fn given<T>(
+    name: &str,
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, InvalidText>,
+) -> ApiResult<Option<T>> {
+    match text.as_deref().map(parse).transpose() {
+        Ok(parsed) => Ok(parsed),
+        Err(InvalidText::Empty) => Ok(None),
+        Err(error) => Err(ApiError::invalid(format!("{name}: {error}"))),
+    }
 }
 
 /// Lists the documents that the key's owner may read.
@@ -155,8 +174,8 @@ pub(super) async fn list_documents(
     };
     let filter = DocumentFilter {
         scope,
-        query: query.query.filter(|text| !text.trim().is_empty()),
-        tag: query.tag.filter(|text| !text.trim().is_empty()),
+        query: given("query", query.query, QueryText::parse)?,
+        tag: given("tag", query.tag, Tag::parse)?,
         page: query.page.unwrap_or(1).max(1),
         page_size: query.page_size.unwrap_or(50).clamp(1, 200),
     };

@@ -7,6 +7,7 @@ use cjhirashi_domain::{
     text::QueryText,
 };
 use cjhirashi_retrieval::SearchQuery;
+use cjhirashi_sync::parse_tags;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -95,7 +96,7 @@ impl From<SearchTimings> for TimingsBody {
         (status = 200, body = SearchAnswer),
         (status = 400, description = "The request cannot be read", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
-        (status = 422, description = "The query is empty or too long", body = ErrorBody),
+        (status = 422, description = "The query is empty or too long, or a label is not valid", body = ErrorBody),
     )
 )]
 pub(super) async fn search(
@@ -108,7 +109,7 @@ pub(super) async fn search(
         text: text.into_string(),
         top_k: usize::try_from(body.top_k.unwrap_or(5).clamp(1, 50)).unwrap_or(5),
         min_score: body.min_score.filter(|score| score.is_finite()).unwrap_or(0.0).clamp(0.0, 1.0),
-        tags: body.tags.unwrap_or_default(),
+        tags: parse_tags(&body.tags.unwrap_or_default())?,
         mode: body.mode.unwrap_or_default(),
     };
     let outcome = state.retriever.search(&viewer, query).await?;

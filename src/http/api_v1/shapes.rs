@@ -80,7 +80,7 @@ impl From<Document> for DocumentBody {
             id: document.id.into_string(),
             title: document.title,
             status: document.status.as_str(),
-            indexed: document.status == cjhirashi_domain::document::DocumentStatus::Indexed,
+            indexed: document.version > 0,
             stage: document.stage.map(cjhirashi_domain::document::Stage::as_str),
             progress: document.progress,
             chunk_count: document.chunk_count,

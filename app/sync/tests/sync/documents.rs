@@ -10,6 +10,7 @@ use cjhirashi_domain::{
     ErrorCode,
     access::Visibility,
     document::{DocumentStatus, Stage},
+    text::{QueryText, Tag},
     user::Role,
 };
 use cjhirashi_models::ModelError;
@@ -30,8 +31,14 @@ async fn a_document_is_cut_embedded_and_indexed_and_every_chunk_is_a_slice_of_it
     assert_eq!(document.language.as_deref(), Some("es"));
     assert_eq!(document.size_bytes, added.size_bytes);
 
-    let text = base.documents.text(&base.owner, &added.id).await.unwrap().unwrap();
+    let text = base.documents.part(&base.owner, &added.id, 0, i32::MAX).await.unwrap().unwrap();
     let characters: Vec<char> = text.text.chars().collect();
+    assert_eq!(text.length, i32::try_from(characters.len()).unwrap());
+    let part = base.documents.part(&base.owner, &added.id, 100, 50).await.unwrap().unwrap();
+    assert_eq!((part.from, part.length), (100, text.length));
+    assert_eq!(part.text, characters[100..150].iter().collect::<String>());
+    let beyond = base.documents.part(&base.owner, &added.id, i32::MAX, i32::MAX).await.unwrap().unwrap();
+    assert_eq!(beyond.text, "");
     let chunks = base.documents.chunks(&base.owner, &added.id, 0, 1000).await.unwrap().unwrap();
     assert_eq!(chunks.len(), usize::try_from(document.chunk_count).unwrap());
     for chunk in &chunks {
@@ -76,7 +83,7 @@ async fn a_deleted_document_is_gone_at_once_whatever_is_still_to_be_removed() {
     base.work().await;
     base.documents.delete(&base.owner, &id).await.unwrap();
     assert!(base.get(&id).await.is_none());
-    assert!(base.documents.text(&base.owner, &id).await.unwrap().is_none());
+    assert!(base.documents.part(&base.owner, &id, 0, 10).await.unwrap().is_none());
     assert!(base.documents.chunks(&base.owner, &id, 0, 10).await.unwrap().is_none());
     assert!(base.documents.original(&base.owner, &id).await.unwrap().is_none());
     assert_eq!(base.documents.list(&base.owner, &DocumentFilter::default()).await.unwrap().total, 0);
@@ -167,15 +174,100 @@ async fn a_provider_that_is_away_is_tried_again_and_in_the_end_the_job_is_a_dead
     let document = base.get(&id).await.unwrap();
     assert_eq!(document.status, DocumentStatus::Failed);
     assert_eq!(document.error.unwrap().detail.as_deref(), Some("no route to host"));
-    let dead = base.store.list_dead_jobs().await.unwrap();
-    assert_eq!((dead.len(), dead[0].attempts, dead[0].key.as_str()), (1, 3, id.as_str()));
+    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
+    assert_eq!(base.count("SELECT attempts::bigint FROM jobs").await, 3);
 
     base.hurry().await;
-    assert_eq!(base.work().await, 0, "a dead letter waits for a person");
-    assert!(base.store.replay_job(dead[0].id).await.unwrap());
-    assert_eq!(base.work().await, 1);
+    assert_eq!(base.work().await, 0, "a dead letter waits for the next start");
+    let worker = Worker::start(base.context.clone(), options);
+    base.wait_for(&id, DocumentStatus::Indexed).await;
+    worker.shutdown().await;
+    assert_eq!(base.store.revive_dead_jobs().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_to_a_model_that_is_away_for_long_reaches_every_document_at_the_next_start() {
+    let base = base().await;
+    let id = base.add("Cambio", &prose(32, 6_000)).await.id;
+    base.work().await;
+    let embedder = Arc::new(FakeEmbedder::new("fake:two@16", 8));
+    embedder.failures.lock().push_back(unavailable());
+    let folder = tempfile::tempdir().unwrap();
+    let (mut context, _index) = context(&base.store, folder.path(), embedder.clone()).await;
+    context.blobs = base.context.blobs.clone();
+    let options = WorkerOptions { max_attempts: 1, ..options() };
+    let worker = Worker::start(context.clone(), options.clone());
+    let document = base.wait_for(&id, DocumentStatus::Failed).await;
+    worker.shutdown().await;
+    assert_eq!(document.version, 1, "it still answers");
+    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
+
+    let worker = Worker::start(context, options);
+    base.wait_for(&id, DocumentStatus::Indexed).await;
+    worker.shutdown().await;
+    assert_eq!(embedder.embedded(), base.embedder.embedded());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_lies_at_another_server_is_waited_for_without_counting() {
+    let base = base().await;
+    let id = base.add("Ajeno", &prose(34, 3_000)).await.id;
+    let (_, path) = base.documents.original(&base.owner, &id).await.unwrap().unwrap();
+    let elsewhere = path.with_extension("elsewhere");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    for _ in 0..20 {
+        base.hurry().await;
+        base.work().await;
+    }
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Queued);
+    assert_eq!(document.error.unwrap().code, ErrorCode::DocumentFileMissing.as_str());
+    std::fs::rename(&elsewhere, &path).unwrap();
+    base.hurry().await;
+    base.work().await;
     assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
-    assert!(!base.store.replay_job(dead[0].id).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_index_is_given_nothing_of_a_large_document_before_all_of_it_is_there() {
+    let gate = Arc::new(Semaphore::new(2));
+    let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 2) }).await;
+    let id = base.add("Grande", &prose(36, 20_000)).await.id;
+    let worker = Worker::start(base.context.clone(), options());
+    base.until("two batches", async || {
+        base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await == 4
+    })
+    .await;
+    assert_eq!(base.vectors(), 0);
+    gate.add_permits(1000);
+    let document = base.wait_for(&id, DocumentStatus::Indexed).await;
+    worker.shutdown().await;
+    assert_eq!(base.vectors(), usize::try_from(document.chunk_count).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_asked_for_again_while_it_ends_is_due_at_once() {
+    let base = base().await;
+    base.add("Otra vez", &prose(38, 1_000)).await;
+    let job = base.store.claim_jobs(10, Duration::from_secs(60)).await.unwrap().remove(0);
+    // As a request that holds the row until the end has begun.
+    let mut request = base.store.pool().begin().await.unwrap();
+    sqlx::query("UPDATE jobs SET revision = revision + 1").execute(&mut *request).await.unwrap();
+    let store = base.store.clone();
+    let ending = tokio::spawn(async move { store.finish_job(&job).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    request.commit().await.unwrap();
+    assert!(ending.await.unwrap().unwrap());
+    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE claim IS NULL AND attempts = 0").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn housekeeping_forgets_the_runs_that_a_kill_cut_off_once_one_ends_well() {
+    let base = base().await;
+    base.store.schedule_housekeeping().await.unwrap();
+    sqlx::query("UPDATE jobs SET attempts = 11, run_at = now()").execute(base.store.pool()).await.unwrap();
+    assert_eq!(base.work().await, 1);
+    assert_eq!(base.count("SELECT attempts::bigint FROM jobs").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,6 +280,7 @@ async fn a_refusal_keeps_the_batches_before_it_and_a_person_can_try_again() {
     let document = base.get(&id).await.unwrap();
     assert_eq!(document.status, DocumentStatus::Failed);
     assert_eq!(document.error.unwrap().code, ErrorCode::ProviderRefused.as_str());
+    assert_eq!(base.vectors(), 0, "nothing takes the place of what answers");
     base.documents.retry(&base.owner, &id).await.unwrap();
     assert_eq!(base.get(&id).await.unwrap().error, None);
     base.work().await;
@@ -229,9 +322,10 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
     assert_eq!(store.save_text(claim, &id, 1, "x", None, None).await.unwrap(), Held::No);
     assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], false, 0.5).await.unwrap(), Held::No);
     assert_eq!(store.acknowledge_chunks(claim, &id, &[], 0.5).await.unwrap(), Held::No);
-    assert_eq!(store.complete_indexing(claim, &id, 1).await.unwrap(), Held::No);
+    assert_eq!(store.complete_indexing(claim, &id, 1, "fake:one@16").await.unwrap(), Held::No);
+    assert_eq!(store.remove_old_chunks(claim, &id).await.unwrap(), 0);
     let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
-    assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), Held::No);
+    assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), None);
     store.clear_chunks(claim, &id, 1).await.unwrap();
     assert!(!store.finish_job(&asleep).await.unwrap());
     assert_eq!(store.extend_leases(std::slice::from_ref(claim), Duration::from_secs(1)).await.unwrap(), []);
@@ -344,8 +438,8 @@ async fn own_and_public_documents_are_seen_and_only_the_right_people_change_them
     let list = async |viewer, scope, query: Option<&str>, tag: Option<&str>| {
         let filter = DocumentFilter {
             scope,
-            query: query.map(str::to_owned),
-            tag: tag.map(str::to_owned),
+            query: query.map(|query| QueryText::parse(query).unwrap()),
+            tag: tag.map(|tag| Tag::parse(tag).unwrap()),
             ..DocumentFilter::default()
         };
         let list = documents.list(viewer, &filter).await.unwrap();
@@ -354,6 +448,7 @@ async fn own_and_public_documents_are_seen_and_only_the_right_people_change_them
     let titles = |titles: &[&str]| titles.iter().map(|&title| title.to_owned()).collect::<Vec<_>>();
     assert_eq!(list(&ana, DocumentScope::All, None, None).await, (titles(&["Manual", "Árbol de Ana"]), 2));
     assert_eq!(list(&ana, DocumentScope::Own, Some("arbol"), None).await, (titles(&["Árbol de Ana"]), 1));
+    assert_eq!(list(&ana, DocumentScope::All, Some("LEGÁL"), None).await, (titles(&["Manual"]), 1), "by its label");
     assert_eq!(list(&ana, DocumentScope::All, Some("100%_"), None).await, (Vec::new(), 0));
     assert_eq!(list(&ana, DocumentScope::All, None, Some("Legal")).await, (titles(&["Manual"]), 1));
     assert_eq!(list(&eva, DocumentScope::All, None, None).await, (titles(&["Manual"]), 1));
@@ -372,7 +467,9 @@ async fn own_and_public_documents_are_seen_and_only_the_right_people_change_them
     let (file, path) = documents.original(&ana, &public.id).await.unwrap().unwrap();
     assert_eq!((file.file_name.as_str(), file.mime_type.as_str()), ("Manual", "text/plain"));
     assert_eq!(std::fs::read_to_string(path).unwrap(), "Un manual para todos.");
-    assert_eq!(base.store.count_documents(&ana).await.unwrap(), (1, 1));
+    let ids = [own.id.clone(), public.id.clone()];
+    assert_eq!(documents.states(&ana, &ids).await.unwrap().len(), 2);
+    assert_eq!(documents.states(&eva, &ids).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

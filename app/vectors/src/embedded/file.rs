@@ -1,6 +1,6 @@
 //! Checkpoints: what the table and the graph were at some moment, so that a start needs no rebuilding.
 //!
-//! `index.bin`: magic, length of the header, header (JSON: model, dimension, watermark, names, counts, checksum of the
+//! `index.bin`: magic, length of the header, header (JSON: model, dimension, names, counts, checksum of the
 //! graph's file), entries, vectors, and SHA-256 of all that. `graph.bin`: the graph as `usearch` writes it. Both are
 //! written beside and renamed, the graph first; a graph that is not the one the header names is ignored. Nothing in
 //! these files is needed: whatever is wrong with them, PostgreSQL has it all.
@@ -9,6 +9,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use cjhirashi_domain::id::{DocumentId, UserId};
@@ -23,6 +24,8 @@ use super::{
 
 const MAGIC: &[u8; 8] = b"CJHINDX1";
 const ENTRY_BYTES: usize = 25;
+/// No checkpoint takes longer to write.
+const LEFT_AFTER: Duration = Duration::from_secs(3600);
 /// A header beyond this is damage, not data.
 const MAX_HEADER: u64 = 512 << 20;
 
@@ -30,8 +33,6 @@ const MAX_HEADER: u64 = 512 << 20;
 struct Header {
     model: String,
     dimension: usize,
-    /// Highest `chunks.ordinal` taken in.
-    watermark: i64,
     entries: usize,
     documents: Vec<DocumentId>,
     /// `null` is the public's.
@@ -104,6 +105,36 @@ fn hash_file(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
+/// A file on its way to its name, removed when it does not get there. Its own name is nobody else's, also where two
+/// processes were given the same folder.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn beside(path: &Path) -> Self {
+        Self(path.with_extension(format!("{:016x}.tmp", rand::random::<u64>())))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Removes what processes that were killed while they wrote left behind.
+pub(super) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let left = entry.path().extension().is_some_and(|extension| extension == "tmp")
+            && entry
+                .metadata()
+                .and_then(|data| data.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|since| since > LEFT_AFTER));
+        if left {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Flushes a written file, gives it its name, and flushes the folder, so that a power cut leaves the old or the new.
 fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
     File::open(temporary)?.sync_all()?;
@@ -116,10 +147,10 @@ fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
 
 /// Writes the graph's file; its checksum and what it covers go into the table's header.
 pub(super) fn save_graph(folder: &Path, graph: &Graph) -> io::Result<([u8; 32], usize)> {
-    let temporary = folder.join("graph.tmp");
-    graph.save(&temporary).map_err(io::Error::other)?;
-    let sha256 = hash_file(&temporary)?;
-    publish(&temporary, &graph_path(folder))?;
+    let temporary = Temporary::beside(&graph_path(folder));
+    graph.save(&temporary.0).map_err(io::Error::other)?;
+    let sha256 = hash_file(&temporary.0)?;
+    publish(&temporary.0, &graph_path(folder))?;
     Ok((sha256, graph.covered()))
 }
 
@@ -134,15 +165,15 @@ pub(super) fn save_table(
     let header = Header {
         model: model.to_owned(),
         dimension,
-        watermark: snapshot.watermark,
         entries: snapshot.entries.len(),
         documents: snapshot.documents.clone(),
         owners: snapshot.owners.clone(),
         graph: graph.map(|(sha256, covered)| GraphHeader { sha256, covered }),
     };
     let header = serde_json::to_vec(&header).map_err(io::Error::other)?;
-    let temporary = folder.join("index.tmp");
-    let mut out = Hashing { inner: BufWriter::with_capacity(1 << 18, File::create(&temporary)?), hash: Sha256::new() };
+    let temporary = Temporary::beside(&table_path(folder));
+    let file = File::create(&temporary.0)?;
+    let mut out = Hashing { inner: BufWriter::with_capacity(1 << 18, file), hash: Sha256::new() };
     out.write_all(MAGIC)?;
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
@@ -159,7 +190,7 @@ pub(super) fn save_table(
     out.inner.write_all(&checksum)?;
     out.inner.flush()?;
     drop(out.inner);
-    publish(&temporary, &table_path(folder))
+    publish(&temporary.0, &table_path(folder))
 }
 
 fn encode(entry: &Entry) -> [u8; ENTRY_BYTES] {
@@ -250,8 +281,7 @@ pub(super) fn load(folder: &Path, model: &str, dimension: usize) -> Result<(Tabl
         return Err(unusable("its checksum does not match"));
     }
 
-    let snapshot =
-        Snapshot { entries, blocks, documents: header.documents, owners: header.owners, watermark: header.watermark };
+    let snapshot = Snapshot { entries, blocks, documents: header.documents, owners: header.owners };
     let table = Table::restore(dimension, snapshot).ok_or_else(|| unusable("its numbers do not fit together"))?;
     let graph = header.graph.and_then(|graph| {
         let path = graph_path(folder);

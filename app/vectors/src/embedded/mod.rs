@@ -59,8 +59,6 @@ pub struct EmbeddedOptions {
 pub struct OpenReport {
     /// Vectors read from the checkpoint.
     pub loaded: usize,
-    /// Highest `chunks.ordinal` in the checkpoint, 0 without one.
-    pub watermark: i64,
     /// Why a checkpoint that exists was not used: everything comes from PostgreSQL again.
     pub rebuilding: Option<String>,
 }
@@ -139,12 +137,13 @@ impl EmbeddedIndex {
         let opened = spawn_blocking(move || {
             std::fs::create_dir_all(&options.folder)
                 .map_err(|source| IndexError::Io { path: options.folder.display().to_string(), source })?;
+            file::sweep(&options.folder);
             let (table, graph, rebuilding) = match file::load(&options.folder, &options.model, options.dimension) {
                 Ok((table, graph)) => (table, graph, None),
                 Err(file::NotLoaded::Missing) => (Table::new(options.dimension), None, None),
                 Err(file::NotLoaded::Unusable(why)) => (Table::new(options.dimension), None, Some(why)),
             };
-            let report = OpenReport { loaded: table.alive(), watermark: table.watermark(), rebuilding };
+            let report = OpenReport { loaded: table.alive(), rebuilding };
             let shared = Arc::new(Shared {
                 options,
                 exact_limit,
@@ -213,10 +212,16 @@ impl EmbeddedIndex {
         self.shared.table.read().holdings_of(document)
     }
 
-    /// Highest `chunks.ordinal` ever taken in.
-    #[must_use]
-    pub fn watermark(&self) -> i64 {
-        self.shared.table.read().watermark()
+    /// Removes entries, on a thread that may wait: making the table smaller copies all of it.
+    async fn change(&self, remove: impl FnOnce(&mut Table) -> usize + Send + 'static) -> Result<(), IndexError> {
+        let shared = Arc::clone(&self.shared);
+        let task = spawn_blocking(move || {
+            if remove(&mut shared.table.write()) > 0 {
+                shared.compact();
+                shared.changed();
+            }
+        });
+        joined(task.await)
     }
 
     /// Entries that the graph covers, for tests and measurements.
@@ -423,23 +428,13 @@ impl VectorIndex for EmbeddedIndex {
     }
 
     async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError> {
-        let deleted = {
-            let mut table = self.shared.table.write();
-            keys.iter().filter(|key| table.delete(key)).count()
-        };
-        if deleted > 0 {
-            self.shared.compact();
-            self.shared.changed();
-        }
-        Ok(())
+        let keys = keys.to_vec();
+        self.change(move |table| keys.iter().filter(|key| table.delete(key)).count()).await
     }
 
     async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<(), IndexError> {
-        if self.shared.table.write().delete_document(document, keep_version) > 0 {
-            self.shared.compact();
-            self.shared.changed();
-        }
-        Ok(())
+        let document = document.clone();
+        self.change(move |table| table.delete_document(&document, keep_version)).await
     }
 
     async fn query(&self, query: IndexQuery) -> Result<Vec<Match>, IndexError> {

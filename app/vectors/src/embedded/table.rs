@@ -132,7 +132,6 @@ pub(super) struct Table {
     slots: HashMap<(u32, i32, i32), u32>,
     slots_of: Vec<Vec<u32>>,
     alive_of: Vec<usize>,
-    watermark: i64,
 }
 
 /// What a checkpoint writes: cheap to take, and detached from the table.
@@ -141,7 +140,6 @@ pub(super) struct Snapshot {
     pub(super) blocks: Vec<Arc<[f16]>>,
     pub(super) documents: Vec<DocumentId>,
     pub(super) owners: Vec<Option<UserId>>,
-    pub(super) watermark: i64,
 }
 
 impl Table {
@@ -158,7 +156,6 @@ impl Table {
             slots: HashMap::new(),
             slots_of: Vec::new(),
             alive_of: vec![0],
-            watermark: 0,
         }
     }
 
@@ -203,7 +200,6 @@ impl Table {
             }
         }
         table.entries = snapshot.entries;
-        table.watermark = snapshot.watermark;
         Some(table)
     }
 
@@ -217,7 +213,6 @@ impl Table {
             blocks,
             documents: self.documents.names.clone(),
             owners: self.owners.names.clone(),
-            watermark: self.watermark,
         }
     }
 
@@ -228,10 +223,6 @@ impl Table {
 
     pub(super) fn alive(&self) -> usize {
         self.slots.len()
-    }
-
-    pub(super) fn watermark(&self) -> i64 {
-        self.watermark
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -258,7 +249,6 @@ impl Table {
         }
         self.alive_of[owner as usize] += 1;
         self.slots_of[document as usize].push(slot);
-        self.watermark = self.watermark.max(ordinal);
     }
 
     /// Marks a slot dead; the caller has taken it out of `slots`.
@@ -313,7 +303,6 @@ impl Table {
             };
             fresh.put(&self.key(entry), entry.ordinal, &visibility, &values);
         }
-        fresh.watermark = self.watermark;
         fresh
     }
 

@@ -14,13 +14,15 @@ use super::{Failure, WithoutHtml};
 pub(crate) const PAGE_SIZE: u32 = 50;
 /// Characters of a document's text on one page.
 #[cfg(feature = "ssr")]
-const PART: usize = 60_000;
+const PART: i32 = 60_000;
 /// Chunks on one page.
 #[cfg(feature = "ssr")]
 const CHUNKS: i64 = 50;
-/// Characters shown before and after a passage in the panel.
+/// Characters shown before and after a passage in the panel, and the most of the passage itself.
 #[cfg(feature = "ssr")]
-const AROUND: usize = 700;
+const AROUND: i32 = 700;
+#[cfg(feature = "ssr")]
+const PASSAGE: i32 = 20_000;
 
 /// Part of a list of documents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,31 +72,27 @@ impl WithoutHtml for DocumentView {
 
 #[cfg(feature = "ssr")]
 mod server_side {
-    use cjhirashi_sync::DocumentText;
+    use cjhirashi_sync::DocumentPart;
 
     use super::{AROUND, PART, PassageView};
     use crate::{api::server::escape, texts::Texts};
 
     /// The page that a character stands on, from 1.
-    pub(super) fn page_of(pages: &[i32], at: usize) -> Option<i32> {
-        let at = i32::try_from(at).ok()?;
+    pub(super) fn page_of(pages: &[i32], at: i32) -> Option<i32> {
         let page = pages.partition_point(|start| *start <= at);
         i32::try_from(page).ok().filter(|page| *page > 0)
     }
 
     /// A part of a text as HTML: page marks where pages begin, and the passage marked.
-    pub(super) fn render_part(
-        text: &DocumentText,
-        part: usize,
-        passage: Option<(usize, usize)>,
-        texts: &Texts,
-    ) -> String {
-        let from = part * PART;
-        let chars: Vec<char> = text.text.chars().skip(from).take(PART).collect();
+    pub(super) fn render_part(text: &DocumentPart, passage: Option<(i32, i32)>, texts: &Texts) -> String {
+        let place = |at: i32| usize::try_from(at).unwrap_or(0);
+        let passage = passage.map(|(start, end)| (place(start), place(end)));
+        let from = place(text.from);
+        let chars: Vec<char> = text.text.chars().collect();
         let to = from + chars.len();
         let mut cuts: Vec<(usize, u8, i32)> = Vec::new();
         for (index, start) in text.pages.iter().enumerate() {
-            let at = usize::try_from(*start).unwrap_or(0);
+            let at = place(*start);
             if (from..to).contains(&at) {
                 cuts.push((at, 1, i32::try_from(index + 1).unwrap_or(i32::MAX)));
             }
@@ -141,32 +139,26 @@ mod server_side {
         html
     }
 
-    /// Which part a character stands in, from 0, and how many parts there are.
-    pub(super) fn part_of(text: &str, at: usize) -> (usize, usize) {
-        let parts = text.chars().count().div_ceil(PART).max(1);
-        ((at / PART).min(parts - 1), parts)
+    /// How many parts a text of this length has.
+    pub(super) fn parts_of(length: i32) -> i32 {
+        (length.max(1) - 1) / PART + 1
     }
 
-    /// A passage with what stands around it, cut at spaces.
-    pub(super) fn passage(text: &DocumentText, start: usize, end: usize) -> PassageView {
-        let take =
-            |from: usize, to: usize| -> String { text.text.chars().skip(from).take(to.saturating_sub(from)).collect() };
-        let (end, start) = (end.max(start), start);
-        let mut before = take(start.saturating_sub(AROUND), start);
-        if start > AROUND {
+    /// A passage with what stands around it, cut at spaces. `text` begins [`AROUND`] characters before it, or with the
+    /// text, and ends as far behind it, or with the text.
+    pub(super) fn passage(text: &DocumentPart, start: i32, end: i32) -> PassageView {
+        let mut chars = text.text.chars();
+        let mut take = |count: i32| -> String { chars.by_ref().take(usize::try_from(count).unwrap_or(0)).collect() };
+        let mut before = take(start.saturating_sub(text.from));
+        let passage = take(end.saturating_sub(start));
+        let mut after = take(AROUND);
+        if text.from > 0 {
             before = before.split_once(char::is_whitespace).map_or(before.clone(), |(_, rest)| format!("…{rest}"));
         }
-        let mut after = take(end, end + AROUND);
-        if after.chars().count() == AROUND {
+        if end.saturating_add(AROUND) < text.length {
             after = after.rsplit_once(char::is_whitespace).map_or(after.clone(), |(rest, _)| format!("{rest}…"));
         }
-        PassageView {
-            title: text.title.clone(),
-            before,
-            text: take(start, end),
-            after,
-            page: page_of(&text.pages, start),
-        }
+        PassageView { title: text.title.clone(), before, text: passage, after, page: page_of(&text.pages, start) }
     }
 
     #[cfg(test)]
@@ -175,13 +167,14 @@ mod server_side {
 
         use super::*;
 
-        fn text(text: &str, pages: &[i32]) -> DocumentText {
-            DocumentText { title: "T".into(), version: 1, text: text.into(), pages: pages.to_vec() }
+        fn text(text: &str, pages: &[i32]) -> DocumentPart {
+            let length = i32::try_from(text.chars().count()).unwrap();
+            DocumentPart { title: "T".into(), version: 1, from: 0, text: text.into(), length, pages: pages.to_vec() }
         }
 
         #[test]
         fn the_passage_is_marked_in_characters_and_everything_is_escaped() {
-            let html = render_part(&text("ñandú <b> fin", &[]), 0, Some((6, 9)), Texts::of(Language::Es));
+            let html = render_part(&text("ñandú <b> fin", &[]), Some((6, 9)), Texts::of(Language::Es));
             assert_eq!(
                 html,
                 "ñandú <mark id=\"passage\" tabindex=\"-1\" aria-label=\"Pasaje citado\">&lt;b&gt;</mark> fin"
@@ -189,15 +182,36 @@ mod server_side {
         }
 
         #[test]
+        fn a_part_counts_from_the_beginning_of_the_whole() {
+            let part = DocumentPart { from: 4, length: 12, ..text("dos tres", &[0, 8]) };
+            let html = render_part(&part, Some((4, 7)), Texts::of(Language::Es));
+            assert!(
+                html.starts_with("<mark") && html.contains(">dos</mark> <span class=\"page-mark\">Página 2"),
+                "{html}"
+            );
+            assert_eq!((parts_of(0), parts_of(PART), parts_of(PART + 1)), (1, 1, 2));
+        }
+
+        #[test]
+        fn a_passage_is_shown_with_what_stands_around_it() {
+            let part = DocumentPart { from: 90, length: 2_000, ..text("mitad uno dos tres cuatro", &[0, 95]) };
+            let shown = passage(&part, 100, 103);
+            assert_eq!((shown.before.as_str(), shown.text.as_str()), ("…uno ", "dos"));
+            assert_eq!((shown.after.as_str(), shown.page), (" tres…", Some(2)));
+            let whole = passage(&text("uno dos tres", &[]), 4, 7);
+            assert_eq!((whole.before.as_str(), whole.text.as_str(), whole.after.as_str()), ("uno ", "dos", " tres"));
+        }
+
+        #[test]
         fn a_page_that_begins_inside_the_passage_leaves_the_html_well_formed() {
-            let html = render_part(&text("uno dos tres", &[0, 6]), 0, Some((4, 9)), Texts::of(Language::Es));
+            let html = render_part(&text("uno dos tres", &[0, 6]), Some((4, 9)), Texts::of(Language::Es));
             assert_eq!(html.matches("<mark").count(), html.matches("</mark>").count());
             assert!(html.contains("do</mark><span class=\"page-mark\">Página 2</span><mark>s t"), "{html}");
         }
 
         #[test]
         fn offsets_outside_the_text_mark_nothing_and_do_not_fail() {
-            let html = render_part(&text("corto", &[0]), 0, Some((90, 400)), Texts::of(Language::Es));
+            let html = render_part(&text("corto", &[0]), Some((90, 400)), Texts::of(Language::Es));
             assert!(!html.contains("<mark"));
             assert_eq!(passage(&text("corto", &[0]), 90, 400).text, "");
         }
@@ -215,6 +229,7 @@ mod server_side {
 #[server(prefix = "/fn", endpoint = "list_documents")]
 pub(crate) async fn list_documents(scope: String, query: String, page: u32) -> Result<DocumentsView, Failure> {
     use super::server::{services, signed_in};
+    use cjhirashi_domain::text::QueryText;
     use cjhirashi_sync::{DocumentFilter, DocumentScope};
     let (who, services) = (signed_in()?, services()?);
     let filter = DocumentFilter {
@@ -223,7 +238,8 @@ pub(crate) async fn list_documents(scope: String, query: String, page: u32) -> R
             "public" => DocumentScope::Public,
             _ => DocumentScope::All,
         },
-        query: Some(query.chars().take(200).collect()),
+        // Nothing but control characters is no search, as nothing at all is.
+        query: QueryText::parse(&query.chars().take(200).collect::<String>()).ok(),
         page,
         page_size: PAGE_SIZE,
         ..DocumentFilter::default()
@@ -237,11 +253,7 @@ pub(crate) async fn list_documents(scope: String, query: String, page: u32) -> R
 pub(crate) async fn document_states(ids: Vec<DocumentId>) -> Result<Vec<Document>, Failure> {
     use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
-    let mut documents = Vec::new();
-    for id in ids.iter().take(100) {
-        documents.extend(services.documents.get(&who.viewer(), id).await?);
-    }
-    Ok(documents)
+    Ok(services.documents.states(&who.viewer(), ids.get(..100).unwrap_or(&ids)).await?)
 }
 
 /// A document's page. `view` is `text` or `chunks`; `start` and `end` are the passage to highlight, or -1.
@@ -253,7 +265,7 @@ pub(crate) async fn load_document(
     start: i64,
     end: i64,
 ) -> Result<DocumentView, Failure> {
-    use self::server_side::{part_of, render_part};
+    use self::server_side::{parts_of, render_part};
     use super::server::{fail, services, signed_in};
     use crate::texts::Texts;
     use cjhirashi_domain::ErrorCode;
@@ -274,14 +286,22 @@ pub(crate) async fn load_document(
         let from = i32::try_from((shown.part - 1).saturating_mul(CHUNKS)).unwrap_or(i32::MAX);
         shown.chunks = services.documents.chunks(&viewer, &id, from, CHUNKS).await?.unwrap_or_default();
         shown.parts = (i64::from(shown.document.chunk_count) + CHUNKS - 1).div_euclid(CHUNKS).max(1);
-    } else if let Some(text) = services.documents.text(&viewer, &id).await? {
-        let passage = usize::try_from(start).ok().zip(usize::try_from(end).ok()).filter(|(start, end)| start < end);
-        let asked = usize::try_from(part - 1).ok().filter(|_| part > 0);
-        let at = asked.map_or_else(|| passage.map_or(0, |(start, _)| start), |part| part.saturating_mul(PART));
-        let (part, parts) = part_of(&text.text, at);
-        shown.html = Some(render_part(&text, part, passage, Texts::of(who.settings.language)));
-        shown.part = i64::try_from(part + 1).unwrap_or(1);
-        shown.parts = i64::try_from(parts).unwrap_or(1);
+    } else {
+        let passage = i32::try_from(start).ok().zip(i32::try_from(end).ok());
+        let passage = passage.filter(|(start, end)| 0 <= *start && start < end);
+        let asked = i32::try_from(part - 1).ok().filter(|_| part > 0);
+        let asked = asked.unwrap_or_else(|| passage.map_or(0, |(start, _)| start / PART));
+        let read = async |part: i32| services.documents.part(&viewer, &id, part.saturating_mul(PART), PART).await;
+        let mut text = read(asked).await?;
+        // There is nothing behind the last part, so that is shown instead.
+        if let Some(last) = text.as_ref().map(|text| parts_of(text.length) - 1).filter(|last| *last < asked) {
+            text = read(last).await?;
+        }
+        if let Some(text) = text {
+            shown.html = Some(render_part(&text, passage, Texts::of(who.settings.language)));
+            shown.part = i64::from(text.from / PART + 1);
+            shown.parts = i64::from(parts_of(text.length));
+        }
     }
     Ok(shown)
 }
@@ -293,10 +313,12 @@ pub(crate) async fn load_passage(document: String, start: u32, end: u32) -> Resu
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = DocumentId::parse(document).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
-    let text = services.documents.text(&who.viewer(), &id).await?;
+    let start = i32::try_from(start).unwrap_or(i32::MAX);
+    let length = i32::try_from(end).unwrap_or(i32::MAX).saturating_sub(start).clamp(0, PASSAGE);
+    let from = start.saturating_sub(AROUND).max(0);
+    let text = services.documents.part(&who.viewer(), &id, from, start - from + length + AROUND).await?;
     let text = text.ok_or_else(|| fail(ErrorCode::DocumentNotFound))?;
-    let end = end.min(start.saturating_add(20_000));
-    Ok(server_side::passage(&text, start as usize, end as usize))
+    Ok(server_side::passage(&text, start, start.saturating_add(length)))
 }
 
 /// Removes a document from every answer at once.

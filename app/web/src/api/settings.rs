@@ -96,9 +96,9 @@ pub(crate) async fn save_setting(name: String, #[server(default)] value: String)
     use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
-    let settings = services.store.get_settings(&who.user.id).await?;
-    let settings = changed(settings, &name, value.trim()).ok_or_else(|| fail(ErrorCode::SettingInvalid))?;
-    services.store.save_settings(&who.user.id, &settings).await?;
+    let change = |settings| changed(settings, &name, value.trim());
+    let settings = services.store.change_settings(&who.user.id, change).await?;
+    let settings = settings.ok_or_else(|| fail(ErrorCode::SettingInvalid))?;
     forward(&format!("/settings?saved={name}#{name}"));
     Ok(settings)
 }
@@ -109,7 +109,10 @@ fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSe
     use cjhirashi_domain::settings::{CodeTheme, Language, Theme};
     let number = |value: &str| value.replace(',', ".").parse::<f64>().ok().filter(|value| value.is_finite());
     match name {
-        "default_model" if value.len() <= 200 => value.clone_into(&mut settings.default_model),
+        // PostgreSQL refuses NUL, and no model is called by a control character.
+        "default_model" if value.len() <= 200 && !value.chars().any(char::is_control) => {
+            value.clone_into(&mut settings.default_model)
+        }
         "temperature" => settings.temperature = number(value).filter(|value| (0.0..=2.0).contains(value))?,
         "max_tokens" => settings.max_tokens = value.parse().ok().filter(|value| (1..=200_000).contains(value))?,
         "theme" => settings.theme = Theme::parse(value)?,
@@ -202,6 +205,7 @@ mod tests {
         assert_eq!(changed(settings.clone(), "rag_top_k", "21"), None);
         assert_eq!(changed(settings.clone(), "temperature", "NaN"), None);
         assert_eq!(changed(settings.clone(), "no_such", "1"), None);
+        assert_eq!(changed(settings.clone(), "default_model", "a\0b"), None);
         let saved = changed(settings.clone(), "rag_min_score", "35,5");
         assert_eq!(saved, Some(UserSettings { rag_min_score: 0.355, ..settings }));
     }
