@@ -19,7 +19,7 @@ test('an answer that shows nothing is a page like others', async ({ page, produc
   await expect(chat.answers).toContainText('La respuesta quedó vacía');
   if (!script) return;
   await sidebar.link('Documentos').click();
-  await expect(page.getByRole('heading', { name: 'Documentos' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Documentos', exact: true })).toBeVisible();
   await sidebar.chat('¿Nada?').click();
   await expect(chat.answers).toContainText('La respuesta quedó vacía');
 });
