@@ -514,6 +514,28 @@ impl Texts {
     }
 }
 
+/// Whether a text has every word of `wanted`, whatever their case and accents.
+pub(crate) fn says(text: &str, wanted: &str) -> bool {
+    let text = fold(text);
+    fold(wanted).split_whitespace().all(|word| text.contains(word))
+}
+
+/// Lower case without the accents of Spanish, so that "como" finds "Cómo". The letters of our two languages only: the
+/// tables for all alphabets are larger than the rest of this module.
+fn fold(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            'á' | 'à' | 'Á' | 'À' => 'a',
+            'é' | 'è' | 'É' | 'È' => 'e',
+            'í' | 'Í' => 'i',
+            'ó' | 'Ó' => 'o',
+            'ú' | 'ü' | 'Ú' | 'Ü' => 'u',
+            'Ñ' => 'ñ',
+            c => c.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
 /// `openai:gpt-x` is shown as `gpt-x`.
 pub(crate) fn model_name(id: &str) -> &str {
     id.split_once(':').map_or(id, |(_, name)| name)
@@ -531,6 +553,13 @@ mod tests {
         assert_eq!(EN.number(-7), "−7");
         assert_eq!(ES.bytes(1_234_567), "1,2 MB");
         assert_eq!(EN.bytes(999), "999 B");
+    }
+
+    #[test]
+    fn words_are_found_without_their_accents_and_in_any_order() {
+        assert!(says("Cómo se PODA un Olivo", "olivo como"));
+        assert!(says("Cómo", "  "));
+        assert!(!says("Cómo se poda", "poda olivo"));
     }
 
     #[test]

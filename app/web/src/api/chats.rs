@@ -248,6 +248,29 @@ pub(crate) async fn list_chats(before: Option<i64>, before_id: Option<String>) -
     Ok(ChatsView { chats, more, now: services.store.now() })
 }
 
+/// The person's chats whose titles have these words, newest first, at most as many as a part of the list.
+#[server(prefix = "/fn", endpoint = "search_chats")]
+pub(crate) async fn search_chats(words: String) -> Result<ChatsView, Failure> {
+    use super::server::{services, signed_in};
+    use crate::texts::says;
+    use cjhirashi_storage::ChatCursor;
+    let (who, services) = (signed_in()?, services()?);
+    let words: String = words.chars().take(200).collect();
+    let (mut chats, mut cursor) = (Vec::new(), None);
+    // Somebody with tens of thousands of chats finds the newest of them.
+    for _ in 0..20 {
+        let part = services.store.list_chats(&who.user.id, 1_000, cursor.as_ref()).await?;
+        cursor = part.last().map(|last| ChatCursor { updated_at: last.updated_at, id: last.id.clone() });
+        let last = part.len() < 1_000;
+        chats.extend(part.into_iter().filter(|chat| says(&chat.title, &words)));
+        if last || chats.len() >= CHATS {
+            break;
+        }
+    }
+    chats.truncate(CHATS);
+    Ok(ChatsView { chats, more: false, now: services.store.now() })
+}
+
 /// A chat with its messages.
 #[server(prefix = "/fn", endpoint = "load_chat")]
 pub(crate) async fn load_chat(id: String) -> Result<ChatView, Failure> {

@@ -1,11 +1,17 @@
 //! Search and commands (Ctrl K), and the list of keys (?).
 
-use leptos::{ev, html, prelude::*};
+use std::time::Duration;
+
+use leptos::{ev, html, prelude::*, task::spawn_local};
 use web_sys::HtmlDialogElement;
 
 use super::{Icon, icon};
 use crate::components::Whole as _;
-use crate::state::{Chats, Go, browser, use_session, use_texts};
+use crate::{
+    api::chats::search_chats,
+    state::{Chats, Go, browser, use_session, use_texts},
+    texts::says,
+};
 
 /// Something the palette offers.
 #[derive(Clone, PartialEq)]
@@ -49,6 +55,26 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
     let chosen = RwSignal::new(0_usize);
     let (chats, go) = (use_context::<Chats>(), use_context::<Go>());
     let admin = use_session().is_some_and(|session| session.is_admin());
+    // Chats that are not in the list beside: asked for when somebody stops typing.
+    let found = RwSignal::new(Vec::new());
+    Effect::new(move |_| {
+        let words = typed.get();
+        if words.trim().is_empty() || chats.is_none_or(|chats| chats.all_known()) {
+            return found.set(Vec::new());
+        }
+        let ask = move || {
+            spawn_local(async move {
+                if let Ok(view) = search_chats(words.clone()).await
+                    && typed.with_untracked(|typed| *typed == words)
+                {
+                    found.set(view.chats);
+                }
+            });
+        };
+        if let Ok(timer) = set_timeout_with_handle(ask, Duration::from_millis(200)) {
+            on_cleanup(move || timer.clear());
+        }
+    });
     let offers = Memo::new(move |_| {
         if !open.get() {
             return Vec::new();
@@ -79,10 +105,18 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
             if let Some(Ok(view)) = chats.first.get() {
                 offers.extend(view.chats.iter().map(chat));
             }
-            chats.older.with(|older| offers.extend(older.iter().map(chat)));
+            for more in [chats.older, found] {
+                more.with(|more| {
+                    for offer in more.iter().map(chat) {
+                        if !offers.contains(&offer) {
+                            offers.push(offer);
+                        }
+                    }
+                });
+            }
         }
-        let wanted = fold(&typed.get());
-        offers.retain(|offer| wanted.split_whitespace().all(|word| fold(&offer.label).contains(word)));
+        let typed = typed.get();
+        offers.retain(|offer| says(&offer.label, &typed));
         offers.truncate(60);
         offers
     });
@@ -175,22 +209,6 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
         </dialog>
     }
     .whole()
-}
-
-/// Lower case without the accents of Spanish, so that "como" finds "Cómo". The letters of our two languages only: the
-/// tables for all alphabets are larger than this module.
-fn fold(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            'á' | 'à' | 'Á' | 'À' => 'a',
-            'é' | 'è' | 'É' | 'È' => 'e',
-            'í' | 'Í' => 'i',
-            'ó' | 'Ó' => 'o',
-            'ú' | 'ü' | 'Ú' | 'Ü' => 'u',
-            'Ñ' => 'ñ',
-            c => c.to_ascii_lowercase(),
-        })
-        .collect()
 }
 
 fn reveal_option(index: usize) {

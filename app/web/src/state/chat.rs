@@ -71,6 +71,12 @@ impl Chats {
         self.first.refetch();
     }
 
+    /// Whether every chat there is is in the list.
+    pub(crate) fn all_known(&self) -> bool {
+        let first = self.first.with_untracked(|view| matches!(view, Some(Ok(view)) if !view.more));
+        first || self.more.get_untracked() == Some(false)
+    }
+
     /// Asks again without a chat that is gone.
     pub(crate) fn forget(&self, id: &str) {
         self.refresh();
