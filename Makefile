@@ -2,6 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(HOME)/.cargo/bin:$(PATH)
+# Said to cargo too: its own settings may name another folder.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# One step needs the one before it, whatever MAKEFLAGS says.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## What there is
@@ -10,7 +14,7 @@ help: ## What there is
 .PHONY: setup setup-tests site build run dev models
 setup: ## Find or get what building needs
 	@scripts/setup
-setup-tests:
+setup-tests: ## Find or get what the tests need too
 	@scripts/setup --tests
 models: ## Fetch the local embedding model
 	@scripts/fetch-models
@@ -20,7 +24,7 @@ build: setup site ## Build the one binary, with everything in it: target/release
 	@echo "▸ Server"
 	@cargo build --release --features embed
 run: build ## Build, start everything, print where to go
-	@exec "$${CARGO_TARGET_DIR:-target}/release/cjhirashi" serve
+	@exec "$$CARGO_TARGET_DIR/release/cjhirashi" serve
 dev: setup ## Rebuild and restart on every change
 	@scripts/dev
 
@@ -49,3 +53,4 @@ sqlx: ## Write .sqlx, the checked queries' data, from a scratch database
 	@scripts/sqlx
 clean: ## Remove what was built; data/ stays
 	@cargo clean
+	@rm -rf target/site target/style.css

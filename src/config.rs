@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     io::Write as _,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -27,7 +27,8 @@ const fn variable(name: &'static str, default: &'static str, help: &'static str)
     Variable { name, default, help }
 }
 
-/// Every variable that is read.
+/// Every variable that is read, beside those of others: the system's (`HOME`, `XDG_CACHE_HOME`, `NO_COLOR`) and the mirrors
+/// of pip and npm (`PIP_INDEX_URL`, `npm_config_registry`), out of which model and PostgreSQL are fetched.
 pub const VARIABLES: &[Variable] = &[
     variable(
         "DATABASE_URL",
@@ -57,7 +58,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "CHAT_MODEL",
         "the best that is configured, else extractive",
-        "the model that answers, such as openai:gpt-5.1-mini, gemini:…, anthropic:…, ollama:… or extractive",
+        "the model that answers, such as openai:gpt-5.4-mini, gemini:…, anthropic:…, ollama:… or extractive",
     ),
     variable("OPENAI_API_KEY", "", "key of OpenAI or of the compatible server at OPENAI_BASE_URL"),
     variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "an OpenAI-compatible server, up to and including /v1"),
@@ -99,6 +100,9 @@ fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
 /// What is logged unless `RUST_LOG` says otherwise. PostgreSQL's notices tell of what migrations found as expected.
 pub const DEFAULT_LOG: &str = "info,sqlx::postgres::notice=warn";
 
+/// The fewest bytes of `APP_SECRET`.
+const SECRET_BYTES: usize = 32;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -118,6 +122,8 @@ pub struct Config {
     pub database_connections: u32,
     /// `DATA_DIR`, absolute.
     pub data_dir: PathBuf,
+    /// The folder for what can be fetched again, beside the models' default folder.
+    cache_dir: PathBuf,
     /// `LISTEN`.
     pub listen: SocketAddr,
     /// `APP_URL` without a slash at its end.
@@ -128,7 +134,7 @@ pub struct Config {
     app_secret: Option<AppSecret>,
     /// Everything about models.
     pub models: ModelsConfig,
-    /// `SITE_DIR`.
+    /// `SITE_DIR`, absolute.
     pub site_dir: PathBuf,
     /// `RUST_LOG`.
     pub log: String,
@@ -144,8 +150,8 @@ impl Config {
     pub fn load() -> Result<Self, ConfigError> {
         let file = read_env_file(Path::new(".env"))?;
         Self::from_lookup(&|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(file.get(name).cloned()),
+            Ok(value) if !value.trim().is_empty() => Ok(Some(value)),
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(file.get(name).cloned()),
             Err(std::env::VarError::NotUnicode(_)) => Err(invalid(name, "is not UTF-8 text")),
         })
     }
@@ -180,9 +186,10 @@ impl Config {
                 ),
             ));
         }
-        let model_dir = match get("MODEL_DIR")? {
-            Some(folder) => PathBuf::from(folder),
-            None => user_cache(&get)?.join("cjhirashi").join("models"),
+        let cache_dir = user_cache(&get)?.join("cjhirashi");
+        let folder = |name: &str, default: &Path| -> Result<PathBuf, ConfigError> {
+            let folder = get(name)?.map_or_else(|| default.to_owned(), PathBuf::from);
+            std::path::absolute(&folder).map_err(|error| invalid(name, format!("{}: {error}", folder.display())))
         };
         let url = |name: &str| -> Result<Option<String>, ConfigError> {
             get(name)?.map(|value| parse_url(name, &value)).transpose()
@@ -196,7 +203,7 @@ impl Config {
             None => EmbeddingChoice::default(),
         };
         let models = ModelsConfig {
-            model_dir,
+            model_dir: folder("MODEL_DIR", &cache_dir.join("models"))?,
             embeddings,
             chat_model: get("CHAT_MODEL")?,
             cohere_api_key: secret("COHERE_API_KEY")?,
@@ -210,20 +217,18 @@ impl Config {
             ollama_base_url: url("OLLAMA_BASE_URL")?,
             look_on_loopback: yes_or_no("LOOK_ON_LOOPBACK", get("LOOK_ON_LOOPBACK")?.as_deref(), true)?,
         };
-        let data_dir = PathBuf::from(get("DATA_DIR")?.unwrap_or_else(|| "data".to_owned()));
-        let data_dir = std::path::absolute(&data_dir)
-            .map_err(|error| invalid("DATA_DIR", format!("{}: {error}", data_dir.display())))?;
         let app_url = get("APP_URL")?.map(|value| parse_app_url(&value)).transpose()?;
         Ok(Self {
             database_url,
             database_connections: parse_connections(get("DATABASE_CONNECTIONS")?.as_deref())?,
-            data_dir,
+            data_dir: folder("DATA_DIR", Path::new("data"))?,
+            cache_dir,
             listen,
             app_url_follows: app_url.is_none(),
-            app_url: app_url.unwrap_or_else(|| format!("http://{listen}")),
+            app_url: app_url.unwrap_or_else(|| url_of(listen)),
             app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
             models,
-            site_dir: PathBuf::from(get("SITE_DIR")?.unwrap_or_else(|| "target/site".to_owned())),
+            site_dir: folder("SITE_DIR", Path::new("target/site"))?,
             log: get("RUST_LOG")?.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_format: match get("LOG_FORMAT")?.as_deref() {
                 None | Some("text") => LogFormat::Text,
@@ -238,8 +243,14 @@ impl Config {
     /// Takes note of the address really listened on, which is only known now when the port was 0.
     pub fn set_bound(&mut self, bound: SocketAddr) {
         if self.app_url_follows {
-            self.app_url = format!("http://{bound}");
+            self.app_url = url_of(bound);
         }
+    }
+
+    /// Whether other machines may come by an address that nobody told.
+    #[must_use]
+    pub fn lacks_app_url(&self) -> bool {
+        self.app_url_follows && !self.listen.ip().is_loopback()
     }
 
     /// Where original files are kept.
@@ -260,10 +271,10 @@ impl Config {
         self.data_dir.join("postgres")
     }
 
-    /// Where a fetched PostgreSQL is kept: beside the models.
+    /// Where a fetched PostgreSQL is kept, for all data folders.
     #[must_use]
     pub fn tools_dir(&self) -> PathBuf {
-        self.models.model_dir.parent().unwrap_or(&self.models.model_dir).to_owned()
+        self.cache_dir.clone()
     }
 
     /// Makes the data folder, closed to others; they may pass through it to a database that runs as another user.
@@ -290,10 +301,22 @@ impl Config {
         if let Some(secret) = &self.app_secret {
             return Ok(secret.clone());
         }
-        let path = self.data_dir.join("secret");
+        let path = self.secret_file();
         let failed = |error: std::io::Error| invalid("APP_SECRET", format!("{}: {error}", path.display()));
+        let kept = |text: String| match text.trim() {
+            // Nobody set anything, so nobody is told how to make one: another one opens nothing.
+            short if short.len() < SECRET_BYTES => Err(invalid(
+                "APP_SECRET",
+                format!(
+                    "is not set, and {}, which keeps it then, is damaged; put that file back from a backup, or remove it \
+                     if this instance has never run",
+                    path.display()
+                ),
+            )),
+            text => Ok(AppSecret::new(text)),
+        };
         match std::fs::read_to_string(&path) {
-            Ok(text) => return parse_secret(text.trim()),
+            Ok(text) => return kept(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -311,12 +334,40 @@ impl Config {
         let linked = std::fs::hard_link(&draft, &path);
         let _ = std::fs::remove_file(&draft);
         match linked {
+            Ok(()) if self.database_url.is_some() => {
+                tracing::warn!(
+                    file = %path.display(),
+                    "APP_SECRET is not set, so a secret was made for this database; every other process that uses the \
+                     database needs the same"
+                );
+                Ok(AppSecret::new(text))
+            }
             Ok(()) => Ok(AppSecret::new(text)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                parse_secret(std::fs::read_to_string(&path).map_err(failed)?.trim())
+                kept(std::fs::read_to_string(&path).map_err(failed)?)
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn secret_file(&self) -> PathBuf {
+        self.data_dir.join("secret")
+    }
+
+    /// What to say when the secret is not the one that the database's secrets were encrypted with.
+    #[must_use]
+    pub fn wrong_secret(&self) -> ConfigError {
+        let which = match &self.app_secret {
+            Some(_) => "is not the secret".to_owned(),
+            None => format!("is not set, and {} is not the secret", self.secret_file().display()),
+        };
+        invalid(
+            "APP_SECRET",
+            format!(
+                "{which} that this database's keys and tokens were encrypted with; set it to that one, which lies in the \
+                 file secret of the first DATA_DIR unless it was set then"
+            ),
+        )
     }
 }
 
@@ -347,6 +398,16 @@ fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
         "localhost" => Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
         _ => Err(invalid("LISTEN", reason())),
     }
+}
+
+/// The address to open for one listened on. "All addresses" is none that a browser finds: on this machine loopback is.
+pub(crate) fn url_of(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
@@ -392,10 +453,13 @@ fn parse_app_url(text: &str) -> Result<String, ConfigError> {
 }
 
 fn parse_secret(text: &str) -> Result<AppSecret, ConfigError> {
-    if text.len() < 32 {
+    if text.len() < SECRET_BYTES {
         return Err(invalid(
             "APP_SECRET",
-            format!("has {} bytes, at least 32 are needed; make one with: openssl rand -hex 32", text.len()),
+            format!(
+                "has {} bytes, at least {SECRET_BYTES} are needed; make one with: openssl rand -hex 32",
+                text.len()
+            ),
         ));
     }
     Ok(AppSecret::new(text))
@@ -474,6 +538,26 @@ mod tests {
     }
 
     #[test]
+    fn a_server_on_all_addresses_is_opened_at_one_that_exists() {
+        for (listen, opened) in [("0.0.0.0:3000", "http://127.0.0.1:3000"), ("[::]:3000", "http://[::1]:3000")] {
+            let mut config = read(&[("LISTEN", listen), ("ALLOW_REMOTE", "yes")]).unwrap();
+            assert_eq!(config.app_url, opened);
+            config.set_bound(listen.parse().unwrap());
+            assert_eq!(config.app_url, opened);
+            assert!(config.lacks_app_url());
+        }
+        assert!(!read(&[]).unwrap().lacks_app_url());
+    }
+
+    #[test]
+    fn folders_do_not_depend_on_where_models_are() {
+        let config = read(&[("MODEL_DIR", "models"), ("SITE_DIR", "site"), ("HOME", "/home/ana")]).unwrap();
+        assert!(config.models.model_dir.is_absolute() && config.models.model_dir.ends_with("models"));
+        assert!(config.site_dir.is_absolute());
+        assert!(config.tools_dir().starts_with("/home/ana") && config.tools_dir().ends_with("cjhirashi"));
+    }
+
+    #[test]
     fn an_empty_variable_counts_as_unset() {
         assert_eq!(read(&[("DATABASE_URL", " "), ("LISTEN", "")]).unwrap().database_url, None);
     }
@@ -526,6 +610,17 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
         assert_eq!(first.len(), 64);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&path, "").unwrap();
+        let error = config.secret().unwrap_err().to_string();
+        assert!(error.starts_with("APP_SECRET: is not set") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_secret_names_the_variable_or_the_file() {
+        let unset = read(&[("DATA_DIR", "/srv/chat")]).unwrap().wrong_secret().to_string();
+        assert!(unset.starts_with("APP_SECRET: is not set, and /srv/chat/secret"), "{unset}");
+        let set = read(&[("APP_SECRET", &"x".repeat(32))]).unwrap().wrong_secret().to_string();
+        assert!(set.starts_with("APP_SECRET: is not the secret") && !set.contains("xxx"), "{set}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{future::IntoFuture as _, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt as _;
 use cjhirashi_domain::id::UserId;
 use cjhirashi_storage::{StorageError, Store};
 use tokio::{
@@ -16,6 +17,8 @@ use crate::{config::Config, state::Running};
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long requests may go on after that.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long jobs may take to be given back, and the index to be saved. A database that went away answers nobody.
+const LAST_WORK: Duration = Duration::from_secs(10);
 /// How long a sign-in link is good for, in ms: one hour.
 const SIGN_IN_LINK_MS: i64 = 60 * 60 * 1000;
 
@@ -59,7 +62,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl StopSignals {
@@ -71,7 +74,8 @@ impl StopSignals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
+            // `nohup` ignores it for us: caught, it would end what was meant to outlive its terminal.
+            hang_up: if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
 
@@ -80,17 +84,40 @@ impl StopSignals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-            _ = self.hang_up.recv() => "SIGHUP",
+            () = received(&mut self.hang_up) => "SIGHUP",
         }
     }
 }
 
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Where the system tells: Linux does, in a mask whose first bit is signal 1, which SIGHUP is.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 /// Serves until a signal comes, then: accepts no more, lets answers and requests end, stops jobs, saves the index.
+///
+/// A second signal cuts answers and requests off, a third also the rest. None of them loses anything: what was
+/// acknowledged is in the database, and a start after a crash does what was left.
 ///
 /// # Errors
 /// [`ServeError::Io`].
 pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSignals) -> Result<(), ServeError> {
     let stop = CancellationToken::new();
+    // An event stream is a row of small writes: none may wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
     let server = axum::serve(listener, crate::http::router(running.state.clone()))
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
@@ -98,7 +125,7 @@ pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSi
     let ended = tokio::select! {
         ended = &mut server => Some(ended),
         name = signals.next() => {
-            tracing::info!(signal = name, "stopping; once more stops at once");
+            tracing::info!(signal = name, "stopping; once more cuts off what is still running");
             None
         }
     };
@@ -108,14 +135,19 @@ pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSi
             stop.cancel();
             tokio::select! {
                 () = wind_down(&running, &mut server) => {}
-                name = signals.next() => tracing::warn!(signal = name, "stopping at once"),
+                name = signals.next() => tracing::warn!(signal = name, "what is still running is cut off"),
             }
             Ok(())
         }
     };
     server.abort();
-    running.stop().await;
-    tracing::info!("stopped");
+    tokio::select! {
+        stopped = tokio::time::timeout(LAST_WORK, running.stop()) => match stopped {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!("jobs or the database did not end in time; the next start sees to the rest"),
+        },
+        name = signals.next() => tracing::warn!(signal = name, "stopping at once"),
+    }
     Ok(result?)
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// Waits between tries; a machine may come up before its network.
+/// Waits between tries, the last one again and again; a machine may come up before its network.
 const WAITS: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(600)];
 /// The log tells this often how far it is.
 const TOLD_EVERY: u64 = 10 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub fn fetch_when_missing(config: &Config, shutdown: CancellationToken) {
 
 async fn fetch(folder: &Path) {
     tracing::info!(folder = %folder.display(), "the local embedding model is missing and is fetched (91 MB)");
-    let mut waits = WAITS.into_iter();
+    let mut waits = WAITS.into_iter().chain(std::iter::repeat(WAITS[WAITS.len() - 1]));
     loop {
         match once(folder).await {
             Ok(()) => {
@@ -37,11 +37,12 @@ async fn fetch(folder: &Path) {
                 return;
             }
             Err(error) => {
-                let Some(wait) = waits.next() else {
-                    tracing::error!(error = %error, "search goes by words alone until `make models` has fetched the model");
-                    return;
-                };
-                tracing::warn!(error = %error, wait_s = wait.as_secs(), "the local embedding model is not there yet");
+                let wait = waits.next().unwrap_or_default();
+                tracing::warn!(
+                    error = %error,
+                    wait_s = wait.as_secs(),
+                    "the local embedding model is not there yet; until then search goes by words alone"
+                );
                 tokio::time::sleep(wait).await;
             }
         }

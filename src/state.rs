@@ -47,7 +47,7 @@ impl std::fmt::Debug for AppState {
 #[derive(Debug, thiserror::Error)]
 pub enum SetUpError {
     /// A setting.
-    #[error(transparent)]
+    #[error("{0}")]
     Config(#[from] ConfigError),
     /// The database cannot be reached.
     #[error("{0}; check DATABASE_URL, or unset it for a database under DATA_DIR")]
@@ -80,7 +80,10 @@ pub async fn open_store(config: &Config, url: &str) -> Result<Store, SetUpError>
     let options =
         StoreOptions { max_connections: config.database_connections, ..StoreOptions::new(url, config.secret()?) };
     let store = Store::connect(options).await?;
-    let report = store.migrate().await?;
+    let report = store.migrate().await.map_err(|error| match error {
+        MigrateError::WrongSecret => config.wrong_secret().into(),
+        error => SetUpError::from(error),
+    })?;
     if report.applied > 0 || report.adopted {
         tracing::info!(
             migrations.applied = report.applied,

@@ -1,7 +1,8 @@
 import { expect, test } from '../support/test';
 
-test('without a session every page leads to the sign-in, which says how', async ({ browser, product, javaScriptEnabled }) => {
+test('without a session every page leads to the sign-in, which says how', async ({ browser, product, complaints, javaScriptEnabled }) => {
   const context = await browser.newContext({ baseURL: product.url, javaScriptEnabled, locale: 'es-ES' });
+  complaints.hear(context);
   const page = await context.newPage();
   for (const path of ['/', '/documents', '/settings', '/admin']) {
     await page.goto(path);

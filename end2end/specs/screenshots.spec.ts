@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Page } from '@playwright/test';
+import type { Product } from '../support/product';
 import { expect, test } from '../support/test';
 import { POLICY, brokenPdf, pdf } from '../support/files';
 
@@ -7,17 +9,22 @@ import { POLICY, brokenPdf, pdf } from '../support/files';
 const folder = join(process.env.CARGO_TARGET_DIR ?? resolve(__dirname, '../../target'), 'screenshots');
 mkdirSync(folder, { recursive: true });
 
-const ANSWER = `Sí, puedes devolverlo **dentro de los treinta días** siguientes a la compra: «Los clientes pueden devolver cualquier producto dentro de los treinta días siguientes a la compra si conservan el recibo» [1].
+const ANSWER = `Sí, puedes devolverlo **dentro de los treinta días** siguientes a la compra: «Los clientes pueden devolver cualquier producto dentro de los treinta días siguientes a la compra si conservan el recibo» [1]. La garantía cubre los defectos durante dos años [1], y el reembolso llega por transferencia bancaria en una semana laborable [2].
 
-### Lo que necesitas
+## Lo que necesitas
 
 1. El recibo de compra [1]
 2. El producto completo
+
+- [x] Recibo guardado
+- [ ] Caja original, con todos sus accesorios, manuales y protecciones de transporte
 
 | Caso | Plazo | Qué presentar |
 |---|---:|---|
 | Devolución | 30 días | Recibo |
 | Garantía | 2 años | Recibo y descripción del defecto |
+
+### Comprobación
 
 \`\`\`rust
 /// ¿Está todavía en plazo?
@@ -26,95 +33,222 @@ fn may_return(days: u32) -> bool {
 }
 \`\`\`
 
-El reembolso se calcula como $r = p \\cdot (1 - d)$, donde $d$ es el descuento aplicado.`;
+El reembolso se calcula como $r = p \\cdot (1 - d)$, donde $d$ es el descuento aplicado.
 
-const SIZES = [
-  { width: 1440, height: 900 },
-  { width: 1024, height: 768 },
-  { width: 390, height: 844 },
-  { width: 360, height: 740 },
-];
+> Una cita que alguien dijo.`;
 
-test('pictures of every page, light and dark, in both languages, empty, full and failing', async ({ page, product, chat, complaints }) => {
-  complaints.allow(/404/);
-  const look = async (state: string, name: string, path: string | undefined, prepare?: () => Promise<void>, sizes = SIZES) => {
-    for (const language of ['es', 'en']) {
-      for (const theme of ['light', 'dark']) {
-        await product.setting('language', language);
-        await product.setting('theme', theme);
-        for (const size of sizes) {
-          await page.setViewportSize(size);
-          if (path) await chat.open(path);
-          await prepare?.();
-          await page.waitForTimeout(150);
-          await page.screenshot({ path: join(folder, `${name}-${state}-${language}-${theme}-${size.width}.png`) });
-        }
+const SIZES = {
+  3840: { width: 3840, height: 2160 },
+  1440: { width: 1440, height: 900 },
+  1024: { width: 1024, height: 768 },
+  390: { width: 390, height: 844 },
+  360: { width: 360, height: 740 },
+};
+type Width = keyof typeof SIZES;
+
+/** Each language in each theme, wide and narrow; the sizes between in one of each. */
+const VIEWS = [
+  { language: 'es', theme: 'light', widths: [3840, 1440, 1024, 390, 360] },
+  { language: 'en', theme: 'dark', widths: [3840, 1440, 1024, 390, 360] },
+  { language: 'es', theme: 'dark', widths: [1440, 360] },
+  { language: 'en', theme: 'light', widths: [1440, 360] },
+] as const;
+
+interface Picture {
+  name: string;
+  path: string;
+  /** What is done on the page before the picture. */
+  prepare?: () => Promise<unknown>;
+  widths?: Width[];
+  whole?: boolean;
+}
+
+test.describe.configure({ timeout: 900_000 });
+
+const take = async (page: Page, product: Product, pictures: Picture[]) => {
+  for (const { language, theme, widths } of VIEWS) {
+    await product.setting('language', language);
+    await product.setting('theme', theme);
+    for (const { name, path, prepare, widths: wanted, whole } of pictures) {
+      for (const width of widths) {
+        if (wanted && !wanted.includes(width)) continue;
+        await page.setViewportSize(SIZES[width]);
+        await page.goto(path);
+        await page.locator('html[data-hydrated], main.failure').waitFor();
+        await prepare?.();
+        await page.waitForTimeout(150);
+        await page.screenshot({ path: join(folder, `${name}-${language}-${theme}-${width}.png`), fullPage: whole });
       }
     }
-  };
-  const wideAndNarrow = [SIZES[0], SIZES[3]];
+  }
+};
 
-  await look('empty', 'start', '/');
-  await look('empty', 'documents', '/documents');
-  await look('empty', 'admin', '/admin', undefined, wideAndNarrow);
-  await look('error', 'not-found', '/no/such/page', undefined, wideAndNarrow);
-
+/** Documents and chats as after some weeks of work. */
+const furnish = async (product: Product) => {
   const policy = await product.addFile('Política de devoluciones.pdf', pdf('Política de devoluciones', ['Portada', POLICY, 'Última página']));
+  await product.addText('Reembolsos', 'El reembolso llega por transferencia bancaria en cinco días laborables, una vez revisado el producto.');
   for (const title of ['Manual del empleado', 'Actas de la junta de marzo', 'Guía de instalación', 'Donaudampfschifffahrtsgesellschaftskapitän']) {
     await product.addText(title, `${title}. `.repeat(80), { tags: ['empresa', '2026'] });
   }
   await product.addText('Horario del comedor', 'El comedor abre a las ocho.', { visibility: 'public', tags: ['horario'] });
-  await product.addFile('presupuesto.pdf', brokenPdf());
+  const broken = await product.addFile('presupuesto.pdf', brokenPdf());
+  await product.script({ answer: { text: 'Una respuesta breve.' } });
   for (const question of ['Resume el manual del empleado en cinco puntos', '¿Quién asistió a la junta de marzo?', '¿Cómo se instala?', 'Tabla con los plazos de entrega de cada proveedor']) {
-    await product.script({ answer: { text: 'Una respuesta breve.' } });
     await product.ask(question);
   }
   await product.script({ answer: { text: ANSWER } });
-  const id = await product.ask('¿Puedo devolver un producto que compré hace tres semanas?');
-  const opened = page.getByRole('complementary');
+  const chat = await product.ask('¿Puedo devolver un producto que compré hace tres semanas?');
+  return { policy, broken, chat };
+};
 
-  await look('full', 'start', '/');
-  await look('full', 'chat', `/chat/${id}`);
-  await look('full', 'chat-end', `/chat/${id}`, async () => {
-    await page.locator('.sources').last().scrollIntoViewIfNeeded();
-  }, wideAndNarrow);
-  await look('full', 'chat-passage', `/chat/${id}`, async () => {
-    await page.locator('article .prose a.cite').first().click();
-    await opened.waitFor();
-    await page.waitForTimeout(300);
-  });
-  await look('full', 'documents', '/documents');
-  await look('full', 'document', `/documents/${policy}?start=10&end=120#passage`);
-  await look('full', 'chunks', `/documents/${policy}?view=chunks`, undefined, wideAndNarrow);
-  await look('full', 'settings', '/settings');
-  await look('full', 'admin', '/admin');
-  await look('full', 'people', '/admin/people', undefined, wideAndNarrow);
-  await look('full', 'palette', '/', async () => {
-    await page.keyboard.press('Control+k');
-    await page.getByRole('dialog').waitFor();
-  }, wideAndNarrow);
-  await look('full', 'keys', '/settings', async () => {
-    await page.keyboard.press('?');
-    await page.getByRole('dialog').waitFor();
-  }, wideAndNarrow);
-  await look('full', 'drawer', '/', async () => {
-    await page.locator('label.drawer-button').first().click();
-    await page.waitForTimeout(250);
-  }, [SIZES[2]]);
+test('pictures of an empty instance', async ({ page, product }) => {
+  await take(page, product, [
+    { name: 'start-empty', path: '/' },
+    { name: 'documents-empty', path: '/documents' },
+    { name: 'knowledge-empty', path: '/documents?scope=public', widths: [1440, 360] },
+    { name: 'admin-empty', path: '/admin' },
+    { name: 'settings-empty', path: '/settings', whole: true, widths: [1440] },
+  ]);
+});
 
+test('pictures of every page with something in it', async ({ page, product }) => {
+  const { policy, chat } = await furnish(product);
+  await take(page, product, [
+    { name: 'start', path: '/' },
+    { name: 'chat', path: `/chat/${chat}`, prepare: () => page.locator('.question').first().scrollIntoViewIfNeeded() },
+    { name: 'chat-end', path: `/chat/${chat}` },
+    { name: 'documents', path: '/documents' },
+    { name: 'document', path: `/documents/${policy}?start=10&end=120#passage` },
+    { name: 'chunks', path: `/documents/${policy}?view=chunks` },
+    { name: 'settings', path: '/settings' },
+    { name: 'settings-end', path: '/settings#keys', widths: [1440, 390, 360] },
+    { name: 'settings-middle', path: '/settings#documents', widths: [1440, 390, 360] },
+    { name: 'admin', path: '/admin' },
+    { name: 'people', path: '/admin/people' },
+  ]);
+});
+
+test('pictures of what opens', async ({ page, product }) => {
+  const { chat } = await furnish(product);
+  const dialog = () => page.getByRole('dialog').waitFor();
+  await take(page, product, [
+    {
+      name: 'passage',
+      path: `/chat/${chat}`,
+      prepare: async () => {
+        await page.locator('article .prose a.cite').first().click();
+        await page.locator('.panel .passage').waitFor();
+        await page.waitForTimeout(300);
+      },
+    },
+    {
+      name: 'preview',
+      path: `/chat/${chat}`,
+      widths: [1440],
+      prepare: async () => {
+        await page.locator('article .prose a.cite').first().hover();
+        await page.locator('.preview').waitFor();
+      },
+    },
+    { name: 'chat-menu', path: `/chat/${chat}`, widths: [1440, 360], prepare: () => page.locator('.topbar .menu > summary').click() },
+    { name: 'delete-menu', path: '/documents', widths: [1440, 360], prepare: () => page.locator('tbody .menu > summary').first().click() },
+    { name: 'account-menu', path: '/', widths: [1440], prepare: () => page.locator('.menu.account > summary').click() },
+    { name: 'palette', path: '/', widths: [1440, 360], prepare: async () => { await page.keyboard.press('Control+k'); await dialog(); } },
+    { name: 'keys', path: '/settings', widths: [1440, 360], prepare: async () => { await page.keyboard.press('?'); await dialog(); } },
+    {
+      name: 'drawer',
+      path: '/',
+      widths: [390, 360],
+      prepare: async () => {
+        await page.locator('label.drawer-button').first().click();
+        await page.waitForTimeout(250);
+      },
+    },
+    {
+      name: 'focus',
+      path: '/documents',
+      widths: [1440, 360],
+      prepare: async () => { for (let press = 0; press < 6; press++) await page.keyboard.press('Tab'); },
+    },
+    { name: 'key-made', path: '/settings#keys', widths: [1440, 360], prepare: async () => {
+      await page.locator('#keys input[name=name]').fill('portátil');
+      await page.locator('#keys form.row button').click();
+      await page.locator('.secret').scrollIntoViewIfNeeded();
+    } },
+  ]);
+});
+
+test('pictures of what goes wrong, and of what takes its time', async ({ page, product, complaints }) => {
+  complaints.allow(/404|422|5\d\d/);
+  const { broken, chat } = await furnish(product);
   await product.script({ chat_status: 429 });
-  const failed = await product.ask('¿Y si perdí el recibo?', id);
-  await look('error', 'chat', `/chat/${failed}`, undefined, wideAndNarrow);
-
+  const failed = await product.ask('¿Y si perdí el recibo?', chat);
+  await product.setting('rag_min_score', '99');
+  await product.script({ answer: { text: 'No lo sé: tus documentos no lo dicen.' } });
+  const unknown = await product.ask('¿Cuánto cuesta el envío?');
+  await product.setting('rag_min_score', '0.05');
   await product.script({ answer: { text: ANSWER }, hold_after: 30 });
-  const sent = await product.call('send_message', { text: '¿Y si ya pasaron los treinta días?', chat: '' });
-  await look('writing', 'chat', `/chat/${sent.chat.id}`, async () => {
-    await expect(page.locator('article[aria-busy=true]')).toContainText('treinta');
-  }, wideAndNarrow);
+  const { chat: writing } = await product.call('send_message', { text: '¿Y si ya pasaron los treinta días?', chat: '' });
+  await take(page, product, [
+    { name: 'error-page', path: '/no/such/page' },
+    { name: 'error-document', path: '/documents/nothing', widths: [1440, 360] },
+    { name: 'error-server', path: '/documents/nothing/file' },
+    { name: 'error-file', path: `/documents/${broken}`, widths: [1440, 360] },
+    { name: 'error-answer', path: `/chat/${failed}` },
+    { name: 'error-relevance', path: `/chat/${unknown}`, widths: [1440, 360] },
+    { name: 'error-search', path: '/documents?q=nada', widths: [1440, 360] },
+    { name: 'error-question', path: '/', widths: [1440, 360], prepare: async () => {
+      await page.locator('#question').evaluate((field: HTMLTextAreaElement) => {
+        field.value = 'palabra '.repeat(20_000);
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+      await page.locator('.send.primary').click();
+      await page.getByRole('alert').waitFor();
+    } },
+    { name: 'error-connection', path: '/settings#connection', widths: [1440, 360], prepare: async () => {
+      await page.locator('input[name=base_url]').last().fill('http://127.0.0.1:9/v1');
+      await page.locator('#connection form.stack button.primary').click();
+      await page.locator('#connection').getByRole('alert').waitFor();
+    } },
+    { name: 'error-uploads', path: '/documents', widths: [1440, 360], prepare: async () => {
+      await page.locator('.dropzone label input[type=file]').setInputFiles([
+        { name: 'vacío.txt', mimeType: 'text/plain', buffer: Buffer.from('') },
+        { name: 'fotografías-de-las-vacaciones-de-verano-en-la-costa.zip', mimeType: 'application/zip', buffer: Buffer.from('PK') },
+      ]);
+      await page.locator('.uploads .problem').first().waitFor();
+      await expect(page.locator('.uploads .state.working')).toHaveCount(0);
+    } },
+    { name: 'writing', path: `/chat/${writing.id}`, prepare: () => expect(page.locator('article[aria-busy=true]')).toContainText('treinta') },
+  ]);
   await product.release();
+});
 
+test('pictures of the sign-in', async ({ page, product }) => {
   await page.context().clearCookies();
-  await page.setViewportSize(SIZES[0]);
-  await page.goto('/sign-in?error=auth:link_expired');
-  await page.screenshot({ path: join(folder, 'sign-in-error-1440.png') });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const [name, path] of [['sign-in', '/sign-in'], ['sign-in-error', '/sign-in?error=auth:link_expired']]) {
+      for (const width of [3840, 1440, 390, 360] as const) {
+        for (const language of ['es', 'en']) {
+          await page.setExtraHTTPHeaders({ 'accept-language': language });
+          await page.setViewportSize(SIZES[width]);
+          await page.goto(`${product.url}${path}`);
+          await page.screenshot({ path: join(folder, `${name}-${language}-${colorScheme}-${width}.png`) });
+        }
+      }
+    }
+  }
+});
+
+test('pictures of paper', async ({ page, product }) => {
+  const { chat, policy } = await furnish(product);
+  await product.setting('theme', 'dark');
+  for (const [name, path] of [['print-chat', `/chat/${chat}`], ['print-document', `/documents/${policy}`]]) {
+    await page.emulateMedia({ media: 'print' });
+    await page.setViewportSize({ width: 672, height: 980 });
+    await page.goto(path);
+    await page.locator('html[data-hydrated]').waitFor();
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+    await page.pdf({ path: join(folder, `${name}.pdf`), preferCSSPageSize: true, format: 'A4' });
+  }
 });

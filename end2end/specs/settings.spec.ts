@@ -1,4 +1,4 @@
-import { expect, test } from '../support/test';
+import { expect, lightness, test } from '../support/test';
 
 test('the theme is set on the server, so that nothing flashes', async ({ page, settings }) => {
   await settings.open('/settings');
@@ -8,8 +8,39 @@ test('the theme is set on the server, so that nothing flashes', async ({ page, s
   const html = await (await page.request.get('/')).text();
   expect(html).toMatch(/<html[^>]*data-theme="dark"/);
   await settings.open('/');
-  const background = await page.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor).catch(() => '');
-  if (background) expect(background).not.toBe('rgb(255, 255, 255)');
+  expect(await lightness(page)).toBeLessThan(0.3);
+});
+
+test('light, dark, or as the system says', async ({ page, product, settings }) => {
+  for (const [theme, system, dark] of [
+    ['system', 'dark', true],
+    ['system', 'light', false],
+    ['light', 'dark', false],
+    ['dark', 'light', true],
+  ] as const) {
+    await product.setting('theme', theme);
+    await page.emulateMedia({ colorScheme: system });
+    await settings.open('/settings');
+    const paper = await lightness(page);
+    if (dark) expect(paper, `${theme} on a ${system} system`).toBeLessThan(0.3);
+    else expect(paper, `${theme} on a ${system} system`).toBeGreaterThan(0.9);
+  }
+  // A page that is open follows the system when that changes.
+  await product.setting('theme', 'system');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await settings.open('/settings');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await expect.poll(() => lightness(page)).toBeLessThan(0.3);
+});
+
+test('colours of code may differ from the page', async ({ page, product, chat }) => {
+  await product.setting('code_theme', 'vs-dark');
+  await product.script({ answer: { text: '```rust\nfn main() {}\n```' } });
+  const id = await product.ask('¿Código?');
+  await chat.open(`/chat/${id}`);
+  const paper = (await page.locator('.prose pre').evaluate((pre) => getComputedStyle(pre).backgroundColor)).match(/oklch\(([\d.]+)/)?.[1];
+  expect(Number(paper)).toBeLessThan(0.3);
+  expect(await lightness(page)).toBeGreaterThan(0.9);
 });
 
 test('the language changes every word', async ({ page, settings }) => {
@@ -23,12 +54,21 @@ test('the language changes every word', async ({ page, settings }) => {
   }
 });
 
-test('numbers are kept inside their bounds and survive a reload', async ({ settings }) => {
+test('numbers survive a reload', async ({ settings }) => {
   await settings.open('/settings');
   await settings.fill('rag_top_k', '7');
   await settings.isSaved('rag_top_k');
   await settings.open('/settings');
   await expect(settings.field('rag_top_k').locator('#rag_top_k-value')).toHaveValue('7');
+});
+
+test('a number outside its bounds is refused with words, and the one before stays @script', async ({ settings, complaints }) => {
+  complaints.allow(/422/);
+  await settings.open('/settings');
+  await settings.fill('max_tokens', '900000');
+  await expect(settings.field('max_tokens').getByRole('status')).toContainText('no es válido');
+  await settings.open('/settings');
+  await expect(settings.field('max_tokens').locator('#max_tokens-value')).toHaveValue('4096');
 });
 
 test('an API key is made, shown once, and deleted @script', async ({ page, settings, product }) => {

@@ -25,6 +25,19 @@ export interface Script {
   embedding_delay_ms?: number;
 }
 
+/** What every test begins with. Hashed words make low scores, so the threshold is low, too: percent. */
+const FIRST_SETTINGS = {
+  language: 'es',
+  theme: 'light',
+  code_theme: 'auto',
+  default_model: '',
+  temperature: '0.7',
+  max_tokens: '4096',
+  rag_enabled: 'on',
+  rag_top_k: '5',
+  rag_min_score: '0.05',
+};
+
 export interface DocumentState {
   id: string;
   title: string;
@@ -213,18 +226,22 @@ export class Product {
     }
   }
 
+  /** Deletes everything that a list shows, page by page. */
+  private async empty(list: 'chats' | 'documents', query: string): Promise<void> {
+    for (let turn = 0; turn < 100; turn++) {
+      const found = (await this.api<Record<string, { id: string }[]>>('GET', `/${list}?${query}`))[list];
+      if (found.length === 0) return;
+      for (const { id } of found) await this.api('DELETE', `/${list}/${id}`);
+    }
+    throw new Error(`${list} do not get fewer`);
+  }
+
   /** An instance without chats and documents, with the first settings and the default script. */
   async clear(): Promise<void> {
-    const { chats } = await this.api<{ chats: { id: string }[] }>('GET', '/chats?limit=200');
-    for (const { id } of chats) await this.api('DELETE', `/chats/${id}`);
-    for (const scope of ['', '?scope=public']) {
-      const { documents } = await this.api<{ documents: { id: string }[] }>('GET', `/documents${scope}`);
-      for (const { id } of documents) await this.api('DELETE', `/documents/${id}`).catch(() => undefined);
-    }
-    await this.setting('language', 'es');
-    await this.setting('theme', 'light');
-    // Hashed words make low scores, so the threshold is low, too.
-    await this.setting('rag_min_score', '0.05');
     await this.script({});
+    await this.release();
+    await this.empty('chats', 'limit=200');
+    for (const scope of ['own', 'public']) await this.empty('documents', `scope=${scope}`);
+    for (const [name, value] of Object.entries(FIRST_SETTINGS)) await this.setting(name, value);
   }
 }

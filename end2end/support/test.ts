@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
 import { Product } from './product';
 import { ChatPage } from '../pages/chat';
 import { DocumentPage } from '../pages/document';
@@ -9,7 +9,7 @@ import { SideBar } from '../pages/sidebar';
 
 interface Fixtures {
   /** What the browser may complain about in this test, e.g. the 404 that is being tested. */
-  complaints: { allow(pattern: RegExp): void };
+  complaints: { allow(pattern: RegExp): void; hear(context: BrowserContext): void };
   script: boolean;
   chat: ChatPage;
   documents: DocumentsPage;
@@ -37,16 +37,20 @@ export const test = base.extend<Fixtures, { product: Product }>({
     await use(context);
   },
   complaints: [
-    async ({ page }, use, info) => {
+    async ({ context }, use, info) => {
       const allowed: RegExp[] = [];
       const heard: string[] = [];
-      page.on('console', (message) => {
-        if (message.type() === 'error' || message.type() === 'warning') {
-          heard.push(`${message.type()}: ${message.text()} (${message.location().url})`);
-        }
-      });
-      page.on('pageerror', (error) => heard.push(`uncaught: ${error.message}`));
-      await use({ allow: (pattern) => allowed.push(pattern) });
+      // Every page of a context is heard, and a test that opens a context of its own hands it over.
+      const hear = (context: BrowserContext) => {
+        context.on('console', (message) => {
+          if (message.type() === 'error' || message.type() === 'warning') {
+            heard.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+          }
+        });
+        context.on('weberror', (error) => heard.push(`uncaught: ${error.error().message}`));
+      };
+      hear(context);
+      await use({ allow: (pattern) => allowed.push(pattern), hear });
       if (info.status === info.expectedStatus) {
         expect(heard.filter((line) => !allowed.some((pattern) => pattern.test(line)))).toEqual([]);
       }
@@ -69,6 +73,35 @@ export async function violations(page: Page): Promise<string[]> {
   const answers = await page.locator('.prose :is(h1, h2, h3, h4, h5, h6)').count();
   const rules = found.violations.filter((rule) => rule.id !== 'heading-order' || answers === 0);
   return rules.map((rule) => `${rule.id}: ${rule.help}: ${rule.nodes.map((node) => node.target.join(' ')).join(', ')}`);
+}
+
+/** How light the page's paper is, from 0 to 1. */
+export async function lightness(page: Page): Promise<number> {
+  const colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = colour.match(/^oklch\(([\d.]+)/)?.[1];
+  if (!light) throw new Error(`the paper is ${colour}`);
+  return Number(light);
+}
+
+/** What is wider than the place it has: no part of the frame scrolls sideways, and nothing is cut off at its edge. */
+export function tooWide(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const name = (element: Element) => `${element.tagName.toLowerCase()}.${element.className}`;
+    const parts = 'html, .frame, .stage, main, .side, .topbar, .body, .column, .messages, .composer-zone, .composer, .panel, .panel-body';
+    const wide = [...document.querySelectorAll(parts)]
+      .filter((part) => part.scrollWidth > part.clientWidth && getComputedStyle(part).display !== 'inline')
+      .map((part) => `${name(part)} holds ${part.scrollWidth} in ${part.clientWidth}`);
+    // What may scroll sideways by itself, and what is out of sight on purpose.
+    const own = 'pre, .table-scroll, math, .side, .sr-only, .skip, details:not([open])';
+    for (const element of document.querySelectorAll('body *')) {
+      const box = element.getBoundingClientRect();
+      const seen = box.width > 1 && box.height > 1 && getComputedStyle(element).visibility === 'visible';
+      if (seen && (box.right > innerWidth + 1 || box.left < -1) && !element.closest(own) && !element.closest('[hidden]')) {
+        wide.push(`${name(element)} reaches from ${Math.round(box.left)} to ${Math.round(box.right)} of ${innerWidth}`);
+      }
+    }
+    return wide;
+  });
 }
 
 export { expect };

@@ -1,12 +1,16 @@
 //! `cjhirashi doctor`: looks at everything a start needs, changes nothing, and says what to do.
 
-use std::{net::TcpListener, process::ExitCode, time::Duration};
+use std::{net::TcpListener, path::Path, process::ExitCode, time::Duration};
 
-use cjhirashi_models::{InputKind, ModelRegistry};
+use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
 use cjhirashi_postgres::Postgres;
 use cjhirashi_storage::{AppSecret, Store, StoreOptions};
+use nix::unistd::{AccessFlags, access};
 
-use crate::{config::Config, embedded, telemetry};
+use crate::{
+    config::{Config, url_of},
+    embedded, telemetry,
+};
 
 /// A provider that does not answer within this time is as good as none.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,10 +44,9 @@ pub(super) async fn run() -> ExitCode {
         }
     };
     report.line("settings", Ok(format!("DATA_DIR {}", config.data_dir.display())));
-    report.line("data folder", config.make_data_dir().map(|()| "can be written".to_owned()).map_err(|e| e.to_string()));
-    let (database, server_runs) = database(&config).await;
-    report.line("database", database);
-    report.line("address", address(&config, server_runs));
+    report.line("data folder", data_folder(&config.data_dir));
+    report.line("database", database(&config).await);
+    report.line("address", address(&config).await);
     match ModelRegistry::new(config.models.clone()) {
         Ok(models) => {
             report.line("embeddings", embeddings(&models).await);
@@ -55,25 +58,36 @@ pub(super) async fn run() -> ExitCode {
     if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Also says whether a server of this data folder seems to run.
-async fn database(config: &Config) -> (Result<String, String>, bool) {
+/// The folder itself, or the one that a start would make it in.
+fn data_folder(folder: &Path) -> Result<String, String> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    if !there.is_dir() {
+        return Err(format!("{} is no folder; choose another DATA_DIR", there.display()));
+    }
+    access(there, AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|error| format!("{} cannot be written: {error}; choose another DATA_DIR", there.display()))?;
+    Ok(if there == folder { "can be written".to_owned() } else { "will be made by the first start".to_owned() })
+}
+
+async fn database(config: &Config) -> Result<String, String> {
     if let Some(url) = &config.database_url {
-        return (ask(url).await.map(|version| format!("DATABASE_URL answers, PostgreSQL {version}")), false);
+        let version = ask(url).await.map_err(|error| format!("{error}; check DATABASE_URL"))?;
+        return Ok(format!("DATABASE_URL answers, PostgreSQL {version}"));
     }
     let options = embedded::options(config);
     match Postgres::running(&options) {
         Ok(Some(postgres)) => {
             let answer = ask(&postgres.url(postgres.database())).await;
-            (answer.map(|version| format!("its own PostgreSQL {version} is running, process {}", postgres.pid())), true)
+            answer.map(|version| format!("its own PostgreSQL {version} is running, process {}", postgres.pid()))
         }
         Ok(None) => {
             let found = cjhirashi_postgres::installed(&options).await;
             let found =
                 found.map(|found| format!("PostgreSQL {} in {} will be used", found.version, found.bin.display()));
             // A start fetches one; that is no failure.
-            (Ok(found.unwrap_or_else(|_| "no PostgreSQL is installed; the first start fetches one".to_owned())), false)
+            Ok(found.unwrap_or_else(|_| "no PostgreSQL is installed; the first start fetches one".to_owned()))
         }
-        Err(error) => (Err(error.to_string()), false),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -87,14 +101,24 @@ async fn ask(url: &str) -> Result<String, String> {
     version
 }
 
-fn address(config: &Config, server_runs: bool) -> Result<String, String> {
+async fn address(config: &Config) -> Result<String, String> {
     match TcpListener::bind(config.listen) {
         Ok(_) => Ok(format!("{} is free", config.listen)),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && server_runs => {
-            Ok(format!("{} is in use, by the running server it seems", config.listen))
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_ours(config).await => {
+            Ok(format!("{} is in use, by a running Cjhirashi", config.listen))
         }
         Err(error) => Err(format!("{}: {error}; set LISTEN to another address", config.listen)),
     }
+}
+
+/// Whether what listens there answers as this program does.
+async fn is_ours(config: &Config) -> bool {
+    let ask = async {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().ok()?;
+        let answer = client.get(format!("{}/healthz", url_of(config.listen))).send().await.ok()?;
+        answer.json::<serde_json::Value>().await.ok()
+    };
+    ask.await.is_some_and(|answer| answer["status"] == "ok" && answer["version"].is_string())
 }
 
 async fn embeddings(models: &ModelRegistry) -> Result<String, String> {
@@ -102,14 +126,18 @@ async fn embeddings(models: &ModelRegistry) -> Result<String, String> {
     let texts = ["¿Funciona?".to_owned()];
     match tokio::time::timeout(PATIENCE, embedder.embed(&texts, InputKind::Query)).await {
         Ok(Ok(_)) => Ok(format!("{} works", embedder.id())),
+        // A start fetches it; that is no failure either.
+        Ok(Err(ModelError::LocalModelMissing { path })) => {
+            Ok(format!("{} is not at {} yet; the first start fetches it (91 MB)", embedder.id(), path.display()))
+        }
         Ok(Err(error)) => Err(format!("{}: {error}", embedder.id())),
         Err(_) => Err(format!("{} does not answer within {} s", embedder.id(), PATIENCE.as_secs())),
     }
 }
 
 async fn answers(models: &ModelRegistry) -> Result<String, String> {
-    let default = models.default_model();
     let listed = tokio::time::timeout(PATIENCE, models.list()).await.unwrap_or_default();
+    let default = models.default_model();
     let found = tokio::time::timeout(PATIENCE, models.local_servers()).await.unwrap_or_default();
     let mut text = format!("{default} answers by default, {} can be chosen", listed.len().max(1));
     for server in found {
@@ -129,5 +157,37 @@ fn pages(config: &Config) -> Result<String, String> {
             "{} holds no script and style, so pages work but are bare; scripts/build-site makes them",
             config.site_dir.display()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, routing::get};
+
+    use super::*;
+
+    #[test]
+    fn a_data_folder_that_is_not_there_is_looked_at_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("a/b");
+        assert!(data_folder(&missing).unwrap().contains("will be made"));
+        assert!(!folder.path().join("a").exists());
+        assert_eq!(data_folder(folder.path()).unwrap(), "can be written");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(data_folder(&folder.path().join("file/x")).unwrap_err().contains("is no folder"));
+    }
+
+    #[tokio::test]
+    async fn a_port_of_a_running_cjhirashi_is_fine_and_one_of_another_program_is_not() {
+        for (body, fine) in
+            [(serde_json::json!({"status": "ok", "version": "1"}), true), (serde_json::json!({}), false)]
+        {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listen = listener.local_addr().unwrap().to_string();
+            let router = Router::new().route("/healthz", get(async move || Json(body)));
+            tokio::spawn(axum::serve(listener, router).into_future());
+            let config = Config::from_lookup(&|name| Ok((name == "LISTEN").then(|| listen.clone()))).unwrap();
+            assert_eq!(address(&config).await.is_ok(), fine);
+        }
     }
 }

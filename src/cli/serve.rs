@@ -1,6 +1,6 @@
 //! `cjhirashi serve`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use cjhirashi_models::ModelRegistry;
@@ -27,6 +27,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             "ALLOW_REMOTE is set: other machines can reach this server, and no sign-in provider is configured"
         );
     }
+    if config.lacks_app_url() {
+        tracing::warn!(
+            app_url = %config.app_url,
+            "APP_URL is not set, so links lead to where this machine finds itself; set it to the address people use"
+        );
+    }
     let database = tokio::select! {
         opened = embedded::open(&config, Use::Alone) => opened.context("the database cannot be started")?,
         name = signals.next() => {
@@ -50,7 +56,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
-    database.close().await;
+    tokio::select! {
+        () = database.close() => {}
+        // Asked to stop, it does so without us.
+        name = signals.next() => tracing::warn!(signal = name, "not waiting for PostgreSQL to stop"),
+    }
     result
 }
 
@@ -61,7 +71,12 @@ async fn serve(
     signals: &mut StopSignals,
 ) -> anyhow::Result<()> {
     let link = lifecycle::owner_link(&running.state.store, &running.state.config).await;
-    let chat_model = running.state.models.default_model();
+    // A server that was entered without a model is asked for its list; one that is away must not hold up the start.
+    let models = &running.state.models;
+    let chat_model = match tokio::time::timeout(Duration::from_millis(500), models.resolve_to_ask("")).await {
+        Ok(resolved) => resolved.id,
+        Err(_) => models.default_model(),
+    };
     let embedder = running.state.models.embedder();
     let mut lines = vec![format!("Cjhirashi {} listens on http://{bound}", env!("CARGO_PKG_VERSION"))];
     lines.push(format!("Answers: {chat_model}    Embeddings: {}", embedder.id()));

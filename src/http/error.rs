@@ -141,7 +141,8 @@ impl From<DocumentError> for ApiError {
 /// browser navigates.
 pub(crate) async fn speak(request: Request, next: Next) -> Response {
     let language = language_of(request.headers());
-    let navigates = request.method() == Method::GET && accepts_html(request.headers());
+    let navigates = accepts_html(request.headers())
+        && (request.method() == Method::GET || (request.method() == Method::POST && is_form(request.headers())));
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<ApiError>() else { return response };
     let language = language.unwrap_or(Language::En);
@@ -171,8 +172,8 @@ fn page(error: &ApiError, language: Language) -> Html<String> {
         "<!DOCTYPE html><html lang=\"{lang}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>{status} · Cjhirashi</title><link rel=\"stylesheet\" href=\"/pkg/cjhirashi.css\"></head>\
-         <body><main class=\"failure\"><h1>{status}</h1><p>{message}</p><p><a class=\"button\" href=\"/\">{home}</a></p>\
-         <p><code>{code}</code></p></main></body></html>",
+         <body><main class=\"plain\"><div class=\"sheet stack\"><h1>{status}</h1><p>{message}</p>\
+         <p><a class=\"button primary\" href=\"/\">{home}</a></p><p class=\"faint\"><code>{code}</code></p></div></main></body></html>",
         lang = language.as_str(),
         status = error.code.status(),
         message = error.code.message(language),
@@ -189,6 +190,12 @@ pub(crate) fn language_of(headers: &HeaderMap) -> Option<Language> {
 /// Whether the sender wants a page: a browser that navigates, or a form without script.
 pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Whether a form was sent, as browsers send forms.
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["application/x-www-form-urlencoded", "multipart/form-data"].iter().any(|form| content_type.starts_with(form))
 }
 
 /// The address exists, the method does not.
@@ -209,16 +216,20 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::to_bytes, routing::get};
+    use axum::{Router, body::to_bytes, routing::any};
     use tower::ServiceExt as _;
 
     use super::*;
 
     async fn ask(headers: &[(&str, &str)]) -> (StatusCode, String) {
+        ask_by(Method::GET, headers).await
+    }
+
+    async fn ask_by(method: Method, headers: &[(&str, &str)]) -> (StatusCode, String) {
         let app = Router::new()
-            .route("/", get(|| async { ApiError::new(ErrorCode::DocumentNotFound) }))
+            .route("/", any(|| async { ApiError::new(ErrorCode::DocumentNotFound) }))
             .layer(axum::middleware::from_fn(speak));
-        let mut request = Request::builder().uri("/");
+        let mut request = Request::builder().method(method).uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -247,6 +258,17 @@ mod tests {
         let (status, body) = ask(&[("accept", "text/html,*/*"), ("accept-language", "es")]).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(body.starts_with("<!DOCTYPE html><html lang=\"es\">"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_form_that_is_sent_without_script_gets_a_page_and_a_program_that_posts_gets_none() {
+        let html = ("accept", "text/html,*/*");
+        for form in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+            let (_, body) = ask_by(Method::POST, &[html, ("content-type", form)]).await;
+            assert!(body.starts_with("<!DOCTYPE html>"), "{form}: {body}");
+        }
+        let (_, body) = ask_by(Method::POST, &[html, ("content-type", "application/json")]).await;
+        assert!(body.starts_with('{'), "{body}");
     }
 
     #[test]

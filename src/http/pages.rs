@@ -9,7 +9,7 @@ use axum::{
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
     },
     middleware::{Next, from_fn},
-    response::{IntoResponse as _, Redirect, Response},
+    response::{IntoResponse as _, Response},
 };
 use cjhirashi_domain::{ErrorCode, user::SignedIn};
 use cjhirashi_web::{
@@ -27,7 +27,7 @@ use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, rende
 use super::{
     body,
     error::{ApiError, accepts_html},
-    headers,
+    headers, sign_in,
 };
 use crate::AppState;
 
@@ -89,7 +89,7 @@ async fn show_the_door(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let wants_page = request.method() == Method::GET && path != "/sign-in" && accepts_html(request.headers());
     if wants_page && request.extensions().get::<SignedIn>().is_none() {
-        return Redirect::to("/sign-in").into_response();
+        return sign_in::show_the_door(request.uri());
     }
     next.run(request).await
 }

@@ -2,7 +2,11 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, header::USER_AGENT, request::Parts},
+    http::{
+        HeaderMap, Method, Uri,
+        header::{COOKIE, SET_COOKIE, USER_AGENT},
+        request::Parts,
+    },
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -27,13 +31,22 @@ const DAY: &str = "day";
 pub(crate) fn sessions(state: &AppState) -> SessionManagerLayer<PgSessionStore> {
     let secure = state.config.app_url.starts_with("https://");
     SessionManagerLayer::new(PgSessionStore::new(state.store.clone()))
-        // The prefix makes browsers refuse the cookie from anywhere but this very host.
-        .with_name(if secure { "__Host-cjhirashi" } else { "cjhirashi" })
+        .with_name(cookie_name(&state.config.app_url))
         .with_http_only(true)
         .with_secure(secure)
         // Lax, not Strict: a link from elsewhere, and a provider's redirect, must find the session.
         .with_same_site(SameSite::Lax)
         .with_expiry(Expiry::OnInactivity(IDLE))
+}
+
+/// The prefix makes browsers refuse the cookie from anywhere but this very host, over HTTPS. Without that the port is in
+/// the name: cookies know none, and a second instance on this machine would sign people out of the first.
+fn cookie_name(app_url: &str) -> String {
+    let Some(host) = app_url.strip_prefix("http://") else { return "__Host-cjhirashi".to_owned() };
+    match host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some((_, port)) => format!("cjhirashi-{port}"),
+        None => "cjhirashi".to_owned(),
+    }
 }
 
 /// Puts [`SignedIn`] into the request when its session belongs to somebody.
@@ -92,8 +105,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
 pub(crate) struct Link {
     #[serde(default)]
     token: String,
-    #[serde(default)]
-    next: String,
+}
+
+/// Remembers which page somebody wanted who is not signed in. The link they will sign in with comes from elsewhere, so
+/// it cannot say.
+const WANTED: &str = "cjhirashi-wanted";
+
+/// Sends whoever is not signed in to the one page there is for them.
+pub(crate) fn show_the_door(wanted: &Uri) -> Response {
+    let door = Redirect::to("/sign-in");
+    match local_path(wanted.path_and_query().map_or("/", |path| path.as_str())) {
+        "/" => door.into_response(),
+        path if path.len() > 1_000 || path.contains([';', ',', '"']) => door.into_response(),
+        path => ([(SET_COOKIE, wanted_cookie(path, 3_600))], door).into_response(),
+    }
+}
+
+fn wanted_cookie(path: &str, seconds: u32) -> String {
+    format!("{WANTED}={path}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax")
+}
+
+fn wanted(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    cookies
+        .flat_map(|cookies| cookies.split(';'))
+        .find_map(|cookie| cookie.trim().strip_prefix(WANTED)?.strip_prefix('='))
 }
 
 /// `GET /sign-in/link?token=…`: uses the link up and starts a session.
@@ -118,7 +154,10 @@ pub(crate) async fn redeem_link(
     let agent: String = agent.chars().take(300).collect();
     session.insert(PgSessionStore::USER_AGENT, agent).await.map_err(unavailable)?;
     tracing::info!(user.id = %user, "Signed in by link");
-    Ok(Redirect::to(local_path(&link.next)).into_response())
+    Ok(match wanted(&headers) {
+        Some(path) => ([(SET_COOKIE, wanted_cookie("", 0))], Redirect::to(local_path(path))).into_response(),
+        None => Redirect::to("/").into_response(),
+    })
 }
 
 /// `POST /sign-out`: ends the session, here and in the database.
@@ -136,6 +175,25 @@ pub(crate) fn local_path(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_instances_on_one_machine_do_not_share_a_cookie() {
+        assert_eq!(cookie_name("http://127.0.0.1:3000"), "cjhirashi-3000");
+        assert_eq!(cookie_name("http://[::1]:3001"), "cjhirashi-3001");
+        assert_eq!(cookie_name("http://chat.example.org"), "cjhirashi");
+        assert_eq!(cookie_name("https://chat.example.org:8443"), "__Host-cjhirashi");
+    }
+
+    #[test]
+    fn the_page_somebody_wanted_is_remembered_until_they_are_signed_in() {
+        let cookie = |uri: &str| show_the_door(&uri.parse().unwrap()).headers().get(SET_COOKIE).cloned();
+        let set = cookie("/chat/1?x=2").unwrap();
+        let mut headers = HeaderMap::new();
+        let sent = set.to_str().unwrap().split(';').next().unwrap();
+        headers.insert(COOKIE, format!("a=b; {sent}").parse().unwrap());
+        assert_eq!(wanted(&headers), Some("/chat/1?x=2"));
+        assert_eq!((cookie("/"), cookie("/a;b"), cookie("//evil.example")), (None, None, None));
+    }
 
     #[test]
     fn after_signing_in_nobody_is_sent_to_another_site() {

@@ -5,6 +5,7 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{FromRequest as _, Multipart, Request, State, multipart::Field},
     http::{HeaderMap, StatusCode, header::REFERER},
     response::{IntoResponse as _, Redirect, Response},
@@ -30,8 +31,10 @@ use crate::AppState;
 
 /// The most files of one request.
 pub(crate) const MAX_FILES: usize = 2_000;
-/// The most bytes of one request, all its files together.
+/// The most bytes of one request, all its files together, each with its head.
 const MAX_TOTAL_BYTES: u64 = 4 << 30;
+/// What the head of a file counts at least: empty files are not for nothing.
+const HEAD_BYTES: u64 = 100;
 /// The most bytes of one field that is no file.
 const MAX_FIELD_BYTES: usize = 64 * 1024;
 /// The most fields that are no files.
@@ -132,12 +135,20 @@ pub(crate) async fn upload(
     let outcome = add_files(&state.documents, &person.viewer(), form, Source::Upload, language).await?;
     if accepts_html(&headers) {
         let mut to = back_to(&headers);
-        if let Some(error) = outcome.errors.first() {
-            to = format!("{to}?error={}", error.code);
+        if let Some(refused) = outcome.errors.first() {
+            let names: Vec<&str> = outcome.errors.iter().take(10).map(|refused| refused.file.as_str()).collect();
+            let about: String = names.join(", ").chars().take(300).collect();
+            to = format!("{to}?error={}&about={}", refused.code, percent(&about));
         }
         return Ok(Redirect::to(&to).into_response());
     }
     Ok((outcome.status(), Json(outcome)).into_response())
+}
+
+/// Text as a value in an address.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The page with the form: the documents, or the knowledge base.
@@ -154,10 +165,17 @@ pub(crate) async fn read_form(documents: &DocumentService, request: Request) -> 
     let multipart = Multipart::from_request(request, &()).await;
     let mut multipart = multipart.map_err(|error| ApiError::invalid(error.body_text()))?;
     let mut form = Form::default();
-    let (mut total, mut fields) = (0, 0);
+    let (mut total, mut fields, mut left_out) = (0, 0, 0);
     while let Some(field) = multipart.next_field().await.map_err(broken)? {
         match field.file_name().map(str::to_owned) {
             Some(name) => {
+                total += HEAD_BYTES + name.len() as u64;
+                if form.files.len() > MAX_FILES {
+                    // Counted, not kept: there may be millions.
+                    read_past(field, &mut total).await?;
+                    left_out += 1;
+                    continue;
+                }
                 let file = read_file(documents, field, name, form.files.len(), &mut total).await?;
                 // A browser sends a nameless, empty file for a file field that was left empty.
                 let left_empty = file.name.is_empty() && file.content.as_ref().is_ok_and(|blob| blob.size() == 0);
@@ -173,6 +191,9 @@ pub(crate) async fn read_form(documents: &DocumentService, request: Request) -> 
                 read_text(field, &mut form).await?;
             }
         }
+    }
+    if let Some(ReceivedFile { content: Err(error), .. }) = form.files.get_mut(MAX_FILES) {
+        error.detail = Some(format!("at most {MAX_FILES} files a request; this one and {left_out} more were left out"));
     }
     if form.files.is_empty() {
         return Err(ApiError::invalid("the form has no field `file` with a file"));
@@ -191,13 +212,9 @@ async fn read_file(
     let mut content = if before < MAX_FILES {
         documents.upload().await.map_err(ApiError::from)
     } else {
-        Err(ApiError { code: ErrorCode::BodyTooLarge, detail: Some(format!("at most {MAX_FILES} files a request")) })
+        Err(ApiError::new(ErrorCode::BodyTooLarge))
     };
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
-        *total += piece.len() as u64;
-        if *total > MAX_TOTAL_BYTES {
-            return Err(ApiError::new(ErrorCode::BodyTooLarge));
-        }
+    while let Some(piece) = next_piece(&mut field, total).await? {
         if let Ok(writer) = &mut content
             && let Err(error) = writer.write(&piece).await
         {
@@ -210,6 +227,20 @@ async fn read_file(
         Err(error) => Err(error),
     };
     Ok(ReceivedFile { name, mime_type, content })
+}
+
+async fn read_past(mut field: Field<'_>, total: &mut u64) -> ApiResult<()> {
+    while next_piece(&mut field, total).await?.is_some() {}
+    Ok(())
+}
+
+async fn next_piece(field: &mut Field<'_>, total: &mut u64) -> ApiResult<Option<Bytes>> {
+    let piece = field.chunk().await.map_err(broken)?;
+    *total += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+    if *total > MAX_TOTAL_BYTES {
+        return Err(ApiError::new(ErrorCode::BodyTooLarge));
+    }
+    Ok(piece)
 }
 
 async fn read_text(mut field: Field<'_>, form: &mut Form) -> ApiResult<()> {
@@ -302,6 +333,11 @@ mod tests {
         assert_eq!(back("https://x/documents?error=y"), "/documents");
         assert_eq!(back("https://evil.example//evil"), "/documents");
         assert_eq!(back_to(&HeaderMap::new()), "/documents");
+    }
+
+    #[test]
+    fn the_name_of_a_refused_file_cannot_leave_its_place_in_the_address() {
+        assert_eq!(percent("año 1&error=x#.zip"), "a%C3%B1o%201%26error%3Dx%23.zip");
     }
 
     #[test]

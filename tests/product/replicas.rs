@@ -14,6 +14,8 @@ async fn two_that_start_at_once_on_an_empty_database_serve_the_same_people() {
     let database = TestDb::new().await.expect("a database");
     let mut env = models.openai_env();
     env.push(("APP_SECRET".to_owned(), SECRET.to_owned()));
+    // People come by one address, whichever of them answers.
+    env.push(("APP_URL".to_owned(), "http://localhost".to_owned()));
     let mut second_env = env.clone();
     second_env.push(("DATABASE_URL".to_owned(), database.url.clone()));
     let program = env!("CARGO_BIN_EXE_cjhirashi");

@@ -1,21 +1,53 @@
 //! Which sources an answer really cites, and whether the words beside each mark stand in them.
 
-use cjhirashi_domain::chat::{Citation, Verdict};
-use cjhirashi_retrieval::check_quote;
+use std::collections::{HashMap, HashSet};
 
-/// The citations that the text names, each with the verdict of its weakest use. `passage` gives a source's text.
-pub(crate) fn check<'a>(
-    text: &str,
-    sources: &[Citation],
-    passage: impl Fn(&Citation) -> Option<&'a str>,
-) -> Vec<Citation> {
-    let marks = marks(text);
+use cjhirashi_domain::chat::{Citation, Verdict};
+use cjhirashi_retrieval::CitedPassage;
+
+use crate::markdown::marks::marks;
+
+/// Uses of one source that are looked at: a model that says `[1]` without end must not cost hours.
+const MAX_USES: usize = 50;
+/// A claim is looked for in so many bytes before its mark.
+const MAX_CLAIM: usize = 2_000;
+
+/// The citations that a text names, each with the verdict of its weakest use, computed away from the threads that serve
+/// requests. `passages` are the sources' texts, in their order.
+pub(crate) async fn check(text: String, sources: Vec<Citation>, passages: Vec<Option<String>>) -> Vec<Citation> {
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    let judged = tokio::task::spawn_blocking(move || judge(&text, &sources, &passages)).await;
+    judged.unwrap_or_else(|error| {
+        tracing::error!(%error, "the citations of an answer could not be checked");
+        Vec::new()
+    })
+}
+
+fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<Citation> {
+    let mut uses: HashMap<i32, (usize, HashSet<String>)> = HashMap::new();
+    for mark in marks(text) {
+        let mut claimed = None;
+        for n in mark.numbers {
+            if sources.iter().all(|source| source.n != n) {
+                continue;
+            }
+            let (count, claims) = uses.entry(n).or_default();
+            *count += 1;
+            if *count <= MAX_USES {
+                claims.insert(claimed.get_or_insert_with(|| claim(&text[..mark.range.start])).clone());
+            }
+        }
+    }
     sources
         .iter()
-        .filter_map(|source| {
-            let uses = marks.iter().filter(|mark| mark.n == source.n);
-            let verdicts = uses.map(|mark| match passage(source) {
-                Some(passage) => check_quote(&claim(&text[..mark.at]), passage),
+        .zip(passages)
+        .filter_map(|(source, passage)| {
+            let (_, claims) = uses.get(&source.n)?;
+            let passage = passage.as_deref().map(CitedPassage::new);
+            let verdicts = claims.iter().map(|claim| match &passage {
+                Some(passage) => passage.check(claim),
                 None => Verdict::NotFound,
             });
             let verdict = verdicts.max_by_key(|verdict| match verdict {
@@ -28,40 +60,9 @@ pub(crate) fn check<'a>(
         .collect()
 }
 
-struct Mark {
-    n: i32,
-    /// Where it begins in the text, in bytes.
-    at: usize,
-}
-
-/// Every `[n]`, `[n, m]` and `【n】`, outside of fenced code.
-fn marks(text: &str) -> Vec<Mark> {
-    let mut marks = Vec::new();
-    let mut offset = 0;
-    let mut fenced = false;
-    for line in text.split_inclusive('\n') {
-        let begin = line.trim_start();
-        if begin.starts_with("```") || begin.starts_with("~~~") {
-            fenced = !fenced;
-        } else if !fenced {
-            for (at, open) in line.match_indices(['[', '【']) {
-                let close = if open == "[" { ']' } else { '】' };
-                let inner = &line[at + open.len()..];
-                let Some(end) = inner.char_indices().take(32).find(|(_, c)| *c == close).map(|(end, _)| end) else {
-                    continue;
-                };
-                let numbers: Option<Vec<i32>> =
-                    inner[..end].split(',').map(|part| part.trim().trim_start_matches('^').parse().ok()).collect();
-                marks.extend(numbers.unwrap_or_default().into_iter().map(|n| Mark { n, at: offset + at }));
-            }
-        }
-        offset += line.len();
-    }
-    marks
-}
-
 /// What a mark stands behind: the last words in quotation marks of its sentence, else the sentence.
 fn claim(before: &str) -> String {
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(MAX_CLAIM))..];
     let mut text = before.trim_end();
     // Other marks and the full stop may stand between the sentence and this mark.
     loop {
@@ -112,11 +113,28 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cjhirashi_domain::id::DocumentId;
+
     use super::*;
 
     fn claim_of(text: &str) -> String {
         let mark = marks(text).pop().expect("a mark");
-        claim(&text[..mark.at])
+        claim(&text[..mark.range.start])
+    }
+
+    fn source(n: i32) -> Citation {
+        Citation {
+            n,
+            document_id: DocumentId::parse("d").unwrap(),
+            version: 1,
+            seq: 0,
+            start: 0,
+            end: 10,
+            page: None,
+            score: 0.9,
+            verdict: Verdict::Weak,
+            source: None,
+        }
     }
 
     #[test]
@@ -133,9 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn marks_in_code_are_indices_not_citations() {
-        assert!(marks("```\na[1]\n```\n").is_empty());
-        let found: Vec<i32> = marks("uno [1, 3] y 【2】 [x] [12345678901]").iter().map(|m| m.n).collect();
-        assert_eq!(found, [1, 3, 2]);
+    fn an_index_in_code_is_no_use_of_a_source() {
+        let passages = [Some("The warranty lasts two years.".to_owned()), Some("Nothing.".to_owned())];
+        let text = "The warranty lasts two years [1]. Write `a[1]` or `b[2]`.";
+        let judged = judge(text, &[source(1), source(2)], &passages);
+        assert_eq!(judged.iter().map(|c| (c.n, c.verdict)).collect::<Vec<_>>(), [(1, Verdict::Verified)]);
+    }
+
+    #[test]
+    fn a_megabyte_of_marks_is_judged_at_once() {
+        let passages = [Some("uno dos tres cuatro ".repeat(500))];
+        for unit in ["[1]", "x[1]", "[1] ", "«uno dos tres [1]", "palabra [1]"] {
+            let text = unit.repeat((1 << 20) / unit.len());
+            let begun = std::time::Instant::now();
+            assert_eq!(judge(&text, &[source(1)], &passages).len(), 1, "{unit}");
+            // Unoptimised and on a busy machine; looking back from every mark would take hours.
+            assert!(begun.elapsed().as_secs() < 30, "{unit}: {:?}", begun.elapsed());
+        }
     }
 }

@@ -98,8 +98,13 @@ impl ChatService {
         let history = conversation(request.messages)?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = match request.model.as_deref().map(str::trim) {
-            None | Some("" | "default") => self.shared.models.resolve(&settings.default_model).id,
-            Some(model) => model.to_owned(),
+            None | Some("" | "default") => self.shared.models.resolve_to_ask(&settings.default_model).await.id,
+            Some(EXTRACTIVE) => EXTRACTIVE.to_owned(),
+            // By its own name, so that the answer says who gave it; one that nobody knows is refused when it is asked.
+            Some(model) => match self.shared.models.chat(model) {
+                Ok(known) => known.id().to_owned(),
+                Err(_) => model.to_owned(),
+            },
         };
         let options = request
             .retrieval
@@ -125,6 +130,7 @@ impl ChatService {
             language: retrieved.as_ref().and_then(|found| found.language).unwrap_or(settings.language),
             temperature: request.temperature.or(Some(settings.temperature)),
             max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
+            whole: true,
         };
         let mut deltas = run::ask_model(&self.shared, &history, ask, retrieved.as_ref()).await?;
         let now = self.shared.store.now();
@@ -162,13 +168,17 @@ impl ChatService {
                     }
                 }
             }
-            let citations = retrieved.map(|found| {
-                let named = with_sources(&found);
-                let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
-                found.cited_in(&text).into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
-            });
+            let citations = match &retrieved {
+                Some(found) => {
+                    let named = with_sources(found);
+                    let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
+                    let judged = found.cited_in(&text).await;
+                    judged.into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
+                }
+                None => Vec::new(),
+            };
             yield Ok(CompletionEvent::End {
-                citations: citations.unwrap_or_default(),
+                citations,
                 prompt_tokens,
                 completion_tokens,
                 finish,
@@ -198,7 +208,7 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
         .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
-            Ok(PastTurn { role: turn.role, content })
+            Ok(PastTurn { role: turn.role, content, cited: Vec::new() })
         })
         .collect()
 }

@@ -4,9 +4,12 @@
 //! Sentences are compared with the question by their words, weighed by how rare they are among the passages. When
 //! the words do not meet, as between two languages, the embedding model compares meanings.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use cjhirashi_domain::{search::Passage, settings::Language};
+use cjhirashi_domain::{search::Passage, settings::Language, text::unaccented};
 use cjhirashi_models::{ChatDelta, ChatStream, Embedder, FinishReason, InputKind};
 use futures::{StreamExt as _, stream};
 
@@ -20,8 +23,10 @@ const MAX_PER_PASSAGE: usize = 2;
 const SHARE_OF_BEST: f64 = 0.55;
 /// Share of the question's weight that the best sentence must hold for words alone to decide.
 const WORDS_SUFFICE: f64 = 0.34;
-/// The most sentences whose meaning is compared: each costs some milliseconds of embedding.
-const MAX_EMBEDDED: usize = 16;
+/// The most sentences whose meaning is compared: half a second of the local model on two processors.
+const MAX_EMBEDDED: usize = 64;
+/// How long a person waits for that; then what the words say has to do.
+const EMBED_TIMEOUT: Duration = Duration::from_secs(3);
 /// A sentence is cut to so many characters.
 const MAX_CHARS: usize = 420;
 
@@ -103,31 +108,34 @@ async fn best_sentences(question: &str, passages: &[Passage], embedder: &dyn Emb
     choose(sentences)
 }
 
-/// Scores by the embedding model, where it can be asked; else the beginning of the best passages stands.
+/// Scores by the embedding model, where it can be asked in time; else the words' scores stand, and where there are none
+/// the beginning of the best passages.
 async fn compare_meanings(question: &str, sentences: &mut Vec<Sentence>, embedder: &dyn Embedder) {
-    // The first sentences of each passage in turn, so that every passage is heard.
-    sentences.sort_by_key(|sentence| (sentence.at, sentence.n));
+    // Those that the words speak for, then the first sentences of each passage in turn, so that every passage is heard.
+    sentences.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.at, a.n).cmp(&(b.at, b.n))));
     sentences.truncate(MAX_EMBEDDED);
     let texts: Vec<String> = sentences.iter().map(|sentence| sentence.text.clone()).collect();
     let question = [question.chars().take(1_000).collect::<String>()];
     let embedded = futures::future::try_join(
         embedder.embed(&question, InputKind::Query),
-        embedder.embed(&texts, InputKind::Passage),
-    )
-    .await;
-    match embedded {
-        Ok((asked, given)) => {
+        embedder.embed(&texts, InputKind::Sentence),
+    );
+    let problem = match tokio::time::timeout(EMBED_TIMEOUT, embedded).await {
+        Ok(Ok((asked, given))) => {
             let asked = asked.vectors.into_iter().next().unwrap_or_default();
             for (sentence, vector) in sentences.iter_mut().zip(given.vectors) {
                 let cosine: f32 = asked.iter().zip(&vector).map(|(a, b)| a * b).sum();
                 sentence.score = embedder.calibrate(cosine);
             }
+            return;
         }
-        Err(error) => {
-            tracing::warn!(%error, "sentences could not be compared by meaning; the beginning of the passages is quoted");
-            for sentence in sentences {
-                sentence.score = 1.0 / (1.0 + sentence.at as f64) / (1.0 + sentence.n as f64);
-            }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it took too long".to_owned(),
+    };
+    tracing::warn!(error = problem, "sentences could not be compared by meaning; the words decide");
+    if sentences.iter().all(|sentence| sentence.score <= 0.0) {
+        for sentence in sentences {
+            sentence.score = 1.0 / (1.0 + sentence.at as f64) / (1.0 + sentence.n as f64);
         }
     }
 }
@@ -242,7 +250,7 @@ fn keep(sentence: &str, sentences: &mut Vec<String>) {
 }
 
 /// Words that say something, folded and cut so that endings do not matter.
-fn stems(text: &str) -> HashSet<String> {
+pub(crate) fn stems(text: &str) -> HashSet<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .map(|word| word.chars().flat_map(char::to_lowercase).map(unaccented).collect::<String>())
         .filter(|word| word.chars().count() > 1 && !STOP_WORDS.contains(&word.as_str()))
@@ -258,18 +266,6 @@ fn stems(text: &str) -> HashSet<String> {
             word.chars().take(kept).collect()
         })
         .collect()
-}
-
-const fn unaccented(c: char) -> char {
-    match c {
-        'á' | 'à' | 'ä' | 'â' | 'ã' => 'a',
-        'é' | 'è' | 'ë' | 'ê' => 'e',
-        'í' | 'ì' | 'ï' | 'î' => 'i',
-        'ó' | 'ò' | 'ö' | 'ô' | 'õ' => 'o',
-        'ú' | 'ù' | 'ü' | 'û' => 'u',
-        'ç' => 'c',
-        other => other,
-    }
 }
 
 /// Words that are in every sentence of Spanish or English, folded.
@@ -334,6 +330,33 @@ mod tests {
         }
     }
 
+    /// Gives sentences that hold a word a direction of their own, and never answers when it is not to.
+    struct Knows(Option<&'static str>);
+
+    #[async_trait]
+    impl Embedder for Knows {
+        fn id(&self) -> &str {
+            "knows"
+        }
+        fn dimension(&self) -> usize {
+            2
+        }
+        async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
+            let Some(word) = self.0 else { std::future::pending().await };
+            assert_ne!(kind, InputKind::Passage, "those wait behind the documents that are read");
+            let vector = |text: &String| {
+                if kind == InputKind::Query || text.contains(word) { vec![1.0, 0.0] } else { vec![0.0, 1.0] }
+            };
+            Ok(Embedded { vectors: texts.iter().map(vector).collect(), tokens: None })
+        }
+        fn calibrate(&self, cosine: f32) -> f64 {
+            f64::from(cosine)
+        }
+        fn batch_size(&self) -> usize {
+            8
+        }
+    }
+
     fn passage(text: &str, score: f64) -> Passage {
         Passage {
             document_id: DocumentId::parse("d").unwrap(),
@@ -354,8 +377,18 @@ mod tests {
     }
 
     async fn text_of(question: &str, language: Language, passages: &[Passage], summary: &RetrievalSummary) -> String {
+        text_by(&Away, question, language, passages, summary).await
+    }
+
+    async fn text_by(
+        embedder: &dyn Embedder,
+        question: &str,
+        language: Language,
+        passages: &[Passage],
+        summary: &RetrievalSummary,
+    ) -> String {
         let found = Some(Found { passages, summary });
-        let mut stream = answer(question, language, found, &Away).await;
+        let mut stream = answer(question, language, found, embedder).await;
         let mut text = String::new();
         while let Some(Ok(delta)) = stream.next().await {
             if let ChatDelta::Text(more) = delta {
@@ -395,6 +428,33 @@ mod tests {
     async fn without_common_words_and_without_embeddings_the_best_passage_still_speaks() {
         let passages = [passage("The warranty lasts for two years after purchase.", 0.9)];
         let text = text_of("¿Cuánto tiempo cubre el seguro?", Language::Es, &passages, &summary(1)).await;
+        assert!(text.contains("warranty lasts"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_sentence_in_the_middle_of_a_passage_is_found_by_its_meaning() {
+        let filler = |n: usize| format!("Sentence {n} speaks about nothing of any use. ");
+        let middle = |answer: &str| {
+            let before: String = (0..9).map(filler).collect();
+            let after: String = (9..18).map(filler).collect();
+            format!("{before}{answer} {after}")
+        };
+        let passages = [
+            passage(&middle("Nothing is known of ships here."), 0.9),
+            passage(&middle("The warranty lasts for two years."), 0.8),
+        ];
+        let question = "¿Cuánto tiempo cubre el seguro?";
+        let text = text_by(&Knows(Some("warranty")), question, Language::Es, &passages, &summary(2)).await;
+        assert!(text.contains("«The warranty lasts for two years.» [2]"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_embedding_model_that_is_busy_does_not_hold_up_the_answer() {
+        let passages = [passage("Nothing here at all of use. The warranty lasts for two years after purchase.", 0.9)];
+        let begun = tokio::time::Instant::now();
+        let question = "warranty of the seller against theft and water and fire";
+        let text = text_by(&Knows(None), question, Language::En, &passages, &summary(1)).await;
+        assert!(begun.elapsed() <= EMBED_TIMEOUT + Duration::from_secs(1), "{:?}", begun.elapsed());
         assert!(text.contains("warranty lasts"), "{text}");
     }
 

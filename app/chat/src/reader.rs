@@ -13,6 +13,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_storage::{GenerationSignal, StorageError};
 use futures::{StreamExt as _, stream::BoxStream};
+use parking_lot::Mutex;
 use tokio::{
     sync::{broadcast, watch},
     time::Instant,
@@ -287,20 +288,15 @@ impl View {
         if self.renderer.open_bytes() < BLOCKING_BYTES {
             return self.renderer.changes();
         }
-        let mut renderer = std::mem::take(&mut self.renderer);
-        let rendered = tokio::task::spawn_blocking(move || {
-            let changes = renderer.changes();
-            (renderer, changes)
+        let renderer = Arc::new(Mutex::new(std::mem::take(&mut self.renderer)));
+        let work = Arc::clone(&renderer);
+        let rendered = tokio::task::spawn_blocking(move || work.lock().changes()).await;
+        self.renderer = std::mem::take(&mut *renderer.lock());
+        rendered.unwrap_or_else(|error| {
+            // Or the runtime is going down.
+            tracing::error!(%error, "a part of an answer could not be rendered while it is written");
+            Vec::new()
         })
-        .await;
-        match rendered {
-            Ok((renderer, changes)) => {
-                self.renderer = renderer;
-                changes
-            }
-            // The runtime is going down.
-            Err(_) => Vec::new(),
-        }
     }
 }
 

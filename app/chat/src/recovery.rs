@@ -30,8 +30,13 @@ impl ChatService {
     /// Begins to hear other replicas, to tell that this process's runs are alive, and to end those of processes that
     /// died. Ends with [`ChatService::drain`].
     pub fn start(&self) {
-        let tasks: [tokio::task::JoinHandle<()>; 2] =
-            [tokio::spawn(listen(Arc::clone(&self.shared))), tokio::spawn(watch(self.clone()))];
+        let models = self.shared.models.clone();
+        let tasks: [tokio::task::JoinHandle<()>; 3] = [
+            tokio::spawn(listen(Arc::clone(&self.shared))),
+            tokio::spawn(watch(self.clone())),
+            // The first page and the first question need not wait for the providers' lists.
+            tokio::spawn(async move { drop(models.list().await) }),
+        ];
         // They end by themselves when the service closes.
         drop(tasks);
     }
@@ -77,10 +82,7 @@ impl ChatService {
             }
         }
         let passages = self.shared.store.load_cited_texts(user, &sources).await?;
-        let citations = cited::check(&text, &sources, |citation| {
-            let at = sources.iter().position(|source| source.n == citation.n)?;
-            passages.get(at)?.as_deref()
-        });
+        let citations = cited::check(text.clone(), sources, passages).await;
         let error = MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None };
         let ended = self
             .shared

@@ -50,11 +50,9 @@ impl Retrieved {
     }
 
     /// The sources that a text cites, judged.
-    pub(crate) fn cited_in(&self, text: &str) -> Vec<Citation> {
-        cited::check(text, &self.citations, |citation| {
-            let at = usize::try_from(citation.n).ok()?.checked_sub(1)?;
-            self.passages.get(at).map(|passage| passage.text.as_str())
-        })
+    pub(crate) async fn cited_in(&self, text: &str) -> Vec<Citation> {
+        let passages = self.passages.iter().map(|passage| Some(passage.text.clone())).collect();
+        cited::check(text.to_owned(), self.citations.clone(), passages).await
     }
 }
 
@@ -71,6 +69,9 @@ pub(crate) struct Wanted {
 enum Failure {
     #[error("cancelled: {0:?}")]
     Cancelled(Cancel),
+    /// The answer was not whole when its tokens were used up; thinking counts among them.
+    #[error("the answer's limit of tokens was used up")]
+    UsedUp,
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -80,7 +81,8 @@ enum Failure {
 }
 
 impl Failure {
-    fn ending(&self) -> (MessageStatus, Option<MessageError>) {
+    /// What a message becomes that says `text` so far.
+    fn ending(&self, text: &str) -> (MessageStatus, Option<MessageError>) {
         let failed = |code: ErrorCode, detail| {
             (MessageStatus::Failed, Some(MessageError { code: code.as_str().to_owned(), detail }))
         };
@@ -89,6 +91,12 @@ impl Failure {
             Self::Cancelled(Cancel::Shutdown | Cancel::Gone) => (
                 MessageStatus::Interrupted,
                 Some(MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None }),
+            ),
+            Self::UsedUp if text.trim().is_empty() => failed(ErrorCode::TokensUsedUp, None),
+            // It is an answer, with a notice.
+            Self::UsedUp => (
+                MessageStatus::Complete,
+                Some(MessageError { code: ErrorCode::AnswerCut.as_str().to_owned(), detail: None }),
             ),
             Self::Model(error) => failed(error.code(), error.detail()),
             Self::Retrieval(error) => failed(error.code(), None),
@@ -122,7 +130,7 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     };
     let (status, error) = match &result {
         Ok(()) => (MessageStatus::Complete, None),
-        Err(failure) => failure.ending(),
+        Err(failure) => failure.ending(&answer.text),
     };
     if let Err(failure) = &result
         && error.is_some()
@@ -135,7 +143,10 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     metrics::counter!("cjhirashi_generations_total", "status" => status.as_str()).increment(1);
     metrics::histogram!("cjhirashi_generation_duration_seconds")
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
-    let citations = answer.retrieved.as_ref().map(|found| found.cited_in(&answer.text)).unwrap_or_default();
+    let citations = match &answer.retrieved {
+        Some(found) => found.cited_in(&answer.text).await,
+        None => Vec::new(),
+    };
     let end = FinishedGeneration {
         generation: &run.id,
         status,
@@ -199,9 +210,10 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
+        whole: false,
     };
     let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
-    let mut finished = false;
+    let mut finished = None;
     while let Some(delta) = stream.next().await {
         match delta? {
             ChatDelta::Text(delta) if delta.is_empty() => {}
@@ -217,13 +229,14 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                 journal.push(GenerationEvent::Text { delta });
                 if answer.text.len() > MAX_ANSWER {
                     tracing::warn!(generation.id = %run.id, "an answer was cut at its largest size");
-                    return Ok(());
+                    return Err(Failure::UsedUp);
                 }
             }
             // Thinking aloud is not part of an answer; the stage says that the model is at work.
             ChatDelta::Reasoning(_) => {}
-            ChatDelta::Usage { prompt, completion } => answer.tokens = i32::try_from(prompt + completion).ok(),
-            ChatDelta::Finish(FinishReason::Stop | FinishReason::Length | FinishReason::Other) => finished = true,
+            ChatDelta::Usage { prompt, completion } => {
+                answer.tokens = i32::try_from(prompt.saturating_add(completion)).ok();
+            }
             ChatDelta::Finish(FinishReason::Filtered) => {
                 return Err(ModelError::Refused {
                     provider: job.model.id.clone(),
@@ -232,9 +245,13 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                 }
                 .into());
             }
+            ChatDelta::Finish(reason) => finished = Some(reason),
         }
     }
-    if finished && answer.text.trim().is_empty() {
+    if finished == Some(FinishReason::Length) {
+        return Err(Failure::UsedUp);
+    }
+    if finished.is_some() && answer.text.trim().is_empty() {
         return Err(ModelError::UnexpectedAnswer {
             provider: job.model.id.clone(),
             detail: "the answer is empty".to_owned(),
@@ -318,6 +335,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) language: Language,
     pub(crate) temperature: Option<f64>,
     pub(crate) max_tokens: Option<u32>,
+    /// The conversation is the client's own: all of it is told, or the provider says that it does not fit.
+    pub(crate) whole: bool,
 }
 
 /// The pieces of the answer, from whoever answers.
@@ -329,13 +348,13 @@ pub(crate) async fn ask_model(
 ) -> Result<ChatStream, ModelError> {
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
-        let question = prompt::search_text(history);
+        let question = prompt::question(history);
         let embedder = shared.models.embedder();
-        return Ok(extractive::answer(&question, ask.language, found, embedder.as_ref()).await);
+        return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {
         system: Some(prompt::system(ask.language, found)),
-        messages: prompt::turns(history),
+        messages: if ask.whole { prompt::whole(history) } else { prompt::turns(history) },
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,
     };

@@ -125,18 +125,22 @@ impl ChatService {
     pub async fn send(&self, viewer: &Viewer, message: SendMessage) -> Result<Sent, ChatError> {
         self.check_open()?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
-        let model = self.shared.models.resolve(&settings.default_model);
+        let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let title = ChatTitle::from_question(&message.text);
-        let turn = NewTurn {
-            viewer,
-            chat: message.chat.as_ref(),
-            title: &title,
-            text: &message.text,
-            message: message.message_id.as_ref(),
-            model: &model.id,
-        };
-        let outcome = self.shared.store.start_turn(turn).await?;
-        self.begin(viewer, outcome, settings, model)
+        let (service, viewer) = (self.clone(), viewer.clone());
+        committed(tokio::spawn(async move {
+            let turn = NewTurn {
+                viewer: &viewer,
+                chat: message.chat.as_ref(),
+                title: &title,
+                text: &message.text,
+                message: message.message_id.as_ref(),
+                model: &model.id,
+            };
+            let outcome = service.shared.store.start_turn(turn).await?;
+            service.begin(&viewer, outcome, settings, model)
+        }))
+        .await
     }
 
     /// Writes an answer again, in its place: after a failure, a stop or an interruption, or because another is
@@ -147,9 +151,13 @@ impl ChatService {
     pub async fn retry(&self, viewer: &Viewer, message: &MessageId) -> Result<Sent, ChatError> {
         self.check_open()?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
-        let model = self.shared.models.resolve(&settings.default_model);
-        let outcome = self.shared.store.restart_turn(viewer, message, &model.id).await?;
-        self.begin(viewer, outcome, settings, model)
+        let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
+        let (service, viewer, message) = (self.clone(), viewer.clone(), message.clone());
+        committed(tokio::spawn(async move {
+            let outcome = service.shared.store.restart_turn(&viewer, &message, &model.id).await?;
+            service.begin(&viewer, outcome, settings, model)
+        }))
+        .await
     }
 
     /// Ends an answer; the text so far is kept. The provider is left at once. Stopping what has ended does nothing.
@@ -197,5 +205,18 @@ impl ChatService {
         let job = Job { viewer: viewer.clone(), settings, model, started_at: turn.started_at };
         self.shared.runs.spawn(run::generate(Arc::clone(&self.shared), run, job));
         Ok(turn.into())
+    }
+}
+
+/// Waits for a question to be stored and its run begun, in a task of its own: who asked may go away in between, and what
+/// was committed would be left without a run.
+async fn committed(task: tokio::task::JoinHandle<Result<Sent, ChatError>>) -> Result<Sent, ChatError> {
+    match task.await {
+        Ok(sent) => sent,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down.
+            Err(_) => Err(ChatError::Closing),
+        },
     }
 }

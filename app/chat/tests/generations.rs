@@ -296,6 +296,34 @@ async fn what_the_provider_refuses_is_said_with_its_words_and_can_be_tried_again
 }
 
 #[tokio::test]
+async fn an_answer_that_the_limit_of_tokens_ended_says_so() {
+    let world = World::new().await;
+    world.models.set(Script { cut: true, ..Script::saying("uno dos") });
+    let answer = world.ended(&world.ask(None, "cuenta").await.unwrap()).await;
+    assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Complete, "uno dos"));
+    assert_eq!(answer.error.unwrap().code, "generations:cut");
+    world.models.set(Script { cut: true, ..Script::saying("") });
+    let answer = world.ended(&world.ask(None, "piensa").await.unwrap()).await;
+    assert_eq!(answer.status, MessageStatus::Failed);
+    assert_eq!(answer.error.unwrap().code, "models:tokens_used_up");
+}
+
+#[tokio::test]
+async fn who_asks_and_goes_away_is_answered_all_the_same() {
+    let world = World::new().await;
+    world.models.set(Script::saying("sí"));
+    for wait in 0..15 {
+        drop(tokio::time::timeout(Duration::from_millis(wait), world.ask(None, "hola")).await);
+    }
+    // Nothing watches for dead runs here: what was committed has its own.
+    until("every answer", async || {
+        let open = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM messages WHERE status = 'streaming'");
+        open.fetch_one(world.store.pool()).await.unwrap() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources() {
     let world = World::new().await;
     world.add_document("Manual", MANUAL).await;
@@ -397,6 +425,25 @@ async fn a_completion_is_streamed_cited_and_not_kept() {
     assert_eq!(citations[0].verdict, Verdict::Verified);
     assert!(citations[0].source.is_some() && prompt_tokens.is_some());
     assert!(world.store.list_chats(&world.viewer.user_id, 10, None).await.unwrap().is_empty());
+
+    // The client's own conversation goes to the provider whole, its instructions first.
+    let long = "x".repeat(70_000);
+    let messages = vec![
+        turn(MessageRole::System, "Answer in verse."),
+        turn(MessageRole::User, &long),
+        turn(MessageRole::Assistant, "a[1] [2]"),
+        turn(MessageRole::User, "¿y?"),
+    ];
+    let whole = CompletionRequest { messages, retrieval: None, ..request.clone() };
+    world.service.complete(&world.viewer, whole).await.unwrap();
+    let asked = world.models.requests().into_iter().rfind(|request| request.path.ends_with("completions")).unwrap();
+    let asked = asked.body["messages"].as_array().unwrap().clone();
+    assert_eq!(
+        asked.iter().map(|turn| turn["role"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["system", "user", "assistant", "user"]
+    );
+    assert!(asked[0]["content"].as_str().unwrap().ends_with("Answer in verse."));
+    assert_eq!((asked[1]["content"].as_str().unwrap().len(), &asked[2]["content"]), (70_000, &"a[1] [2]".into()));
 
     for messages in [vec![], vec![turn(MessageRole::Assistant, "x")]] {
         let refused = world.service.complete(&world.viewer, CompletionRequest { messages, ..request.clone() }).await;

@@ -1,4 +1,4 @@
-//! Who may do what. Every server function, route and query asks here; nothing else decides.
+//! Who may change what. What somebody may read is decided where it is read, in the queries of `storage`.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,21 +29,6 @@ impl Viewer {
         self.role >= Role::Admin
     }
 
-    /// A chat is its owner's alone, whatever the role of others.
-    #[must_use]
-    pub fn may_use_chat(&self, owner: &UserId) -> bool {
-        self.user_id == *owner
-    }
-
-    /// Own documents and public ones can be read; nobody reads another's private document.
-    #[must_use]
-    pub fn may_read(&self, visibility: &Visibility) -> bool {
-        match visibility {
-            Visibility::Private(owner) => self.user_id == *owner,
-            Visibility::Public => true,
-        }
-    }
-
     /// Own documents, and for admins the public ones, can be changed and deleted.
     #[must_use]
     pub fn may_change(&self, visibility: &Visibility) -> bool {
@@ -68,11 +53,8 @@ mod tests {
         let foreign = Visibility::Private(id("eva"));
         for role in [Role::User, Role::Admin, Role::Owner] {
             let viewer = Viewer { user_id: id("ana"), role };
-            assert!(viewer.may_read(&own) && viewer.may_change(&own));
-            assert!(!viewer.may_read(&foreign) && !viewer.may_change(&foreign));
-            assert!(viewer.may_read(&Visibility::Public));
+            assert!(viewer.may_change(&own) && !viewer.may_change(&foreign));
             assert_eq!(viewer.may_change(&Visibility::Public), role != Role::User);
-            assert!(!viewer.may_use_chat(&id("eva")));
         }
     }
 }

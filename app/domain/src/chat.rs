@@ -103,7 +103,7 @@ pub struct Message {
     pub content: String,
     /// Where it stands.
     pub status: MessageStatus,
-    /// Why it failed: a code of [`crate::ErrorCode`], with the provider's words if they help.
+    /// Why it failed, or what a whole one lacks: a code of [`crate::ErrorCode`], with the provider's words if they help.
     pub error: Option<MessageError>,
     /// Which model wrote it.
     pub model: Option<String>,
@@ -121,7 +121,7 @@ pub struct Message {
     pub created_at: Timestamp,
 }
 
-/// Why an answer failed.
+/// Why an answer failed, or was cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageError {
     /// A code of [`crate::ErrorCode`], as text.
@@ -183,6 +183,25 @@ pub struct Citation {
     pub source: Option<CitationSource>,
 }
 
+/// Reads a citation mark at the beginning of a text: `[3]`, `[1, 2]`, `[^3]` or `【3】`. Gives its numbers, from 1, and its
+/// length in bytes.
+#[must_use]
+pub fn citation_mark(text: &str) -> Option<(Vec<i32>, usize)> {
+    let (open, close) = match text.chars().next()? {
+        '[' => ('[', ']'),
+        '【' => ('【', '】'),
+        _ => return None,
+    };
+    let end = text.char_indices().take(32).find(|(_, c)| *c == close)?.0;
+    let number = |part: &str| {
+        let digits = part.trim().trim_start_matches('^');
+        let number = if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None };
+        number.filter(|n| *n > 0)
+    };
+    let numbers = text[open.len_utf8()..end].split(',').map(number).collect::<Option<_>>()?;
+    Some((numbers, end + close.len_utf8()))
+}
+
 /// The part of a citation that is only shown while the document is there and readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CitationSource {
@@ -219,5 +238,20 @@ impl Verdict {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Verified, Self::Weak, Self::NotFound].into_iter().find(|verdict| verdict.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_gives_its_numbers_and_its_length() {
+        assert_eq!(citation_mark("[1, 2] and"), Some((vec![1, 2], 6)));
+        assert_eq!(citation_mark("【3】"), Some((vec![3], 7)));
+        assert_eq!(citation_mark("[^4]"), Some((vec![4], 4)));
+        for text in ["", "1]", "[]", "[0]", "[-1]", "[+1]", "[a]", "[1", "[99999999999]", "[1,]"] {
+            assert_eq!(citation_mark(text), None, "{text}");
+        }
     }
 }

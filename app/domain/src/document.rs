@@ -39,6 +39,12 @@ impl DocumentStatus {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Queued, Self::Processing, Self::Indexed, Self::Failed].into_iter().find(|status| status.as_str() == text)
     }
+
+    /// Whether it will become another one by itself.
+    #[must_use]
+    pub const fn moves(self) -> bool {
+        matches!(self, Self::Queued | Self::Processing)
+    }
 }
 
 /// What a job is doing with a document.
@@ -143,6 +149,14 @@ pub struct Document {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Document {
+    /// Whether trying again may help: adopted documents have nothing that could be read once more.
+    #[must_use]
+    pub fn may_be_retried(&self) -> bool {
+        self.status == DocumentStatus::Failed && !self.adopted
+    }
 }
 
 /// Why a document failed.

@@ -149,6 +149,12 @@ codes! {
     /// The conversation does not fit into the model.
     ContextTooLong = "models:context_too_long", 502,
         es "La conversación ya no cabe en este modelo. Empieza un chat nuevo o elige un modelo con más contexto.", en "The conversation no longer fits into this model. Start a new chat or choose a model with more context.";
+    /// The limit of tokens was used up by thinking.
+    TokensUsedUp = "models:tokens_used_up", 502,
+        es "El modelo gastó el límite de tokens antes de la primera palabra. Súbelo en Ajustes y reinténtalo.", en "The model used up the limit of tokens before its first word. Raise it in the settings and try again.";
+    /// The answer reached the limit of tokens.
+    AnswerCut = "generations:cut", 502,
+        es "La respuesta se cortó al llegar al límite de tokens. Escribe «continúa» para que siga, o sube el límite en Ajustes.", en "The answer was cut at the limit of tokens. Write “continue” to let it go on, or raise the limit in the settings.";
     /// The embedding model cannot be used.
     EmbeddingUnavailable = "models:embedding_unavailable", 503,
         es "El modelo de búsqueda no está disponible. Se reintentará solo.", en "The search model is not available. It will be tried again by itself.";

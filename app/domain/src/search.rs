@@ -8,7 +8,7 @@ use crate::id::{ChunkId, DocumentId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SearchMode {
-    /// Both, fused by reciprocal rank.
+    /// Both; the passages of either are ordered by one relevance.
     #[default]
     Hybrid,
     /// Embeddings alone.

@@ -165,6 +165,14 @@ impl E5 {
         self.shape.hidden
     }
 
+    /// The most pieces of a passage that are read in one window, beside the words in front of it and the marks of its
+    /// beginning and end. A longer one costs a second window.
+    #[must_use]
+    pub fn passage_tokens(&self) -> usize {
+        // The space at the prefix's end belongs to the passage's first piece.
+        (self.shape.positions - 2).saturating_sub(self.tokenizer.count_tokens(Kind::Passage.prefix().trim_end()))
+    }
+
     /// The model's own tokenizer.
     #[must_use]
     pub const fn tokenizer(&self) -> &Tokenizer {

@@ -1,4 +1,4 @@
-//! Products with 4-bit weights on processors with AVX2, without unpacking them to floats.
+//! Products with 4-bit weights on processors with AVX2 or AVX-512 VNNI, without unpacking them to floats.
 //!
 //! The inputs of a layer are rounded to 8 bits, each run of 32 by its own scale, as llama.cpp does it. One instruction then
 //! multiplies 32 pairs and adds neighbours, where the float unit multiplies 8, and the weights take a sixth of the
@@ -14,8 +14,10 @@ use half::f16;
 const ROWS: usize = 8;
 /// Registers of 8 rows and 4 columns in a block.
 const QUADS: usize = BLOCK / 4;
-/// Inputs that share one unpacking of weights; more do not fit into the registers.
+/// Inputs that share one unpacking of weights; more do not fit into the sixteen registers of AVX2.
 const TILE: usize = 3;
+/// The same for the thirty-two registers of AVX-512.
+const WIDE_TILE: usize = 8;
 
 /// Whether this processor can.
 pub(crate) fn is_supported() -> bool {
@@ -31,6 +33,14 @@ struct PackedBlock {
     /// Register `j` in the low halves and `j + 4` in the high ones.
     halves: [[u8; 32]; QUADS / 2],
     scales: [f32; ROWS],
+}
+
+/// Whether it also multiplies and sums four pairs a lane, in registers twice as wide.
+#[cfg(target_arch = "x86_64")]
+fn is_wide() -> bool {
+    std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vnni")
 }
 
 /// A matrix of 4-bit weights, one row per output.
@@ -88,10 +98,12 @@ impl PackedMatrix {
         assert_eq!(inputs.blocks.len() / self.blocks_per_row, outputs.len() / rows, "inputs and outputs do not fit");
         #[cfg(target_arch = "x86_64")]
         if is_supported() {
-            #[expect(unsafe_code, reason = "the two features it needs were found on the line above")]
+            #[expect(unsafe_code, reason = "the features that each needs were found on the line above it")]
             // SAFETY: as the reason says.
             unsafe {
-                avx2::apply(self, inputs, bias, outputs);
+                // Two groups of rows at once; an odd one is left to the narrower registers.
+                let paired = if is_wide() { avx512::apply(self, inputs, bias, outputs) } else { 0 };
+                avx2::apply(self, paired, inputs, bias, outputs);
             }
             return;
         }
@@ -181,11 +193,11 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn apply(matrix: &PackedMatrix, inputs: &Rounded, bias: &[f32], outputs: &mut [f32]) {
+    pub(super) fn apply(matrix: &PackedMatrix, from: usize, inputs: &Rounded, bias: &[f32], outputs: &mut [f32]) {
         let (per_row, rows) = (matrix.blocks_per_row, bias.len());
         let biases = bias.as_chunks::<ROWS>().0;
         // Groups outside: the weights of a group stay in the nearest cache while all inputs pass by.
-        for (n, (weights, bias)) in matrix.blocks.chunks_exact(per_row).zip(biases).enumerate() {
+        for (n, (weights, bias)) in matrix.blocks.chunks_exact(per_row).zip(biases).enumerate().skip(from) {
             let mut inputs = inputs.blocks.chunks_exact(per_row * TILE);
             let mut outputs = outputs.chunks_exact_mut(rows * TILE);
             for (inputs, outputs) in (&mut inputs).zip(&mut outputs) {
@@ -272,6 +284,112 @@ mod avx2 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m256i, __m512, __m512i, _mm256_castps_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm512_and_si512,
+        _mm512_castsi256_si512, _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+        _mm512_inserti64x4, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_srli_epi16,
+        _mm512_storeu_ps,
+    };
+
+    use super::{PackedBlock, PackedMatrix, QUADS, ROWS, Rounded, RoundedBlock, WIDE_TILE};
+
+    /// Computes pairs of groups; how many groups are done.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+    pub(super) fn apply(matrix: &PackedMatrix, inputs: &Rounded, bias: &[f32], outputs: &mut [f32]) -> usize {
+        let (per_row, rows) = (matrix.blocks_per_row, bias.len());
+        let pairs = matrix.blocks.chunks_exact(per_row * 2);
+        let biases = bias.as_chunks::<{ ROWS * 2 }>().0;
+        for (n, (weights, bias)) in pairs.zip(biases).enumerate() {
+            let mut inputs = inputs.blocks.chunks_exact(per_row * WIDE_TILE);
+            let mut outputs = outputs.chunks_exact_mut(rows * WIDE_TILE);
+            for (inputs, outputs) in (&mut inputs).zip(&mut outputs) {
+                tile::<WIDE_TILE>(weights, inputs, bias, outputs, rows, n);
+            }
+            let (inputs, outputs) = (inputs.remainder(), outputs.into_remainder());
+            for (input, output) in inputs.chunks_exact(per_row).zip(outputs.chunks_exact_mut(rows)) {
+                tile::<1>(weights, input, bias, output, rows, n);
+            }
+        }
+        rows / (ROWS * 2) * 2
+    }
+
+    /// Sixteen outputs of each of `T` inputs.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+    fn tile<const T: usize>(
+        weights: &[PackedBlock],
+        inputs: &[RoundedBlock],
+        bias: &[f32; ROWS * 2],
+        outputs: &mut [f32],
+        rows: usize,
+        pair: usize,
+    ) {
+        let per_row = weights.len() / 2;
+        let (upper, lower) = weights.split_at(per_row);
+        let (first, second) = bias.split_at(ROWS);
+        let mut sums = [match (first.as_array(), second.as_array()) {
+            (Some(first), Some(second)) => floats(first, second),
+            _ => _mm512_set1_ps(0.0),
+        }; T];
+        let low = _mm512_set1_epi8(15);
+        for (n, (upper, lower)) in upper.iter().zip(lower).enumerate() {
+            let mut quads = [_mm512_set1_epi8(0); QUADS];
+            for (j, (upper, lower)) in upper.halves.iter().zip(&lower.halves).enumerate() {
+                let halves = bytes(upper, lower);
+                quads[j] = _mm512_and_si512(halves, low);
+                quads[j + QUADS / 2] = _mm512_and_si512(_mm512_srli_epi16::<4>(halves), low);
+            }
+            let scales = floats(&upper.scales, &lower.scales);
+            for (t, sum) in sums.iter_mut().enumerate() {
+                let input = &inputs[t * per_row + n];
+                let mut whole = _mm512_set1_epi32(input.excess.wrapping_neg());
+                for (weights, values) in quads.iter().zip(&input.quads) {
+                    whole = _mm512_dpbusd_epi32(whole, *weights, _mm512_set1_epi32(*values));
+                }
+                let scale = _mm512_mul_ps(scales, _mm512_set1_ps(input.scale));
+                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), scale, *sum);
+            }
+        }
+        for (sum, output) in sums.iter().zip(outputs.chunks_exact_mut(rows)) {
+            if let Some(output) = output.as_chunks_mut::<{ ROWS * 2 }>().0.get_mut(pair) {
+                #[expect(unsafe_code, reason = "writes the 16 floats of the array, at any alignment")]
+                // SAFETY: as the reason says.
+                unsafe {
+                    _mm512_storeu_ps(output.as_mut_ptr(), *sum);
+                }
+            }
+        }
+    }
+
+    /// Two registers side by side.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn joined(low: __m256i, high: __m256i) -> __m512i {
+        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    fn bytes(low: &[u8; 32], high: &[u8; 32]) -> __m512i {
+        #[expect(unsafe_code, reason = "reads the 32 bytes of each array, at any alignment")]
+        // SAFETY: as the reason says.
+        let (low, high) =
+            unsafe { (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())) };
+        joined(low, high)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    fn floats(low: &[f32; ROWS], high: &[f32; ROWS]) -> __m512 {
+        #[expect(unsafe_code, reason = "reads the 8 floats of each array, at any alignment")]
+        // SAFETY: as the reason says.
+        let (low, high) = unsafe { (_mm256_loadu_ps(low.as_ptr()), _mm256_loadu_ps(high.as_ptr())) };
+        _mm512_castsi512_ps(joined(_mm256_castps_si256(low), _mm256_castps_si256(high)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,7 +416,8 @@ mod tests {
 
     #[test]
     fn packed_products_equal_plain_ones_and_stay_near_those_of_floats() {
-        for (rows, columns, count) in [(8, 32, 1), (24, 96, 5), (64, 384, 9)] {
+        // Whole tiles and rests, of inputs and of groups of rows.
+        for (rows, columns, count) in [(8, 32, 1), (24, 96, 5), (64, 384, 9), (40, 64, 19)] {
             let file = matrix(rows, columns);
             let packed = PackedMatrix::new(&file, rows, columns);
             let inputs: Vec<f32> = noise(count * columns).map(|n| (n >> 8) as f32 / (1 << 23) as f32 - 1.0).collect();

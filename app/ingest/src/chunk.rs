@@ -5,18 +5,21 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Extracted, language};
 
-/// How large chunks are, in tokens of the embedding model.
+/// How large chunks are, in tokens of the embedding model, and in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkOptions {
     /// The most tokens of one chunk: 512.
     pub max_tokens: usize,
     /// The most tokens that a chunk repeats from the end of the one before: 50.
     pub overlap: usize,
+    /// The most bytes of one chunk: 4,096, twice what 512 tokens of prose have. Tokenizers count no white space, and padded
+    /// columns and rules of dashes as next to nothing, but a chunk is stored, shown and told to models whole.
+    pub max_bytes: usize,
 }
 
 impl Default for ChunkOptions {
     fn default() -> Self {
-        Self { max_tokens: 512, overlap: 50 }
+        Self { max_tokens: 512, overlap: 50, max_bytes: 4_096 }
     }
 }
 
@@ -58,7 +61,7 @@ struct Segment {
     before: Pause,
 }
 
-/// Cuts a text into chunks of at most `max_tokens`, as `count` counts them.
+/// Cuts a text into chunks of at most `max_tokens`, as `count` counts them, and `max_bytes`.
 ///
 /// Every character that is no white space lies in a chunk. A heading begins a new chunk unless the chunk before it would be
 /// short; otherwise a chunk ends at the strongest pause in its last part. What follows repeats up to `overlap` tokens,
@@ -68,8 +71,16 @@ struct Segment {
 pub fn chunk(extracted: &Extracted, options: &ChunkOptions, count: &dyn Fn(&str) -> usize) -> Vec<ChunkDraft> {
     let text = extracted.text.as_str();
     let max = options.max_tokens.max(1);
+    // Bytes weigh as tokens do, so that one bound serves both.
+    let weigh = |bytes: usize| (bytes * max).div_ceil(options.max_bytes.max(16));
+    let tokens = count;
+    let count: &dyn Fn(&str) -> usize = &|text: &str| {
+        let weight = weigh(text.len());
+        // What is too large is not read through: it may be mostly white space.
+        if weight > max { weight } else { weight.max(tokens(text)) }
+    };
     let overlap = options.overlap.min(max / 2);
-    let segments = segments(text, max, count);
+    let segments = segments(text, max, count, &weigh);
     let mut drafts = Drafts::new(extracted);
     let (mut first, mut from) = (0, 0);
     while first < segments.len() {
@@ -217,14 +228,15 @@ impl<'a> Drafts<'a> {
 }
 
 /// Cuts a text into sentences, lines and headings, none longer than `max` tokens; together they are the whole text.
-fn segments(text: &str, max: usize, count: &dyn Fn(&str) -> usize) -> Vec<Segment> {
+fn segments(text: &str, max: usize, count: &dyn Fn(&str) -> usize, weigh: &dyn Fn(usize) -> usize) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut add = |start: usize, end: usize, before: Pause| {
-        let tokens = count(text[start..end].trim());
+        // The white space behind it lies in the same chunk as what follows.
+        let tokens = count(text[start..end].trim()).max(weigh(end - start));
         if tokens <= max {
             segments.push(Segment { start, end, tokens, before });
         } else {
-            split_long(text, Segment { start, end, tokens, before }, max, count, &mut segments);
+            split_long(text, Segment { start, end, tokens, before }, max, count, weigh, &mut segments);
         }
     };
     let (mut at, mut empty_before, mut fenced) = (0, false, false);
@@ -300,7 +312,14 @@ fn sentence_ends(line: &str) -> Vec<usize> {
 }
 
 /// Cuts a sentence that is too long (a table, minified code, a text without stops) at words, or within one if it must.
-fn split_long(text: &str, whole: Segment, max: usize, count: &dyn Fn(&str) -> usize, segments: &mut Vec<Segment>) {
+fn split_long(
+    text: &str,
+    whole: Segment,
+    max: usize,
+    count: &dyn Fn(&str) -> usize,
+    weigh: &dyn Fn(usize) -> usize,
+    segments: &mut Vec<Segment>,
+) {
     // Quarters leave room to choose where a chunk ends, and to repeat.
     let target = (max / 4).max(1);
     let length = ((whole.end - whole.start) * target / whole.tokens.max(1)).max(1);
@@ -314,7 +333,7 @@ fn split_long(text: &str, whole: Segment, max: usize, count: &dyn Fn(&str) -> us
     pieces.reverse();
     let mut before = whole.before;
     while let Some((start, end)) = pieces.pop() {
-        let tokens = count(text[start..end].trim());
+        let tokens = count(text[start..end].trim()).max(weigh(end - start));
         let middle = cut_near(text, start, start + (end - start) / 2, end);
         if tokens > max && middle < end {
             pieces.push((middle, end));
@@ -375,7 +394,7 @@ mod tests {
     #[test]
     fn a_heading_begins_a_chunk_and_nothing_is_repeated_across_it() {
         let text = format!("# Uno\n\n{}\n\n# Dos\n\n{}", "palabra ".repeat(40), "otra ".repeat(40));
-        let chunks = chunk(&of(&text), &ChunkOptions { max_tokens: 64, overlap: 8 }, &words);
+        let chunks = chunk(&of(&text), &ChunkOptions { max_tokens: 64, overlap: 8, ..ChunkOptions::default() }, &words);
         assert_eq!(chunks.len(), 2, "{chunks:#?}");
         assert!(chunks[0].text.starts_with("# Uno") && chunks[1].text.starts_with("# Dos"));
     }
@@ -383,13 +402,14 @@ mod tests {
     #[test]
     fn a_comment_in_code_is_no_heading() {
         let text = "```sh\n# not a heading\nls\n```\n";
-        assert!(segments(text, 100, &words).iter().all(|segment| segment.before != Pause::Heading));
+        assert!(segments(text, 100, &words, &|_| 0).iter().all(|segment| segment.before != Pause::Heading));
     }
 
     #[test]
     fn chunks_end_with_sentences_and_repeat_the_last_one() {
         let text = (0..40).map(|i| format!("Esta es la frase número {i} del texto. ")).collect::<String>();
-        let chunks = chunk(&of(&text), &ChunkOptions { max_tokens: 50, overlap: 10 }, &words);
+        let chunks =
+            chunk(&of(&text), &ChunkOptions { max_tokens: 50, overlap: 10, ..ChunkOptions::default() }, &words);
         assert!(chunks.len() > 5);
         for pair in chunks.windows(2) {
             assert!(pair[0].text.ends_with('.') && pair[1].text.starts_with("Esta"));
@@ -409,8 +429,24 @@ mod tests {
         let mut document = of("aa bb cc.\n\nDd ee ff.\n\nGg hh ii.");
         document.pages =
             vec![PageStart { page: 1, start: 0 }, PageStart { page: 2, start: 11 }, PageStart { page: 3, start: 22 }];
-        let chunks = chunk(&document, &ChunkOptions { max_tokens: 3, overlap: 0 }, &words);
+        let chunks = chunk(&document, &ChunkOptions { max_tokens: 3, overlap: 0, ..ChunkOptions::default() }, &words);
         assert_eq!(chunks.iter().map(|chunk| chunk.page).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn padded_columns_and_endless_white_space_make_no_endless_chunk() {
+        let report = format!("{:<60}{:<60}{}\n", "Nombre", "Apellido", "12").repeat(2_000);
+        let gap = format!("a{}b", " ".repeat(4_000_000));
+        let gaps = format!("Uno.{}", " ".repeat(2_000)).repeat(500);
+        let wide_gaps = format!("Uno.{}", " ".repeat(9_000)).repeat(1_000);
+        for text in [report, gap, gaps, wide_gaps] {
+            let begun = std::time::Instant::now();
+            let chunks = chunk(&of(&text), &ChunkOptions::default(), &words);
+            assert!(chunks.iter().all(|chunk| chunk.text.len() <= 4_096), "{:?}", &text[..20]);
+            let kept: usize = chunks.iter().map(|chunk| words(&chunk.text)).sum();
+            assert!(kept >= words(&text), "{:?}", &text[..20]);
+            assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        }
     }
 
     #[test]
@@ -428,12 +464,13 @@ mod tests {
             text in "([a-zñé]{1,9}|[A-Z]{1,3}|\\. |\\n|\\n\\n|# |```|  |\u{1F600}|[0-9]{1,4}|\\? ){0,120}",
             max in 1_usize..60,
             overlap in 0_usize..30,
+            max_bytes in prop::sample::select(vec![64_usize, 4_096]),
             by_word in any::<bool>(),
         ) {
             let letters = |text: &str| text.chars().count().div_ceil(3);
             let count: &dyn Fn(&str) -> usize = if by_word { &words } else { &letters };
             let document = of(&text);
-            let chunks = chunk(&document, &ChunkOptions { max_tokens: max, overlap }, count);
+            let chunks = chunk(&document, &ChunkOptions { max_tokens: max, overlap, max_bytes }, count);
             let characters: Vec<char> = text.chars().collect();
             let mut covered = vec![false; characters.len()];
             for (index, draft) in chunks.iter().enumerate() {
@@ -441,6 +478,7 @@ mod tests {
                 prop_assert_eq!(&slice(&text, draft), &draft.text);
                 prop_assert_eq!(draft.text.trim(), draft.text.as_str());
                 prop_assert!(count(&draft.text) <= max, "{} > {}", count(&draft.text), max);
+                prop_assert!(draft.text.len() <= max_bytes, "{} > {}", draft.text.len(), max_bytes);
                 covered[draft.start as usize..draft.end as usize].fill(true);
             }
             for (at, seen) in covered.iter().enumerate() {

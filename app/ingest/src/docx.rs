@@ -45,11 +45,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestErr
             body(&notes, &styles, &mut out, limits)?;
         }
     }
-    let title = match part(&mut archive, "docProps/core.xml", &mut budget, limits)? {
-        Some(xml) => core_title(&xml)?,
-        None => None,
-    };
-    Extracted::finish(Kind::Docx, &out, title, limits)
+    Extracted::finish(Kind::Docx, &out, limits)
 }
 
 fn archive_error(error: ZipError) -> IngestError {
@@ -300,23 +296,4 @@ fn new_paragraph(out: &mut String) {
         return;
     }
     out.push_str(if out.ends_with('\n') { "\n" } else { "\n\n" });
-}
-
-fn core_title(xml: &str) -> Result<Option<String>, IngestError> {
-    let mut reader = Reader::from_str(xml);
-    let (mut inside, mut title) = (false, String::new());
-    loop {
-        match reader.read_event().map_err(IngestError::broken)? {
-            Event::Start(element) => inside = local(&element) == "title",
-            Event::End(_) => inside = false,
-            Event::Text(characters) if inside => title.push_str(&characters.xml10_content()),
-            Event::GeneralRef(reference) if inside => {
-                let resolved = reference.resolve_char_ref().map_err(IngestError::broken)?.map(String::from);
-                let named = quick_xml::escape::resolve_predefined_entity(&reference.xml10_content()).map(str::to_owned);
-                title.push_str(&resolved.or(named).unwrap_or_default());
-            }
-            Event::Eof => return Ok((!title.trim().is_empty()).then_some(title)),
-            _ => {}
-        }
-    }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IngestError, Kind, language::detect_language, text};
 
-/// What was read from a file. `text` has `\n` line ends, no NUL and no control characters but `\n` and `\t`, and is in
+/// What was read from a file. Its title is not among it: those inside of files are often a template's or an older
+/// document's, nothing tells them from right ones, and a person looks for the name that they gave. `text` has `\n` line ends, no NUL and no control characters but `\n` and `\t`, and is in
 /// Unicode normal form C; headings of HTML and DOCX are lines that begin with `#` as in Markdown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Extracted {
@@ -16,8 +17,6 @@ pub struct Extracted {
     pub pages: Vec<PageStart>,
     /// ISO 639-1, when it could be told.
     pub language: Option<String>,
-    /// The title the file gives itself.
-    pub title: Option<String>,
 }
 
 /// Where a page begins.
@@ -31,7 +30,7 @@ pub struct PageStart {
 
 impl Extracted {
     /// Cleans and measures what a reader found.
-    pub(crate) fn finish(kind: Kind, raw: &str, title: Option<String>, limits: &Limits) -> Result<Self, IngestError> {
+    pub(crate) fn finish(kind: Kind, raw: &str, limits: &Limits) -> Result<Self, IngestError> {
         let text = text::clean(raw);
         if text.trim().is_empty() {
             return Err(match kind {
@@ -43,7 +42,7 @@ impl Extracted {
             return Err(IngestError::Bomb { max_bytes: limits.max_text_bytes });
         }
         let language = detect_language(&text);
-        Ok(Self { text, pages: Vec::new(), language, title: title.and_then(|title| text::clean_title(&title)) })
+        Ok(Self { text, pages: Vec::new(), language })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Web pages: the words a reader sees, with headings, lists, tables and code, without menus and scripts.
 
-use ego_tree::{NodeId, iter::Edge};
+use ego_tree::{NodeId, NodeRef, iter::Edge};
 use encoding_rs::Encoding;
 use scraper::{Html, Node, Selector, node::Element};
 
@@ -8,14 +8,15 @@ use crate::{Extracted, IngestError, Kind, Limits, text};
 
 /// What is never read: it is no text, or not the page's own.
 const SKIPPED: &[&str] = &[
-    "script", "style", "noscript", "template", "head", "nav", "aside", "svg", "math", "iframe", "object", "button",
-    "select", "input", "textarea", "canvas", "audio", "video", "dialog",
+    "script", "style", "noscript", "template", "head", "nav", "svg", "math", "iframe", "object", "button", "select",
+    "input", "textarea", "canvas", "audio", "video", "dialog",
 ];
 
 /// Elements that begin and end a paragraph.
 const BLOCKS: &[&str] = &[
     "address",
     "article",
+    "aside",
     "blockquote",
     "body",
     "caption",
@@ -39,16 +40,12 @@ const BLOCKS: &[&str] = &[
     "section",
     "summary",
     "table",
-    "tbody",
-    "tfoot",
-    "thead",
     "ul",
 ];
 
 pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestError> {
     let source = text::decode(bytes, declared_encoding(bytes));
     let page = Html::parse_document(&source);
-    let title = first_text(&page, "title").or_else(|| first_text(&page, "h1"));
     // The page's own text, where it says which part that is; but not a fragment that holds next to nothing.
     let whole = || render(&page, None);
     let main = ["main", "[role=main]", "article"]
@@ -61,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestErr
             found.next().is_none().then(|| render(&page, Some(first.id())))
         })
         .find(|main| main.split_whitespace().count() >= 20);
-    Extracted::finish(Kind::Html, &main.unwrap_or_else(whole), title, limits)
+    Extracted::finish(Kind::Html, &main.unwrap_or_else(whole), limits)
 }
 
 /// `<meta charset=…>` within the first kilobyte, as browsers look for it.
@@ -76,17 +73,21 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(label.as_bytes())
 }
 
-fn first_text(page: &Html, selector: &str) -> Option<String> {
-    let selector = Selector::parse(selector).ok()?;
-    let text: String = page.select(&selector).next()?.text().collect();
-    (!text.trim().is_empty()).then_some(text)
-}
-
 /// Text being written, with white space as a browser would collapse it.
 #[derive(Default)]
 struct Writer {
     out: String,
     preformatted: usize,
+    /// Open headings and cells of data: what is inside stays on their line.
+    flat: usize,
+    /// For each open cell, whether it is one of data.
+    cells: Vec<bool>,
+    /// Open items of lists: what is inside begins lines, not paragraphs.
+    items: usize,
+    /// How long the text was after the last item's mark, behind which its first block begins.
+    mark: usize,
+    /// Open elements that hold the page's own text.
+    main: usize,
 }
 
 impl Writer {
@@ -97,16 +98,23 @@ impl Writer {
         }
         for c in text.chars() {
             if c.is_whitespace() {
-                if !self.out.is_empty() && !self.out.ends_with([' ', '\n']) {
-                    self.out.push(' ');
-                }
+                self.space();
             } else {
                 self.out.push(c);
             }
         }
     }
 
+    fn space(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with([' ', '\n']) {
+            self.out.push(' ');
+        }
+    }
+
     fn line(&mut self) {
+        if self.flat > 0 {
+            return self.space();
+        }
         let end = self.out.trim_end_matches(' ').len();
         self.out.truncate(end);
         if !self.out.is_empty() && !self.out.ends_with('\n') {
@@ -115,8 +123,11 @@ impl Writer {
     }
 
     fn paragraph(&mut self) {
+        if self.items > 0 && self.out.len() == self.mark {
+            return;
+        }
         self.line();
-        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+        if self.flat == 0 && self.items == 0 && !self.out.is_empty() && !self.out.ends_with("\n\n") {
             self.out.push('\n');
         }
     }
@@ -133,12 +144,28 @@ fn is_hidden(element: &Element) -> bool {
         || element.attr("style").is_some_and(|style| style.replace(' ', "").contains("display:none"))
 }
 
+/// Whether a cell holds a value and not a part of the page: tables lay out many an old page.
+fn is_data(cell: NodeRef<'_, Node>) -> bool {
+    let mut blocks = 0;
+    for node in cell.descendants().skip(1) {
+        let Some(element) = node.value().as_element() else { continue };
+        match element.name() {
+            "table" | "pre" => return false,
+            name if heading_level(name).is_some() => return false,
+            "p" | "div" => blocks += 1,
+            _ => {}
+        }
+    }
+    let is_cell = |node: &NodeRef<'_, Node>| node.value().as_element().is_some_and(|e| matches!(e.name(), "td" | "th"));
+    blocks < 2 || cell.prev_siblings().chain(cell.next_siblings()).any(|sibling| is_cell(&sibling))
+}
+
 /// Walks the tree without recursion: a page may be nested as deep as it is long.
 fn render(page: &Html, root: Option<NodeId>) -> String {
+    let mut writer = Writer { main: usize::from(root.is_some()), ..Writer::default() };
     let Some(root) = root.map_or_else(|| Some(page.tree.root()), |id| page.tree.get(id)) else {
         return String::new();
     };
-    let mut writer = Writer::default();
     let mut skipping = None;
     for edge in root.traverse() {
         match edge {
@@ -150,11 +177,13 @@ fn render(page: &Html, root: Option<NodeId>) -> String {
                     Node::Text(text) => writer.text(text),
                     Node::Element(element) => {
                         let name = element.name();
-                        if SKIPPED.contains(&name) || is_hidden(element) {
+                        // Beside the page's own text it is a menu, within it a note.
+                        let beside = name == "aside" && writer.main == 0;
+                        if SKIPPED.contains(&name) || beside || is_hidden(element) {
                             skipping = Some(node.id());
                             continue;
                         }
-                        open(&mut writer, name);
+                        open(&mut writer, name, node);
                     }
                     _ => {}
                 }
@@ -175,24 +204,38 @@ fn render(page: &Html, root: Option<NodeId>) -> String {
     writer.out
 }
 
-fn open(writer: &mut Writer, name: &str) {
+fn open(writer: &mut Writer, name: &str, node: NodeRef<'_, Node>) {
     if let Some(level) = heading_level(name) {
         writer.paragraph();
-        writer.out.push_str(&"#".repeat(level));
-        writer.out.push(' ');
+        // Within a list or a cell it is a line like others.
+        if writer.flat == 0 && writer.items == 0 {
+            writer.out.push_str(&"#".repeat(level));
+            writer.out.push(' ');
+        }
+        writer.flat += 1;
         return;
     }
     match name {
+        "br" if writer.flat > 0 => writer.space(),
         "br" => writer.out.push('\n'),
         "li" => {
             writer.line();
             writer.out.push_str("- ");
+            writer.items += 1;
+            writer.mark = writer.out.len();
         }
         "tr" => writer.line(),
-        "td" | "th" if !writer.out.is_empty() && !writer.out.ends_with('\n') => {
-            let end = writer.out.trim_end_matches(' ').len();
-            writer.out.truncate(end);
-            writer.out.push_str(" | ");
+        "td" | "th" => {
+            let data = is_data(node);
+            if !data {
+                writer.paragraph();
+            } else if !writer.out.is_empty() && !writer.out.ends_with('\n') {
+                let end = writer.out.trim_end_matches(' ').len();
+                writer.out.truncate(end);
+                writer.out.push_str(" | ");
+            }
+            writer.flat += usize::from(data);
+            writer.cells.push(data);
         }
         "pre" => {
             writer.paragraph();
@@ -200,6 +243,9 @@ fn open(writer: &mut Writer, name: &str) {
         }
         _ if BLOCKS.contains(&name) => writer.paragraph(),
         _ => {}
+    }
+    if matches!(name, "main" | "article") {
+        writer.main += 1;
     }
 }
 
@@ -209,9 +255,24 @@ fn close(writer: &mut Writer, name: &str) {
             writer.preformatted = writer.preformatted.saturating_sub(1);
             writer.paragraph();
         }
-        "li" | "tr" => writer.line(),
-        _ if heading_level(name).is_some() || BLOCKS.contains(&name) => writer.paragraph(),
+        "td" | "th" => {
+            let data = writer.cells.pop().unwrap_or(false);
+            writer.flat = writer.flat.saturating_sub(usize::from(data));
+        }
+        "li" => {
+            writer.items = writer.items.saturating_sub(1);
+            writer.line();
+        }
+        "tr" => writer.line(),
+        _ if heading_level(name).is_some() => {
+            writer.flat = writer.flat.saturating_sub(1);
+            writer.paragraph();
+        }
+        _ if BLOCKS.contains(&name) => writer.paragraph(),
         _ => {}
+    }
+    if matches!(name, "main" | "article") {
+        writer.main = writer.main.saturating_sub(1);
     }
 }
 
@@ -232,13 +293,45 @@ mod tests {
              <li>Sin usar</li></ul><table><tr><th>País</th><th>Días</th></tr><tr><td>España</td><td>30</td></tr></table>\
              <pre>a  =  1\nb</pre></main><script>alert(1)</script><footer>Pie</footer></body></html>",
         );
-        assert_eq!(found.title.as_deref(), Some("Guía & más"));
         assert_eq!(
             found.text,
             "# Devoluciones\n\nPuedes devolver un producto dentro de treinta días, si conservas el recibo y la caja \
              original sin abrir.\n\n- Con recibo\n- Sin usar\n\nPaís | Días\nEspaña | 30\n\na  =  1\nb"
         );
         assert_eq!(found.language.as_deref(), Some("es"));
+    }
+
+    #[test]
+    fn paragraphs_within_items_cells_and_headings_stay_on_their_line() {
+        assert_eq!(
+            text_of("<ul><li><p>A</p></li><li><p>B</p><p>C</p><ul><li><div>D</div></li></ul></li></ul><p>E</p>").text,
+            "- A\n- B\nC\n- D\n\nE"
+        );
+        assert_eq!(
+            text_of(
+                "<table><thead><tr><th><p>País</p></th><th><p>Días</p></th></tr></thead><tbody><tr><td><p>España</p>\n\
+                 </td><td><p>30</p><p>hábiles</p></td></tr><tr><td>Chile<br>y Perú</td><td><ul><li>10</li></ul></td></tr>\
+                 </tbody></table>"
+            )
+            .text,
+            "País | Días\nEspaña | 30 hábiles\nChile y Perú | - 10"
+        );
+        assert_eq!(text_of("<h2><div>T</div></h2><p>x</p>").text, "## T\n\nx");
+    }
+
+    #[test]
+    fn a_table_that_only_lays_out_a_page_keeps_its_paragraphs() {
+        let page = "<table><tr><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>";
+        assert_eq!(text_of(page).text, "# T\n\nOne.\n\nTwo.");
+        assert_eq!(text_of("<table><tr><td><p>One.</p><p>Two.</p></td></tr></table>").text, "One.\n\nTwo.");
+    }
+
+    #[test]
+    fn a_note_within_the_text_is_read_and_a_column_beside_it_is_not() {
+        let words = "word ".repeat(20);
+        let page = format!("<aside>Menu</aside><main><p>{words}</p><aside><p>Mind the step.</p></aside></main>");
+        let text = text_of(&page).text;
+        assert!(text.contains("Mind the step.") && !text.contains("Menu"), "{text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ const SAMPLE: usize = 600;
 
 /// ISO 639-1 of a text's language; `None` when it is too short or too mixed to tell.
 #[must_use]
-pub fn detect_language(text: &str) -> Option<String> {
+pub(crate) fn detect_language(text: &str) -> Option<String> {
     detect(text).map(str::to_owned)
 }
 

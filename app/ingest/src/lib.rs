@@ -23,7 +23,6 @@ mod text;
 pub use chunk::{ChunkDraft, ChunkOptions, chunk};
 pub use error::IngestError;
 pub use extracted::{Extracted, Limits, PageStart};
-pub use language::detect_language;
 pub use recognise::{Kind, recognise};
 pub use sandbox::{Sandbox, run_extract_child};
 

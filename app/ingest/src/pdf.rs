@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pdf_extract::{Document, MediaBox, Object, OutputDev, OutputError, Transform, output_doc, output_doc_page};
+use pdf_extract::{Document, MediaBox, OutputDev, OutputError, Transform, output_doc, output_doc_page};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{Extracted, IngestError, Limits, PageStart, error::cut, language::detect_language, text};
@@ -24,7 +24,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Extracted, IngestErr
     if failed.len() == numbers.len() {
         return Err(IngestError::broken(failed.into_iter().next().unwrap_or_default()));
     }
-    let mut extracted = Extracted { title: title(&document), ..Extracted::default() };
+    let mut extracted = Extracted::default();
     let mut characters = 0_usize;
     for (number, page) in numbers.iter().zip(pages) {
         let page = text::clean(&page);
@@ -125,26 +125,6 @@ fn read_pages(document: &Document, numbers: &[u32]) -> (Vec<String>, Vec<String>
     }
     pages.truncate(numbers.len());
     (pages, failed)
-}
-
-fn title(document: &Document) -> Option<String> {
-    let info = document.trailer.get(b"Info").ok()?;
-    let info = match info {
-        Object::Reference(id) => document.get_object(*id).ok()?.as_dict().ok()?,
-        other => other.as_dict().ok()?,
-    };
-    let title = match info.get(b"Title").ok()? {
-        Object::Reference(id) => document.get_object(*id).ok()?,
-        other => other,
-    };
-    let bytes = title.as_str().ok()?;
-    let title = if bytes.starts_with(&[0xFE, 0xFF]) || std::str::from_utf8(bytes).is_ok() {
-        text::decode(bytes, None)
-    } else {
-        // PDFDocEncoding is Latin-1 for every letter of a European title.
-        bytes.iter().map(|&byte| char::from(byte)).collect()
-    };
-    text::clean_title(&title)
 }
 
 /// One run of characters on one line.

@@ -122,8 +122,10 @@ pub fn recognise(file_name: &str, bytes: &[u8]) -> Result<Kind, IngestError> {
     if head.is_empty() {
         return Err(IngestError::Empty);
     }
-    // Readers of PDF accept junk before the header, and mail gateways put it there.
-    if contains(&head[..head.len().min(1024)], b"%PDF-") {
+    // Readers of PDF accept junk before the header, and mail gateways put it there; but a text may speak of it.
+    let begins = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).starts_with(b"%PDF-");
+    let names_it = contains(&head[..head.len().min(1024)], b"%PDF-");
+    if begins || (names_it && (extension == "pdf" || text::looks_binary(head))) {
         return Ok(Kind::Pdf);
     }
     if head.starts_with(b"PK\x03\x04") {
@@ -211,6 +213,17 @@ mod tests {
         ] {
             assert!(matches!(recognise(name, bytes), Err(IngestError::Unsupported { .. })), "{name}");
         }
+    }
+
+    #[test]
+    fn a_text_about_pdf_is_a_text_and_a_pdf_after_junk_is_one() {
+        assert_eq!(recognise("format.md", b"# PDF\n\nA file begins with `%PDF-1.7`."), Ok(Kind::Markdown));
+        assert_eq!(recognise("format.rs", b"const MAGIC: &[u8] = b\"%PDF-\";"), Ok(Kind::Text));
+        assert_eq!(recognise("mail.pdf", b"X-Gateway: scanned\r\n%PDF-1.7\n"), Ok(Kind::Pdf));
+        let mut bytes = b"X-Gateway: scanned\r\n%PDF-1.7\n".to_vec();
+        bytes.extend((0..4000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
+        assert_eq!(recognise("mail", &bytes), Ok(Kind::Pdf));
+        assert_eq!(recognise("x", b"\xef\xbb\xbf%PDF-1.7\n"), Ok(Kind::Pdf));
     }
 
     #[test]

@@ -321,7 +321,7 @@ mod tests {
     #[tokio::test]
     async fn secrets_of_the_server_do_not_reach_a_reader() {
         let (_folder, sandbox) = sandbox(
-            "/usr/bin/env > /dev/stderr; [ -z \"$HOME\" ] && printf '{\"extracted\":{\"text\":\"ok\",\"pages\":[],\"language\":null,\"title\":null}}'",
+            "/usr/bin/env > /dev/stderr; [ -z \"$HOME\" ] && printf '{\"extracted\":{\"text\":\"ok\",\"pages\":[],\"language\":null}}'",
             Duration::from_secs(10),
         );
         assert_eq!(sandbox.extract(Kind::Pdf, vec![1]).await.unwrap().text, "ok");

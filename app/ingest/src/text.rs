@@ -12,24 +12,7 @@ pub(crate) fn read(kind: Kind, bytes: &[u8], limits: &Limits) -> Result<Extracte
         return Err(IngestError::Unsupported { found: "binary data".to_owned() });
     }
     let decoded = decode(bytes, None);
-    let title = if kind == Kind::Markdown { markdown_title(&decoded) } else { None };
-    Extracted::finish(kind, &decoded, title, limits)
-}
-
-/// The first heading of the first level within the first lines, outside code.
-fn markdown_title(text: &str) -> Option<String> {
-    let mut fenced = false;
-    for line in text.lines().take(200) {
-        let line = line.trim();
-        if line.starts_with("```") || line.starts_with("~~~") {
-            fenced = !fenced;
-        } else if let Some(title) = line.strip_prefix("# ")
-            && !fenced
-        {
-            return Some(title.trim_end_matches('#').trim().to_owned());
-        }
-    }
-    None
+    Extracted::finish(kind, &decoded, limits)
 }
 
 /// UTF-16 without a mark: nearly every second byte is zero, on one side only.
@@ -161,18 +144,6 @@ pub(crate) fn clean(raw: &str) -> String {
     out
 }
 
-/// A title on one line, of at most 300 characters; `None` for those that programs make up.
-pub(crate) fn clean_title(title: &str) -> Option<String> {
-    let title = clean(title).split_whitespace().collect::<Vec<_>>().join(" ");
-    let title = title.strip_prefix("Microsoft Word - ").unwrap_or(&title);
-    let lower = title.to_lowercase();
-    let made_up = ["untitled", "sin título", "document", "documento", "(anonymous)", "about:blank"];
-    if title.is_empty() || title.contains('\u{fffd}') || made_up.contains(&lower.as_str()) {
-        return None;
-    }
-    Some(title.chars().take(300).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,17 +179,5 @@ mod tests {
         assert!(!looks_binary(b"some words\0 and a NUL between them, twice \0 even"));
         assert!(!looks_binary("Просто текст по-русски".as_bytes()));
         assert!(!looks_binary(b"\xcf\xf0\xee\xf1\xf2\xee \xf2\xe5\xea\xf1\xf2 \xef\xee-\xf0\xf3\xf1\xf1\xea\xe8"));
-    }
-
-    #[test]
-    fn the_first_heading_of_a_markdown_file_is_its_title() {
-        assert_eq!(markdown_title("```\n# no\n```\n\n# Guía rápida #\n## b"), Some("Guía rápida".to_owned()));
-        assert_eq!(markdown_title("text only"), None);
-    }
-
-    #[test]
-    fn titles_made_up_by_programs_are_no_titles() {
-        assert_eq!(clean_title("Untitled"), None);
-        assert_eq!(clean_title("Microsoft Word - Informe\n anual"), Some("Informe anual".to_owned()));
     }
 }

@@ -9,7 +9,7 @@ use crate::ModelError;
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatTurn {
-    /// Who speaks. Turns of [`MessageRole::System`] are joined to the instructions.
+    /// Who speaks. Turns of [`MessageRole::System`] are joined to the instructions, neighbours of one side to one turn.
     pub role: MessageRole,
     /// What they say.
     pub content: String,
@@ -26,6 +26,31 @@ pub struct ChatRequest {
     pub temperature: Option<f64>,
     /// The most tokens of the answer; the provider's own default when absent.
     pub max_tokens: Option<u32>,
+}
+
+impl ChatRequest {
+    /// The instructions, with the turns that are instructions too, and the conversation in turns that alternate: what
+    /// every provider takes. The templates of many local models refuse two turns of one side in a row, and instructions
+    /// anywhere but at the beginning.
+    pub(crate) fn parts(&self) -> (Option<String>, Vec<ChatTurn>) {
+        let mut system = self.system.clone().unwrap_or_default();
+        let mut turns: Vec<ChatTurn> = Vec::with_capacity(self.messages.len());
+        for turn in &self.messages {
+            let joined = match turns.last_mut() {
+                _ if turn.role == MessageRole::System => &mut system,
+                Some(last) if last.role == turn.role => &mut last.content,
+                _ => {
+                    turns.push(turn.clone());
+                    continue;
+                }
+            };
+            if !joined.is_empty() {
+                joined.push_str("\n\n");
+            }
+            joined.push_str(&turn.content);
+        }
+        ((!system.is_empty()).then_some(system), turns)
+    }
 }
 
 /// Why a model stopped.
@@ -75,4 +100,33 @@ pub trait ChatModel: Send + Sync {
     /// See [`ModelError`]. Short waits that a provider asks for, and single failures to connect, are already
     /// tried again inside.
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_joined_and_turns_alternate() {
+        let turn = |role, content: &str| ChatTurn { role, content: content.to_owned() };
+        let request = ChatRequest {
+            system: Some("ours".to_owned()),
+            messages: vec![
+                turn(MessageRole::System, "theirs"),
+                turn(MessageRole::User, "a"),
+                turn(MessageRole::System, "more"),
+                turn(MessageRole::User, "b"),
+                turn(MessageRole::Assistant, "c"),
+                turn(MessageRole::User, "d"),
+            ],
+            ..ChatRequest::default()
+        };
+        let (system, turns) = request.parts();
+        assert_eq!(system.as_deref(), Some("ours\n\ntheirs\n\nmore"));
+        assert_eq!(
+            turns,
+            [turn(MessageRole::User, "a\n\nb"), turn(MessageRole::Assistant, "c"), turn(MessageRole::User, "d")]
+        );
+        assert_eq!(ChatRequest::default().parts(), (None, Vec::new()));
+    }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::ModelError;
+use crate::{ModelError, tokens::estimate_tokens};
 
 /// What a text is for. Retrieval models embed questions and passages differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum InputKind {
     Query,
     /// A passage of a document.
     Passage,
+    /// A few sentences of passages that somebody waits for: embedded as [`InputKind::Passage`], not behind those.
+    Sentence,
 }
 
 /// Vectors of some texts, in their order, each of length 1.
@@ -20,6 +22,27 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens that the provider bills, where it tells.
     pub tokens: Option<u64>,
+}
+
+/// How long texts may be for a model, and how long a text is for it.
+pub struct Measure {
+    /// The most tokens of a passage.
+    pub max_tokens: usize,
+    /// Counts tokens.
+    pub count: Box<dyn Fn(&str) -> usize + Send + Sync>,
+}
+
+impl std::fmt::Debug for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Measure").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
+    }
+}
+
+impl Default for Measure {
+    /// 512 tokens, estimated: good passages for every model, and nobody's tokenizer is needed.
+    fn default() -> Self {
+        Self { max_tokens: 512, count: Box::new(estimate_tokens) }
+    }
 }
 
 /// A model that turns texts into vectors.
@@ -34,6 +57,12 @@ pub trait Embedder: Send + Sync {
     /// The most texts that go to the provider in one call: the natural size of one committed batch of work.
     /// [`embed`](Self::embed) takes any number and cuts it itself.
     fn batch_size(&self) -> usize;
+
+    /// How passages are measured: by the model's own tokenizer where it is at hand, else by an estimate. May load the
+    /// model, so it blocks: for a thread that may wait.
+    fn measure(&self) -> Measure {
+        Measure::default()
+    }
 
     /// Embeds texts of any number; an empty text counts as a blank one. Dropping the future stops the work.
     ///

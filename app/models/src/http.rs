@@ -79,6 +79,11 @@ pub(crate) fn base_url(text: &str, variable: &'static str) -> Result<String, Mod
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// [`base_url`] of what was entered, or the usual one.
+pub(crate) fn base_url_or(entered: Option<&str>, usual: &str, variable: &'static str) -> Result<String, ModelError> {
+    entered.map_or_else(|| Ok(usual.to_owned()), |text| base_url(text, variable))
+}
+
 /// Who is called and with what, so that errors name the one and never hold the other.
 #[derive(Clone)]
 pub(crate) struct Caller {

@@ -23,9 +23,10 @@ mod providers;
 mod registry;
 mod retired;
 mod sse;
+mod tokens;
 
 pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason};
 pub use config::{Connection, EmbeddingChoice, ModelsConfig, Secret};
-pub use embedding::{Embedded, Embedder, InputKind};
+pub use embedding::{Embedded, Embedder, InputKind, Measure};
 pub use error::ModelError;
 pub use registry::{EXTRACTIVE, LocalServer, ModelInfo, ModelRegistry, ResolvedModel};

@@ -1,12 +1,13 @@
 //! How long models take, as metrics: `cjhirashi_model_duration_seconds` of every call by provider, operation (`chat`,
-//! `first_token`, `embed_query`, `embed_passage`) and outcome (`ok` or the error's code).
+//! `first_token`, `embed_query`, `embed_passage`, `embed_sentence`) and outcome (`ok`, `dropped`, or the error's code). And what
+//! embedding is billed for, where the provider tells: `cjhirashi_embedding_tokens_total` by provider and operation.
 
 use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use crate::{ChatDelta, ChatModel, ChatRequest, ChatStream, Embedded, Embedder, InputKind, ModelError};
+use crate::{ChatDelta, ChatModel, ChatRequest, ChatStream, Embedded, Embedder, InputKind, Measure, ModelError};
 
 struct MeasuredChat {
     model: Arc<dyn ChatModel>,
@@ -45,16 +46,41 @@ impl ChatModel for MeasuredChat {
         if stream.is_err() {
             record(provider, "chat", outcome(&stream), started);
         }
-        let mut spoke = false;
-        let stream = stream?.inspect(move |item| match item {
-            Ok(ChatDelta::Text(_) | ChatDelta::Reasoning(_)) if !spoke => {
-                spoke = true;
-                record(provider, "first_token", "ok", started);
+        let stream = stream?;
+        let mut watched = Watched { provider, started, spoke: false, ended: false };
+        Ok(stream.inspect(move |item| watched.see(item)).boxed())
+    }
+}
+
+/// One answer while it comes. Dropped before its end, when somebody stopped it or went away, it counts as `dropped`.
+struct Watched {
+    provider: &'static str,
+    started: Instant,
+    spoke: bool,
+    ended: bool,
+}
+
+impl Watched {
+    fn see(&mut self, item: &Result<ChatDelta, ModelError>) {
+        match item {
+            Ok(ChatDelta::Text(_) | ChatDelta::Reasoning(_)) if !self.spoke => {
+                self.spoke = true;
+                record(self.provider, "first_token", "ok", self.started);
             }
-            Ok(ChatDelta::Finish(_)) | Err(_) => record(provider, "chat", outcome(item), started),
+            Ok(ChatDelta::Finish(_)) | Err(_) => {
+                self.ended = true;
+                record(self.provider, "chat", outcome(item), self.started);
+            }
             Ok(_) => {}
-        });
-        Ok(stream.boxed())
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if !self.ended {
+            record(self.provider, "chat", "dropped", self.started);
+        }
     }
 }
 
@@ -82,14 +108,25 @@ impl Embedder for MeasuredEmbedder {
         self.embedder.batch_size()
     }
 
+    fn measure(&self) -> Measure {
+        self.embedder.measure()
+    }
+
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         let started = Instant::now();
         let result = self.embedder.embed(texts, kind).await;
         let operation = match kind {
             InputKind::Query => "embed_query",
             InputKind::Passage => "embed_passage",
+            InputKind::Sentence => "embed_sentence",
         };
         record(&self.provider, operation, outcome(&result), started);
+        if let Ok(Embedded { tokens: Some(tokens), .. }) = &result {
+            metrics::counter!(
+                "cjhirashi_embedding_tokens_total", "provider" => self.provider.clone(), "operation" => operation
+            )
+            .increment(*tokens);
+        }
         result
     }
 

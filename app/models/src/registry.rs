@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     ChatModel, Connection, Embedder, ModelError, ModelsConfig, embedders,
-    http::{Clients, base_url},
+    http::{Clients, base_url, base_url_or},
     loopback, measured,
     providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
     retired,
@@ -34,6 +34,9 @@ const MAX_KEPT: usize = 64;
 /// The id of the answerer that quotes passages instead of writing. It lives in `app/chat`; the registry only knows
 /// that it is always there.
 pub const EXTRACTIVE: &str = "extractive";
+
+/// Stands for the model of a server whose list could not be had and of which none was chosen.
+const UNLISTED: &str = "?";
 
 /// A model that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,8 @@ struct Inner {
 /// What a provider last listed.
 struct Listed {
     models: Vec<String>,
+    /// Nothing was ever listed, because the provider did not answer; it may have models all the same.
+    away: bool,
     until: Instant,
 }
 
@@ -140,9 +145,16 @@ impl ModelRegistry {
     /// # Errors
     /// [`ModelError::UnknownModel`] and [`ModelError::NotConfigured`].
     pub fn chat(&self, model: &str) -> Result<Arc<dyn ChatModel>, ModelError> {
-        let (endpoint, name) = self.inner.identify(model)?;
-        let id = id_of(endpoint.provider, &name);
+        // Locked first: a connection that changes in between would leave its old server's model under the new one's id.
         let mut kept = self.inner.kept.lock();
+        let (endpoint, name) = self.inner.identify(model)?;
+        if name == UNLISTED {
+            return Err(ModelError::Unavailable {
+                provider: endpoint.caller("").provider,
+                detail: "it lists no models at the moment, and none was chosen in the settings".to_owned(),
+            });
+        }
+        let id = id_of(endpoint.provider, &name);
         if let Some(model) = kept.get(&id) {
             return Ok(Arc::clone(model));
         }
@@ -159,6 +171,18 @@ impl ModelRegistry {
         }
         kept.insert(id, Arc::clone(&made));
         Ok(made)
+    }
+
+    /// [`Self::resolve`] for a question that is to be sent: a list that the default is taken from and that is not there
+    /// yet, as after a start, is waited for a few seconds.
+    pub async fn resolve_to_ask(&self, wanted: &str) -> ResolvedModel {
+        let resolved = self.resolve(wanted);
+        let (Some(provider), UNLISTED) = Provider::split(&resolved.id) else { return resolved };
+        let known = self.inner.lists.lock().get(&provider).is_some_and(|listed| listed.until > Instant::now());
+        if let Some(endpoint) = self.inner.endpoint(provider).filter(|_| !known) {
+            self.inner.renew(vec![endpoint]).await;
+        }
+        self.resolve(wanted)
     }
 
     /// Which model really answers when a person's settings say `wanted`: an empty text means the default; a retired
@@ -183,7 +207,9 @@ impl ModelRegistry {
     }
 
     /// The model that answers when nobody chose another: `CHAT_MODEL`; else one of the connection an admin entered; else
-    /// the cheap current model of a configured provider; else [`EXTRACTIVE`].
+    /// the cheap current model of a configured provider; else [`EXTRACTIVE`]. While a server that was entered cannot
+    /// list its models it is an id that [`Self::chat`] refuses as unavailable: what was meant for one's own server must
+    /// not go to somebody else.
     #[must_use]
     pub fn default_model(&self) -> String {
         if let Some(model) = &self.inner.chat_model {
@@ -198,9 +224,7 @@ impl ModelRegistry {
         let connection = self.inner.connection.read();
         if let Some((connection, _)) = connection.as_ref() {
             let first = connection.model.clone().or_else(|| self.inner.first_listed(Provider::Connected));
-            if let Some(name) = first {
-                return id_of(Provider::Connected, &name);
-            }
+            return id_of(Provider::Connected, first.as_deref().unwrap_or(UNLISTED));
         }
         for endpoint in &self.inner.endpoints {
             let name = match endpoint.provider {
@@ -261,13 +285,13 @@ impl ModelRegistry {
         drop(lists);
         // The default can be chosen even while its provider's list cannot be had.
         let default = self.default_model();
-        if !models.iter().any(|model| model.id == default) {
-            let (provider, name) = Provider::split(&default);
+        let (provider, name) = Provider::split(&default);
+        if name != UNLISTED && !models.iter().any(|model| model.id == default) {
             models.push(ModelInfo {
                 name: name.to_owned(),
                 provider: provider.map_or("", Provider::title).to_owned(),
                 retired_to: None,
-                id: default,
+                id: default.clone(),
             });
         }
         models
@@ -287,12 +311,11 @@ impl ModelRegistry {
                 servers
             }
         };
-        let taken: Vec<String> = self.inner.configured().into_iter().map(|endpoint| endpoint.base_url).collect();
-        let connected = |server: &LocalServer| {
-            taken.iter().any(|url| url.replace("localhost", "127.0.0.1") == server.base_url)
-                && !server.base_url.starts_with(OLLAMA)
-        };
-        servers.retain(|server| !connected(server));
+        // Ollama's usual address is always among the endpoints, which connects it for nobody.
+        let endpoints = self.inner.configured().into_iter().filter(|endpoint| endpoint.provider != Provider::Ollama);
+        let taken: Vec<String> =
+            endpoints.map(|endpoint| endpoint.base_url.replace("localhost", "127.0.0.1")).collect();
+        servers.retain(|server| !taken.contains(&server.base_url));
         servers
     }
 
@@ -311,6 +334,32 @@ impl ModelRegistry {
         catalogue::fetch(&endpoint, &self.inner.clients, Duration::from_secs(10)).await
     }
 
+    /// The connection with the model that it will answer with: asks the server for its models, to see that address and
+    /// key are right before they are kept. Where no model was named and the server has just one, that is it; a list
+    /// changes, and what is first in it says nothing.
+    ///
+    /// # Errors
+    /// What the server, or the way to it, answers; [`ModelError::InvalidSetting`] when there is a choice to be made.
+    pub async fn complete_connection(&self, connection: Connection) -> Result<Connection, ModelError> {
+        let mut models = self.try_connection(&connection).await?;
+        if connection.model.is_some() {
+            return Ok(connection);
+        }
+        match models.len() {
+            1 => Ok(Connection { model: models.pop(), ..connection }),
+            0 => Err(ModelError::InvalidSetting {
+                variable: "model",
+                reason: "the server lists no model that chats; write the name of one".to_owned(),
+            }),
+            count => {
+                models.truncate(20);
+                let more = if count > models.len() { ", …" } else { "" };
+                let reason = format!("choose one of {}{more}", models.join(", "));
+                Err(ModelError::InvalidSetting { variable: "model", reason })
+            }
+        }
+    }
+
     /// Uses another connection from now on, or none; answers that are being written end with the old one.
     ///
     /// # Errors
@@ -323,9 +372,11 @@ impl ModelRegistry {
             }
             None => None,
         };
+        // In this order: `chat` reads the connection while it holds what is kept.
+        let mut kept = self.inner.kept.lock();
         *self.inner.connection.write() = connection;
         self.inner.lists.lock().remove(&Provider::Connected);
-        self.inner.kept.lock().clear();
+        kept.clear();
         Ok(())
     }
 }
@@ -376,8 +427,13 @@ impl Inner {
         }
     }
 
+    /// The first model of a list, [`UNLISTED`] before there is one. `None` when a provider has no model that chats, as
+    /// servers of embeddings have none.
     fn first_listed(&self, provider: Provider) -> Option<String> {
-        self.lists.lock().get(&provider).and_then(|listed| listed.models.first().cloned())
+        match self.lists.lock().get(&provider) {
+            Some(listed) if !listed.away => listed.models.first().cloned(),
+            _ => Some(UNLISTED.to_owned()),
+        }
     }
 
     /// Asks providers for their lists, all at once.
@@ -401,11 +457,18 @@ impl Inner {
                 continue;
             }
             let mut lists = self.lists.lock();
-            let entry =
-                lists.entry(endpoint.provider).or_insert_with(|| Listed { models: Vec::new(), until: Instant::now() });
+            let entry = lists.entry(endpoint.provider).or_insert_with(|| Listed {
+                models: Vec::new(),
+                away: true,
+                until: Instant::now(),
+            });
             match listed {
-                Ok(models) => *entry = Listed { models, until: Instant::now() + FRESH },
-                Err(_) => entry.until = Instant::now() + FRESH_FAILURE,
+                Ok(models) => *entry = Listed { models, away: false, until: Instant::now() + FRESH },
+                Err(error) => {
+                    // A server of embeddings alone may know no list at all.
+                    entry.away &= !matches!(error, ModelError::UnknownModel { .. });
+                    entry.until = Instant::now() + FRESH_FAILURE;
+                }
             }
         }
     }
@@ -430,25 +493,23 @@ fn endpoint_of(connection: &Connection) -> Result<Endpoint, ModelError> {
 
 /// The providers that the environment configures.
 fn endpoints(config: &ModelsConfig) -> Result<Vec<Endpoint>, ModelError> {
-    let address = |entered: &Option<String>, usual: &str, variable| match entered {
-        Some(text) => base_url(text, variable),
-        None => Ok(usual.to_owned()),
-    };
     let mut endpoints = Vec::new();
     if let Some(key) = &config.gemini_api_key {
-        let base_url = address(&config.gemini_base_url, GEMINI, "GEMINI_BASE_URL")?;
+        let base_url = base_url_or(config.gemini_base_url.as_deref(), GEMINI, "GEMINI_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::Gemini, base_url, key: Some(key.clone()) });
     }
     if config.openai_api_key.is_some() || config.openai_base_url.is_some() {
-        let base_url = address(&config.openai_base_url, OPENAI, "OPENAI_BASE_URL")?;
+        let base_url = base_url_or(config.openai_base_url.as_deref(), OPENAI, "OPENAI_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::OpenAi, base_url, key: config.openai_api_key.clone() });
     }
     if let Some(key) = &config.anthropic_api_key {
-        let base_url = address(&config.anthropic_base_url, ANTHROPIC, "ANTHROPIC_BASE_URL")?;
+        let base_url = base_url_or(config.anthropic_base_url.as_deref(), ANTHROPIC, "ANTHROPIC_BASE_URL")?;
         endpoints.push(Endpoint { provider: Provider::Anthropic, base_url, key: Some(key.clone()) });
     }
-    let base_url =
-        format!("{}/v1", address(&config.ollama_base_url, OLLAMA, "OLLAMA_BASE_URL")?.trim_end_matches("/v1"));
+    let base_url = format!(
+        "{}/v1",
+        base_url_or(config.ollama_base_url.as_deref(), OLLAMA, "OLLAMA_BASE_URL")?.trim_end_matches("/v1")
+    );
     endpoints.push(Endpoint { provider: Provider::Ollama, base_url, key: None });
     Ok(endpoints)
 }

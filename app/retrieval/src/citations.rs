@@ -1,6 +1,9 @@
 //! Whether the words of an answer stand in the passage it names.
 
-use cjhirashi_domain::chat::Verdict;
+use cjhirashi_domain::{
+    chat::{Verdict, citation_mark},
+    text::unaccented,
+};
 
 /// Words of a sentence that are looked at.
 const MAX_WORDS: usize = 400;
@@ -9,52 +12,52 @@ const MAX_PASSAGE_WORDS: usize = 6_000;
 /// A quotation of fewer words is a term in quotation marks, not a quotation.
 const MIN_QUOTED_WORDS: usize = 3;
 
-/// Checks a sentence of an answer, or a quotation taken out of one, against the passage that it cites.
-///
-/// Spans in quotation marks («…», “…”, "…") have to stand in the passage word for word, whatever the case, accents,
-/// punctuation and line breaks; an ellipsis inside stands for left-out words. A sentence without quotation marks that
-/// stands in the passage as it is counts as quoted. Otherwise [`Verdict::Weak`] means: most of the quoted words are
-/// there in their order, or, without a quotation, most words of the sentence and all its numbers are.
-#[must_use]
-pub fn check_quote(sentence: &str, passage: &str) -> Verdict {
-    let passage = words(passage, MAX_PASSAGE_WORDS);
-    let whole = words(&without_marks(sentence), MAX_WORDS);
-    if whole.is_empty() || passage.is_empty() {
-        return Verdict::NotFound;
-    }
-    let quotes: Vec<Vec<Vec<String>>> = quoted_spans(sentence)
-        .into_iter()
-        .map(|span| parts(&span))
-        .filter(|parts| parts.iter().map(Vec::len).sum::<usize>() >= MIN_QUOTED_WORDS)
-        .collect();
-    if quotes.is_empty() {
-        return if stands_in(std::slice::from_ref(&whole), &passage) {
-            Verdict::Verified
-        } else {
-            shares_words(&whole, &passage)
-        };
-    }
-    if quotes.iter().all(|quote| stands_in(quote, &passage)) {
-        return Verdict::Verified;
-    }
-    let nearly = quotes.iter().all(|quote| {
-        let quote: Vec<String> = quote.iter().flatten().cloned().collect();
-        common_in_order(&quote, &passage) * 10 >= quote.len() * 7
-    });
-    if nearly { Verdict::Weak } else { Verdict::NotFound }
+/// A passage, cut into words once for any number of checks.
+#[derive(Debug, Clone)]
+pub struct CitedPassage {
+    words: Vec<String>,
 }
 
-/// Lower case without accents, as the search sees it: ñ is a letter of its own.
-fn fold(c: char) -> char {
-    match c {
-        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'í' | 'ì' | 'î' | 'ï' => 'i',
-        'ó' | 'ò' | 'ô' | 'ö' | 'õ' => 'o',
-        'ú' | 'ù' | 'û' | 'ü' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ç' => 'c',
-        other => other,
+impl CitedPassage {
+    /// Cuts a passage into words.
+    #[must_use]
+    pub fn new(passage: &str) -> Self {
+        Self { words: words(passage, MAX_PASSAGE_WORDS) }
+    }
+
+    /// Checks a sentence of an answer, or a quotation taken out of one, against the passage that it cites.
+    ///
+    /// Spans in quotation marks («…», “…”, "…") have to stand in the passage word for word, whatever the case, accents,
+    /// punctuation and line breaks; an ellipsis inside stands for left-out words. A sentence without quotation marks
+    /// that stands in the passage as it is counts as quoted. Otherwise [`Verdict::Weak`] means: most of the quoted words
+    /// are there in their order, or, without a quotation, most words of the sentence and all its numbers are.
+    #[must_use]
+    pub fn check(&self, sentence: &str) -> Verdict {
+        let passage = self.words.as_slice();
+        let whole = words(&without_marks(sentence), MAX_WORDS);
+        if whole.is_empty() || passage.is_empty() {
+            return Verdict::NotFound;
+        }
+        let quotes: Vec<Vec<Vec<String>>> = quoted_spans(sentence)
+            .into_iter()
+            .map(|span| parts(&span))
+            .filter(|parts| parts.iter().map(Vec::len).sum::<usize>() >= MIN_QUOTED_WORDS)
+            .collect();
+        if quotes.is_empty() {
+            return if stands_in(std::slice::from_ref(&whole), passage) {
+                Verdict::Verified
+            } else {
+                shares_words(&whole, passage)
+            };
+        }
+        if quotes.iter().all(|quote| stands_in(quote, passage)) {
+            return Verdict::Verified;
+        }
+        let nearly = quotes.iter().all(|quote| {
+            let quote: Vec<String> = quote.iter().flatten().cloned().collect();
+            common_in_order(&quote, passage) * 10 >= quote.len() * 7
+        });
+        if nearly { Verdict::Weak } else { Verdict::NotFound }
     }
 }
 
@@ -62,7 +65,7 @@ fn words(text: &str, limit: usize) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(limit)
-        .map(|word| word.chars().flat_map(char::to_lowercase).map(fold).collect())
+        .map(|word| word.chars().flat_map(char::to_lowercase).map(unaccented).collect())
         .collect()
 }
 
@@ -70,16 +73,19 @@ fn words(text: &str, limit: usize) -> Vec<String> {
 fn without_marks(sentence: &str) -> String {
     let mut out = String::with_capacity(sentence.len());
     let mut rest = sentence;
-    while let Some(open) = rest.find('[') {
+    while let Some(open) = rest.find(['[', '【']) {
         out.push_str(&rest[..open]);
-        let after = &rest[open + 1..];
-        let digits = after.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')).count();
-        if digits > 0 && after[digits..].starts_with(']') {
-            out.push(' ');
-            rest = &after[digits + 1..];
-        } else {
-            out.push('[');
-            rest = after;
+        rest = &rest[open..];
+        match citation_mark(rest) {
+            Some((_, length)) => {
+                out.push(' ');
+                rest = &rest[length..];
+            }
+            None => {
+                let bracket = rest.chars().next().map_or(1, char::len_utf8);
+                out.push_str(&rest[..bracket]);
+                rest = &rest[bracket..];
+            }
         }
     }
     out.push_str(rest);
@@ -175,6 +181,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn check_quote(sentence: &str, passage: &str) -> Verdict {
+        CitedPassage::new(passage).check(sentence)
+    }
 
     const PASSAGE: &str = "Artículo 4. Las vacaciones anuales son de 23 días\nlaborables, y se piden con dos semanas \
                            de antelación. No se pueden acumular de un año a otro.";

@@ -1,7 +1,7 @@
 //! A question becomes candidates, candidates become passages, and what an answer quotes is checked.
 //!
 //! [`Retriever`] searches: embeddings through a vector index and words through PostgreSQL's full text, both at once; a
-//! single query then reads text, title and access, so that nothing is shown that may not be shown now. [`check_quote`]
+//! single query then reads text, title and access, so that nothing is shown that may not be shown now. [`CitedPassage`]
 //! compares what an answer says with the passage it names. [`Feeder`] keeps the embedded index what PostgreSQL says.
 //!
 //! This crate decides what is relevant; it may not write to the database, and holds no connection while a model works.
@@ -17,7 +17,7 @@ mod relevance;
 mod retriever;
 mod types;
 
-pub use citations::check_quote;
+pub use citations::CitedPassage;
 pub use feeder::{Feeder, FeederHandle};
 pub use retriever::Retriever;
 pub use types::{Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm};

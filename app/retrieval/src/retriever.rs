@@ -72,6 +72,8 @@ struct Dense {
 /// What full text answered.
 struct Text {
     terms: Vec<TextTerm>,
+    /// Whether the terms say anything about relevance.
+    counted: bool,
     language: Option<&'static str>,
     hits: Vec<ChunkPlace>,
     ms: f64,
@@ -274,7 +276,8 @@ impl Retriever {
             let limit = i64::try_from(candidates).unwrap_or(i64::MAX);
             self.store.find_text(viewer, &terms, &query.tags, limit).await?
         };
-        Ok(Text { language: question::language(text, &words), terms, hits, ms: ms(began) })
+        let counted = query.mode != SearchMode::Dense;
+        Ok(Text { language: question::language(text, &words), terms, counted, hits, ms: ms(began) })
     }
 
     /// How common stems are; read again in the background when old, so that no search waits for it but the first.
@@ -425,7 +428,8 @@ impl Retriever {
         let ranks = ranks.get(&passage.place).copied().unwrap_or_default();
         let cosine = ranks.cosine.or_else(|| cosine(vector.as_deref()?, passage.values.as_deref()?));
         let same = same_language(words.language, passage.language.as_deref());
-        let coverage = coverage(&words.terms, &passage.has);
+        // Asked for embeddings alone, the words have no say in the order either.
+        let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
         let lost = if same { 0.0 } else { self.embedder.lost_across_languages() };
         let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine + lost));
         let candidate = TraceCandidate {
@@ -438,7 +442,7 @@ impl Retriever {
             cosine,
             text_rank: ranks.text,
             coverage: coverage.unwrap_or(0.0),
-            fused: fused(ranks.dense, ranks.text, same),
+            fused: fused(ranks.dense, ranks.text),
             score: relevance(calibrated, coverage, same),
             fate: Fate::BelowThreshold,
         };
@@ -462,7 +466,7 @@ fn merge(matches: &[Match], hits: &[ChunkPlace], limit: usize) -> (Vec<ChunkPlac
         ranks.entry(place.clone()).or_default().text = Some(rank);
     }
     let mut places: Vec<(f64, ChunkPlace)> =
-        ranks.iter().map(|(place, ranks)| (fused(ranks.dense, ranks.text, true), place.clone())).collect();
+        ranks.iter().map(|(place, ranks)| (fused(ranks.dense, ranks.text), place.clone())).collect();
     places.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     places.truncate(limit);
     (places.into_iter().map(|(_, place)| place).collect(), ranks)

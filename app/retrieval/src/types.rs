@@ -129,7 +129,7 @@ pub enum Fate {
     BelowThreshold,
     /// Relevant, but others were more so.
     BeyondTopK,
-    /// Says what a better passage of the same document already says.
+    /// Says what a better passage, of this document or another, already says.
     Duplicate,
 }
 

@@ -284,6 +284,18 @@ async fn labels_select_documents() {
 }
 
 #[tokio::test]
+async fn by_embeddings_alone_the_words_have_no_say() {
+    let world = filled().await;
+    let outcome = world.search("ana", "vacaciones anuales", |query| query.mode = SearchMode::Dense).await;
+    assert!(!outcome.trace.candidates.is_empty());
+    for candidate in &outcome.trace.candidates {
+        assert_eq!((candidate.coverage, candidate.text_rank), (0.0, None));
+        let cosine = candidate.cosine.unwrap() + world.embedder.lost_across_languages();
+        assert!((candidate.score - world.embedder.calibrate(cosine)).abs() < 1e-6, "{candidate:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_the_embedding_model_words_answer_and_say_so() {
     let world = filled().await;
     world.embedder.broken.store(true, Ordering::Relaxed);

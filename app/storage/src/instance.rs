@@ -2,8 +2,12 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 use crate::{Result, StorageError, Store, connect::to_db};
+
+/// Holds nothing, sealed: whoever can open it has the right secret.
+const SECRET_CHECK: &str = "secret_check";
 
 impl Store {
     /// The value of a key.
@@ -43,11 +47,7 @@ impl Store {
     /// # Errors
     /// [`StorageError::Unsealable`] when it was sealed with another `APP_SECRET`, or is no secret.
     pub async fn get_secret_setting(&self, key: &str) -> Result<Option<String>> {
-        let Some(value) = self.get_instance_setting(key).await? else { return Ok(None) };
-        let sealed = value.get("sealed").and_then(Value::as_str).ok_or(StorageError::Unsealable)?;
-        let sealed = STANDARD.decode(sealed).map_err(|_| StorageError::Unsealable)?;
-        let clear = self.sealer.open(&purpose(key), &sealed)?;
-        String::from_utf8(clear).map(Some).map_err(|_| StorageError::Unsealable)
+        self.get_instance_setting(key).await?.map(|value| self.unsealed(key, &value)).transpose()
     }
 
     /// Keeps a secret, encrypted for this key alone; `None` removes it.
@@ -55,14 +55,41 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn set_secret_setting(&self, key: &str, secret: Option<&str>) -> Result<()> {
-        let value = match secret {
-            Some(secret) => {
-                let sealed = self.sealer.seal(&purpose(key), secret.as_bytes(), self.random_nonce())?;
-                Some(json!({ "sealed": STANDARD.encode(sealed.0) }))
-            }
-            None => None,
-        };
+        let value = secret.map(|secret| self.sealed(key, secret)).transpose()?;
         self.set_instance_setting(key, value.as_ref()).await
+    }
+
+    /// Whether this process has the secret that this database's secrets are sealed with. The first one to ask decides
+    /// which that is, so callers hold the lock of migrations.
+    pub(crate) async fn secret_fits(&self, connection: &mut PgConnection) -> Result<bool> {
+        let kept = sqlx::query_scalar!("SELECT value FROM instance_settings WHERE key = $1", SECRET_CHECK)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(value) = kept {
+            return Ok(self.unsealed(SECRET_CHECK, &value).is_ok());
+        }
+        sqlx::query!(
+            "INSERT INTO instance_settings (key, value, updated_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+            SECRET_CHECK,
+            self.sealed(SECRET_CHECK, "")?,
+            to_db(self.now())
+        )
+        .execute(connection)
+        .await?;
+        Ok(true)
+    }
+
+    fn sealed(&self, key: &str, clear: &str) -> Result<Value> {
+        let sealed = self.sealer.seal(&purpose(key), clear.as_bytes(), self.random_nonce())?;
+        Ok(json!({ "sealed": STANDARD.encode(sealed.0) }))
+    }
+
+    fn unsealed(&self, key: &str, value: &Value) -> Result<String> {
+        let sealed = value.get("sealed").and_then(Value::as_str).ok_or(StorageError::Unsealable)?;
+        let sealed = STANDARD.decode(sealed).map_err(|_| StorageError::Unsealable)?;
+        let clear = self.sealer.open(&purpose(key), &sealed)?;
+        String::from_utf8(clear).map_err(|_| StorageError::Unsealable)
     }
 
     /// 24 random bytes for one sealing.

@@ -106,6 +106,8 @@ pub struct PastTurn {
     pub role: MessageRole,
     /// What was said, Markdown.
     pub content: String,
+    /// The numbers of the sources that it cites.
+    pub cited: Vec<i32>,
 }
 
 impl Store {
@@ -178,7 +180,8 @@ impl Store {
     /// When the database does not answer.
     pub async fn conversation_before(&self, until: &MessageId, limit: i64) -> Result<Vec<PastTurn>> {
         let rows = sqlx::query!(
-            r#"SELECT m.role, m.content, m.id
+            r#"SELECT m.role, m.content, m.id,
+                   ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
                FROM messages m, messages answer
                WHERE answer.id = $1 AND m.chat_id = answer.chat_id
                    AND (m.created_at, m.id) < (answer.created_at, answer.id) AND m.content <> ''
@@ -194,7 +197,7 @@ impl Store {
             .map(|row| {
                 let role = MessageRole::parse(&row.role)
                     .ok_or_else(|| StorageError::corrupt("messages", "role", &row.id, &row.role))?;
-                Ok(PastTurn { role, content: row.content })
+                Ok(PastTurn { role, content: row.content, cited: row.cited })
             })
             .collect()
     }

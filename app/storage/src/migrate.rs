@@ -31,6 +31,9 @@ pub enum MigrateError {
         .0.join(", ")
     )]
     HalfAdopted(Vec<&'static str>),
+    /// Its secrets were sealed with another one than this process was given.
+    #[error("APP_SECRET is not the one that this database's keys and tokens were encrypted with")]
+    WrongSecret,
     /// The database did not answer, or the tokens in it could not be sealed.
     #[error("the database's schema cannot be brought up to date: {0}")]
     Storage(#[from] StorageError),
@@ -89,6 +92,10 @@ impl Store {
         // The lock is the session's and counts, so the one that `run` takes inside ours is granted at once.
         MIGRATOR.run(&mut *connection).await?;
         let after = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
+        // Before anything is sealed: what two secrets sealed, no process can open.
+        if !self.secret_fits(connection).await? {
+            return Err(MigrateError::WrongSecret);
+        }
         let sealed_accounts = self.seal_account_tokens(connection).await?;
         Ok(MigrationReport { adopted, applied: after.len() - before.len() - usize::from(adopted), sealed_accounts })
     }
@@ -356,6 +363,27 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(empty, (None, None));
+    }
+
+    #[tokio::test]
+    async fn a_process_with_another_secret_is_refused_before_it_seals_anything() {
+        let database = adr_database().await;
+        let (first, _) = connect(&database).await;
+        first.migrate().await.unwrap();
+        first
+            .pool
+            .execute("UPDATE accounts SET access_token_clear = 'access-clear-3' WHERE id = 'cla2'")
+            .await
+            .unwrap();
+        let secret = crate::AppSecret::new([9; 32]);
+        let other = Store::connect(crate::StoreOptions::new(&database.url, secret)).await.unwrap();
+        assert!(matches!(other.migrate().await, Err(MigrateError::WrongSecret)));
+        let clear: Option<String> = sqlx::query_scalar("SELECT access_token_clear FROM accounts WHERE id = 'cla2'")
+            .fetch_one(&first.pool)
+            .await
+            .unwrap();
+        assert_eq!(clear.as_deref(), Some("access-clear-3"));
+        assert_eq!(first.migrate().await.unwrap().sealed_accounts, 1);
     }
 
     #[tokio::test]

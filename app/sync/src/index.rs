@@ -12,7 +12,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     WorkerContext,
     error::{Failure, Remedy},
-    estimate_tokens,
 };
 
 /// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
@@ -55,8 +54,11 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
         return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
     };
     let extracted = context.sandbox.extract_file(kind, &context.blobs.path(blob)).await?;
+    let embedder = Arc::clone(&context.embedder);
     let (extracted, drafts) = tokio::task::spawn_blocking(move || {
-        let drafts = chunk(&extracted, &ChunkOptions::default(), &estimate_tokens);
+        let measure = embedder.measure();
+        let options = ChunkOptions { max_tokens: measure.max_tokens, ..ChunkOptions::default() };
+        let drafts = chunk(&extracted, &options, &measure.count);
         (extracted, drafts)
     })
     .await

@@ -17,12 +17,10 @@ mod delete;
 mod error;
 mod index;
 mod service;
-mod tokens;
 mod worker;
 
 pub use error::DocumentError;
 pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText};
-pub use tokens::estimate_tokens;
 pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 
 // What the service takes and gives, so that callers need not know where it is defined.

@@ -57,6 +57,7 @@ texts! {
     reload: "Recargar la página", "Reload the page";
     copy: "Copiar", "Copy";
     copied: "Copiado", "Copied";
+    not_copied: "El navegador no deja copiar aquí: selecciona el texto.", "The browser does not let us copy here: select the text.";
     go_home: "Ir al inicio", "Go to the start";
     loading: "Cargando…", "Loading…";
     offline: "Sin conexión con el servidor. Lo que escribas se queda aquí; se reintenta solo.", "No connection to the server. What you write stays here; it will be tried again.";
@@ -88,11 +89,13 @@ texts! {
     connect_model: "Conectar un modelo", "Connect a model";
     change_model: "Cambiar", "Change";
     new_text_below: "Hay texto nuevo abajo", "New text below";
+    to_end: "Ir al final", "Go to the end";
     you_asked: "Tu pregunta", "Your question";
     the_answer: "Respuesta", "Answer";
     conversation: "Conversación", "Conversation";
     edit_question: "Editar y volver a enviar", "Edit and send again";
     show_all: "Mostrar todo", "Show all";
+    source: "Fuente", "Source";
     sources: "Fuentes", "Sources";
     source_gone: "El documento ya no está disponible", "The document is no longer available";
     searched_weaker: "Búsqueda solo por texto: el índice de significado no estaba disponible.", "Text search only: the index of meaning was not available.";
@@ -147,7 +150,7 @@ texts! {
     delete_document_line: "Desaparece de las respuestas en este momento. No se puede deshacer.", "It is gone from answers this moment. This cannot be undone.";
     deleted: "Eliminado", "Deleted";
     tags: "Etiquetas", "Tags";
-    tags_hint: "Separadas por comas", "Separated by commas";
+    tags_hint: "separadas por comas", "separated by commas";
     text: "Texto", "Text";
     private: "Solo tú", "Only you";
     public: "Base de conocimiento", "Knowledge base";
@@ -209,6 +212,7 @@ texts! {
     create_key: "Crear clave", "Make a key";
     key_once: "Cópiala ahora: no se volverá a mostrar.", "Copy it now: it will not be shown again.";
     keys_without_script: "Sin JavaScript, crea claves con «cjhirashi api-key create».", "Without JavaScript, make keys with \"cjhirashi api-key create\".";
+    delete_key_line: "Los programas que la usan dejarán de tener acceso al momento.", "Programs that use it lose their access at once.";
     never_used: "sin usar", "never used";
     session: "Sesión", "Session";
     interface_language: "Idioma de la interfaz", "Language of the interface";
@@ -487,11 +491,6 @@ impl Texts {
     /// Tokens of an answer.
     pub(crate) fn tokens(&self, tokens: i32) -> String {
         format!("{} tokens", self.number(i64::from(tokens)))
-    }
-
-    /// The label of a citation's mark for screen readers.
-    pub(crate) fn source_number(&self, n: i32) -> String {
-        if self.es() { format!("Fuente {n}") } else { format!("Source {n}") }
     }
 
     /// A language by its code; other codes as they are.

@@ -1,6 +1,9 @@
 //! Markdown while it is being written: block by block, so that a reader's page changes only at its end.
 
-use std::hash::BuildHasher;
+use std::{
+    hash::BuildHasher,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use cjhirashi_domain::chat::Citation;
 use pulldown_cmark::{Event, Parser};
@@ -103,8 +106,13 @@ impl BlockRenderer {
     }
 }
 
-/// The offsets at which blocks begin, each at the start of its line.
+/// The offsets at which blocks begin, each at the start of its line. The parser is not ours: where it panics, all is one
+/// block.
 fn block_starts(text: &str) -> Vec<usize> {
+    catch_unwind(AssertUnwindSafe(|| parsed_starts(text))).unwrap_or_else(|_| vec![0])
+}
+
+fn parsed_starts(text: &str) -> Vec<usize> {
     let source = math::brackets_to_dollars(text);
     let mut starts: Vec<usize> = Vec::new();
     let mut depth = 0usize;

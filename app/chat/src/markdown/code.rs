@@ -23,8 +23,6 @@ use super::html::escape;
 const MAX_BYTES: usize = 64 * 1024;
 /// Longer lines are shown without colours, in bytes: minified code, and what is made to be slow.
 const MAX_LINE: usize = 2_000;
-/// Grammars are regular expressions over a stranger's text; after this the rest of the block stays plain.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The grammars: some megabytes, so they are loaded with the first block of code whose language is known by name.
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(two_face::syntax::extra_newlines);
@@ -86,8 +84,9 @@ pub(super) fn language(info: &str) -> &str {
     info.split([' ', ',', '{', '}', ':', ';', '\t']).next().unwrap_or_default()
 }
 
-/// The code with spans of class `hl-…` for a known language, as text otherwise. Everything is escaped.
-pub(super) fn highlight(code: &str, language: &str, out: &mut String) {
+/// The code with spans of class `hl-…` for a known language, as text otherwise. Everything is escaped. What it takes goes
+/// off `patience`; when that is used up the rest stays plain.
+pub(super) fn highlight(code: &str, language: &str, patience: &mut Duration, out: &mut String) {
     if language.is_empty() || language.len() > 40 || code.len() > MAX_BYTES {
         return escape(code, out);
     }
@@ -96,7 +95,7 @@ pub(super) fn highlight(code: &str, language: &str, out: &mut String) {
         return escape(code, out);
     }
     match find(language) {
-        Some(syntax) => spans(code, syntax, out),
+        Some(syntax) => spans(code, syntax, patience, out),
         None => escape(code, out),
     }
 }
@@ -112,14 +111,14 @@ fn find(language: &str) -> Option<&'static SyntaxReference> {
     SYNTAXES.find_syntax_by_token(&name)
 }
 
-fn spans(code: &str, syntax: &SyntaxReference, out: &mut String) {
+fn spans(code: &str, syntax: &SyntaxReference, patience: &mut Duration, out: &mut String) {
     let highlighter = Highlighter::new(&THEME);
     let mut parse = ParseState::new(syntax);
     let mut state = HighlightState::new(&highlighter, ScopeStack::new());
     let begun = Instant::now();
     let mut done = 0;
     for line in code.split_inclusive('\n') {
-        if line.len() > MAX_LINE || begun.elapsed() > PATIENCE {
+        if line.len() > MAX_LINE || begun.elapsed() >= *patience {
             break;
         }
         let Ok(changes) = parse.parse_line(line, &SYNTAXES) else { break };
@@ -141,6 +140,7 @@ fn spans(code: &str, syntax: &SyntaxReference, out: &mut String) {
         close(open, out);
         done += line.len();
     }
+    *patience = patience.saturating_sub(begun.elapsed());
     escape(&code[done..], out);
 }
 

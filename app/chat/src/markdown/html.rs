@@ -1,8 +1,8 @@
 //! The writer: Markdown's events in, our own elements out.
 
-use std::{collections::HashMap, hash::BuildHasher, ops::Range};
+use std::{collections::HashMap, hash::BuildHasher, ops::Range, time::Duration};
 
-use cjhirashi_domain::chat::Citation;
+use cjhirashi_domain::chat::{Citation, citation_mark};
 use pulldown_cmark::{
     Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TextMergeWithOffset,
 };
@@ -10,11 +10,18 @@ use pulldown_cmark::{
 use super::{
     HASHERS,
     code::{highlight, language},
+    marks::{is_escaped, referred},
     math::{self, FILLER},
 };
 
 /// Containers deeper than this are left out (their text stays): nobody writes them, and browsers give up at 512.
 const MAX_DEPTH: usize = 50;
+/// Marks beyond this stay text: a link is forty times as long as its mark.
+const MAX_CITES: usize = 2_000;
+/// What of a bare address is made into a link, in bytes: longer ones are cut by browsers and servers too.
+const MAX_ADDRESS: usize = 2_048;
+/// Grammars are regular expressions over a stranger's text: all code of one text may take so long, the rest stays plain.
+const COLOURING: Duration = Duration::from_millis(250);
 
 /// Whether the text is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +85,8 @@ pub(super) fn write(source: &str, citations: &[Citation], state: State) -> Strin
         state,
         out: String::with_capacity(source.len() + source.len() / 2 + 64),
         closing: Vec::new(),
+        cites: 0,
+        colouring: COLOURING,
         links: 0,
         notes: HashMap::new(),
         // Two messages on one page must not have the same ids.
@@ -99,6 +108,10 @@ struct Writer<'a> {
     out: String,
     /// What ends each element that is open; empty for those that were left out.
     closing: Vec<&'static str>,
+    /// Citations made into links.
+    cites: usize,
+    /// What is left of [`COLOURING`].
+    colouring: Duration,
     /// Links that are open: inside of one nothing else may be a link.
     links: usize,
     notes: HashMap<String, usize>,
@@ -110,7 +123,15 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn run(mut self) -> String {
-        let mut events = TextMergeWithOffset::new(Parser::new_ext(self.source, options()).into_offset_iter());
+        let source = self.source;
+        let parsed = Parser::new_ext(source, options()).into_offset_iter().map(|(event, range)| match event {
+            // A bracket that was escaped begins no citation; once texts are merged nothing else tells it from one.
+            Event::Text(text) if text.starts_with('[') && is_escaped(source, range.start) => {
+                (Event::Text(format!("[{FILLER}{}", &text[1..]).into()), range)
+            }
+            other => (other, range),
+        });
+        let mut events = TextMergeWithOffset::new(parsed);
         while let Some((event, range)) = events.next() {
             match event {
                 Event::Start(Tag::CodeBlock(kind)) => self.code_block(&kind, &mut events),
@@ -276,7 +297,7 @@ impl<'a> Writer<'a> {
         self.out.push_str(
             "\"><button class=\"code-copy\" type=\"button\" data-copy hidden></button><pre tabindex=\"0\"><code>",
         );
-        highlight(&code, language, &mut self.out);
+        highlight(&code, language, &mut self.colouring, &mut self.out);
         self.out.push_str("</code></pre></div>\n");
     }
 
@@ -358,20 +379,16 @@ impl<'a> Writer<'a> {
         escape(text, &mut self.out);
     }
 
-    /// `[3]`, `[1, 2]` or `【3】` where all numbers are citations; tells how many bytes it took.
+    /// A mark whose numbers are all citations; tells how many bytes it took.
     fn citations_at(&mut self, text: &str) -> Option<usize> {
-        let (open, close) = if text.starts_with('[') { ('[', ']') } else { ('【', '】') };
-        let end = text.char_indices().take(32).find(|(_, c)| *c == close)?.0;
-        let inner = &text[open.len_utf8()..end];
-        let numbers: Vec<i32> =
-            inner.split(',').map(|part| part.trim().trim_start_matches('^').parse().ok()).collect::<Option<_>>()?;
-        if !numbers.iter().all(|n| self.find_citation(*n).is_some()) {
+        let (numbers, length) = citation_mark(text)?;
+        if self.cites + numbers.len() > MAX_CITES || !numbers.iter().all(|n| self.find_citation(*n).is_some()) {
             return None;
         }
         for n in numbers {
             self.citation(n);
         }
-        Some(end + close.len_utf8())
+        Some(length)
     }
 
     fn find_citation(&self, n: i32) -> Option<&'a Citation> {
@@ -379,14 +396,17 @@ impl<'a> Writer<'a> {
     }
 
     fn cited_by_reference(&self, link_type: LinkType, id: &str) -> Option<i32> {
-        matches!(link_type, LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut)
-            .then(|| id.trim().parse().ok())
-            .flatten()
-            .filter(|n| self.find_citation(*n).is_some())
+        referred(link_type, id).filter(|n| self.cites < MAX_CITES && self.find_citation(*n).is_some())
     }
 
     fn citation(&mut self, n: i32) {
         let Some(citation) = self.find_citation(n) else { return };
+        self.cites += 1;
+        // A mark stays with the word it follows.
+        if self.out.ends_with(' ') {
+            self.out.pop();
+            self.out.push_str("&nbsp;");
+        }
         if self.state == State::Saved && citation.source.is_none() {
             self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>"));
             return;
@@ -411,13 +431,17 @@ impl<'a> Writer<'a> {
         if before.is_some_and(char::is_alphanumeric) {
             return None;
         }
-        let end =
-            text.find(|c: char| c.is_whitespace() || c.is_control() || "<>\"'`«»".contains(c)).unwrap_or(text.len());
+        let limit = text.floor_char_boundary(MAX_ADDRESS);
+        let end = text[..limit]
+            .find(|c: char| c.is_whitespace() || c.is_control() || "<>\"'`«»".contains(c))
+            .unwrap_or(limit);
         let mut address = &text[..end];
+        let mut unopened = address.matches(')').count().saturating_sub(address.matches('(').count());
         // What ends a sentence or closes a bracket is not the address's.
         while let Some(last) = address.chars().next_back() {
-            let closes = last == ')' && address.matches(')').count() > address.matches('(').count();
-            if !closes && !".,;:!?]*_".contains(last) {
+            if last == ')' && unopened > 0 {
+                unopened -= 1;
+            } else if !".,;:!?]*_".contains(last) {
                 break;
             }
             address = &address[..address.len() - last.len_utf8()];

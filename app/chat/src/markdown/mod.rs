@@ -9,6 +9,7 @@
 mod blocks;
 mod code;
 mod html;
+pub(crate) mod marks;
 mod math;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,18 @@ pub fn render_shared(source: &str, citations: &[Citation]) -> Arc<str> {
     let html: Arc<str> = guarded(source, || html::write(source, citations, html::State::Saved)).into();
     RENDERED.insert(key, Arc::clone(&html));
     html
+}
+
+/// Does the rendering of many texts, a whole chat's, away from the threads that serve requests.
+pub async fn aside<T: Send + 'static>(render: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(render).await {
+        Ok(rendered) => rendered,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and whoever waits with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// The libraries below are not ours, and the text is a stranger's: if one of them panics, the reader gets the text.

@@ -1,8 +1,9 @@
 //! multilingual-e5-small in this process.
 //!
 //! The model is loaded at the first text and let go after some idle minutes, so that an instance that nobody asks holds no
-//! weights. Passages are computed on a pool of as many threads as there are processors; questions are not put
-//! behind them but get a thread of their own, so that a search stays fast while documents are read.
+//! weights. Passages are computed on a pool of as many threads as there are processors; questions, and the sentences that
+//! an answer compares, are not put behind them but get threads of their own, so that both stay fast while documents
+//! are read.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use tokio::sync::Semaphore;
 
-use crate::{Embedded, Embedder, InputKind, ModelError, calibration::Calibration};
+use crate::{Embedded, Embedder, InputKind, Measure, ModelError, calibration::Calibration};
 
 const ID: &str = "local:multilingual-e5-small@384";
 const DIMENSION: usize = 384;
@@ -31,12 +32,16 @@ const BATCH: usize = 16;
 const IDLE: Duration = Duration::from_secs(600);
 /// Questions at once; more wait their turn.
 const QUESTIONS: usize = 2;
+/// Threads for the sentences of one answer, beside those that read documents.
+const SENTENCE_THREADS: usize = 2;
 /// More threads than this help nobody on a shared machine.
 const MAX_THREADS: usize = 8;
 
 pub(crate) struct LocalEmbedder {
     shared: Arc<Shared>,
     questions: Arc<Semaphore>,
+    /// Answers that compare sentences take turns.
+    sentences: Arc<Semaphore>,
     /// Batches of passages take turns: two at once would only hold twice the memory.
     passages: Arc<Semaphore>,
     calibration: Calibration,
@@ -73,6 +78,7 @@ impl LocalEmbedder {
         Self {
             shared: Arc::new(Shared { path: model_dir.join(FILE), idle, loaded: Mutex::new(None) }),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
+            sentences: Arc::new(Semaphore::new(1)),
             passages: Arc::new(Semaphore::new(1)),
             calibration: Calibration::of("multilingual-e5-small"),
         }
@@ -144,13 +150,26 @@ impl Embedder for LocalEmbedder {
         BATCH
     }
 
+    fn measure(&self) -> Measure {
+        // Without the model's file a document is read all the same, and embedded once it is there.
+        let loaded = tokio::runtime::Handle::try_current().ok().and_then(|runtime| self.shared.get(&runtime).ok());
+        match loaded {
+            Some(Loaded { model, .. }) => Measure {
+                max_tokens: model.passage_tokens(),
+                count: Box::new(move |text| model.tokenizer().count_tokens(text)),
+            },
+            None => Measure::default(),
+        }
+    }
+
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         if texts.is_empty() {
             return Ok(Embedded { vectors: Vec::new(), tokens: None });
         }
-        let (turns, kind) = match kind {
+        let (turns, prefix) = match kind {
             InputKind::Query => (&self.questions, Kind::Query),
             InputKind::Passage => (&self.passages, Kind::Passage),
+            InputKind::Sentence => (&self.sentences, Kind::Passage),
         };
         let gone = |error: &dyn std::fmt::Display| ModelError::LocalModel { detail: error.to_string() };
         let turn = Arc::clone(turns).acquire_owned().await.map_err(|error| gone(&error))?;
@@ -166,16 +185,28 @@ impl Embedder for LocalEmbedder {
                 if cancelled.load(Ordering::Relaxed) {
                     return Err(ModelError::LocalModel { detail: "nobody waits for it any more".to_owned() });
                 }
-                model.embed(text, kind, scratch).map_err(|error| ModelError::LocalModel { detail: error.to_string() })
+                model.embed(text, prefix, scratch).map_err(|error| ModelError::LocalModel { detail: error.to_string() })
+            };
+            let some = |texts: &[String]| -> Result<Vec<Vec<f32>>, ModelError> {
+                let mut scratch = Scratch::default();
+                texts.iter().map(|text| one(&mut scratch, text)).collect()
             };
             match kind {
-                Kind::Query => {
-                    let mut scratch = Scratch::default();
-                    texts.iter().map(|text| one(&mut scratch, text)).collect()
-                }
-                Kind::Passage => {
+                InputKind::Query => some(&texts),
+                InputKind::Passage => {
                     pool.install(|| texts.par_iter().with_max_len(1).map_init(Scratch::default, one).collect())
                 }
+                // The pool's threads take up nothing new before their batch is done.
+                InputKind::Sentence => std::thread::scope(|scope| {
+                    let some = &some;
+                    let parts = texts.chunks(texts.len().div_ceil(SENTENCE_THREADS));
+                    let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
+                    let mut vectors = Vec::with_capacity(texts.len());
+                    for thread in threads {
+                        vectors.extend(thread.join().map_err(|_| gone(&"a thread panicked"))??);
+                    }
+                    Ok(vectors)
+                }),
             }
         };
         let vectors = tokio::task::spawn_blocking(work).await.map_err(|error| gone(&error))??;
@@ -206,6 +237,8 @@ mod tests {
         assert_eq!(error, ModelError::LocalModelMissing { path: folder.path().join(FILE) });
         assert!(error.to_string().contains("make models"));
         assert!(error.is_transient(), "it can be fetched while the server runs");
+        let measure = embedder.measure();
+        assert_eq!((measure.max_tokens, (measure.count)("dos palabras")), (512, 3), "reading does not wait for it");
     }
 
     #[tokio::test]

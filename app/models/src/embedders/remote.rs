@@ -73,6 +73,13 @@ impl<W: Wire> Remote<W> {
         key: Option<Secret>,
         clients: &Clients,
     ) -> Self {
+        let calibration = Calibration::of(model);
+        if calibration == Calibration::None {
+            tracing::info!(
+                embedding.model = model,
+                "what a cosine of this embedding model means is not known: set the minimum relevance by trying"
+            );
+        }
         Self {
             wire,
             id: format!("{}:{model}@{dimension}", W::PREFIX),
@@ -81,7 +88,7 @@ impl<W: Wire> Remote<W> {
             base_url,
             caller: Caller { provider: W::TITLE.to_owned(), model: model.to_owned(), key },
             clients: clients.clone(),
-            calibration: Calibration::of(model),
+            calibration,
             patience: Patience::BACKGROUND,
         }
     }
@@ -143,8 +150,10 @@ impl<W: Wire> Embedder for Remote<W> {
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
         let texts: Vec<&str> = texts.iter().map(|text| sendable(text, W::LIMITS.text_bytes)).collect();
         let patience = match kind {
-            // A person waits for the search; text search answers alone when this takes too long.
-            InputKind::Query => Patience { first_wait: self.patience.first_wait, ..Patience::FOREGROUND },
+            // A person waits for the search or the answer; words answer alone when this takes too long.
+            InputKind::Query | InputKind::Sentence => {
+                Patience { first_wait: self.patience.first_wait, ..Patience::FOREGROUND }
+            }
             InputKind::Passage => self.patience,
         };
         let requests = cut(&texts, &W::LIMITS);

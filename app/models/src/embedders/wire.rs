@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::remote::{Call, Limits, Wire};
-use crate::InputKind;
+use crate::{InputKind, calibration::prefix};
 
 /// `POST /v2/embed`.
 pub(super) struct Cohere;
@@ -19,7 +19,7 @@ impl Wire for Cohere {
     fn request(&self, call: &Call<'_>) -> (String, Value) {
         let input_type = match call.kind {
             InputKind::Query => "search_query",
-            InputKind::Passage => "search_document",
+            InputKind::Passage | InputKind::Sentence => "search_document",
         };
         let mut body = json!({
             "model": call.model,
@@ -82,13 +82,13 @@ impl Wire for Gemini {
                 let mut request = if call.model.starts_with("gemini-embedding-2") {
                     let text = match call.kind {
                         InputKind::Query => format!("task: search result | query: {text}"),
-                        InputKind::Passage => format!("title: none | text: {text}"),
+                        InputKind::Passage | InputKind::Sentence => format!("title: none | text: {text}"),
                     };
                     json!({"content": {"parts": [{"text": text}]}})
                 } else {
                     let task = match call.kind {
                         InputKind::Query => "RETRIEVAL_QUERY",
-                        InputKind::Passage => "RETRIEVAL_DOCUMENT",
+                        InputKind::Passage | InputKind::Sentence => "RETRIEVAL_DOCUMENT",
                     };
                     json!({"content": {"parts": [{"text": text}]}, "taskType": task})
                 };
@@ -129,9 +129,12 @@ impl Wire for OpenAi {
     const LIMITS: Limits = Limits { texts: 256, bytes: 300_000, text_bytes: 8_191 };
 
     fn request(&self, call: &Call<'_>) -> (String, Value) {
+        // This wire has no field for what a text is for; models that need to know are told in the text.
+        let prefix = prefix(call.model, call.kind);
+        let texts: Vec<String> = call.texts.iter().map(|text| format!("{prefix}{text}")).collect();
         // base64 is a third of the bytes of decimal digits and no work to read; servers that do not know it send
         // digits, which are read too.
-        let mut body = json!({"model": call.model, "input": call.texts, "encoding_format": "base64"});
+        let mut body = json!({"model": call.model, "input": texts, "encoding_format": "base64"});
         // Other models refuse the field, or ignore it.
         if call.model.starts_with("text-embedding-3") {
             body["dimensions"] = json!(call.dimension);

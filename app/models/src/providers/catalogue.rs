@@ -14,6 +14,13 @@ const MAX_MODELS: usize = 500;
 /// Words in names of models that do not chat.
 const OTHER_TRADES: &[&str] = &[
     "embed",
+    // Families of embedding models whose names do not say so.
+    "minilm",
+    "bge",
+    "gte-",
+    "e5-",
+    "nomic",
+    "paraphrase",
     "whisper",
     "tts",
     "dall-e",

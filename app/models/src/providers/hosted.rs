@@ -66,22 +66,16 @@ impl HostedChat {
             if let Some(max_tokens) = request.max_tokens {
                 options = options.with_max_tokens(max_tokens);
             }
-            let mut messages = Vec::with_capacity(request.messages.len());
-            let mut system = request.system.clone().unwrap_or_default();
-            for turn in &request.messages {
-                match turn.role {
-                    MessageRole::User => messages.push(ChatMessage::user(turn.content.as_str())),
-                    MessageRole::Assistant => messages.push(ChatMessage::assistant(turn.content.as_str())),
-                    MessageRole::System => {
-                        if !system.is_empty() {
-                            system.push_str("\n\n");
-                        }
-                        system.push_str(&turn.content);
-                    }
-                }
-            }
+            let (system, turns) = request.parts();
+            let messages: Vec<ChatMessage> = turns
+                .into_iter()
+                .map(|turn| match turn.role {
+                    MessageRole::Assistant => ChatMessage::assistant(turn.content),
+                    MessageRole::User | MessageRole::System => ChatMessage::user(turn.content),
+                })
+                .collect();
             let mut asked = genai::chat::ChatRequest::new(messages);
-            if !system.is_empty() {
+            if let Some(system) = system {
                 asked = asked.with_system(system);
             }
             let first = match self.client.exec_chat_stream(self.target.clone(), asked, Some(&options)).await {
@@ -138,6 +132,16 @@ fn convert(caller: &Caller, error: genai::Error) -> ModelError {
             ..
         } => caller.refusal(*status, headers, body),
         genai::Error::WebModelCall { webc_error: genai::webc::Error::Reqwest(error), .. } => caller.unreachable(error),
+        // What genai makes of an answer of Gemini that has no candidates: the question was filtered.
+        genai::Error::ChatResponse { body, .. }
+            if body.get("error").is_none() && body.get("finishReason").is_some() =>
+        {
+            ModelError::Refused {
+                provider: caller.provider.clone(),
+                status: 0,
+                detail: "the provider's content filter refused the question".to_owned(),
+            }
+        }
         genai::Error::ChatResponse { body, .. } => caller.told(body),
         genai::Error::StreamParse { serde_error, .. } => {
             caller.unexpected(format!("a chunk that is no JSON: {serde_error}"))

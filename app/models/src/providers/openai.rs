@@ -49,11 +49,12 @@ impl OpenAiChat {
     }
 
     fn body(&self, request: &ChatRequest, dialect: Dialect) -> Value {
-        let mut messages = Vec::with_capacity(request.messages.len() + 1);
-        if let Some(system) = &request.system {
+        let (system, turns) = request.parts();
+        let mut messages = Vec::with_capacity(turns.len() + 1);
+        if let Some(system) = system {
             messages.push(json!({"role": "system", "content": system}));
         }
-        for turn in &request.messages {
+        for turn in turns {
             messages.push(json!({"role": turn.role.as_str(), "content": turn.content}));
         }
         let mut body = json!({"model": self.caller.model, "messages": messages, "stream": true});

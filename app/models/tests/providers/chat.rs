@@ -399,6 +399,43 @@ async fn models_are_listed_found_and_chosen() {
 }
 
 #[tokio::test]
+async fn a_server_entered_without_a_model_answers_after_a_restart_and_nobody_else_while_it_is_away() {
+    let models = |names: &[&str]| {
+        let data: Vec<_> = names.iter().map(|name| json!({"id": name})).collect();
+        Answer::json(200, &json!({ "data": data }))
+    };
+    // Nothing but the variable: the first question finds the model, whatever embeds beside it.
+    let server =
+        Provider::start(vec![models(&["all-minilm:latest", "bge-m3", "multilingual-e5-small", "qwen3"])]).await;
+    let plain = registry(|config| config.openai_base_url = Some(format!("{}/v1", server.url)));
+    assert_eq!(plain.resolve_to_ask("").await.id, "openai:qwen3");
+    assert!(plain.chat("openai:qwen3").is_ok());
+
+    // A connection is kept with a model of its own, or asked about.
+    let connection = Connection { base_url: format!("{}/v1", server.url), api_key: None, model: None };
+    let kept = plain.complete_connection(connection.clone()).await.expect("one model");
+    assert_eq!(kept.model.as_deref(), Some("qwen3"));
+    let two = Provider::start(vec![models(&["llama3.2", "qwen3"])]).await;
+    let error = plain.complete_connection(Connection { base_url: two.url.clone(), ..connection.clone() }).await;
+    assert!(error.expect_err("a choice").to_string().contains("choose one of llama3.2, qwen3"));
+
+    // Away: no other provider is asked in its place.
+    let away = Connection { base_url: "http://127.0.0.1:9/v1".to_owned(), ..connection };
+    let registry = gemini(&server);
+    registry.reconfigure(Some(away)).expect("an address");
+    let resolved = registry.resolve_to_ask("").await;
+    assert!(resolved.id.starts_with("connected:"), "{resolved:?}");
+    let error = registry.chat(&resolved.id).map(|_| ()).expect_err("away");
+    assert_eq!(error.code(), ErrorCode::ProviderUnavailable);
+    let listed = registry.list().await;
+    assert!(listed.iter().all(|model| !model.id.starts_with("connected:")), "{listed:?}");
+    // A server of embeddings alone is no reason to refuse to answer.
+    let embeds = Provider::start(vec![Answer::json(404, &json!({"error": "no such path"}))]).await;
+    let registry = self::registry(|config| config.openai_base_url = Some(format!("{}/v1", embeds.url)));
+    assert_eq!(registry.resolve_to_ask("").await.id, EXTRACTIVE);
+}
+
+#[tokio::test]
 async fn without_any_provider_the_extractive_answerer_is_the_default_and_a_wrong_setting_is_told() {
     let registry = registry(|_| {});
     assert_eq!(registry.default_model(), EXTRACTIVE);

@@ -148,6 +148,21 @@ async fn openai_requests_stay_below_the_limits_of_texts_and_tokens() {
 }
 
 #[tokio::test]
+async fn a_model_on_a_server_of_ones_own_is_told_what_a_text_is_for() {
+    let vector = json!({"data": [{"index": 0, "embedding": [1.0, 0.0]}]});
+    let server = Provider::start(vec![Answer::json(200, &vector)]).await;
+    let e5 = embedder("openai:intfloat/multilingual-e5-small@2", &server);
+    e5.embed(&["¿?".to_owned()], InputKind::Query).await.expect("a vector");
+    e5.embed(&["uno".to_owned()], InputKind::Passage).await.expect("a vector");
+    let plain = embedder("openai:text-embedding-3-small@2", &server);
+    plain.embed(&["uno".to_owned()], InputKind::Passage).await.expect("a vector");
+    let inputs: Vec<_> = server.asked().into_iter().map(|asked| asked.body["input"][0].clone()).collect();
+    assert_eq!(inputs, ["query: ¿?", "passage: uno", "uno"]);
+    // The name that another provider gives it changes nothing.
+    assert_eq!(embedder("openai:openai/text-embedding-3-small@2", &server).calibrate(0.34), plain.calibrate(0.34));
+}
+
+#[tokio::test]
 async fn rate_limits_and_failures_are_tried_again_and_refusals_are_not() {
     let good = Answer::json(200, &json!({"data": [{"embedding": [1.0, 0.0]}]}));
     let server = Provider::start(vec![
@@ -231,6 +246,15 @@ async fn the_local_model_answers_questions_while_it_reads_passages_and_stops_whe
     let local = ModelRegistry::new(config).expect("a configuration").embedder();
     assert_eq!((local.id(), local.dimension()), ("local:multilingual-e5-small@384", 384));
 
+    // A passage of the most tokens is one window together with its prefix.
+    let measure = tokio::task::spawn_blocking({
+        let local = Arc::clone(&local);
+        move || local.measure()
+    });
+    let measure = measure.await.expect("a measure");
+    assert!((500..=508).contains(&measure.max_tokens), "{}", measure.max_tokens);
+    assert_eq!((measure.count)("passage: sí") - (measure.count)("sí"), 510 - measure.max_tokens);
+
     let question = ["¿Cómo restauro una copia de seguridad?".to_owned()];
     let first = local.embed(&question, InputKind::Query).await.expect("a vector");
     let passage = "The backup is written every night and kept for thirty days. ".repeat(30);
@@ -241,12 +265,17 @@ async fn the_local_model_answers_questions_while_it_reads_passages_and_stops_whe
     let during = local.embed(&question, InputKind::Query).await.expect("a vector");
     assert!(!reading.is_finished(), "the question did not wait for the passages");
     assert_eq!(first.vectors, during.vectors);
+    let sentences = ["Una copia se restaura en Ajustes.", "El tren sale a las nueve.", "Nada."].map(str::to_owned);
+    let during = local.embed(&sentences, InputKind::Sentence).await.expect("vectors");
+    assert!(!reading.is_finished(), "nor did the sentences of an answer");
     reading.abort();
     // The work stops after the texts in hand, so the next batch gets its turn soon.
     let started = std::time::Instant::now();
     let texts = ["Para restaurar una copia, abre Ajustes y pulsa «Restaurar».", "El tren a Sevilla sale a las nueve."];
     let next = local.embed(&texts.map(str::to_owned), InputKind::Passage).await.expect("vectors");
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    let alone = local.embed(&sentences, InputKind::Passage).await.expect("vectors");
+    assert_eq!(during.vectors, alone.vectors);
     let score =
         |passage: &[f32]| local.calibrate(first.vectors[0].iter().zip(passage).map(|(a, b)| a * b).sum::<f32>());
     assert!(score(&next.vectors[0]) > 0.5, "{}", score(&next.vectors[0]));

@@ -512,7 +512,7 @@ fn speak(
             shared.pieces.fetch_add(1, Ordering::SeqCst);
             yield Ok(provider.piece(&model, &piece));
         }
-        for event in provider.end(&model, prompt_tokens, count) {
+        for event in provider.end(&model, prompt_tokens, count, script.cut) {
             yield Ok(event);
         }
         watched.ended = true;

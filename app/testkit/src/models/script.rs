@@ -21,6 +21,8 @@ pub struct Script {
     pub break_after: Option<usize>,
     /// How it breaks.
     pub break_how: Break,
+    /// Ends as a model does whose limit of tokens is used up.
+    pub cut: bool,
     /// Refuses chats with this status.
     pub chat_status: Option<u16>,
     /// Refuses embeddings with this status.
@@ -47,6 +49,7 @@ impl Default for Script {
             hold_after: None,
             break_after: None,
             break_how: Break::Cut,
+            cut: false,
             chat_status: None,
             embedding_status: None,
             failures: None,

@@ -122,30 +122,35 @@ impl Provider {
         }
     }
 
-    /// The end, with the count of tokens.
-    pub(crate) fn end(self, model: &str, prompt: usize, completion: usize) -> Vec<String> {
+    /// The end, with the count of tokens; `cut` when the limit of tokens ended it.
+    pub(crate) fn end(self, model: &str, prompt: usize, completion: usize, cut: bool) -> Vec<String> {
         match self {
-            Self::OpenAi | Self::Cohere | Self::Ollama => vec![
-                data(&match self {
-                    Self::Ollama => ollama(model, "", Some("stop")),
-                    _ => openai(model, &json!({}), Some("stop")),
-                }),
-                data(&json!({
-                    "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
-                    "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
-                })),
-                "data: [DONE]\n\n".to_owned(),
-            ],
+            Self::OpenAi | Self::Cohere | Self::Ollama => {
+                let reason = if cut { "length" } else { "stop" };
+                vec![
+                    data(&match self {
+                        Self::Ollama => ollama(model, "", Some(reason)),
+                        _ => openai(model, &json!({}), Some(reason)),
+                    }),
+                    data(&json!({
+                        "id": "scripted", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
+                        "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
+                    })),
+                    "data: [DONE]\n\n".to_owned(),
+                ]
+            }
             Self::Anthropic => vec![
                 event("content_block_stop", &json!({"type": "content_block_stop", "index": 0})),
                 event(
                     "message_delta",
                     &json!({"type": "message_delta",
-                    "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": {"output_tokens": completion}}),
+                    "delta": {"stop_reason": if cut { "max_tokens" } else { "end_turn" }, "stop_sequence": null}, "usage": {"output_tokens": completion}}),
                 ),
                 event("message_stop", &json!({"type": "message_stop"})),
             ],
-            Self::Gemini => vec![data(&gemini("", prompt, completion, Some("STOP")))],
+            Self::Gemini => {
+                vec![data(&gemini("", prompt, completion, Some(if cut { "MAX_TOKENS" } else { "STOP" })))]
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct MessageView {
     pub(crate) html: String,
     /// Long enough to be folded.
     pub(crate) long: bool,
+    /// A whole answer that shows nothing. The HTML does not tell: it does not travel beside a page that has it.
+    pub(crate) empty: bool,
     pub(crate) status: MessageStatus,
     pub(crate) error: Option<MessageError>,
     pub(crate) model: Option<String>,
@@ -99,6 +101,7 @@ impl MessageView {
             role: self.role,
             html: String::new(),
             long: self.long,
+            empty: self.empty,
             status: self.status,
             error: self.error.clone(),
             model: self.model.clone(),
@@ -118,6 +121,7 @@ impl MessageView {
             role: MessageRole::Assistant,
             html: String::new(),
             long: false,
+            empty: false,
             status: MessageStatus::Streaming,
             error: None,
             model: None,
@@ -133,10 +137,15 @@ impl MessageView {
 
 #[cfg(feature = "ssr")]
 mod server_side {
-    use cjhirashi_domain::chat::{Citation, Message, MessageRole};
+    use cjhirashi_domain::chat::{Citation, Message, MessageRole, MessageStatus};
 
     use super::{MessageView, SourceView};
     use crate::api::server::escape;
+
+    /// Whether a question is folded.
+    pub(super) fn is_long(text: &str) -> bool {
+        text.len() > 1_200 || text.lines().count() > 12
+    }
 
     impl From<&Citation> for SourceView {
         fn from(citation: &Citation) -> Self {
@@ -159,9 +168,9 @@ mod server_side {
                 MessageRole::Assistant => cjhirashi_chat::markdown::render(&message.content, &message.citations),
                 MessageRole::User | MessageRole::System => escape(&message.content),
             };
-            let long = message.role == MessageRole::User
-                && (message.content.len() > 1_200 || message.content.lines().count() > 12);
+            let long = message.role == MessageRole::User && is_long(&message.content);
             Self {
+                empty: html.trim().is_empty() && message.status == MessageStatus::Complete,
                 html,
                 long,
                 sources: message.citations.iter().map(SourceView::from).collect(),
@@ -177,6 +186,44 @@ mod server_side {
                 created_at: message.created_at,
             }
         }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use cjhirashi_domain::chat::Message;
+
+    use super::*;
+
+    fn answer(content: &str, status: MessageStatus) -> MessageView {
+        let id = MessageId::parse("a").unwrap();
+        let at = Timestamp(0);
+        MessageView::from(Message {
+            id,
+            parent_id: None,
+            role: MessageRole::Assistant,
+            content: content.to_owned(),
+            status,
+            error: None,
+            model: None,
+            tokens_used: None,
+            latency_ms: None,
+            retrieval: None,
+            citations: Vec::new(),
+            generation_id: None,
+            created_at: at,
+        })
+    }
+
+    #[test]
+    fn an_answer_that_shows_nothing_says_so_also_without_its_html() {
+        for nothing in ["", "  \n", "[1]: https://example.org"] {
+            let view = answer(nothing, MessageStatus::Complete);
+            assert!(view.empty && view.light().empty, "{nothing:?}");
+        }
+        assert!(!answer("", MessageStatus::Stopped).empty);
+        let view = answer("Hola", MessageStatus::Complete);
+        assert!(!view.empty && !view.light().empty && view.light().html.is_empty());
     }
 }
 
@@ -205,16 +252,15 @@ pub(crate) async fn list_chats(before: Option<i64>, before_id: Option<String>) -
 #[server(prefix = "/fn", endpoint = "load_chat")]
 pub(crate) async fn load_chat(id: String) -> Result<ChatView, Failure> {
     use super::server::{fail, services, signed_in};
+    use cjhirashi_chat::markdown::aside;
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     let page = services.store.open_chat(&who.viewer(), &id).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-    Ok(ChatView {
-        id,
-        title: page.summary.title,
-        messages: page.messages.into_iter().map(MessageView::from).collect(),
-        now: services.store.now(),
-    })
+    let title = page.summary.title;
+    let messages = page.messages;
+    let messages = aside(move || messages.into_iter().map(MessageView::from).collect()).await;
+    Ok(ChatView { id, title, messages, now: services.store.now() })
 }
 
 /// One message, when its answer has ended.
@@ -227,7 +273,8 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
     let messages =
         services.store.list_messages(&who.viewer(), &chat).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
     let found = messages.into_iter().find(|candidate| candidate.id.as_str() == message);
-    found.map(MessageView::from).ok_or_else(|| fail(ErrorCode::ChatNotFound))
+    let found = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
+    Ok(cjhirashi_chat::markdown::aside(move || MessageView::from(found)).await)
 }
 
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once.
@@ -246,7 +293,7 @@ pub(crate) async fn send_message(
         id => Some(ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
     let text = MessageText::parse(&text).map_err(ChatError::from)?;
-    let long = text.as_str().len() > 1_200 || text.as_str().lines().count() > 12;
+    let long = server_side::is_long(text.as_str());
     let html = escape(text.as_str());
     let message = SendMessage { chat, text, message_id: MessageId::parse(message_id).ok() };
     let sent = services.chat.send(&who.viewer(), message).await?;

@@ -302,12 +302,12 @@ pub(crate) async fn load_passage(document: String, start: u32, end: u32) -> Resu
 /// Removes a document from every answer at once.
 #[server(prefix = "/fn", endpoint = "delete_document")]
 pub(crate) async fn delete_document(id: String) -> Result<(), Failure> {
-    use super::server::{fail, forward, services, signed_in};
+    use super::server::{fail, forward_within, services, signed_in};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
     services.documents.delete(&who.viewer(), &id).await?;
-    forward("/documents");
+    forward_within("/admin", "/documents");
     Ok(())
 }
 

@@ -30,6 +30,12 @@ impl Failure {
         self.code.map_or(texts.unreachable, |code| code.message(texts.language))
     }
 
+    /// Whether asking again would be answered the same: not so when the server was not reached, was asked too often, or
+    /// had a trouble of its own, which a restart or whoever looks after it ends.
+    pub(crate) fn is_final(&self) -> bool {
+        self.code.is_some_and(|code| code.status() < 429)
+    }
+
     /// Whether signing in would help.
     pub(crate) fn needs_sign_in(&self) -> bool {
         self.code == Some(ErrorCode::Unauthorized)

@@ -2,7 +2,7 @@
 
 use axum::http::{
     HeaderMap, Method, StatusCode,
-    header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE},
+    header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, REFERER},
     request::Parts,
 };
 use cjhirashi_chat::ChatError;
@@ -58,6 +58,14 @@ pub(crate) fn forward(path: &str) {
     if is_plain_form() {
         leptos_axum::redirect(path);
     }
+}
+
+/// The same, back to the page where the form stood if that is below `home`, else to `other`.
+pub(crate) fn forward_within(home: &str, other: &str) {
+    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
+    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
+    let within = path.is_some_and(|path| path.split(['?', '#', '/']).next() == home.strip_prefix('/'));
+    forward(if within { home } else { other });
 }
 
 fn is_plain_form() -> bool {

@@ -173,7 +173,7 @@ pub(crate) async fn save_connection(
     let api_key = if api_key.trim().is_empty() { kept } else { Some(Secret::from(api_key)) };
     let model = Some(model.trim().to_owned()).filter(|model| !model.is_empty());
     let connection = Connection { base_url, api_key, model };
-    services.models.try_connection(&connection).await?;
+    let connection = services.models.complete_connection(connection).await?;
     crate::connection::keep(&services.store, Some(&connection)).await?;
     services.models.reconfigure(Some(connection))?;
     forward("/settings?saved=connection#connection");

@@ -11,16 +11,17 @@ use leptos::{prelude::*, task::spawn_local};
 use super::panel;
 use crate::components::Whole as _;
 use crate::{
-    api::{
-        Failure,
-        chats::{MessageView, load_message},
-    },
+    api::chats::{MessageView, load_message},
     state::{ChatState, Told, follow_generation, use_texts},
 };
 
 /// Without script the page loads itself again until the answer is whole. A constant, not a literal: the macro copies
 /// elements of literals alone into the page as they are, and `inner_html` would be an attribute nobody knows.
 const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"1\">";
+
+/// The wait before an answer is asked for again, and the longest one, in ms.
+const FIRST: u32 = 800;
+const LONGEST: u32 = 10_000;
 
 /// One block of the answer: its place, and its safe HTML, which may be told again while the block grows.
 type Block = (u32, RwSignal<String>);
@@ -37,7 +38,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
     let id = StoredValue::new(message.id.to_string());
 
     Effect::new(move |_| {
-        let Some(generation) = &generation else { return settle(state, id) };
+        let Some(generation) = &generation else { return settle(state, id, Some(FIRST)) };
         follow_generation(generation, move |told| match told {
             Told::Event(StreamEvent::Stage(new)) => {
                 stage.try_set(Some(new));
@@ -47,12 +48,12 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             Told::Broken => {
                 broken.try_set(true);
                 // The stream may be refused because the answer is whole by now.
-                look(state, id);
+                settle(state, id, None);
             }
             Told::Open => {
                 broken.try_set(false);
             }
-            Told::Over => settle(state, id),
+            Told::Over => settle(state, id, Some(FIRST)),
         });
     });
 
@@ -107,33 +108,27 @@ fn put(blocks: RwSignal<Vec<Block>>, index: u32, html: String) {
     }
 }
 
-/// Loads the answer once, and shows it if it is no longer being written.
-fn look(state: ChatState, id: StoredValue<String>) {
+/// Loads the answer as it was kept, and shows it unless it is still being written. With a wait in ms it is then asked
+/// for again, more and more rarely while the server is away. When the answer cannot be had any more (signed out, or the
+/// chat is gone) the page says why instead of waiting for ever.
+fn settle(state: ChatState, id: StoredValue<String>, wait: Option<u32>) {
     spawn_local(async move {
-        if let Some(Ok(message)) = load(state, id).await
-            && message.status != MessageStatus::Streaming
-        {
-            state.replace(message);
+        let Some(message) = id.try_get_value() else { return };
+        let Some(chat) = state.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
+        let loaded = load_message(chat, message.clone()).await;
+        // Its page may have been left meanwhile.
+        if id.try_get_value().is_none() {
+            return;
         }
-    });
-}
-
-/// The answer as it was kept; `None` when its page is gone.
-async fn load(state: ChatState, id: StoredValue<String>) -> Option<Result<MessageView, Failure>> {
-    let message = id.try_get_value()?;
-    let chat = state.id.try_with_value(|id| id.as_ref().map(ToString::to_string))??;
-    let loaded = load_message(chat, message).await;
-    id.try_get_value().map(|_| loaded)
-}
-
-/// Loads the answer as it was kept; asks again until it is no longer being written.
-fn settle(state: ChatState, id: StoredValue<String>) {
-    spawn_local(async move {
-        match load(state, id).await {
-            None => {}
-            Some(Ok(message)) if message.status != MessageStatus::Streaming => state.replace(message),
-            Some(Err(failure)) if failure.code.is_some() => state.say_failure(&failure),
-            _ => set_timeout(move || settle(state, id), Duration::from_millis(800)),
+        let next = match loaded {
+            Ok(message) if message.status != MessageStatus::Streaming => return state.replace(message),
+            Ok(_) => FIRST,
+            Err(failure) if failure.is_final() => return state.give_up(&message, &failure),
+            Err(_) => LONGEST,
+        };
+        if let Some(wait) = wait {
+            let next = Some(wait.saturating_mul(2).min(next));
+            set_timeout(move || settle(state, id, next), Duration::from_millis(wait.into()));
         }
     });
 }

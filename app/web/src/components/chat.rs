@@ -148,11 +148,12 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
     let delete = move |event: ev::SubmitEvent| {
         event.prevent_default();
         spawn_local(async move {
-            match delete_chat(id.get_value()).await {
+            let id = id.get_value();
+            match delete_chat(id.clone()).await {
                 Ok(()) => {
                     state.say(t.deleted);
                     if let Some(chats) = chats {
-                        chats.refresh();
+                        chats.forget(&id);
                     }
                     if let Some(go) = go {
                         go.to("/");
@@ -195,14 +196,10 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
 /// Esc closes the panel, or stops the answer.
 fn keys(state: ChatState) {
     let handle = window_event_listener(ev::keydown, move |event| {
-        if event.key() != "Escape"
-            || event.default_prevented()
-            || document().query_selector("dialog[open]").ok().flatten().is_some()
-        {
+        if event.key() != "Escape" || event.default_prevented() || browser::in_dialog() {
             return;
         }
-        if browser::close_menus(None) {
-        } else if state.passage.with_untracked(Option::is_some) {
+        if state.passage.with_untracked(Option::is_some) {
             state.close_passage();
         } else if state.generation_untracked().is_some() {
             state.stop();

@@ -3,14 +3,14 @@
 use leptos::{ev, html, prelude::*, server_fn::ServerFn};
 use web_sys::HtmlTextAreaElement;
 
-use super::{Icon, UploadList, icon};
+use super::{FileChooser, Icon, UploadList, icon};
 use crate::components::Whole as _;
 use crate::{
     api::{
         EXTRACTIVE,
         chats::{SendMessage, StopAnswer},
     },
-    state::{ChatState, Uploads, browser, use_session, use_texts},
+    state::{ChatState, browser, draft_key, use_session, use_texts},
 };
 
 /// The field, its buttons, what went wrong with the last question, and who answers.
@@ -20,7 +20,8 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     // The browser owns the text: what was typed before the program ran stays, and no key waits for it.
     let field = NodeRef::<html::Textarea>::new();
     let chat = state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
-    let key = StoredValue::new(format!("draft:{chat}"));
+    // What is typed is kept until the server has it.
+    let key = StoredValue::new(draft_key(&chat));
 
     let submit = move || {
         let Some(field) = field.get_untracked() else { return };
@@ -29,7 +30,6 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             return;
         }
         field.set_value("");
-        browser::remember(&key.get_value(), "");
         state.send(text);
     };
     Effect::new(move |_| {
@@ -39,7 +39,8 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         {
             field.set_value(&kept);
         }
-        if wide() {
+        // On a phone, focus would open the keyboard on the screen.
+        if browser::matches("(min-width: 900px)") {
             let _ = field.focus();
         }
     });
@@ -47,21 +48,22 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         if let Some(text) = state.draft.get()
             && let Some(field) = field.get()
         {
-            take_up(&field, &text);
+            take_up(&field, &text, key);
             state.draft.set(None);
         }
     });
     let on_key = move |event: ev::KeyboardEvent| {
         let Some(field) = field.get_untracked() else { return };
         match event.key().as_str() {
-            "Enter" if !event.shift_key() && !event.is_composing() => {
+            // The keyboard on a screen has no other key for a new line, and the button is as near.
+            "Enter" if !event.shift_key() && !event.is_composing() && !browser::matches("(pointer: coarse)") => {
                 event.prevent_default();
                 submit();
             }
             "ArrowUp" if field.value().is_empty() => {
                 if let Some(text) = last_question() {
                     event.prevent_default();
-                    take_up(&field, &text);
+                    take_up(&field, &text, key);
                 }
             }
             _ => {}
@@ -76,6 +78,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             browser::remember(&key.get_value(), &field.value());
         }
     };
+    let answering = Memo::new(move |_| state.generation().is_some());
     let failure = move || {
         state.failure.get().map(|failure| {
             view! {
@@ -105,7 +108,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                 on:click=move |_| to_end(state)
             >
                 {icon(Icon::Down)}
-                {t.new_text_below}
+                {move || if answering.get() { t.new_text_below } else { t.to_end }}
             </button>
             {failure}
             <UploadList />
@@ -123,7 +126,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                     on:keydown=on_key
                     on:input=on_input
                 ></textarea>
-                <SendOrStop state=state />
+                <SendOrStop state=state answering=answering />
             </form>
             <Stopper state=state />
             <Answerer />
@@ -133,9 +136,8 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
 }
 
 #[component]
-fn SendOrStop(state: ChatState) -> impl IntoView {
+fn SendOrStop(state: ChatState, answering: Memo<bool>) -> impl IntoView {
     let t = use_texts();
-    let answering = Memo::new(move |_| state.generation().is_some());
     view! {
         <button
             class="button primary send"
@@ -182,23 +184,9 @@ fn Stopper(state: ChatState) -> impl IntoView {
 #[component]
 fn Attach() -> impl IntoView {
     let t = use_texts();
-    let uploads = use_context::<Uploads>();
-    let choose = move |event: ev::Event| {
-        let input: web_sys::HtmlInputElement = event_target(&event);
-        if let (Some(files), Some(uploads)) = (input.files(), uploads) {
-            uploads.add(&files, false);
-        }
-        input.set_value("");
-    };
     view! {
         <label class="button icon-only with-script" title=t.attach>
-            <input
-                type="file"
-                multiple
-                aria-label=t.attach
-                accept=".txt,.md,.markdown,.html,.htm,.pdf,.docx,text/*"
-                on:change=choose
-            />
+            <FileChooser public=false label=t.attach />
             {icon(Icon::Plus)}
         </label>
         <a class="button icon-only without-script" href="/documents" aria-label=t.attach title=t.attach>
@@ -235,13 +223,9 @@ fn Answerer() -> impl IntoView {
     view! { <p class="composer-note">{model}</p> }.whole()
 }
 
-/// Whether a keyboard is likely: on a phone, focus would open the one on the screen.
-fn wide() -> bool {
-    window().match_media("(min-width: 900px)").ok().flatten().is_some_and(|query| query.matches())
-}
-
-fn take_up(field: &HtmlTextAreaElement, text: &str) {
+fn take_up(field: &HtmlTextAreaElement, text: &str, key: StoredValue<String>) {
     field.set_value(text);
+    browser::remember(&key.get_value(), text);
     let _ = field.focus();
 }
 

@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
-use super::{Ago, DropZone, Icon, UploadList, icon};
+use super::{Ago, DeleteMenu, DropZone, Icon, UploadList, icon};
 use crate::components::Whole as _;
 use crate::{
     api::{
@@ -18,7 +18,7 @@ use crate::{
             DeleteDocument, DocumentsView, PAGE_SIZE, RetryDocument, delete_document, list_documents, retry_document,
         },
     },
-    state::{Notices, Uploads, browser, use_texts},
+    state::{Go, Notices, Uploads, browser, use_texts},
 };
 
 /// A document's state: an icon, words, and a bar while something moves.
@@ -66,113 +66,194 @@ pub(crate) struct Shelf {
     pub(crate) may_change: bool,
 }
 
+/// A list on its page.
+#[derive(Clone, Copy)]
+struct Listed {
+    shelf: Shelf,
+    /// What was searched for, and the page, from 1: as the address says.
+    words: StoredValue<String>,
+    page: u32,
+    rows: RwSignal<Vec<Document>>,
+    /// Documents on all pages.
+    total: RwSignal<i64>,
+    /// How often the rows were asked for since they were last complete.
+    asked: StoredValue<u32>,
+}
+
+impl Listed {
+    /// The address of the same list with other words or another page.
+    fn link(&self, words: &str, page: u32) -> String {
+        let mut query = leptos_router::params::ParamsMap::new();
+        for (name, value) in [("scope", self.scope_in_address()), ("q", words)] {
+            if !value.is_empty() {
+                query.insert(name, value.to_owned());
+            }
+        }
+        if page > 1 {
+            query.insert("page", page.to_string());
+        }
+        format!("{}{}", self.shelf.path, query.to_query_string())
+    }
+
+    fn page_link(&self, page: u32) -> String {
+        self.words.with_value(|words| self.link(words, page))
+    }
+
+    fn scope_in_address(&self) -> &'static str {
+        if self.shelf.path == "/documents" && self.shelf.scope == "public" { "public" } else { "" }
+    }
+
+    fn pages(&self) -> u32 {
+        let size = i64::from(PAGE_SIZE);
+        u32::try_from((self.total.get() + size - 1).div_euclid(size)).unwrap_or(1)
+    }
+
+    /// Asks for the rows again. While an answer is awaited, that is noted, and asked once more after it.
+    fn reload(self) {
+        if self.asked.try_update_value(|asked| std::mem::replace(asked, *asked + 1)) != Some(0) {
+            return;
+        }
+        spawn_local(async move {
+            while let (Some(words), Some(before)) = (self.words.try_get_value(), self.asked.try_get_value()) {
+                if let Ok(view) = list_documents(self.shelf.scope.to_owned(), words, self.page).await {
+                    self.total.try_set(view.total);
+                    self.rows.try_set(view.documents);
+                }
+                let again = self.asked.try_update_value(|asked| {
+                    let again = *asked != before;
+                    *asked = u32::from(again);
+                    again
+                });
+                if again != Some(true) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Asks again while something moves, and when an upload changed something.
+    fn follow(self) {
+        let uploads = use_context::<Uploads>();
+        Effect::new(move |before: Option<u32>| {
+            let changed = uploads.map(|uploads| uploads.changed.get()).unwrap_or_default();
+            if before.is_some_and(|before| before != changed) {
+                self.reload();
+            }
+            changed
+        });
+        let moving = Memo::new(move |_| {
+            // Files that were just sent are followed by whoever sent them, who tells of every change.
+            self.rows.with(|rows| rows.iter().any(|row| row.status.moves()))
+                && !uploads.is_some_and(|uploads| uploads.polling.get())
+        });
+        Effect::new(move |_| {
+            if moving.get()
+                && let Ok(timer) = set_interval_with_handle(move || self.reload(), Duration::from_millis(1_500))
+            {
+                on_cleanup(move || timer.clear());
+            }
+        });
+    }
+}
+
 /// Search, page and rows. `first` is what the server found for the address as it is.
 #[component]
 pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView {
     let t = use_texts();
-    let query = use_query_map();
-    let asked = query.with_untracked(|query| query.get("q").unwrap_or_default());
-    let page =
-        query.with_untracked(|query| query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_u32).max(1));
+    let go = use_context::<Go>();
+    let (words, page) = use_query_map().with_untracked(|query| {
+        (
+            query.get("q").unwrap_or_default(),
+            query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_u32).max(1),
+        )
+    });
     let now = first.now;
-    let rows = RwSignal::new(first.documents);
-    let total = RwSignal::new(first.total);
-    let reload = {
-        let asked = StoredValue::new(asked.clone());
-        move || {
-            spawn_local(async move {
-                let Some(asked) = asked.try_get_value() else { return };
-                if let Ok(view) = list_documents(shelf.scope.to_owned(), asked, page).await {
-                    rows.try_set(view.documents);
-                    total.try_set(view.total);
-                }
-            });
+    let filtered = !words.is_empty();
+    let list = Listed {
+        shelf,
+        words: StoredValue::new(words.clone()),
+        page,
+        rows: RwSignal::new(first.documents),
+        total: RwSignal::new(first.total),
+        asked: StoredValue::new(0),
+    };
+    list.follow();
+    let empty = move || list.rows.with(Vec::is_empty);
+    // The last document of the last page was deleted.
+    Effect::new(move |_| {
+        if empty()
+            && list.total.get() > 0
+            && let Some(go) = go
+        {
+            go.to(&list.page_link(list.pages()));
+        }
+    });
+    // Without leaving the page: files may be on their way.
+    let search = move |event: ev::SubmitEvent| {
+        if let (Some(form), Some(go)) = (browser::take_form(&event), go) {
+            go.to(&list.link(&browser::field(&form, "q"), 1));
         }
     };
-    follow(rows, reload);
-
-    let scope_param = (shelf.path == "/documents" && shelf.scope == "public").then_some("public");
-    let link = {
-        let asked = asked.clone();
-        move |to: u32| {
-            let mut query = leptos_router::params::ParamsMap::new();
-            for (name, value) in [("scope", scope_param.unwrap_or_default()), ("q", &asked)] {
-                if !value.is_empty() {
-                    query.insert(name, value.to_owned());
-                }
+    let nothing = move || {
+        empty().then(|| {
+            view! {
+                <div class="empty">
+                    {icon(if filtered { Icon::Search } else { Icon::Documents })}
+                    <h2>{if filtered { t.no_match } else { t.no_documents }}</h2>
+                    {if filtered {
+                        view! {
+                            <a class="button plain-line" href=list.link("", 1)>
+                                {t.clear_search}
+                            </a>
+                        }
+                            .whole()
+                    } else {
+                        view! {
+                            <p>{if shelf.may_change { t.no_documents_line } else { t.no_public_documents_line }}</p>
+                        }
+                            .whole()
+                    }}
+                </div>
             }
-            if to > 1 {
-                query.insert("page", to.to_string());
-            }
-            format!("{}{}", shelf.path, query.to_query_string())
-        }
-    };
-    let pages = move || {
-        u32::try_from(total.get().div_euclid(i64::from(PAGE_SIZE)) + i64::from(total.get() % i64::from(PAGE_SIZE) > 0))
-            .unwrap_or(1)
-    };
-    let filtered = !asked.is_empty();
-    let empty = move || rows.with(Vec::is_empty);
-    let nothing = {
-        let clear = shelf.path.to_owned();
-        move || {
-            empty().then(|| {
-                view! {
-                    <div class="empty">
-                        {icon(if filtered { Icon::Search } else { Icon::Documents })}
-                        <h2>{if filtered { t.no_match } else { t.no_documents }}</h2>
-                        {if filtered {
-                            view! {
-                                <a class="button plain-line" href=clear.clone()>
-                                    {t.clear_search}
-                                </a>
-                            }
-                                .whole()
-                        } else {
-                            view! {
-                                <p>{if shelf.may_change { t.no_documents_line } else { t.no_public_documents_line }}</p>
-                            }
-                                .whole()
-                        }}
-                    </div>
-                }
-                .whole()
-            })
-        }
+            .whole()
+        })
     };
     let pager = move || {
-        let pages = pages();
+        let pages = list.pages();
         (pages > 1).then(|| {
             view! {
                 <nav class="pager" aria-label=t.documents>
-                    {(page > 1).then(|| view! { <a class="button plain-line" href=link(page - 1)>{t.previous}</a> })}
+                    {(page > 1)
+                        .then(|| view! { <a class="button plain-line" href=list.page_link(page - 1)>{t.previous}</a> })}
                     <span>{t.part(i64::from(page), i64::from(pages))}</span>
-                    {(page < pages).then(|| view! { <a class="button plain-line" href=link(page + 1)>{t.next}</a> })}
+                    {(page < pages)
+                        .then(|| view! { <a class="button plain-line" href=list.page_link(page + 1)>{t.next}</a> })}
                 </nav>
             }
             .whole()
         })
     };
+    let scope = list.scope_in_address();
     view! {
         {shelf.may_change.then(|| view! { <DropZone public=shelf.scope == "public" /> })}
         <UploadList />
         <div class="filters">
-            <form method="get" action=shelf.path role="search">
-                {scope_param.map(|scope| view! { <input type="hidden" name="scope" value=scope /> })}
+            <form method="get" action=shelf.path role="search" on:submit=search>
+                {(!scope.is_empty()).then(|| view! { <input type="hidden" name="scope" value=scope /> })}
                 <div class="search-field">
                     {icon(Icon::Search)}
                     <input
                         class="input"
                         type="search"
                         name="q"
-                        value=asked
+                        value=words
                         placeholder=t.find_document
                         aria-label=t.find_document
                         maxlength="200"
                     />
                 </div>
             </form>
-            <span class="count">{move || t.count_documents(total.get())}</span>
+            <span class="count">{move || t.count_documents(list.total.get())}</span>
         </div>
         <div class="table-wrap" hidden=empty>
             <table class="table">
@@ -187,11 +268,9 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
                 </thead>
                 <tbody>
                     <For
-                        each=move || rows.get()
-                        key=|d| format!("{}{}{}{:?}{}", d.id, d.updated_at.0, d.status.as_str(), d.stage, d.progress)
-                        children=move |document| {
-                            view! { <Row document=document now=now may_change=shelf.may_change reload=reload /> }.whole()
-                        }
+                        each=move || list.rows.get()
+                        key=|document| document.id.clone()
+                        children=move |document| view! { <Row document=document now=now list=list /> }.whole()
                     />
                 </tbody>
             </table>
@@ -202,115 +281,98 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
     .whole()
 }
 
-/// Asks again while something moves, and when an upload changed something.
-fn follow(rows: RwSignal<Vec<Document>>, reload: impl Fn() + Copy + 'static) {
-    let uploads = use_context::<Uploads>();
-    Effect::new(move |before: Option<u32>| {
-        let changed = uploads.map(|uploads| uploads.changed.get()).unwrap_or_default();
-        if before.is_some_and(|before| before != changed) {
-            reload();
-        }
-        changed
-    });
-    let moving = Memo::new(move |_| {
-        rows.with(|rows| {
-            rows.iter().any(|row| matches!(row.status, DocumentStatus::Queued | DocumentStatus::Processing))
-        })
-    });
-    Effect::new(move |timer: Option<Option<IntervalHandle>>| {
-        if let Some(Some(timer)) = timer {
-            timer.clear();
-        }
-        moving.get().then(|| set_interval_with_handle(reload, Duration::from_millis(1_500)).ok()).flatten().inspect(
-            |timer| {
-                let timer = *timer;
-                on_cleanup(move || timer.clear());
-            },
-        )
-    });
-}
-
+/// A row stays while its document is in the list, so that what is open in it stays open; its state moves.
 #[component]
-fn Row(
-    document: Document,
-    now: Timestamp,
-    may_change: bool,
-    reload: impl Fn() + Copy + Send + Sync + 'static,
-) -> impl IntoView {
+fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     let t = use_texts();
     let notices = use_context::<Notices>();
+    let may_change = list.shelf.may_change;
     let id = StoredValue::new(document.id.to_string());
-    let retry = (may_change && document.status == DocumentStatus::Failed && !document.adopted).then(|| {
-        let submit = move |event: ev::SubmitEvent| {
-            event.prevent_default();
-            spawn_local(async move {
-                if let Err(failure) = retry_document(id.get_value()).await {
-                    say(notices, &failure, t);
-                }
-                reload();
-            });
-        };
-        view! {
-            <form method="post" action=RetryDocument::url() on:submit=submit>
-                <input type="hidden" name="id" value=id.get_value() />
-                <button class="button icon-only" type="submit" title=t.retry aria-label=t.retry>
-                    {icon(Icon::Retry)}
-                </button>
-            </form>
-        }
+    let document = StoredValue::new(document);
+    // As it is now; as it was last, while the row is about to go.
+    let current = Memo::new(move |before: Option<&Document>| {
+        let found = list.rows.with(|rows| id.with_value(|id| rows.iter().find(|row| row.id.as_str() == *id).cloned()));
+        found.or_else(|| before.cloned()).unwrap_or_else(|| document.get_value())
     });
-    let remove = may_change.then(|| {
-        let submit = move |event: ev::SubmitEvent| {
-            event.prevent_default();
-            browser::close_menus(None);
-            spawn_local(async move {
-                match delete_document(id.get_value()).await {
-                    Ok(()) => {
-                        if let Some(notices) = notices {
-                            notices.say(t.deleted);
-                        }
-                    }
-                    Err(failure) => say(notices, &failure, t),
-                }
-                reload();
-            });
-        };
-        let label = format!("{}: {}", t.delete, document.title);
+    let retry = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        let id = id.get_value();
+        spawn_local(async move {
+            if let Err(failure) = retry_document(id).await {
+                say(notices, &failure, t);
+            }
+            list.reload();
+        });
+    };
+    let state = move || {
+        let document = current.get();
+        let chunks = (document.status == DocumentStatus::Indexed && document.chunk_count > 0)
+            .then(|| format!(" · {}", t.count_chunks(i64::from(document.chunk_count))));
         view! {
-            <details class="menu">
-                <summary aria-label=label title=t.delete>
-                    {icon(Icon::Trash)}
-                </summary>
-                <form class="menu-items wide stack" method="post" action=DeleteDocument::url() on:submit=submit>
+            <StateOf document=document />
+            <span class="faint nowrap">{chunks}</span>
+        }
+        .whole()
+    };
+    let again = move || {
+        (may_change && current.with(Document::may_be_retried)).then(|| {
+            view! {
+                <form method="post" action=RetryDocument::url() on:submit=retry>
                     <input type="hidden" name="id" value=id.get_value() />
-                    <p>{t.delete_document_line}</p>
-                    <button class="button danger plain-line" type="submit">
-                        {t.delete_now}
+                    <button class="button icon-only" type="submit" title=t.retry aria-label=t.retry>
+                        {icon(Icon::Retry)}
                     </button>
                 </form>
-            </details>
-        }
-    });
+            }
+            .whole()
+        })
+    };
+    let remove = move || {
+        let id = id.get_value();
+        spawn_local(async move {
+            match delete_document(id).await {
+                Ok(()) => {
+                    if let Some(notices) = notices {
+                        notices.say(t.deleted);
+                    }
+                }
+                Err(failure) => say(notices, &failure, t),
+            }
+            list.reload();
+        });
+    };
+    let document = document.get_value();
     let tags = (!document.tags.is_empty()).then(|| {
-        view! { <div class="tags">{document.tags.iter().map(|tag| view! { <span>{tag.clone()}</span> }).collect_view()}</div> }
+        let tags = document.tags.into_iter().map(|tag| view! { <span>{tag}</span> }).collect_view();
+        view! { <div class="tags">{tags}</div> }
     });
-    let chunks = (document.chunk_count > 0).then(|| format!(" · {}", t.count_chunks(i64::from(document.chunk_count))));
     view! {
         <tr>
             <td class="main">
                 <a href=format!("/documents/{}", document.id)>{document.title.clone()}</a>
                 {tags}
             </td>
-            <td>
-                <StateOf document=document.clone() />
-                <span class="faint nowrap">{chunks.filter(|_| document.status == DocumentStatus::Indexed)}</span>
-            </td>
+            <td>{state}</td>
             <td class="right optional">{document.size_bytes.map(|bytes| t.bytes(bytes))}</td>
             <td class="right optional">
                 <Ago at=document.updated_at now=now />
             </td>
             <td class="actions">
-                <div>{retry} {remove}</div>
+                <div>
+                    {again}
+                    {may_change
+                        .then(|| {
+                            view! {
+                                <DeleteMenu
+                                    action=DeleteDocument::url()
+                                    id=id.get_value()
+                                    label=format!("{}: {}", t.delete, document.title)
+                                    line=t.delete_document_line
+                                    sure=Box::new(remove)
+                                />
+                            }
+                        })}
+                </div>
             </td>
         </tr>
     }

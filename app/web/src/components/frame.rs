@@ -1,17 +1,19 @@
 //! The frame around every page: side bar, drawer on small screens, notices, palette.
 
+use std::time::Duration;
+
 use cjhirashi_domain::{chat::ChatSummary, user::Role};
-use leptos::{either::Either, ev, prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
 use super::{
-    DropAnywhere, FormProblem, Icon,
+    DropAnywhere, FormProblem, Icon, brand,
     dates::local_day,
     icon,
     palette::{KeyList, Palette},
 };
-use crate::components::Whole as _;
+use crate::components::{Children, Piece, Whole as _};
 use crate::{
     api::chats::list_chats,
     state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
@@ -37,7 +39,7 @@ pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
         <div class="frame">
             <SideBar palette=palette />
             <label for="drawer" class="drawer-veil" aria-hidden="true"></label>
-            {children()}
+            {children.show()}
         </div>
         <Palette open=palette key_list=key_list />
         <KeyList open=key_list />
@@ -73,7 +75,7 @@ pub(crate) fn Page(#[prop(into)] title: String, #[prop(optional)] narrow: bool, 
                 <div class="body">
                     <FormProblem />
                     <div class="column" class:narrow=narrow>
-                        {children()}
+                        {children.show()}
                     </div>
                 </div>
             </main>
@@ -92,9 +94,7 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
         <nav class="side" aria-label=t.main_navigation>
             <div class="side-head">
                 <a class="brand" href="/">
-                    <svg viewBox="0 0 32 32" class="icon large brand-mark" aria-hidden="true">
-                        <path d="M6 7.5C9 6 13 6 16 8.5c3-2.5 7-2.5 10-1v16c-3-1.5-7-1.5-10 1-3-2.5-7-2.5-10-1zM16 8.5v16M20 14.5l1.6 1.6 3-3.2" />
-                    </svg>
+                    {brand("icon large brand-mark")}
                     "Cjhirashi"
                 </a>
                 <a class="side-row" href="/" aria-current=move || path.with(|path| path == "/").then_some("page")>
@@ -131,34 +131,57 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
 #[component]
 fn ChatList() -> impl IntoView {
     let t = use_texts();
-    let Some(chats) = use_context::<Chats>() else { return ().into_any() };
+    let Some(chats) = use_context::<Chats>() else { return ().whole() };
     let offset = use_session().map(|session| session.utc_offset).unwrap_or_default();
     let list = move || {
         Suspend::new(async move {
             match chats.first.await {
                 Ok(view) => {
-                    let more = view.more;
-                    let now = view.now;
-                    let first = view.chats;
+                    let (more, now, first) = (view.more, view.now, view.chats);
                     let last = first.last().cloned();
-                    Either::Left(view! {
-                        {move || {
-                            let older = chats.older.get();
-                            groups(t, first.iter().chain(&older), now, offset)
-                        }}
-                        {more.then(|| view! { <More chats=chats last=last.clone() /> })}
-                    })
+                    let rows = move || {
+                        let focused = if cfg!(feature = "ssr") { None } else { browser::focused_link(".side-chats") };
+                        let rows =
+                            chats.older.with(|older| groups(t, first.iter().chain(beyond(&first, older)), now, offset));
+                        // The rows are made anew: the one that had the focus gets it back.
+                        if let Some(href) = focused {
+                            request_animation_frame(move || browser::focus_link(".side-chats", &href));
+                        }
+                        rows
+                    };
+                    view! { {rows} {more.then(|| view! { <More chats=chats last=last /> })} }.whole()
                 }
-                Err(_) => Either::Right(view! { <p>{t.chats_failed}</p> }),
+                Err(_) => view! { <p>{t.chats_failed}</p> }.whole(),
             }
         })
     };
+    // An answer elsewhere ends without telling this page; the chat that is open tells by itself.
+    let path = use_location().pathname;
+    Effect::new(move |_| {
+        let written = chats.first.with(|view| {
+            let Some(Ok(view)) = view else { return false };
+            path.with(|path| {
+                view.chats.iter().any(|chat| chat.answering && path.strip_prefix("/chat/") != Some(chat.id.as_str()))
+            })
+        });
+        if written && let Ok(timer) = set_timeout_with_handle(move || chats.refresh(), Duration::from_secs(3)) {
+            on_cleanup(move || timer.clear());
+        }
+    });
     view! {
         <div class="side-chats" role="region" aria-label=t.your_chats tabindex="0">
-            <Transition>{list}</Transition>
+            <Transition>{list.whole()}</Transition>
         </div>
     }
     .whole()
+}
+
+/// What was loaded of the older chats and is still older than the newest part, which may have changed since.
+fn beyond<'a>(first: &[ChatSummary], older: &'a [ChatSummary]) -> impl Iterator<Item = &'a ChatSummary> {
+    older.iter().filter(move |chat| {
+        first.last().is_some_and(|last| chat.updated_at <= last.updated_at)
+            && first.iter().all(|known| known.id != chat.id)
+    })
 }
 
 /// The chats under their dates.
@@ -167,9 +190,9 @@ fn groups<'a>(
     chats: impl Iterator<Item = &'a ChatSummary>,
     now: cjhirashi_domain::Timestamp,
     offset: i32,
-) -> AnyView {
+) -> Piece {
     let today = local_day(now, offset);
-    let mut groups: Vec<(&'static str, Vec<AnyView>)> = Vec::new();
+    let mut groups: Vec<(&'static str, Vec<Piece>)> = Vec::new();
     for chat in chats {
         let heading = match today - local_day(chat.updated_at, offset) {
             ..=0 => t.today,
@@ -251,7 +274,7 @@ fn More(chats: Chats, last: Option<ChatSummary>) -> impl IntoView {
 #[component]
 fn AccountMenu() -> impl IntoView {
     let t = use_texts();
-    let Some(session) = use_session() else { return ().into_any() };
+    let Some(session) = use_session() else { return ().whole() };
     let name = session.user.name.clone().unwrap_or_else(|| session.user.email.clone());
     let initial: String = name.chars().take(1).collect();
     let role = match session.user.role {
@@ -284,7 +307,7 @@ fn AccountMenu() -> impl IntoView {
 #[component]
 fn NoticeList() -> impl IntoView {
     let t = use_texts();
-    let Some(notices) = use_context::<Notices>() else { return ().into_any() };
+    let Some(notices) = use_context::<Notices>() else { return ().whole() };
     view! {
         <div class="notices" role="status" aria-live="polite">
             <For
@@ -350,23 +373,27 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
                 }
             }
             "?" if !typing => key_list.set(true),
+            // A dialog closes by itself. What stands in the page comes after what floats over it: see `Conversation`.
+            "Escape" if !browser::in_dialog() && browser::close_topmost() => event.prevent_default(),
             _ => {}
         }
     });
     let t = use_texts();
     let language = t.language.as_str();
     let clicks = window_event_listener(ev::click, move |event| {
-        let target = event.target().and_then(|target| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(target).ok());
-        browser::close_menus(target.as_ref());
+        // A click inside a menu leaves it open, unless it leads somewhere else.
+        let inside = browser::closest(&event, "details.menu").filter(|_| browser::closest(&event, "a[href]").is_none());
+        browser::close_menus(inside.as_ref());
         if browser::closest(&event, ".side a").is_some() {
             browser::close_drawer();
         }
         if let Some(button) = browser::closest(&event, "button[data-copy]")
             && let Some(code) = button.parent_element().and_then(|block| block.query_selector("code").ok().flatten())
         {
-            browser::copy_text(&code.text_content().unwrap_or_default());
-            button.set_text_content(Some(t.copied));
-            set_timeout(move || button.set_text_content(Some(t.copy)), std::time::Duration::from_millis(1_500));
+            browser::copy_text(&code.text_content().unwrap_or_default(), move |done| {
+                button.set_text_content(Some(if done { t.copied } else { t.not_copied }));
+                set_timeout(move || button.set_text_content(Some(t.copy)), Duration::from_millis(2_500));
+            });
         }
     });
     let hover = window_event_listener(ev::mouseover, move |event| {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 
 /// Which icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +70,18 @@ impl Icon {
     }
 }
 
+/// The product's mark: an open book with a tick.
+pub(crate) fn brand(class: &'static str) -> Piece {
+    view! {
+        <svg viewBox="0 0 32 32" class=class aria-hidden="true">
+            <path d="M6 7.5C9 6 13 6 16 8.5c3-2.5 7-2.5 10-1v16c-3-1.5-7-1.5-10 1-3-2.5-7-2.5-10-1zM16 8.5v16M20 14.5l1.6 1.6 3-3.2" />
+        </svg>
+    }
+    .whole()
+}
+
 /// An icon without a name of its own; the control it is in has one.
-pub(crate) fn icon(which: Icon) -> AnyView {
+pub(crate) fn icon(which: Icon) -> Piece {
     view! {
         <svg class=if which == Icon::More { "icon dots" } else { "icon" } viewBox="0 0 16 16" aria-hidden="true">
             <path d=which.path() />

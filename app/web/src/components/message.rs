@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp,
-    chat::{MessageRole, MessageStatus, RetrievalSummary},
+    chat::{MessageRole, MessageStatus, RetrievalSummary, Verdict},
 };
 use leptos::server_fn::ServerFn;
 use leptos::{html, prelude::*};
@@ -27,7 +27,7 @@ pub(crate) fn MessageItem(state: ChatState, message: MessageView, now: Timestamp
         }
         (MessageRole::Assistant, _) => view! { <Answer state=state message=message now=now /> }.whole(),
         // Instructions of adopted chats are kept and never shown as speech.
-        (MessageRole::System, _) => ().into_any(),
+        (MessageRole::System, _) => ().whole(),
     }
 }
 
@@ -72,14 +72,23 @@ fn Question(state: ChatState, message: MessageView) -> impl IntoView {
 fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoView {
     let t = use_texts();
     let body = NodeRef::<html::Div>::new();
-    // Buttons in code blocks have no words until the program gives them some: without it they could do nothing.
+    // Buttons in code blocks have no words until the program gives them some: without it they could do nothing. Marks
+    // of sources have a number only: what checking them showed is seen, and has to be heard, too.
     Effect::new(move |_| {
-        if let Some(body) = body.get() {
-            name_copy_buttons(&body, t.copy);
-        }
+        let Some(body) = body.get() else { return };
+        each(&body, "button[data-copy][hidden]", |button| {
+            button.set_text_content(Some(t.copy));
+            let _ = button.remove_attribute("hidden");
+        });
+        each(&body, "a.cite", |mark| {
+            let number = mark.get_attribute("data-n").unwrap_or_default();
+            let verdict = mark.get_attribute("data-verdict").and_then(|verdict| Verdict::parse(&verdict));
+            let words = verdict.map(|verdict| t.verdict(verdict).0).unwrap_or_default();
+            let _ = mark.set_attribute("aria-label", &format!("{} {number}, {words}", t.source));
+        });
     });
-    let empty = message.html.is_empty() && message.status == MessageStatus::Complete && cfg!(feature = "ssr");
-    let unfinished = (message.status != MessageStatus::Complete).then(|| {
+    let whole = message.status == MessageStatus::Complete && message.error.is_none();
+    let unfinished = (!whole).then(|| {
         let (words, detail) = match &message.error {
             Some(error) => (t.error(&error.code), error.detail.clone()),
             None => (t.unfinished(message.status), None),
@@ -92,7 +101,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
                 state.retry(id.clone());
             }
         };
-        let stopped = message.status == MessageStatus::Stopped;
+        let stopped = matches!(message.status, MessageStatus::Stopped | MessageStatus::Complete);
         view! {
             <div class="callout" class:error=!stopped role=(!stopped).then_some("alert")>
                 {icon(if stopped { Icon::Info } else { Icon::Alert })}
@@ -112,8 +121,9 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
     });
     let copy = move |_| {
         if let Some(body) = body.get_untracked() {
-            browser::copy_text(&browser::shown_text(&body));
-            state.say(t.copied);
+            browser::copy_text(&browser::shown_text(&body), move |done| {
+                state.say(if done { t.copied } else { t.not_copied });
+            });
         }
     };
     let mut facts = Vec::new();
@@ -130,7 +140,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
     let open = move |event: web_sys::MouseEvent| panel::open_from_click(state, &event, sources);
     view! {
         <article class="message answer" aria-label=t.the_answer on:click=open>
-            {empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
+            {message.empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
             <div class="prose" node_ref=body inner_html=message.html></div>
             {unfinished}
             {message.retrieval.map(|retrieval| view! { <Searched retrieval=retrieval /> })}
@@ -179,7 +189,7 @@ fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
 #[component]
 fn Sources(sources: Vec<SourceView>) -> impl IntoView {
     if sources.is_empty() {
-        return ().into_any();
+        return ().whole();
     }
     let t = use_texts();
     let rows = sources
@@ -188,9 +198,9 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
             let href = source.href();
             let (label, line) = t.verdict(source.verdict);
             let mark = match source.verdict {
-                cjhirashi_domain::chat::Verdict::Verified => Icon::Check,
-                cjhirashi_domain::chat::Verdict::Weak => Icon::Half,
-                cjhirashi_domain::chat::Verdict::NotFound => Icon::Alert,
+                Verdict::Verified => Icon::Check,
+                Verdict::Weak => Icon::Half,
+                Verdict::NotFound => Icon::Alert,
             };
             let class = format!("verdict {}", source.verdict.as_str());
             match source.title {
@@ -201,7 +211,7 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
                             href=href.clone()
                             data-n=source.n
                             data-verdict=source.verdict.as_str()
-                            aria-label=t.source_number(source.n)
+                            aria-label=format!("{} {}", t.source, source.n)
                         >
                             {source.n}
                         </a>
@@ -233,14 +243,12 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
     .whole()
 }
 
-/// Gives the copy buttons of code blocks their words, and shows them.
-fn name_copy_buttons(body: &web_sys::Element, words: &str) {
-    let Ok(buttons) = body.query_selector_all("button[data-copy][hidden]") else { return };
-    for index in 0..buttons.length() {
-        if let Some(button) = buttons.item(index) {
-            let button: web_sys::Element = wasm_bindgen::JsCast::unchecked_into(button);
-            button.set_text_content(Some(words));
-            let _ = button.remove_attribute("hidden");
+/// Does something to every element that matches.
+fn each(body: &web_sys::Element, selector: &str, act: impl Fn(&web_sys::Element)) {
+    let Ok(found) = body.query_selector_all(selector) else { return };
+    for index in 0..found.length() {
+        if let Some(element) = found.item(index) {
+            act(wasm_bindgen::JsCast::unchecked_ref(&element));
         }
     }
 }

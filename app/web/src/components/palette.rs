@@ -177,17 +177,18 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
     .whole()
 }
 
-/// Lower case without the accents of Spanish, so that "como" finds "cómo".
+/// Lower case without the accents of Spanish, so that "como" finds "Cómo". The letters of our two languages only: the
+/// tables for all alphabets are larger than this module.
 fn fold(text: &str) -> String {
-    text.to_lowercase()
-        .chars()
+    text.chars()
         .map(|c| match c {
-            'á' | 'à' => 'a',
-            'é' | 'è' => 'e',
-            'í' => 'i',
-            'ó' => 'o',
-            'ú' | 'ü' => 'u',
-            c => c,
+            'á' | 'à' | 'Á' | 'À' => 'a',
+            'é' | 'è' | 'É' | 'È' => 'e',
+            'í' | 'Í' => 'i',
+            'ó' | 'Ó' => 'o',
+            'ú' | 'ü' | 'Ú' | 'Ü' => 'u',
+            'Ñ' => 'ñ',
+            c => c.to_ascii_lowercase(),
         })
         .collect()
 }

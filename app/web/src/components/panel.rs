@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::{ev, prelude::*, task::spawn_local};
 use web_sys::{Element, MouseEvent};
 
-use super::{Icon, icon};
+use super::{Icon, error_callout, icon};
 use crate::components::Whole as _;
 use crate::{
     api::{
@@ -104,14 +104,8 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
             </p>
         }
         .whole(),
-        Some(Err(failure)) => view! {
-            <div class="callout error" role="alert">
-                {icon(Icon::Alert)}
-                <div>{failure.message(t)}</div>
-            </div>
-        }
-        .whole(),
-        None => ().into_any(),
+        Some(Err(failure)) => error_callout(failure, t),
+        None => ().whole(),
     };
     view! {
         <aside class="panel" aria-label=t.passage>
@@ -146,15 +140,20 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
     .whole()
 }
 
+/// How the panel's width is written on the document's root.
+const WIDTH: &str = "--panel-width: ";
+
 /// The panel's edge: dragged with the pointer, or moved with the arrow keys.
 #[component]
 fn Grip() -> impl IntoView {
     let t = use_texts();
-    let percent = RwSignal::new(40_i32);
+    // The width outlives the panel.
+    let kept = browser::root("style").and_then(|style| style.strip_prefix(WIDTH)?.strip_suffix('%')?.parse().ok());
+    let percent = RwSignal::new(kept.unwrap_or(40_i32));
     let set = move |value: i32| {
         let value = value.clamp(25, 60);
         percent.set(value);
-        browser::set_root("style", &format!("--panel-width: {value}%"));
+        browser::set_root("style", &format!("{WIDTH}{value}%"));
     };
     let dragging = RwSignal::new(false);
     let start = move |event: ev::PointerEvent| {
@@ -191,6 +190,7 @@ fn Grip() -> impl IntoView {
             on:pointerdown=start
             on:pointermove=drag
             on:pointerup=move |_| dragging.set(false)
+            on:pointercancel=move |_| dragging.set(false)
             on:keydown=key
         ></div>
     }

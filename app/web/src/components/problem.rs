@@ -4,10 +4,11 @@ use cjhirashi_domain::ErrorCode;
 use leptos::prelude::*;
 
 use super::{Icon, icon};
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 use crate::{
     api::{Failure, InPage},
     state::use_texts,
+    texts::Texts,
 };
 
 /// A failure in the place where its content would be: what happened, and one thing to do.
@@ -37,6 +38,17 @@ pub(crate) fn Problem(failure: Failure) -> impl IntoView {
     .whole()
 }
 
+/// What failed, beside what it belongs to.
+pub(crate) fn error_callout(failure: Failure, texts: &Texts) -> Piece {
+    view! {
+        <div class="callout error" role="alert">
+            {icon(Icon::Alert)}
+            <div>{failure.message(texts)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}</div>
+        </div>
+    }
+    .whole()
+}
+
 /// The failure of a form that was sent without script: it comes back in the address.
 #[component]
 pub(crate) fn FormProblem() -> impl IntoView {
@@ -45,15 +57,7 @@ pub(crate) fn FormProblem() -> impl IntoView {
     failure
         .map(|failure| {
             view! {
-                <div class="column narrow">
-                    <div class="callout error" role="alert">
-                        {icon(Icon::Alert)}
-                        <div>
-                            {failure.message(t)}
-                            {failure.detail.map(|detail| view! { <small>{detail}</small> })}
-                        </div>
-                    </div>
-                </div>
+                <div class="column narrow">{error_callout(failure, t)}</div>
             }
         })
         .whole()
@@ -63,8 +67,12 @@ pub(crate) fn FormProblem() -> impl IntoView {
 fn failure_of_address() -> Option<Failure> {
     #[cfg(feature = "ssr")]
     return leptos_router::hooks::use_query_map().with_untracked(|query| {
-        let error = query.get("__err")?;
-        Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error))
+        if let Some(error) = query.get("__err") {
+            return Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error));
+        }
+        // From addresses that are no server function: a code, and what it is about.
+        let code = ErrorCode::parse(&query.get("error")?)?;
+        Some(Failure { code: Some(code), detail: query.get("about").map(|about| about.chars().take(300).collect()) })
     });
     #[cfg(not(feature = "ssr"))]
     None

@@ -9,10 +9,9 @@ use crate::state::{Upload, UploadState, Uploads, use_texts};
 /// The kinds of file that can be read, for the browser's chooser.
 const ACCEPT: &str = ".txt,.md,.markdown,.html,.htm,.pdf,.docx,text/*";
 
-/// A place for documents: drop, or choose. Without script it is a form.
+/// Opens the browser's chooser; what is chosen is on its way at once. To stand in a label that looks like a button.
 #[component]
-pub(crate) fn DropZone(public: bool) -> impl IntoView {
-    let t = use_texts();
+pub(crate) fn FileChooser(public: bool, label: &'static str) -> impl IntoView {
     let uploads = use_context::<Uploads>();
     let choose = move |event: ev::Event| {
         let input: web_sys::HtmlInputElement = event_target(&event);
@@ -21,6 +20,13 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
         }
         input.set_value("");
     };
+    view! { <input type="file" multiple accept=ACCEPT aria-label=label on:change=choose /> }.whole()
+}
+
+/// A place for documents: drop, or choose. Without script it is a form.
+#[component]
+pub(crate) fn DropZone(public: bool) -> impl IntoView {
+    let t = use_texts();
     view! {
         <div class="dropzone" data-public=public.then_some("true")>
             {icon(Icon::Upload)}
@@ -29,7 +35,7 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
                 {if public { t.drop_public_line } else { t.drop_line }}
             </div>
             <label class="button plain-line with-script">
-                <input type="file" multiple accept=ACCEPT aria-label=t.choose_files on:change=choose />
+                <FileChooser public=public label=t.choose_files />
                 {t.choose_files}
             </label>
             <form class="without-script" method="post" action="/uploads" enctype="multipart/form-data">
@@ -48,7 +54,7 @@ pub(crate) fn DropZone(public: bool) -> impl IntoView {
 #[component]
 pub(crate) fn UploadList() -> impl IntoView {
     let t = use_texts();
-    let Some(uploads) = use_context::<Uploads>() else { return ().into_any() };
+    let Some(uploads) = use_context::<Uploads>() else { return ().whole() };
     let any = Memo::new(move |_| uploads.list.with(|list| !list.is_empty()));
     let sum = move || {
         let (done, all) = uploads.progress();
@@ -93,9 +99,9 @@ fn shown(uploads: Uploads) -> Vec<Upload> {
             upload.state.with(|state| match state {
                 UploadState::Refused(_) => 0,
                 UploadState::Sending(_) => 1,
-                UploadState::Accepted(_) if !state.is_final() => 2,
+                UploadState::Accepted(..) if !state.is_final() => 2,
                 UploadState::Waiting => 3,
-                UploadState::Accepted(_) => 4,
+                UploadState::Accepted(..) => 4,
             })
         });
         list.truncate(30);
@@ -115,7 +121,8 @@ fn UploadRow(upload: Upload) -> impl IntoView {
             </span>
         }
         .whole(),
-        UploadState::Accepted(document) => view! { <StateOf document=*document /> }.whole(),
+        UploadState::Accepted(_, Some(document)) => view! { <StateOf document=*document /> }.whole(),
+        UploadState::Accepted(_, None) => view! { <span class="state working">{t.queued}</span> }.whole(),
         UploadState::Refused(words) => view! { <p class="problem" role="alert">{words}</p> }.whole(),
     };
     view! {
@@ -138,12 +145,15 @@ pub(crate) fn DropAnywhere() -> impl IntoView {
     let enter = window_event_listener(ev::dragover, move |event| {
         if carries_files(&event) {
             event.prevent_default();
-            over.set(true);
+            // Told many times a second: what is shown already must not appear again.
+            if !over.get_untracked() {
+                over.set(true);
+            }
         }
     });
     let leave = window_event_listener(ev::dragleave, move |event| {
         // Leaving one element for another is no leaving; leaving the window has no related target.
-        if event.related_target().is_none() {
+        if event.related_target().is_none() && over.get_untracked() {
             over.set(false);
         }
     });
@@ -158,10 +168,17 @@ pub(crate) fn DropAnywhere() -> impl IntoView {
             uploads.add(&files, public);
         }
     });
+    // A page that is left takes with it what has not been sent.
+    let leaving = window_event_listener_untyped("beforeunload", move |event| {
+        if uploads.is_some_and(|uploads| uploads.busy()) {
+            event.prevent_default();
+        }
+    });
     on_cleanup(move || {
         enter.remove();
         leave.remove();
         drop.remove();
+        leaving.remove();
     });
     move || {
         over.get().then(|| {

@@ -1,20 +1,54 @@
 //! Views that are hydrated at once and replaced as a whole.
 //!
-//! Every type that Leptos erases brings code for hydrating it piecewise (for lazily loaded routes, which we have none
-//! of) and for patching it in place. For a component whose body is made once, neither is ever of use, and together
-//! they are a third of the program that the browser loads. [`Whole::whole`] erases without them.
+//! Leptos can erase a view's type ([`AnyView`]), but every type that it erases brings code for hydrating it piecewise
+//! (for lazily loaded routes, which we have none of) and for patching it in place. For a component whose body is made
+//! once, neither is ever of use, and together they are a third of the program that the browser loads. In the browser
+//! [`Whole::whole`] therefore erases into a type of our own that can be built and hydrated, and nothing else.
+//!
+//! [`AnyView`]: leptos::prelude::AnyView
 
-use leptos::prelude::AnyView;
+use leptos::{children::ToChildren, prelude::RenderHtml};
 
 /// Erases a component's body; to be called where a component would call `into_any`.
 pub(crate) trait Whole {
-    fn whole(self) -> AnyView;
+    fn whole(self) -> Piece;
+}
+
+/// What stands inside a component.
+pub(crate) struct Children(Box<dyn FnOnce() -> Piece + Send>);
+
+impl Children {
+    /// Makes it; to be called once, where it belongs.
+    pub(crate) fn show(self) -> Piece {
+        (self.0)()
+    }
+}
+
+impl<F, V> ToChildren<F> for Children
+where
+    F: FnOnce() -> V + Send + 'static,
+    V: RenderHtml + 'static,
+{
+    fn to_children(children: F) -> Self {
+        Self(Box::new(move || children().whole()))
+    }
 }
 
 #[cfg(feature = "ssr")]
-impl<V: leptos::prelude::IntoAny> Whole for V {
-    fn whole(self) -> AnyView {
-        self.into_any()
+pub(crate) use server::Piece;
+
+#[cfg(not(feature = "ssr"))]
+pub(crate) use browser::Piece;
+
+#[cfg(feature = "ssr")]
+mod server {
+    /// A view without its type.
+    pub(crate) type Piece = leptos::prelude::AnyView;
+
+    impl<V: leptos::prelude::IntoAny> super::Whole for V {
+        fn whole(self) -> Piece {
+            self.into_any()
+        }
     }
 }
 
@@ -22,37 +56,89 @@ impl<V: leptos::prelude::IntoAny> Whole for V {
 mod browser {
     use leptos::{
         attr::{Attribute, any_attribute::AnyAttribute},
-        prelude::{AddAnyAttr, AnyView, IntoAny, Mountable, Render, RenderHtml},
+        prelude::{AddAnyAttr, Mountable, Render, RenderHtml},
         tachys::{
             hydration::Cursor,
+            renderer::{
+                Rndr,
+                types::{Element, Node, Placeholder},
+            },
             view::{Position, PositionState},
         },
     };
 
-    impl<V: RenderHtml + 'static> super::Whole for V {
-        fn whole(self) -> AnyView {
-            Body(self).into_any()
+    /// A view without its type.
+    pub(crate) struct Piece {
+        view: Box<dyn Erased>,
+        /// Whether the view puts anything into the page by itself; where it does not, a comment holds its place, which
+        /// the server has written too.
+        exists: bool,
+    }
+
+    /// What can be done with a view whose type is forgotten.
+    trait Erased: Send {
+        fn build(self: Box<Self>) -> Box<dyn Mountable>;
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Mountable>;
+    }
+
+    impl<V: RenderHtml + 'static> Erased for V {
+        fn build(self: Box<Self>) -> Box<dyn Mountable> {
+            Box::new(Render::build(*self))
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Mountable> {
+            Box::new(RenderHtml::hydrate::<true>(*self, cursor, position))
         }
     }
 
-    struct Body<V>(V);
+    impl<V: RenderHtml + 'static> super::Whole for V {
+        fn whole(self) -> Piece {
+            Piece { view: Box::new(self), exists: V::EXISTS }
+        }
+    }
 
-    impl<V: RenderHtml + 'static> Render for Body<V> {
-        type State = V::State;
+    /// A piece that stands in the page.
+    pub(crate) struct Standing {
+        view: Box<dyn Mountable>,
+        place: Option<Placeholder>,
+    }
 
-        fn build(self) -> Self::State {
-            self.0.build()
+    impl Render for Piece {
+        type State = Standing;
+
+        fn build(self) -> Standing {
+            Standing { view: self.view.build(), place: (!self.exists).then(Rndr::create_placeholder) }
         }
 
-        fn rebuild(self, state: &mut Self::State) {
-            let mut new = self.0.build();
+        fn rebuild(self, state: &mut Standing) {
+            let mut new = self.build();
             state.insert_before_this(&mut new);
             state.unmount();
             *state = new;
         }
     }
 
-    impl<V: RenderHtml + 'static> AddAnyAttr for Body<V> {
+    impl Mountable for Standing {
+        fn unmount(&mut self) {
+            self.view.unmount();
+            self.place.unmount();
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.view.mount(parent, marker);
+            self.place.mount(parent, marker);
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.view.insert_before_this(child) || self.place.insert_before_this(child)
+        }
+
+        fn elements(&self) -> Vec<Element> {
+            self.view.elements()
+        }
+    }
+
+    impl AddAnyAttr for Piece {
         type Output<A: Attribute> = Self;
 
         /// Attributes are given to elements, never to components.
@@ -61,16 +147,13 @@ mod browser {
         }
     }
 
-    impl<V: RenderHtml + 'static> RenderHtml for Body<V> {
+    impl RenderHtml for Piece {
         type AsyncOutput = Self;
         type Owned = Self;
 
-        const MIN_LENGTH: usize = V::MIN_LENGTH;
-        const EXISTS: bool = V::EXISTS;
+        const MIN_LENGTH: usize = 0;
 
-        fn dry_resolve(&mut self) {
-            self.0.dry_resolve();
-        }
+        fn dry_resolve(&mut self) {}
 
         async fn resolve(self) -> Self {
             self
@@ -87,8 +170,9 @@ mod browser {
             // The server writes HTML, and it does not use this type.
         }
 
-        fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
-            self.0.hydrate::<FROM_SERVER>(cursor, position)
+        fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Standing {
+            let view = self.view.hydrate(cursor, position);
+            Standing { view, place: (!self.exists).then(|| cursor.next_placeholder(position)) }
         }
 
         fn into_owned(self) -> Self {

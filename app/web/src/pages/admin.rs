@@ -4,7 +4,7 @@ use cjhirashi_domain::user::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::Whole as _;
+use crate::components::{Children, Whole as _};
 use crate::{
     api::{
         Failure,
@@ -31,32 +31,34 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
         }
     };
     let allowed = use_session().is_some_and(|session| session.is_admin());
+    #[cfg(feature = "ssr")]
+    if !allowed {
+        crate::api::server::fail(cjhirashi_domain::ErrorCode::Forbidden);
+    }
     view! {
-            <Page title=t.administration>
-    {view! {
-                <header class="page-head">
-                    <h1>{t.administration}</h1>
-                    <p>{t.admin_line}</p>
-                </header>
-                {if allowed {
-                    view! {
-                        <div class="columns">
-                            <nav aria-label=t.administration>
-                                <ul>
-                                    {item("/admin", Icon::Documents, t.knowledge_base)}
-                                    {item("/admin/people", Icon::People, t.people)}
-                                </ul>
-                            </nav>
-                            <section>{children()}</section>
-                        </div>
-                    }
-                        .whole()
-                } else {
-                    view! { <Problem failure=Failure::new(cjhirashi_domain::ErrorCode::Forbidden) /> }.whole()
-                }}
-    }.whole()}
-            </Page>
-        }
+        <Page title=t.administration>
+            <header class="page-head">
+                <h1>{t.administration}</h1>
+                <p>{t.admin_line}</p>
+            </header>
+            {if allowed {
+                view! {
+                    <div class="columns">
+                        <nav aria-label=t.administration>
+                            <ul>
+                                {item("/admin", Icon::Documents, t.knowledge_base)}
+                                {item("/admin/people", Icon::People, t.people)}
+                            </ul>
+                        </nav>
+                        <section>{children.show()}</section>
+                    </div>
+                }
+                    .whole()
+            } else {
+                view! { <Problem failure=Failure::new(cjhirashi_domain::ErrorCode::Forbidden) /> }.whole()
+            }}
+        </Page>
+    }
     .whole()
 }
 
@@ -126,9 +128,9 @@ fn People(view: PeopleView) -> impl IntoView {
                 <tr>
                     <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })}</td>
                     <td>{role}</td>
-                    <td class="right optional">{t.number(person.chats)}</td>
-                    <td class="right optional">{t.number(person.documents)}</td>
-                    <td class="right">
+                    <td class="right optional" data-label=t.chats>{t.number(person.chats)}</td>
+                    <td class="right optional" data-label=t.documents>{t.number(person.documents)}</td>
+                    <td class="right" data-label=t.last_seen>
                         {match person.last_seen_at {
                             Some(at) => view! { <Ago at=at now=now /> }.whole(),
                             None => t.never.whole(),

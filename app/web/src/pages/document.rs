@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cjhirashi_domain::{
     access::Visibility,
-    document::{Chunk, DocumentStatus},
+    document::{Chunk, Document, DocumentStatus},
 };
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -12,14 +12,14 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use crate::components::Whole as _;
 use crate::{
     api::{
-        Shown,
+        Failure, Shown,
         documents::{
-            DeleteDocument, DocumentView, RetryDocument, SaveTags, delete_document, load_document, retry_document,
-            save_tags,
+            DeleteDocument, DocumentView, RetryDocument, SaveTags, delete_document, document_states, load_document,
+            retry_document, save_tags,
         },
         load,
     },
-    components::{Ago, Icon, Page, Problem, Skeleton, StateOf, icon},
+    components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, StateOf, icon},
     state::{Go, Notices, browser, use_texts},
 };
 
@@ -51,130 +51,181 @@ pub(crate) fn DocumentPage() -> impl IntoView {
             }
         })
     });
-    let again = RwSignal::new(0_u32);
-    let document = load(
-        move || (asked.get(), again.get()),
-        |(asked, _)| async move {
-            let view = if asked.chunks { "chunks" } else { "text" };
-            load_document(asked.id, view.to_owned(), asked.part, asked.start, asked.end).await.map(Shown)
-        },
-    );
-    view! {
-            <Transition fallback=move || {
-                view! {
-                    <Page title=t.documents>
-    {view! {
-                        <Skeleton />
-    }.whole()}
-                    </Page>
-                }
-            }>
-                {move || Suspend::new(async move {
-                    match document.await {
-                        // Whoever left the page before it came has no use for it, and nothing of the page is there any more.
-                        Ok(Shown(view)) => match asked.try_get_untracked() {
-                            Some(asked) => view! { <Opened view=view asked=asked again=again /> }.whole(),
-                            None => view! { <Skeleton /> }.whole(),
-                        },
-                        Err(failure) => {
-                            view! {
-                                <Page title=t.documents>
-    {view! {
-                                    <Problem failure=failure />
-    }.whole()}
-                                </Page>
-                            }
-                                .whole()
-                        }
-                    }
-                })}
-            </Transition>
+    let document = load(move || asked.get(), |asked| async move { look(asked).await.map(Shown) });
+    let problem = move |failure| {
+        view! {
+            <Page title=t.documents>
+                <Problem failure=failure />
+            </Page>
         }
+        .whole()
+    };
+    let list = move || {
+        Suspend::new(async move {
+            match document.await {
+                // Whoever left the page before it came has no use for it, and nothing of the page is there any more.
+                Ok(Shown(view)) => match asked.try_get_untracked() {
+                    Some(asked) => view! { <Opened view=view asked=asked /> }.whole(),
+                    None => view! { <Skeleton /> }.whole(),
+                },
+                Err(failure) => problem(failure),
+            }
+        })
+    };
+    view! {
+        <Transition fallback=move || {
+            view! {
+                <Page title=t.documents>
+                    <Skeleton />
+                </Page>
+            }
+        }>{list.whole()}</Transition>
+    }
     .whole()
 }
 
-#[component]
-fn Opened(view: DocumentView, asked: Asked, again: RwSignal<u32>) -> impl IntoView {
-    let t = use_texts();
-    let document = view.document.clone();
-    let path = format!("/documents/{}", document.id);
-    let moving = matches!(document.status, DocumentStatus::Queued | DocumentStatus::Processing);
-    let highlighted = asked.start >= 0;
-    // Runs again with every new view: asks again while the document is being read, and shows the passage.
-    Effect::new(move |_| {
-        if moving {
-            let timer =
-                set_timeout_with_handle(move || again.update(|again| *again += 1), Duration::from_millis(1_500));
-            if let Ok(timer) = timer {
-                on_cleanup(move || timer.clear());
+/// What the address asks for, from the server.
+async fn look(asked: Asked) -> Result<DocumentView, Failure> {
+    let view = if asked.chunks { "chunks" } else { "text" };
+    load_document(asked.id, view.to_owned(), asked.part, asked.start, asked.end).await
+}
+
+/// A page that shows a document, and what of it moves: whoever types tags meanwhile is not disturbed.
+#[derive(Clone, Copy)]
+struct Watched {
+    asked: StoredValue<Asked>,
+    /// As the server knows it now.
+    document: RwSignal<Document>,
+    /// As the page shows it: loaded once more when the document is ready.
+    view: RwSignal<DocumentView>,
+}
+
+impl Watched {
+    /// Asks where the document stands, until it is ready or has failed.
+    fn follow(self) {
+        set_timeout(move || spawn_local(self.ask()), Duration::from_millis(1_500));
+    }
+
+    async fn ask(self) {
+        let Some(asked) = self.asked.try_get_value() else { return };
+        let id = self.document.try_with_untracked(|document| document.id.clone());
+        let Some(id) = id else { return };
+        let found = document_states(vec![id]).await.ok().and_then(|mut found| found.pop());
+        if let Some(document) = found {
+            let moves = document.status.moves();
+            self.document.try_set(document);
+            if !moves {
+                if let Ok(view) = look(asked).await {
+                    self.view.try_set(view);
+                }
+                return;
             }
         }
-        if highlighted {
+        if self.asked.try_get_value().is_some() {
+            self.follow();
+        }
+    }
+}
+
+#[component]
+fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
+    let t = use_texts();
+    let document = view.document.clone();
+    let (now, may_change, title) = (view.now, view.may_change, document.title.clone());
+    let path = StoredValue::new(format!("/documents/{}", document.id));
+    let (id, tags) = (document.id.to_string(), document.tags.join(", "));
+    let (chunks, highlighted) = (asked.chunks, asked.start >= 0);
+    let watched = Watched {
+        asked: StoredValue::new(asked),
+        document: RwSignal::new(document.clone()),
+        view: RwSignal::new(view),
+    };
+    // The passage is shown once, as soon as there is a text that it stands in.
+    Effect::new(move |shown: Option<bool>| {
+        let ready = watched.view.with(|view| view.html.is_some());
+        if highlighted && ready && shown != Some(true) {
             request_animation_frame(|| browser::reveal("passage"));
         }
+        ready
     });
-    let mut facts: Vec<String> = Vec::new();
-    facts.push(if document.visibility == Visibility::Public { t.public } else { t.private }.to_owned());
-    facts.extend(document.mime_type.clone());
-    facts.extend(document.size_bytes.map(|bytes| t.bytes(bytes)));
-    if document.chunk_count > 0 {
-        facts.push(t.count_chunks(i64::from(document.chunk_count)));
-    }
-    facts.extend(document.language.as_deref().map(|code| t.language_name(code)));
-    let facts = facts.into_iter().map(|fact| view! { <span>{fact}</span> }).collect_view();
-    let text_link = path.clone();
-    let chunks_link = format!("{path}?view=chunks");
-    let body = if asked.chunks {
-        view! { <Chunks chunks=view.chunks path=path.clone() /> }.whole()
-    } else if document.adopted && view.html.is_none() {
-        view! { <div class="callout">{icon(Icon::Info)} <div>{t.adopted_line}</div></div> }.whole()
-    } else {
-        match view.html {
-            Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
-            None => view! { <p class="empty">{t.document_not_ready}</p> }.whole(),
+    let moves = document.status.moves();
+    Effect::new(move |_| {
+        if moves {
+            watched.follow();
         }
+    });
+    let facts = move || {
+        watched.view.with(|view| {
+            let document = &view.document;
+            let mut facts: Vec<String> = Vec::new();
+            facts.push(if document.visibility == Visibility::Public { t.public } else { t.private }.to_owned());
+            facts.extend(document.mime_type.clone());
+            facts.extend(document.size_bytes.map(|bytes| t.bytes(bytes)));
+            if document.chunk_count > 0 {
+                facts.push(t.count_chunks(i64::from(document.chunk_count)));
+            }
+            facts.extend(document.language.as_deref().map(|code| t.language_name(code)));
+            facts.into_iter().map(|fact| view! { <span>{fact}</span> }).collect_view().whole()
+        })
     };
-    let tags = document.tags.join(", ");
+    let state = move || {
+        let document = watched.document.get();
+        (document.status != DocumentStatus::Indexed).then(|| {
+            let again = may_change && document.may_be_retried();
+            view! {
+                <div class="facts-line">
+                    <StateOf document=document />
+                    {again.then(|| view! { <Retry watched=watched /> })}
+                </div>
+            }
+            .whole()
+        })
+    };
+    let body = move || {
+        let view = watched.view.get();
+        let path = path.get_value();
+        let parts = view! { <Parts path=path.clone() part=view.part parts=view.parts chunks=chunks /> };
+        let body = if chunks {
+            view! { <Chunks chunks=view.chunks path=path /> }.whole()
+        } else if view.document.adopted && view.html.is_none() {
+            view! { <div class="callout">{icon(Icon::Info)} <div>{t.adopted_line}</div></div> }.whole()
+        } else {
+            match view.html {
+                Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
+                None => view! { <p class="empty">{t.document_not_ready}</p> }.whole(),
+            }
+        };
+        view! { {body} {parts} }.whole()
+    };
+    let path = path.get_value();
     view! {
-            <Page title=document.title.clone()>
-    {view! {
-                <header class="page-head">
-                    <h1>{document.title.clone()}</h1>
-                    <a class="button plain-line" href=format!("{path}/file") rel="external" download>
-                        {icon(Icon::Download)}
-                        {t.download}
-                    </a>
-                    {view.may_change.then(|| view! { <Remove id=document.id.to_string() /> })}
-                    <div class="facts-line">{facts} <Ago at=document.updated_at now=view.now /></div>
-                    {(document.status != DocumentStatus::Indexed)
-                        .then(|| {
-                            view! {
-                                <div class="facts-line">
-                                    <StateOf document=document.clone() />
-                                    {(view.may_change && document.status == DocumentStatus::Failed && !document.adopted)
-                                        .then(|| view! { <Retry id=document.id.to_string() again=again /> })}
-                                </div>
-                            }
-                        })}
-                    {if view.may_change {
-                        view! { <Tags id=document.id.to_string() tags=tags /> }.whole()
-                    } else {
-                        (!tags.is_empty()).then(|| view! { <p>{t.tags} ": " {tags.clone()}</p> }).whole()
-                    }}
-                </header>
-                <nav class="tabs" aria-label=t.text>
-                    <a href=text_link aria-current=(!asked.chunks).then_some("page")>
-                        {t.text}
-                    </a>
-                    <a href=chunks_link aria-current=asked.chunks.then_some("page")>
-                        {t.fragments}
-                    </a>
-                </nav>
-                {body}
-                <Parts path=path part=view.part parts=view.parts chunks=asked.chunks />
-    }.whole()}
-            </Page>
-        }
+        <Page title=title.clone()>
+            <header class="page-head">
+                <h1>{title}</h1>
+                <a class="button plain-line" href=format!("{path}/file") rel="external" download>
+                    {icon(Icon::Download)}
+                    {t.download}
+                </a>
+                {may_change.then(|| view! { <Remove id=id.clone() /> })}
+                <div class="facts-line">{facts} <Ago at=document.updated_at now=now /></div>
+                {state}
+                {if may_change {
+                    view! { <Tags id=id tags=tags /> }.whole()
+                } else {
+                    (!tags.is_empty()).then(|| view! { <p>{t.tags} ": " {tags}</p> }).whole()
+                }}
+            </header>
+            <nav class="tabs" aria-label=t.text>
+                <a href=path.clone() aria-current=(!chunks).then_some("page")>
+                    {t.text}
+                </a>
+                <a href=format!("{path}?view=chunks") aria-current=chunks.then_some("page")>
+                    {t.fragments}
+                </a>
+            </nav>
+            {body}
+        </Page>
+    }
     .whole()
 }
 
@@ -208,7 +259,7 @@ fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
 fn Parts(path: String, part: i64, parts: i64, chunks: bool) -> impl IntoView {
     let t = use_texts();
     if parts <= 1 {
-        return ().into_any();
+        return ().whole();
     }
     let link = move |part: i64| {
         let view = if chunks { "view=chunks&" } else { "" };
@@ -228,10 +279,9 @@ fn Parts(path: String, part: i64, parts: i64, chunks: bool) -> impl IntoView {
 fn Remove(id: String) -> impl IntoView {
     let t = use_texts();
     let (go, notices) = (use_context::<Go>(), use_context::<Notices>());
-    let submit = {
+    let remove = {
         let id = id.clone();
-        move |event: ev::SubmitEvent| {
-            event.prevent_default();
+        move || {
             let id = id.clone();
             spawn_local(async move {
                 match (delete_document(id).await, notices) {
@@ -250,26 +300,23 @@ fn Remove(id: String) -> impl IntoView {
         }
     };
     view! {
-        <details class="menu">
-            <summary class="boxed" aria-label=t.delete title=t.delete>
-                {icon(Icon::Trash)}
-            </summary>
-            <form class="menu-items wide stack" method="post" action=DeleteDocument::url() on:submit=submit>
-                <input type="hidden" name="id" value=id />
-                <p>{t.delete_document_line}</p>
-                <button class="button danger plain-line" type="submit">
-                    {t.delete_now}
-                </button>
-            </form>
-        </details>
+        <DeleteMenu
+            action=DeleteDocument::url()
+            id=id
+            label=t.delete.to_owned()
+            line=t.delete_document_line
+            boxed=true
+            sure=Box::new(remove)
+        />
     }
     .whole()
 }
 
 #[component]
-fn Retry(id: String, again: RwSignal<u32>) -> impl IntoView {
+fn Retry(watched: Watched) -> impl IntoView {
     let t = use_texts();
     let notices = use_context::<Notices>();
+    let id = watched.document.with_untracked(|document| document.id.to_string());
     let submit = {
         let id = id.clone();
         move |event: ev::SubmitEvent| {
@@ -279,7 +326,7 @@ fn Retry(id: String, again: RwSignal<u32>) -> impl IntoView {
                 if let (Err(failure), Some(notices)) = (retry_document(id).await, notices) {
                     notices.fail(failure.message(t));
                 }
-                again.update(|again| *again += 1);
+                watched.ask().await;
             });
         }
     };
@@ -319,7 +366,7 @@ fn Tags(id: String, tags: String) -> impl IntoView {
                 class="input"
                 name="tags"
                 value=tags
-                placeholder=format!("{} ({})", t.tags, t.tags_hint.to_lowercase())
+                placeholder=format!("{} ({})", t.tags, t.tags_hint)
                 aria-label=t.tags
                 maxlength="1000"
             />

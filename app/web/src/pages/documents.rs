@@ -28,37 +28,35 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
     let documents = load(move || asked.get(), |(scope, words, page)| list_documents(scope.to_owned(), words, page));
     let current = move |scope: &'static str| move || (asked.get().0 == scope).then_some("page");
     view! {
-            <Page title=t.documents>
-    {view! {
-                <header class="page-head">
-                    <h1>{t.documents}</h1>
-                    <nav class="tabs" aria-label=t.documents>
-                        <a href="/documents" aria-current=current("own")>
-                            {t.my_documents}
-                        </a>
-                        <a href="/documents?scope=public" aria-current=current("public")>
-                            {t.knowledge_base}
-                        </a>
-                    </nav>
-                    <p>{t.documents_line}</p>
-                </header>
-                <Suspense fallback=|| view! { <Skeleton /> }>
-                    {move || {
-                        // Read here: by the time the documents come, the page may have been left.
-                        let (scope, _, _) = asked.get_untracked();
-                        Suspend::new(async move {
-                            match documents.await {
-                                Ok(view) => {
-                                    let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
-                                    view! { <DocumentList shelf=shelf first=view /> }.whole()
-                                }
-                                Err(failure) => view! { <Problem failure=failure /> }.whole(),
+        <Page title=t.documents>
+            <header class="page-head">
+                <h1>{t.documents}</h1>
+                <nav class="tabs" aria-label=t.documents>
+                    <a href="/documents" aria-current=current("own")>
+                        {t.my_documents}
+                    </a>
+                    <a href="/documents?scope=public" aria-current=current("public")>
+                        {t.knowledge_base}
+                    </a>
+                </nav>
+                <p>{t.documents_line}</p>
+            </header>
+            <Suspense fallback=|| view! { <Skeleton /> }>
+                {move || {
+                    // Read here: by the time the documents come, the page may have been left.
+                    let (scope, _, _) = asked.get_untracked();
+                    Suspend::new(async move {
+                        match documents.await {
+                            Ok(view) => {
+                                let shelf = Shelf { path: "/documents", scope, may_change: scope == "own" };
+                                view! { <DocumentList shelf=shelf first=view /> }.whole()
                             }
-                        })
-                    }}
-                </Suspense>
-    }.whole()}
-            </Page>
-        }
+                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
+                        }
+                    })
+                }}
+            </Suspense>
+        </Page>
+    }
     .whole()
 }

@@ -6,16 +6,16 @@ use leptos_router::hooks::use_query_map;
 use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlFormElement};
 
-use crate::components::Whole as _;
+use crate::components::{Children, Piece, Whole as _};
 use crate::{
     api::{
-        EXTRACTIVE, load,
+        EXTRACTIVE, Loaded, load,
         settings::{
             ConnectionView, DeleteKey, FoundServer, NewKeyView, RemoveConnection, SaveConnection, SaveSetting,
             SettingsView, create_key, delete_key, load_settings, remove_connection, save_connection, save_setting,
         },
     },
-    components::{Ago, Icon, Page, Problem, Skeleton, icon},
+    components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, error_callout, icon},
     state::{Notices, Session, browser, use_session, use_texts},
 };
 
@@ -25,27 +25,25 @@ pub(crate) fn SettingsPage() -> impl IntoView {
     let t = use_texts();
     let settings = load(|| (), |()| load_settings());
     view! {
-            <Page title=t.settings narrow=true>
-    {view! {
-                <header class="page-head">
-                    <h1>{t.settings}</h1>
-                    <p>{t.settings_line}</p>
-                </header>
-                <Transition fallback=|| view! { <Skeleton /> }>
-                    {move || Suspend::new(async move {
-                        match settings.await {
-                            Ok(view) => view! { <Sections view=view /> }.whole(),
-                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
-                        }
-                    })}
-                </Transition>
-    }.whole()}
-            </Page>
-        }
+        <Page title=t.settings narrow=true>
+            <header class="page-head">
+                <h1>{t.settings}</h1>
+                <p>{t.settings_line}</p>
+            </header>
+            <Transition fallback=|| view! { <Skeleton /> }>
+                {move || Suspend::new(async move {
+                    match settings.await {
+                        Ok(view) => view! { <Sections view=view settings=settings /> }.whole(),
+                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
+                    }
+                })}
+            </Transition>
+        </Page>
+    }
     .whole()
 }
 
-/// Asks which model answers now: a setting or a connection changed.
+/// Asks which model answers now: another one was chosen.
 fn refresh_model(session: Option<Session>) {
     spawn_local(async move {
         if let (Some(session), Ok(view)) = (session, load_settings().await) {
@@ -55,7 +53,7 @@ fn refresh_model(session: Option<Session>) {
 }
 
 #[component]
-fn Sections(view: SettingsView) -> impl IntoView {
+fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
     let admin = session.as_ref().is_some_and(Session::is_admin);
@@ -104,7 +102,7 @@ fn Sections(view: SettingsView) -> impl IntoView {
             {if admin {
                 view! {
                     <p>{t.connection_line}</p>
-                    <Connection connection=view.connection.clone() found=view.found.clone() />
+                    <Connection connection=view.connection.clone() found=view.found.clone() settings=settings />
                 }
                     .whole()
             } else {
@@ -134,6 +132,29 @@ type After = fn(&UserSettings);
 
 const NOTHING: After = |_| {};
 
+/// What is being saved of one setting: one request at a time, so that none overtakes another, and after it the value
+/// that was chosen last.
+#[derive(Default)]
+struct Saving {
+    busy: bool,
+    wanted: Option<String>,
+}
+
+impl Saving {
+    /// Notes a value; whether somebody has to begin sending.
+    fn take(&mut self, value: String) -> bool {
+        self.wanted = Some(value);
+        !std::mem::replace(&mut self.busy, true)
+    }
+
+    /// What to send next; without anything, sending is over.
+    fn next(&mut self) -> Option<String> {
+        let next = self.wanted.take();
+        self.busy = next.is_some();
+        next
+    }
+}
+
 /// One setting: a form of its own, sent when its control changes.
 #[component]
 fn Field(
@@ -154,26 +175,38 @@ fn Field(
     let saved_without_script = query.with_untracked(|query| query.get("saved").as_deref() == Some(name));
     let session = StoredValue::new(use_session());
     let outcome = RwSignal::new(saved_without_script.then_some(Ok::<(), &'static str>(())));
+    // Not the page's: the last value is sent also when the page is left meanwhile.
+    let saving = ArcStoredValue::new(Saving::default());
     let save = move |form: &HtmlFormElement| {
         let Ok(data) = FormData::new_with_form(form) else { return };
         let value = browser::field(&data, "value");
+        outcome.set(None);
+        if !saving.write_value().take(value) {
+            return;
+        }
+        let saving = saving.clone();
         spawn_local(async move {
-            outcome.set(None);
-            match save_setting(name.to_owned(), value).await {
-                Ok(saved) => {
-                    outcome.set(Some(Ok(())));
+            loop {
+                let next = saving.write_value().next();
+                let Some(value) = next else { return };
+                let saved = save_setting(name.to_owned(), value).await;
+                if saving.read_value().wanted.is_some() {
+                    continue;
+                }
+                outcome.try_set(Some(saved.as_ref().map(|_| ()).map_err(|failure| failure.message(t))));
+                if let Ok(saved) = saved {
                     after(&saved);
                     if decides_model {
                         refresh_model(session.try_get_value().flatten());
                     }
                 }
-                Err(failure) => outcome.set(Some(Err(failure.message(t)))),
             }
         });
     };
+    let save_changed = save.clone();
     let changed = move |event: ev::Event| {
         if let Some(form) = browser::closest(&event, "form").and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) {
-            save(&form);
+            save_changed(&form);
         }
     };
     let submitted = move |event: ev::SubmitEvent| {
@@ -199,7 +232,7 @@ fn Field(
                 role=group.then_some("radiogroup")
                 aria-labelledby=group.then(|| format!("{name}-label"))
             >
-                {children()}
+                {children.show()}
                 <button class="button plain-line without-script" type="submit">
                     {t.save}
                 </button>
@@ -230,7 +263,7 @@ fn Outcome(outcome: RwSignal<Option<Result<(), &'static str>>>) -> impl IntoView
 }
 
 /// A choice among few, all of them seen.
-fn segments(choices: &[(&'static str, &'static str)], current: &str) -> AnyView {
+fn segments(choices: &[(&'static str, &'static str)], current: &str) -> Piece {
     let radios = choices
         .iter()
         .map(|&(value, words)| {
@@ -318,40 +351,36 @@ fn Answers(view: SettingsView) -> impl IntoView {
         })
         .collect_view();
     view! {
-            <Field name="default_model" label=t.model hint=t.model_hint after=NOTHING decides_model=true>
-    {view! {
-                <select class="select" id="default_model-value" name="value">
-                    <option value="" selected=current.is_empty()>
-                        {t.model_default}
-                    </option>
-                    {unlisted}
-                    {options}
-                </select>
-    }.whole()}
-            </Field>
-            <Field name="temperature" label=t.temperature hint=t.temperature_hint after=NOTHING>
-                {slider("temperature", view.settings.temperature, 0.0, 2.0, 0.1, "")}
-            </Field>
-            <Field name="max_tokens" label=t.max_tokens hint=t.max_tokens_hint after=NOTHING>
-    {view! {
-                <input
-                    class="input"
-                    id="max_tokens-value"
-                    name="value"
-                    type="number"
-                    min="1"
-                    max="200000"
-                    inputmode="numeric"
-                    value=view.settings.max_tokens
-                />
-    }.whole()}
-            </Field>
-        }
+        <Field name="default_model" label=t.model hint=t.model_hint after=NOTHING decides_model=true>
+            <select class="select" id="default_model-value" name="value">
+                <option value="" selected=current.is_empty()>
+                    {t.model_default}
+                </option>
+                {unlisted}
+                {options}
+            </select>
+        </Field>
+        <Field name="temperature" label=t.temperature hint=t.temperature_hint after=NOTHING>
+            {slider("temperature", view.settings.temperature, 0.0, 2.0, 0.1, "")}
+        </Field>
+        <Field name="max_tokens" label=t.max_tokens hint=t.max_tokens_hint after=NOTHING>
+            <input
+                class="input"
+                id="max_tokens-value"
+                name="value"
+                type="number"
+                min="1"
+                max="200000"
+                inputmode="numeric"
+                value=view.settings.max_tokens
+            />
+        </Field>
+    }
     .whole()
 }
 
 /// A number on a line, with its value beside it.
-fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &'static str) -> AnyView {
+fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &'static str) -> Piece {
     let t = use_texts();
     let words = move |value: f64| {
         let number = if step < 1.0 { t.decimal(value) } else { format!("{value:.0}") };
@@ -385,37 +414,38 @@ fn Retrieval(settings: UserSettings) -> impl IntoView {
     let t = use_texts();
     let percent = (settings.rag_min_score * 100.0).round();
     view! {
-            <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
-    {view! {
-                <input
-                    class="switch"
-                    id="rag_enabled-value"
-                    name="value"
-                    type="checkbox"
-                    role="switch"
-                    value="on"
-                    checked=settings.rag_enabled
-                />
-    }.whole()}
-            </Field>
-            <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
-                {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
-            </Field>
-            <Field name="rag_min_score" label=t.rag_min_score hint=t.rag_min_score_hint after=NOTHING>
-                {slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %")}
-            </Field>
-        }
+        <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
+            <input
+                class="switch"
+                id="rag_enabled-value"
+                name="value"
+                type="checkbox"
+                role="switch"
+                value="on"
+                checked=settings.rag_enabled
+            />
+        </Field>
+        <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
+            {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
+        </Field>
+        <Field name="rag_min_score" label=t.rag_min_score hint=t.rag_min_score_hint after=NOTHING>
+            {slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %")}
+        </Field>
+    }
     .whole()
 }
 
 #[component]
-fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> impl IntoView {
+fn Connection(
+    connection: Option<ConnectionView>,
+    found: Vec<FoundServer>,
+    settings: Loaded<SettingsView>,
+) -> impl IntoView {
     let t = use_texts();
+    let saved = use_query_map().with_untracked(|query| query.get("saved").as_deref() == Some("connection"));
     let checking = RwSignal::new(false);
     let problem = RwSignal::new(None::<crate::api::Failure>);
     let notices = use_context::<Notices>();
-    let session = StoredValue::new(use_session());
-    let connected = RwSignal::new(connection.is_some());
     let connect = move |event: ev::SubmitEvent| {
         let Some(form) = browser::take_form(&event) else { return };
         let field = |name| browser::field(&form, name);
@@ -428,8 +458,8 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
                     if let Some(notices) = notices {
                         notices.say(t.connected);
                     }
-                    connected.set(true);
-                    refresh_model(session.try_get_value().flatten());
+                    // Another server has other models to choose from.
+                    settings.refetch();
                 }
                 Err(failure) => problem.set(Some(failure)),
             }
@@ -440,40 +470,29 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
         event.prevent_default();
         spawn_local(async move {
             match remove_connection().await {
-                Ok(()) => {
-                    connected.set(false);
-                    refresh_model(session.try_get_value().flatten());
-                }
+                Ok(()) => settings.refetch(),
                 Err(failure) => problem.set(Some(failure)),
             }
         });
     };
+    let connected = connection.is_some();
     let (base_url, model, has_key) =
         connection.as_ref().map_or_else(Default::default, |now| (now.base_url.clone(), now.model.clone(), now.has_key));
-    let failed = move || {
-        problem.get().map(|failure| {
-            view! {
-                <div class="callout error" role="alert">
-                    {icon(Icon::Alert)}
-                    <div>
-                        {failure.message(t)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}
-                    </div>
-                </div>
-            }
-        })
-    };
+    let failed = move || problem.get().map(|failure| error_callout(failure, t));
     let servers = found
         .into_iter()
         .map(|server| {
             let models = server.models.join(", ");
-            let model = server.models.first().cloned().unwrap_or_default();
+            let options = server.models.into_iter().map(|model| view! { <option>{model}</option> }).collect_view();
             view! {
                 <form class="callout accent" method="post" action=SaveConnection::url() on:submit=connect>
                     <input type="hidden" name="base_url" value=server.base_url.clone() />
-                    <input type="hidden" name="model" value=model />
                     <div>
                         {t.found_here} " " <strong>{server.name}</strong> <small>{server.base_url} " · " {models}</small>
                     </div>
+                    <select class="select" name="model" aria-label=t.model_name>
+                        {options}
+                    </select>
                     <button class="button primary" type="submit">
                         {t.use_it}
                     </button>
@@ -511,25 +530,26 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
                 </label>
                 <label>
                     <span>{t.model_name}</span>
-                    <input class="input" name="model" maxlength="200" placeholder="gpt-5-mini" value=model />
+                    <input class="input" name="model" maxlength="200" placeholder="gpt-5.4-mini" value=model />
                 </label>
                 {failed}
                 <div class="row">
                     <button class="button primary" type="submit" disabled=checking>
                         {move || if checking.get() { t.connecting } else { t.connect }}
                     </button>
+                    {saved.then(|| view! { <Outcome outcome=RwSignal::new(Some(Ok(()))) /> })}
                 </div>
             </form>
-            <form
-                method="post"
-                action=RemoveConnection::url()
-                hidden=move || !connected.get()
-                on:submit=disconnect
-            >
-                <button class="button danger" type="submit">
-                    {t.disconnect}
-                </button>
-            </form>
+            {connected
+                .then(|| {
+                    view! {
+                        <form method="post" action=RemoveConnection::url() on:submit=disconnect>
+                            <button class="button danger" type="submit">
+                                {t.disconnect}
+                            </button>
+                        </form>
+                    }
+                })}
         </div>
     }
     .whole()
@@ -539,6 +559,7 @@ fn Connection(connection: Option<ConnectionView>, found: Vec<FoundServer>) -> im
 fn Keys(view: SettingsView) -> impl IntoView {
     let t = use_texts();
     let now = view.now;
+    let notices = use_context::<Notices>();
     let made = RwSignal::new(None::<NewKeyView>);
     let keys = RwSignal::new(view.keys);
     let problem = RwSignal::new(None::<Result<(), &'static str>>);
@@ -557,9 +578,7 @@ fn Keys(view: SettingsView) -> impl IntoView {
             }
         });
     };
-    let delete = move |event: ev::SubmitEvent| {
-        let Some(form) = browser::take_form(&event) else { return };
-        let id = browser::field(&form, "id");
+    let delete = move |id: String| {
         spawn_local(async move {
             match delete_key(id.clone()).await {
                 Ok(()) => keys.update(|keys| keys.retain(|key| key.id.as_str() != id)),
@@ -569,7 +588,14 @@ fn Keys(view: SettingsView) -> impl IntoView {
     };
     let secret = move || {
         made.get().map(|made| {
-            let secret = StoredValue::new(made.secret.clone());
+            let secret = made.secret.clone();
+            let copy = move |_| {
+                browser::copy_text(&secret, move |done| {
+                    if let Some(notices) = notices {
+                        notices.say(if done { t.copied } else { t.not_copied });
+                    }
+                });
+            };
             view! {
                 <div class="callout success" role="status">
                     <div>
@@ -579,7 +605,7 @@ fn Keys(view: SettingsView) -> impl IntoView {
                             <button
                                 class="button plain-line"
                                 type="button"
-                                on:click=move |_| browser::copy_text(&secret.get_value())
+                                on:click=copy
                             >
                                 {icon(Icon::Copy)}
                                 {t.copy}
@@ -599,6 +625,7 @@ fn Keys(view: SettingsView) -> impl IntoView {
         let rows = keys
             .into_iter()
             .map(|key| {
+                let id = key.id.to_string();
                 view! {
                     <tr>
                         <td class="main">{key.name.clone()} <div class="faint"><code>{key.prefix} "…"</code></div></td>
@@ -609,17 +636,13 @@ fn Keys(view: SettingsView) -> impl IntoView {
                             }}
                         </td>
                         <td class="actions">
-                            <form method="post" action=DeleteKey::url() on:submit=delete>
-                                <input type="hidden" name="id" value=key.id.to_string() />
-                                <button
-                                    class="button icon-only"
-                                    type="submit"
-                                    title=t.delete
-                                    aria-label=format!("{}: {}", t.delete, key.name)
-                                >
-                                    {icon(Icon::Trash)}
-                                </button>
-                            </form>
+                            <DeleteMenu
+                                action=DeleteKey::url()
+                                id=id.clone()
+                                label=format!("{}: {}", t.delete, key.name)
+                                line=t.delete_key_line
+                                sure=Box::new(move || delete(id.clone()))
+                            />
                         </td>
                     </tr>
                 }

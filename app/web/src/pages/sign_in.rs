@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::Whole as _;
 use crate::{
-    components::{Icon, icon},
+    components::{Icon, brand, icon},
     state::use_texts,
 };
 
@@ -27,9 +27,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
         <Title text=t.tab(t.sign_in) />
         <main class="plain" id="content">
             <div class="sheet stack">
-                <svg viewBox="0 0 32 32" class="icon brand-mark sign-in-mark" aria-hidden="true">
-                    <path d="M6 7.5C9 6 13 6 16 8.5c3-2.5 7-2.5 10-1v16c-3-1.5-7-1.5-10 1-3-2.5-7-2.5-10-1zM16 8.5v16M20 14.5l1.6 1.6 3-3.2" />
-                </svg>
+                {brand("icon brand-mark sign-in-mark")}
                 <h1>{t.sign_in}</h1>
                 {problem}
                 <p>{t.sign_in_line}</p>

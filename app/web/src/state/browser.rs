@@ -64,9 +64,15 @@ fn set_cookie(cookie: &str) {
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 
-/// Puts text on the clipboard.
-pub(crate) fn copy_text(text: &str) {
-    let _ = window().navigator().clipboard().write_text(text);
+/// Puts text on the clipboard, and then tells whether it is there. On an address without TLS that is not this
+/// machine's, browsers have no clipboard.
+pub(crate) fn copy_text(text: &str, told: impl FnOnce(bool) + 'static) {
+    let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).unwrap_or_default();
+    if clipboard.is_undefined() {
+        return told(false);
+    }
+    let written = clipboard.unchecked_ref::<web_sys::Clipboard>().write_text(text);
+    leptos::task::spawn_local(async move { told(wasm_bindgen_futures::JsFuture::from(written).await.is_ok()) });
 }
 
 /// The text that an element shows.
@@ -90,11 +96,33 @@ pub(crate) fn focus(id: &str) {
     }
 }
 
+/// Whether the screen, or what points at it, is of a kind.
+pub(crate) fn matches(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// Where the link leads that has the focus, if it is one of these.
+pub(crate) fn focused_link(inside: &str) -> Option<String> {
+    document().active_element()?.closest(&format!("{inside} a")).ok()??.get_attribute("href")
+}
+
+/// Puts the focus on the link that leads there.
+pub(crate) fn focus_link(inside: &str, href: &str) {
+    if let Ok(Some(link)) = document().query_selector(&format!("{inside} a[href={href:?}]")) {
+        let _ = link.unchecked_ref::<HtmlElement>().focus();
+    }
+}
+
 /// Sets or removes an attribute of the document's root.
 pub(crate) fn set_root(name: &str, value: &str) {
     if let Some(root) = document().document_element() {
         let _ = root.set_attribute(name, value);
     }
+}
+
+/// An attribute of the document's root.
+pub(crate) fn root(name: &str) -> Option<String> {
+    document().document_element()?.get_attribute(name)
 }
 
 /// Keeps a text until the tab is closed; an empty one is removed.
@@ -114,27 +142,48 @@ pub(crate) fn closest(event: &web_sys::Event, selector: &str) -> Option<Element>
     event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
 }
 
-/// Closes open menus, except the one that `inside` is in.
-pub(crate) fn close_menus(inside: Option<&Element>) -> bool {
-    let Ok(open) = document().query_selector_all("details.menu[open]") else { return false };
-    let mut closed = false;
+/// Whether a dialog is open over the page.
+pub(crate) fn in_dialog() -> bool {
+    document().query_selector("dialog[open]").is_ok_and(|dialog| dialog.is_some())
+}
+
+/// Closes open menus, except the one that `inside` is in; the one that was closed.
+pub(crate) fn close_menus(inside: Option<&Element>) -> Option<Element> {
+    let open = document().query_selector_all("details.menu[open]").ok()?;
+    let mut closed = None;
     for index in 0..open.length() {
         let Some(menu) = open.item(index).and_then(|node| node.dyn_into::<Element>().ok()) else { continue };
         if inside.is_none_or(|inside| !menu.contains(Some(inside))) {
             let _ = menu.remove_attribute("open");
-            closed = true;
+            closed = Some(menu);
         }
     }
     closed
 }
 
-/// Closes the side bar's drawer.
-pub(crate) fn close_drawer() {
-    if let Some(checkbox) =
-        document().get_element_by_id("drawer").and_then(|e| e.dyn_into::<web_sys::HtmlInputElement>().ok())
-    {
-        checkbox.set_checked(false);
+/// Closes the side bar's drawer; whether it was open. On large screens its box is not shown, and means nothing.
+pub(crate) fn close_drawer() -> bool {
+    let Some(drawer) = document().get_element_by_id("drawer") else { return false };
+    let drawer: &web_sys::HtmlInputElement = drawer.unchecked_ref();
+    let open = drawer.checked();
+    drawer.set_checked(false);
+    open
+}
+
+/// Esc closes what floats over the page, one thing at a time, and gives the focus back to what had opened it; whether
+/// there was anything.
+pub(crate) fn close_topmost() -> bool {
+    if let Some(menu) = close_menus(None) {
+        if let Ok(Some(opener)) = menu.query_selector("summary") {
+            let _ = opener.unchecked_ref::<HtmlElement>().focus();
+        }
+        return true;
     }
+    let open = close_drawer();
+    if open {
+        focus("drawer");
+    }
+    open
 }
 
 /// A number that no call before has returned; never 0.

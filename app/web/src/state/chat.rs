@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cjhirashi_domain::{
-    chat::{MessageStatus, Verdict},
+    chat::{MessageError, MessageStatus, Verdict},
     id::{ChatId, GenerationId},
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -57,11 +57,24 @@ impl Chats {
         }
     }
 
-    /// Asks again: something in the list changed.
+    /// Asks again: something in the list changed. Who had looked further back keeps what they saw: chats that the newest
+    /// part has no room for any more are older ones now.
     pub(crate) fn refresh(&self) {
-        self.older.set(Vec::new());
-        self.more.set(None);
+        if let Some(Ok(view)) = self.first.get_untracked() {
+            self.older.update(|older| {
+                if !older.is_empty() {
+                    older.retain(|chat| view.chats.iter().all(|known| known.id != chat.id));
+                    older.splice(..0, view.chats);
+                }
+            });
+        }
         self.first.refetch();
+    }
+
+    /// Asks again without a chat that is gone.
+    pub(crate) fn forget(&self, id: &str) {
+        self.refresh();
+        self.older.update(|older| older.retain(|chat| chat.id.as_str() != id));
     }
 
     pub(crate) fn hand_over(&self, chat: ChatView) {
@@ -107,6 +120,11 @@ impl PassageAt {
     pub(crate) fn href(&self) -> String {
         format!("/documents/{}?start={}&end={}#passage", self.document, self.start, self.end)
     }
+}
+
+/// Under which name the browser keeps what is typed in a chat; a chat that has not begun has no id.
+pub(crate) fn draft_key(chat: &str) -> String {
+    format!("draft:{chat}")
 }
 
 /// The open chat.
@@ -193,11 +211,19 @@ impl ChatState {
             let mut sent = send_message(text.clone(), chat.clone(), message.clone()).await;
             // Unreachable may mean that the answer was lost on the way: the same id asks once.
             if matches!(&sent, Err(failure) if failure.code.is_none()) {
-                sent = send_message(text.clone(), chat, message).await;
+                sent = send_message(text.clone(), chat.clone(), message).await;
             }
             match sent {
                 Ok(sent) => {
-                    if begun && let Some(chats) = self.chats {
+                    let key = draft_key(&chat);
+                    // Unless something else is being typed by now.
+                    if browser::recall(&key).as_deref() == Some(&*text) {
+                        browser::remember(&key, "");
+                    }
+                    // Whoever left the page meanwhile stays where they are.
+                    let left = self.pending.try_with_untracked(|_| ()).is_none();
+                    if left {
+                    } else if begun && let Some(chats) = self.chats {
                         chats.hand_over(ChatView {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
@@ -262,6 +288,19 @@ impl ChatState {
         if let Some(chats) = self.chats {
             chats.refresh();
         }
+    }
+
+    /// The answer that is being written cannot be had any more: says why in its place, so that the page waits no longer.
+    pub(crate) fn give_up(&self, message: &str, failure: &Failure) {
+        let old =
+            self.messages.with_untracked(|messages| messages.iter().find(|old| old.id.as_str() == message).cloned());
+        let (Some(old), Some(code)) = (old, failure.code) else { return };
+        self.replace(MessageView {
+            status: MessageStatus::Interrupted,
+            error: Some(MessageError { code: code.as_str().to_owned(), detail: failure.detail.clone() }),
+            generation_id: None,
+            ..old
+        });
     }
 
     /// Opens a passage in the panel; closing it brings the focus back to the mark.

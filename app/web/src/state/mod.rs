@@ -9,7 +9,7 @@ mod session;
 mod stream;
 mod uploads;
 
-pub(crate) use chat::{ChatState, Chats, Go, PassageAt};
+pub(crate) use chat::{ChatState, Chats, Go, PassageAt, draft_key};
 pub(crate) use notices::Notices;
 pub(crate) use session::{PageLanguage, Session, use_session, use_texts};
 pub(crate) use stream::{Told, follow_generation};

@@ -3,7 +3,7 @@
 //! The browser reconnects by itself and says what it saw last; only a refusal (the stream has ended, or the server is
 //! away for long) comes back to us. Events replace blocks, so one that comes twice does no harm.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use cjhirashi_domain::{event::StreamEvent, id::GenerationId};
 use leptos::prelude::*;
@@ -45,14 +45,14 @@ pub(crate) fn follow_generation(generation: &GenerationId, tell: impl Fn(Told) +
     on_cleanup(move || {
         connection.try_set_value(None);
     });
-    connect(format!("/events/generations/{generation}?after=0"), connection, tell, 0);
+    connect(format!("/events/generations/{generation}?after=0"), connection, tell, Rc::default());
 }
 
 fn connect(
     url: String,
     connection: StoredValue<Option<Connection>, LocalStorage>,
     tell: impl Fn(Told) + Clone + 'static,
-    failures: u32,
+    failures: Rc<Cell<u32>>,
 ) {
     let Ok(source) = EventSource::new(&url) else { return tell(Told::Over) };
     let message = {
@@ -69,8 +69,11 @@ fn connect(
         })
     };
     let open = {
-        let tell = tell.clone();
-        Closure::<dyn FnMut(Event)>::new(move |_| tell(Told::Open))
+        let (tell, failures) = (tell.clone(), failures.clone());
+        Closure::<dyn FnMut(Event)>::new(move |_| {
+            failures.set(0);
+            tell(Told::Open);
+        })
     };
     let error = {
         let source = source.clone();
@@ -80,18 +83,20 @@ fn connect(
             }
             // Closed for good: an answer that is no stream. Three times may be a restart; then the answer is read.
             close_later(connection);
-            if failures >= 3 {
+            let before = failures.get();
+            if before >= 3 {
                 return tell(Told::Over);
             }
+            failures.set(before + 1);
             tell(Told::Broken);
-            let (url, tell) = (url.clone(), tell.clone());
+            let (url, tell, failures) = (url.clone(), tell.clone(), failures.clone());
             set_timeout(
                 move || {
                     if connection.try_with_value(|_| ()).is_some() {
-                        connect(url, connection, tell, failures + 1);
+                        connect(url, connection, tell, failures);
                     }
                 },
-                Duration::from_millis(400 << failures),
+                Duration::from_millis(400 << before),
             );
         })
     };

@@ -2,11 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use cjhirashi_domain::{
-    ErrorCode,
-    document::{Document, DocumentStatus},
-    id::DocumentId,
-};
+use cjhirashi_domain::{ErrorCode, document::Document, id::DocumentId};
 use leptos::{prelude::*, task::spawn_local};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, closure::Closure};
@@ -27,8 +23,8 @@ pub(crate) enum UploadState {
     Waiting,
     /// Share sent, 0 to 1.
     Sending(f64),
-    /// Accepted; the document as it was last seen.
-    Accepted(Box<Document>),
+    /// Accepted; the document as it was last seen, once it was.
+    Accepted(DocumentId, Option<Box<Document>>),
     /// Refused: what to do.
     Refused(String),
 }
@@ -38,7 +34,7 @@ impl UploadState {
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Waiting | Self::Sending(_) => false,
-            Self::Accepted(document) => matches!(document.status, DocumentStatus::Indexed | DocumentStatus::Failed),
+            Self::Accepted(_, document) => document.as_ref().is_some_and(|document| !document.status.moves()),
             Self::Refused(_) => true,
         }
     }
@@ -65,7 +61,8 @@ pub(crate) struct Uploads {
     /// alone, where the frame lives as long as the program.
     owner: StoredValue<Option<Owner>>,
     sending: RwSignal<usize>,
-    polling: RwSignal<bool>,
+    /// Whether accepted documents are being followed.
+    pub(crate) polling: RwSignal<bool>,
     next: RwSignal<u32>,
     texts: &'static Texts,
 }
@@ -110,9 +107,9 @@ impl Uploads {
             let id = self.next.get_untracked();
             self.next.set(id + 1);
             let state = if file.size() > MAX_BYTES {
-                UploadState::Refused(ErrorCode::DocumentTooLarge.message(self.texts.language).to_owned())
+                self.refused(ErrorCode::DocumentTooLarge)
             } else if file.size() == 0.0 {
-                UploadState::Refused(ErrorCode::DocumentEmpty.message(self.texts.language).to_owned())
+                self.refused(ErrorCode::DocumentEmpty)
             } else {
                 UploadState::Waiting
             };
@@ -130,6 +127,11 @@ impl Uploads {
         }
         self.list.update(|list| list.extend(new));
         self.pump();
+    }
+
+    /// Whether files are on their way, or wait for it.
+    pub(crate) fn busy(&self) -> bool {
+        self.sending.get_untracked() > 0
     }
 
     /// How many are done, and how many there are.
@@ -207,22 +209,11 @@ impl Uploads {
     }
 
     fn accepted(self, upload: Upload, id: DocumentId) {
-        spawn_local(async move {
-            match document_states(vec![id]).await {
-                Ok(mut documents) if !documents.is_empty() => {
-                    upload.state.set(UploadState::Accepted(Box::new(documents.swap_remove(0))));
-                }
-                Ok(_) => upload
-                    .state
-                    .set(UploadState::Refused(ErrorCode::DocumentNotFound.message(self.texts.language).to_owned())),
-                Err(failure) => upload.state.set(UploadState::Refused(failure.message(self.texts).to_owned())),
-            }
-            self.changed.update(|changed| *changed = changed.wrapping_add(1));
-            if !self.polling.get_untracked() {
-                self.polling.set(true);
-                self.poll_later();
-            }
-        });
+        upload.state.set(UploadState::Accepted(id, None));
+        if !self.polling.get_untracked() {
+            self.polling.set(true);
+            self.poll_later();
+        }
     }
 
     fn poll_later(self) {
@@ -235,7 +226,7 @@ impl Uploads {
             list.iter()
                 .filter_map(|upload| {
                     upload.state.with_untracked(|state| match state {
-                        UploadState::Accepted(document) if !state.is_final() => Some(document.id.clone()),
+                        UploadState::Accepted(id, _) if !state.is_final() => Some(id.clone()),
                         _ => None,
                     })
                 })
@@ -246,20 +237,25 @@ impl Uploads {
             self.polling.set(false);
             return;
         }
-        if let Ok(documents) = document_states(unfinished).await {
-            self.list.with_untracked(|list| {
-                for upload in list {
-                    let current = upload.state.with_untracked(|state| match state {
-                        UploadState::Accepted(document) => documents.iter().find(|new| new.id == document.id),
-                        _ => None,
-                    });
-                    if let Some(document) = current {
-                        upload.state.set(UploadState::Accepted(Box::new(document.clone())));
-                    }
-                }
-            });
+        if let Ok(documents) = document_states(unfinished.clone()).await {
+            for upload in self.list.get_untracked() {
+                let id = upload.state.with_untracked(|state| match state {
+                    UploadState::Accepted(id, _) if unfinished.contains(id) => Some(id.clone()),
+                    _ => None,
+                });
+                let Some(id) = id else { continue };
+                upload.state.set(match documents.iter().find(|document| document.id == id) {
+                    Some(document) => UploadState::Accepted(id, Some(Box::new(document.clone()))),
+                    // Deleted meanwhile.
+                    None => self.refused(ErrorCode::DocumentNotFound),
+                });
+            }
             self.changed.update(|changed| *changed = changed.wrapping_add(1));
         }
         self.poll_later();
+    }
+
+    fn refused(&self, code: ErrorCode) -> UploadState {
+        UploadState::Refused(code.message(self.texts.language).to_owned())
     }
 }

@@ -6,7 +6,7 @@
 /// and scripts without spaces one a character. On Spanish and English prose this lies 5 to 25 % above what the
 /// sentence-piece vocabulary of XLM-RoBERTa (which e5 uses) and OpenAI's `cl100k` count.
 #[must_use]
-pub fn estimate_tokens(text: &str) -> usize {
+pub(crate) fn estimate_tokens(text: &str) -> usize {
     let (mut tokens, mut letters, mut digits) = (0, 0_usize, 0_usize);
     for c in text.chars() {
         if c.is_ascii_digit() {
