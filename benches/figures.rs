@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use cjhirashi_testkit::{ScriptedModels, TestApp, TestAppOptions, TestDatabase, load};
 use reqwest::Method;
 use serde_json::json;
@@ -128,7 +127,7 @@ async fn chats(app: &TestApp) -> anyhow::Result<()> {
     let paragraph = "El arranque se hace en **tres pasos**: primero la base de datos, después el índice y al final el \
                      servidor. Véase `cjhirashi serve`.\n\n- uno\n- dos\n\n```rust\nfn main() { println!(\"hola\"); }\n```\n\n";
     let answer = format!("{}Eso es todo por ahora.", paragraph.repeat(14));
-    let markdown = (answer.len() + QUESTION.len()) * 100 / 1000;
+    let markdown = ((answer.len() + QUESTION.len()) * 100 + 500) / 1000;
     let long = make_chat(app, 100, &answer).await?;
     let short = make_chat(app, 1, "Sí.").await?;
     let address: SocketAddr = app.base_url.trim_start_matches("http://").parse()?;

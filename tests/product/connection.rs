@@ -45,6 +45,8 @@ async fn a_server_found_on_this_machine_is_offered_connected_kept_and_removed() 
         (base_url.as_str(), "otra", "models:unauthorized"),
         ("http://127.0.0.1:9/v1", "", "models:unavailable"),
         ("no es una dirección", "", ""),
+        // Which of several models is to answer has to be said, and the refusal names them.
+        (base_url.as_str(), "la-llave", "scripted-chat, scripted-other"),
     ] {
         let fields = [("base_url", url), ("api_key", key), ("model", "")];
         let (status, answer) = product.call(&cookie, "save_connection", &fields).await;
@@ -53,7 +55,10 @@ async fn a_server_found_on_this_machine_is_offered_connected_kept_and_removed() 
         assert!(settings(&product, &cookie).await["connection"].is_null(), "{url} is kept");
     }
 
-    // One field, and for servers that want one, a key.
+    // One field is enough for a server with one model, and a key where it wants one.
+    let one =
+        Script { models: vec!["scripted-chat".to_owned()], key: Some("la-llave".to_owned()), ..Script::default() };
+    found.set(Script { answer: Script::saying("Hola desde al lado.").answer, ..one });
     let fields = [("base_url", base_url.as_str()), ("api_key", "la-llave"), ("model", "")];
     let (status, answer) = product.call(&cookie, "save_connection", &fields).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
