@@ -14,12 +14,13 @@ use sqlx::{Connection as _, Executor as _};
 use crate::client::{PATIENCE, Product, text_of_blocks};
 
 /// A document goes in, is found, and an answer streams; whatever lies between server and database.
-async fn works_over(url: &str, env: &[(&str, &str)]) -> Product {
+async fn works_over(url: &str) -> Product {
     let models = ScriptedModels::start().await.expect("the scripted models");
     models.set(Script { pace_ms: 5, ..Script::saying("uno dos tres cuatro cinco") });
     let mut all = models.openai_env();
     all.push(("DATABASE_URL".to_owned(), url.to_owned()));
-    all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    // The next one over this database has another folder.
+    all.push(("APP_SECRET".to_owned(), "0123456789abcdef".repeat(4)));
     let options = TestAppOptions { env: all, database: TestDatabase::Embedded };
     let app = TestApp::spawn(env!("CARGO_BIN_EXE_cjhirashi"), options).await.expect("the product starts");
     let product = Product { app, models };
@@ -97,7 +98,7 @@ async fn over_tls_the_servers_certificate_is_checked_as_the_address_says() {
     }
 
     for query in ["sslmode=require", &trusting] {
-        let product = works_over(&with(query), &[]).await;
+        let product = works_over(&with(query)).await;
         let (all, encrypted): (i64, i64) = sqlx::query_as(
             "SELECT count(*), count(*) FILTER (WHERE s.ssl) FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid)
              WHERE a.application_name = 'cjhirashi'",
@@ -191,7 +192,7 @@ async fn behind_a_pooler_everything_works() {
     let Some(pooler) = Pooler::before(&database).await else {
         return skipped("pgbouncer is not installed (scripts/setup --tests)");
     };
-    let product = works_over(&pooler.url, &[]).await;
+    let product = works_over(&pooler.url).await;
     // Nothing stays on a connection that is lent to the next one: no lock, no setting.
     let mut admin = sqlx::PgConnection::connect(&database.url).await.expect("a connection");
     let locks: i64 = sqlx::query_scalar(
