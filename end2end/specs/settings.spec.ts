@@ -80,7 +80,8 @@ test('an API key is made, shown once, and deleted @script', async ({ page, setti
   expect(answer.status).toBe(200);
   await settings.open('/settings');
   await expect(page.getByText(key)).toHaveCount(0);
-  await page.getByRole('button', { name: 'Eliminar: portátil' }).click();
+  await page.getByLabel('Eliminar: portátil').click();
+  await page.getByRole('button', { name: 'Eliminar para siempre' }).click();
   await expect(page.getByRole('cell', { name: 'portátil' })).toHaveCount(0);
   expect((await fetch(`${product.url}/api/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(401);
 });
