@@ -380,10 +380,11 @@ async fn a_running_feeder_learns_of_changes_made_elsewhere() {
 }
 
 #[tokio::test]
-async fn chunks_of_a_version_that_does_not_answer_yet_stay_in_the_index() {
+async fn chunks_of_a_version_that_does_not_answer_yet_stay_in_the_index_until_it_is_given_up() {
     let world = World::new().await;
     world.add("doc", None, "es", &[], &["Las vacaciones."]).await;
-    sqlx::query("UPDATE documents SET version = 0").execute(world.store.pool()).await.unwrap();
+    let processing = "UPDATE documents SET version = 0, status = 'processing'";
+    sqlx::query(processing).execute(world.store.pool()).await.unwrap();
     let vectors = world.store.list_answering_vectors(None, MODEL, 0, 10).await.unwrap();
     assert!(vectors.is_empty());
     // As the job does it: the index first, then the version.
@@ -400,4 +401,7 @@ async fn chunks_of_a_version_that_does_not_answer_yet_stay_in_the_index() {
     world.feed().await;
     assert_eq!(world.index.stats().await.unwrap().vectors, 1);
     assert!(world.search("ana", "vacaciones", |_| {}).await.passages.is_empty());
+    sqlx::query("UPDATE documents SET status = 'failed'").execute(world.store.pool()).await.unwrap();
+    world.feed().await;
+    assert_eq!(world.index.stats().await.unwrap().vectors, 0, "it would take the place of what answers");
 }

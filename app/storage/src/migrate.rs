@@ -499,6 +499,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn capitals_with_accents_are_folded_in_a_database_without_a_language_too() {
+        let (_database, store, _) = crate::testing::migrated().await;
+        let folded: String = sqlx::query_scalar(r#"SELECT fold_accents('ÁRBOL Ñandú Çà' COLLATE "C")"#)
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!(folded, "arbol ñandu ca");
+    }
+
+    #[tokio::test]
     async fn half_of_the_adrs_tables_are_refused_and_left_as_they_are() {
         let database = adr_database().await;
         let (store, _) = connect(&database).await;
