@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cjhirashi_models::{EmbeddingChoice, ModelError, ModelsConfig, Secret};
+use cjhirashi_models::{EmbeddingChoice, ModelError, ModelRegistry, ModelsConfig, Secret};
 use cjhirashi_storage::AppSecret;
 
 /// One variable, as `--help` and the README explain it.
@@ -95,6 +95,14 @@ pub struct ConfigError {
 
 fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
     ConfigError { variable: variable.to_owned(), reason: reason.into() }
+}
+
+/// What the models' own settings are refused for, in the words of all others.
+fn of_models(error: ModelError, variable: &str) -> ConfigError {
+    match error {
+        ModelError::InvalidSetting { variable, reason } => invalid(variable, reason),
+        error => invalid(variable, error.to_string()),
+    }
 }
 
 /// What is logged unless `RUST_LOG` says otherwise. PostgreSQL's notices tell of what migrations found as expected.
@@ -196,10 +204,7 @@ impl Config {
         };
         let secret = |name: &str| -> Result<Option<Secret>, ConfigError> { Ok(get(name)?.map(Secret::from)) };
         let embeddings: EmbeddingChoice = match get("EMBEDDINGS")? {
-            Some(text) => text.parse().map_err(|error| match error {
-                ModelError::InvalidSetting { variable, reason } => invalid(variable, reason),
-                error => invalid("EMBEDDINGS", error.to_string()),
-            })?,
+            Some(text) => text.parse().map_err(|error| of_models(error, "EMBEDDINGS"))?,
             None => EmbeddingChoice::default(),
         };
         let models = ModelsConfig {
@@ -291,6 +296,14 @@ impl Config {
         let probe = self.data_dir.join(format!(".write-{}", std::process::id()));
         std::fs::File::create(&probe).map_err(failed)?;
         std::fs::remove_file(&probe).map_err(failed)
+    }
+
+    /// The models that the settings name.
+    ///
+    /// # Errors
+    /// A setting of theirs that cannot be used.
+    pub fn registry(&self) -> Result<ModelRegistry, ConfigError> {
+        ModelRegistry::new(self.models.clone()).map_err(|error| of_models(error, "CHAT_MODEL"))
     }
 
     /// `APP_SECRET`, or the one kept in the data folder, which is made at the first call.

@@ -47,7 +47,7 @@ pub(super) async fn run() -> ExitCode {
     report.line("data folder", data_folder(&config.data_dir));
     report.line("database", database(&config).await);
     report.line("address", address(&config).await);
-    match ModelRegistry::new(config.models.clone()) {
+    match config.registry() {
         Ok(models) => {
             report.line("embeddings", embeddings(&models).await);
             report.line("answers", answers(&models).await);

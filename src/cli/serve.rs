@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use cjhirashi_models::ModelRegistry;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -19,7 +18,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
     let listener = lifecycle::bind(config.listen).await?;
     config.make_data_dir()?;
-    let models = ModelRegistry::new(config.models.clone())?;
+    let models = config.registry()?;
     let (config, bound) = lifecycle::with_bound_address(config, &listener)?;
     if !bound.ip().is_loopback() {
         tracing::warn!(

@@ -112,7 +112,9 @@ async fn a_database_that_does_not_answer_is_told_without_its_password() {
 
 #[tokio::test]
 async fn a_wrong_setting_ends_with_2_and_names_itself() {
-    for (name, value) in [("LISTEN", "0.0.0.0:3000"), ("EMBEDDINGS", "nonsense"), ("APP_SECRET", "short")] {
+    for (name, value) in
+        [("LISTEN", "0.0.0.0:3000"), ("EMBEDDINGS", "nonsense"), ("CHAT_MODEL", "nonsense"), ("APP_SECRET", "short")]
+    {
         let output = run(&["serve"], &[(name, value)]).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");

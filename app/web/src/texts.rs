@@ -155,6 +155,7 @@ texts! {
     private: "Solo tú", "Only you";
     public: "Base de conocimiento", "Knowledge base";
     document_not_ready: "El texto aparecerá aquí cuando el archivo se haya leído.", "The text will appear here when the file has been read.";
+    document_without_text: "De este archivo no se ha podido sacar ningún texto.", "No text could be read from this file.";
     adopted_line: "Viene de la aplicación anterior y no tiene texto aquí. Súbelo de nuevo para poder citarlo.", "It comes from the application before and has no text here. Upload it again so that it can be cited.";
     no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
     cited_passage: "Pasaje citado", "Cited passage";
@@ -206,7 +207,8 @@ texts! {
     found_here: "Encontrado en este equipo:", "Found on this machine:";
     use_it: "Usarlo", "Use it";
     keys: "Claves de API", "API keys";
-    keys_line: "Para usar tus chats y documentos desde otros programas. La descripción de la API está en /api/v1/openapi.json.", "To use your chats and documents from other programs. The API's description is at /api/v1/openapi.json.";
+    keys_line: "Para usar tus chats y documentos desde otros programas.", "To use your chats and documents from other programs.";
+    api_description: "Descripción de la API (OpenAPI)", "Description of the API (OpenAPI)";
     no_keys: "No tienes ninguna clave.", "You have no keys.";
     key_name: "Nombre de la clave", "Name of the key";
     create_key: "Crear clave", "Make a key";

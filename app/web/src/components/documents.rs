@@ -237,7 +237,7 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
     view! {
         {shelf.may_change.then(|| view! { <DropZone public=shelf.scope == "public" /> })}
         <UploadList />
-        <div class="filters">
+        <div class="filters" hidden=move || empty() && !filtered>
             <form method="get" action=shelf.path role="search" on:submit=search>
                 {(!scope.is_empty()).then(|| view! { <input type="hidden" name="scope" value=scope /> })}
                 <div class="search-field">

@@ -169,7 +169,7 @@ fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
     let closest = (retrieval.passages == 0).then_some(retrieval.best).flatten().map(|best| {
         let numbers = format!(" ({} < {})", t.percent(best.score), t.percent(retrieval.min_score));
         view! {
-            " " {t.nothing_relevant} " " {t.best_was} " "
+            ". " {t.nothing_relevant} " " {t.best_was} " "
             <a href=format!("/documents/{}", best.document_id)>{best.title}</a> {numbers}
         }
     });

@@ -192,7 +192,11 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
         } else {
             match view.html {
                 Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
-                None => view! { <p class="empty">{t.document_not_ready}</p> }.whole(),
+                None => {
+                    let failed = watched.document.with(|document| document.status == DocumentStatus::Failed);
+                    let words = if failed { t.document_without_text } else { t.document_not_ready };
+                    view! { <p class="empty">{words}</p> }.whole()
+                }
             }
         };
         view! { {body} {parts} }.whole()

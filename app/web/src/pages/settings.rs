@@ -111,7 +111,7 @@ fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView
         </section>
         <section class="settings-section" id="keys">
             <h2>{t.keys}</h2>
-            <p>{t.keys_line}</p>
+            <p>{t.keys_line} " " <a href="/api/v1/openapi.json" rel="external">{t.api_description}</a></p>
             <Keys view=view />
         </section>
         <section class="settings-section" id="session">
