@@ -305,6 +305,8 @@ mod tests {
         database
     }
 
+    const REWRITE_WANTED: &str = "instance_settings WHERE key = 'rewrite_accounts'";
+
     async fn count(store: &Store, table: &'static str) -> i64 {
         sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&store.pool)
@@ -417,7 +419,7 @@ mod tests {
                 .unwrap();
             assert!(!file.is_empty() && !file.windows(5).any(|bytes| bytes == b"clear"), "{table}");
         }
-        assert_eq!(count(&store, "instance_settings").await, 0, "the rewriting is done with");
+        assert_eq!(count(&store, REWRITE_WANTED).await, 0, "the rewriting is done with");
         let (refresh, expires): (Vec<u8>, time::OffsetDateTime) =
             sqlx::query_as("SELECT refresh_token, expires_at FROM accounts WHERE id = 'cla1'")
                 .fetch_one(&store.pool)
@@ -463,9 +465,9 @@ mod tests {
         let mut tx = store.lock_schema().await.unwrap();
         assert_eq!(store.migrate_locked(&mut tx).await.unwrap().sealed_accounts, 2);
         tx.commit().await.unwrap();
-        assert_eq!(count(&store, "instance_settings").await, 1);
+        assert_eq!(count(&store, REWRITE_WANTED).await, 1);
         store.migrate().await.unwrap();
-        assert_eq!(count(&store, "instance_settings").await, 0);
+        assert_eq!(count(&store, REWRITE_WANTED).await, 0);
     }
 
     #[tokio::test]
