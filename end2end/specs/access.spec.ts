@@ -13,7 +13,9 @@ test('without a session every page leads to the sign-in, which says how', async 
 
   const link = await product.signInLink();
   await page.goto(link);
-  await expect(page.getByRole('heading', { name: '¿Qué quieres saber?' })).toBeVisible();
+  // To the page that was asked for last.
+  await expect(page).toHaveURL(/\/admin$/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Administración' })).toBeVisible();
   await context.clearCookies();
   await page.goto(link);
   await expect(page.getByRole('alert')).toContainText('ya se usó o ha caducado');

@@ -56,7 +56,8 @@ test('an answer whose chat is gone says so and waits no longer @script', async (
   await expect(chat.send).toBeVisible();
 });
 
-test('a search leaves files on their way alone @script', async ({ page, documents }) => {
+test('a search leaves files on their way alone @script', async ({ page, product, documents }) => {
+  await product.addText('Acta', 'La junta se reunió en marzo.');
   await documents.open('/documents');
   const release = await held(page, '**/uploads');
   await documents.upload(
