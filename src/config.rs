@@ -101,6 +101,7 @@ fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
 fn of_models(error: ModelError, variable: &str) -> ConfigError {
     match error {
         ModelError::InvalidSetting { variable, reason } => invalid(variable, reason),
+        ModelError::NotConfigured { provider, variable } => invalid(variable, format!("{provider} needs it")),
         error => invalid(variable, error.to_string()),
     }
 }

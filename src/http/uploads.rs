@@ -136,7 +136,14 @@ pub(crate) async fn upload(
     if accepts_html(&headers) {
         let mut to = back_to(&headers);
         if let Some(refused) = outcome.errors.first() {
-            let names: Vec<&str> = outcome.errors.iter().take(10).map(|refused| refused.file.as_str()).collect();
+            // One reason can be told; the files are those that it is true of.
+            let names: Vec<&str> = outcome
+                .errors
+                .iter()
+                .filter(|other| other.code == refused.code)
+                .take(10)
+                .map(|refused| refused.file.as_str())
+                .collect();
             let about: String = names.join(", ").chars().take(300).collect();
             to = format!("{to}?error={}&about={}", refused.code, percent(&about));
         }

@@ -11,7 +11,7 @@ use cjhirashi_postgres::{Postgres, PostgresOptions};
 use cjhirashi_testkit::{Script, ScriptedModels, TestApp, TestAppOptions, TestDatabase, TestDb};
 use sqlx::{Connection as _, Executor as _};
 
-use crate::client::{PATIENCE, Product, text_of_blocks};
+use crate::client::{PATIENCE, Product, left_out, text_of_blocks};
 
 /// A document goes in, is found, and an answer streams; whatever lies between server and database.
 async fn works_over(url: &str) -> Product {
@@ -36,10 +36,6 @@ async fn works_over(url: &str) -> Product {
     let events = product.events(&cookie, &asked.generation, 0).await;
     assert_eq!(text_of_blocks(&events).trim(), "uno dos tres cuatro cinco", "{}", product.app.log());
     product
-}
-
-fn skipped(why: &str) {
-    eprintln!("\nLEFT OUT: {why}\n");
 }
 
 /// A file that only PostgreSQL's user may read.
@@ -71,7 +67,7 @@ async fn over_tls_the_servers_certificate_is_checked_as_the_address_says() {
     let (Some((ours, key)), Some((another, _))) =
         (certificate(folder.path(), "ours"), certificate(folder.path(), "another"))
     else {
-        return skipped("TLS to PostgreSQL needs the program openssl for its certificates");
+        return left_out("TLS to PostgreSQL needs certificates", "install openssl");
     };
     let options = PostgresOptions {
         durable: false,
@@ -190,7 +186,7 @@ impl Drop for Pooler {
 async fn behind_a_pooler_everything_works() {
     let database = TestDb::new().await.expect("a database");
     let Some(pooler) = Pooler::before(&database).await else {
-        return skipped("pgbouncer is not installed (scripts/setup --tests)");
+        return left_out("pgbouncer is not installed", "run `make setup-tests`");
     };
     let product = works_over(&pooler.url).await;
     // Nothing stays on a connection that is lent to the next one: no lock, no setting.

@@ -11,13 +11,7 @@ use cjhirashi_testkit::{ScriptedModels, TestDatabase, files};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::client::{MULTIPART, PATIENCE, Product, StreamEvent, id_of, multipart, text_of_blocks};
-
-/// A test that cannot run here says so; on CI it must not pass for one that did.
-fn left_out(what: &str, way_out: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what}: {way_out}");
-    eprintln!("\nLEFT OUT: {what}: {way_out}\n");
-}
+use crate::client::{MULTIPART, PATIENCE, Product, StreamEvent, id_of, left_out, multipart, text_of_blocks};
 
 /// The folder that the scripts keep what they fetch in.
 fn cache() -> PathBuf {

@@ -155,8 +155,8 @@ texts! {
     private: "Solo tú", "Only you";
     public: "Base de conocimiento", "Knowledge base";
     document_not_ready: "El texto aparecerá aquí cuando el archivo se haya leído.", "The text will appear here when the file has been read.";
+    unknown_model: "Modelo sin determinar", "Model not known yet";
     document_without_text: "De este archivo no se ha podido sacar ningún texto.", "No text could be read from this file.";
-    adopted_line: "Viene de la aplicación anterior y no tiene texto aquí. Súbelo de nuevo para poder citarlo.", "It comes from the application before and has no text here. Upload it again so that it can be cited.";
     no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
     cited_passage: "Pasaje citado", "Cited passage";
 
@@ -468,7 +468,12 @@ impl Texts {
 
     /// A model's name for people.
     pub(crate) fn model_label(&self, id: &str) -> String {
-        if id == crate::api::EXTRACTIVE { self.extractive.to_owned() } else { model_name(id).to_owned() }
+        match model_name(id) {
+            _ if id == crate::api::EXTRACTIVE => self.extractive.to_owned(),
+            // The server's list of models could not be had, and none was chosen.
+            "?" => self.unknown_model.to_owned(),
+            name => name.to_owned(),
+        }
     }
 
     /// A retired or unavailable model and the one that answers in its place.

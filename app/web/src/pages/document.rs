@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cjhirashi_domain::{
+    ErrorCode,
     access::Visibility,
     document::{Chunk, Document, DocumentStatus},
 };
@@ -98,6 +99,8 @@ struct Watched {
     document: RwSignal<Document>,
     /// As the page shows it: loaded once more when the document is ready.
     view: RwSignal<DocumentView>,
+    /// Why it can no longer be shown.
+    gone: RwSignal<Option<Failure>>,
 }
 
 impl Watched {
@@ -110,17 +113,33 @@ impl Watched {
         let Some(asked) = self.asked.try_get_value() else { return };
         let id = self.document.try_with_untracked(|document| document.id.clone());
         let Some(id) = id else { return };
-        let found = document_states(vec![id]).await.ok().and_then(|mut found| found.pop());
-        if let Some(document) = found {
-            let moves = document.status.moves();
-            self.document.try_set(document);
-            if !moves {
-                if let Ok(view) = look(asked).await {
-                    self.view.try_set(view);
+        let failure = match document_states(vec![id]).await.map(|mut found| found.pop()) {
+            Ok(Some(document)) => {
+                let moves = document.status.moves();
+                self.document.try_set(document);
+                if moves {
+                    return self.follow_if_shown();
                 }
-                return;
+                match look(asked).await {
+                    Ok(view) => {
+                        self.view.try_set(view);
+                        return;
+                    }
+                    Err(failure) => failure,
+                }
             }
+            // Deleted elsewhere meanwhile.
+            Ok(None) => Failure::new(ErrorCode::DocumentNotFound),
+            Err(failure) => failure,
+        };
+        if failure.is_final() {
+            self.gone.try_set(Some(failure));
+        } else {
+            self.follow_if_shown();
         }
+    }
+
+    fn follow_if_shown(self) {
         if self.asked.try_get_value().is_some() {
             self.follow();
         }
@@ -139,6 +158,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
         asked: StoredValue::new(asked),
         document: RwSignal::new(document.clone()),
         view: RwSignal::new(view),
+        gone: RwSignal::new(None),
     };
     // The passage is shown once, as soon as there is a text that it stands in.
     Effect::new(move |shown: Option<bool>| {
@@ -161,7 +181,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
             facts.push(if document.visibility == Visibility::Public { t.public } else { t.private }.to_owned());
             facts.extend(document.mime_type.clone());
             facts.extend(document.size_bytes.map(|bytes| t.bytes(bytes)));
-            if document.chunk_count > 0 {
+            if document.chunk_count > 0 && !document.adopted {
                 facts.push(t.count_chunks(i64::from(document.chunk_count)));
             }
             facts.extend(document.language.as_deref().map(|code| t.language_name(code)));
@@ -185,13 +205,16 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
         let view = watched.view.get();
         let path = path.get_value();
         let parts = view! { <Parts path=path.clone() part=view.part parts=view.parts chunks=chunks /> };
+        if let Some(failure) = watched.gone.get() {
+            return view! { <Problem failure=failure /> }.whole();
+        }
         let body = if chunks {
             view! { <Chunks chunks=view.chunks path=path /> }.whole()
-        } else if view.document.adopted && view.html.is_none() {
-            view! { <div class="callout">{icon(Icon::Info)} <div>{t.adopted_line}</div></div> }.whole()
         } else {
             match view.html {
                 Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
+                // Its state above says all there is to say.
+                None if view.document.adopted => ().whole(),
                 None => {
                     let failed = watched.document.with(|document| document.status == DocumentStatus::Failed);
                     let words = if failed { t.document_without_text } else { t.document_not_ready };

@@ -24,6 +24,8 @@ use crate::{
 pub(crate) fn SettingsPage() -> impl IntoView {
     let t = use_texts();
     let settings = load(|| (), |()| load_settings());
+    // A key is shown once: it stays when another part of the page is loaded again.
+    let made = RwSignal::new(None::<NewKeyView>);
     view! {
         <Page title=t.settings narrow=true>
             <header class="page-head">
@@ -33,7 +35,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
             <Transition fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match settings.await {
-                        Ok(view) => view! { <Sections view=view settings=settings /> }.whole(),
+                        Ok(view) => view! { <Sections view=view settings=settings made=made /> }.whole(),
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
@@ -53,7 +55,7 @@ fn refresh_model(session: Option<Session>) {
 }
 
 #[component]
-fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView {
+fn Sections(view: SettingsView, settings: Loaded<SettingsView>, made: RwSignal<Option<NewKeyView>>) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
     let admin = session.as_ref().is_some_and(Session::is_admin);
@@ -112,7 +114,7 @@ fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView
         <section class="settings-section" id="keys">
             <h2>{t.keys}</h2>
             <p>{t.keys_line} " " <a href="/api/v1/openapi.json" rel="external">{t.api_description}</a></p>
-            <Keys view=view />
+            <Keys view=view made=made />
         </section>
         <section class="settings-section" id="session">
             <h2>{t.session}</h2>
@@ -556,11 +558,10 @@ fn Connection(
 }
 
 #[component]
-fn Keys(view: SettingsView) -> impl IntoView {
+fn Keys(view: SettingsView, made: RwSignal<Option<NewKeyView>>) -> impl IntoView {
     let t = use_texts();
     let now = view.now;
     let notices = use_context::<Notices>();
-    let made = RwSignal::new(None::<NewKeyView>);
     let keys = RwSignal::new(view.keys);
     let problem = RwSignal::new(None::<Result<(), &'static str>>);
     let create = move |event: ev::SubmitEvent| {
