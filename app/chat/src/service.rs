@@ -90,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) signals: broadcast::Sender<GenerationSignal>,
     /// Whether signals come at all; without them readers look more often.
     pub(crate) listening: AtomicBool,
+    /// What a drain waits for: runs, and questions on their way to one.
     pub(crate) runs: TaskTracker,
     /// Set when nothing new may begin.
     pub(crate) draining: AtomicBool,
@@ -128,7 +129,9 @@ impl ChatService {
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let title = ChatTitle::from_question(&message.text);
         let (service, viewer) = (self.clone(), viewer.clone());
-        committed(tokio::spawn(async move {
+        committed(self.shared.runs.spawn(async move {
+            // Much may have begun while the model was looked up, and a drain as well.
+            service.check_open()?;
             let turn = NewTurn {
                 viewer: &viewer,
                 chat: message.chat.as_ref(),
@@ -153,7 +156,8 @@ impl ChatService {
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let (service, viewer, message) = (self.clone(), viewer.clone(), message.clone());
-        committed(tokio::spawn(async move {
+        committed(self.shared.runs.spawn(async move {
+            service.check_open()?;
             let outcome = service.shared.store.restart_turn(&viewer, &message, &model.id).await?;
             service.begin(&viewer, outcome, settings, model)
         }))
@@ -209,7 +213,7 @@ impl ChatService {
 }
 
 /// Waits for a question to be stored and its run begun, in a task of its own: who asked may go away in between, and what
-/// was committed would be left without a run.
+/// was committed would be left without a run. The task is one of [`Shared::runs`], so that a drain waits for it.
 async fn committed(task: tokio::task::JoinHandle<Result<Sent, ChatError>>) -> Result<Sent, ChatError> {
     match task.await {
         Ok(sent) => sent,

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{Result, StorageError};
 
-/// Notices kept for a listener that is busy; one that misses some is told so.
+/// Notices of its channel kept for a listener that is busy; one that misses some is told so.
 const KEPT: usize = 1024;
 
 /// The longest wait for the connection.
@@ -49,47 +49,81 @@ impl Channel {
 
 #[derive(Debug, Clone)]
 enum Notice {
-    /// Somebody announced this.
-    Heard(Channel, Arc<str>),
+    /// Somebody announced this on the listener's channel.
+    Heard(Arc<str>),
     /// The connection was lost and made anew: something may have been missed.
     Missed,
     /// The connection is lost and none can be made.
     Silent,
 }
 
+/// One for each channel: running answers announce up to thousands of times a second, and whoever waits for something
+/// rare must not miss it among these.
+#[derive(Debug, Clone)]
+struct Senders {
+    jobs: broadcast::Sender<Notice>,
+    generations: broadcast::Sender<Notice>,
+    documents: broadcast::Sender<Notice>,
+}
+
+impl Senders {
+    fn new() -> Self {
+        let [jobs, generations, documents] = Channel::ALL.map(|_| broadcast::Sender::new(KEPT));
+        Self { jobs, generations, documents }
+    }
+
+    const fn of(&self, channel: Channel) -> &broadcast::Sender<Notice> {
+        match channel {
+            Channel::Jobs => &self.jobs,
+            Channel::Generations => &self.generations,
+            Channel::Documents => &self.documents,
+        }
+    }
+
+    /// To those who listen to one channel.
+    fn send(&self, channel: Channel, notice: Notice) {
+        // It fails when nobody listens right now.
+        let _ = self.of(channel).send(notice);
+    }
+
+    /// About the connection, which is everybody's.
+    fn send_to_all(&self, notice: &Notice) {
+        for channel in Channel::ALL {
+            self.send(channel, notice.clone());
+        }
+    }
+}
+
 /// The one connection, made when the first one listens.
 #[derive(Debug)]
 pub(crate) struct Notices {
     pool: PgPool,
-    sender: broadcast::Sender<Notice>,
+    senders: Senders,
     /// At most one task, which ends with us.
     task: Mutex<JoinSet<()>>,
 }
 
 /// One who listens.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    channel: Channel,
-    notices: broadcast::Receiver<Notice>,
-}
+pub(crate) struct Listener(broadcast::Receiver<Notice>);
 
 impl Notices {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options);
-        Self { pool, sender: broadcast::channel(KEPT).0, task: Mutex::default() }
+        Self { pool, senders: Senders::new(), task: Mutex::default() }
     }
 
     /// Listens; what is announced after this returns is heard.
     pub(crate) async fn listen(&self, channel: Channel) -> Result<Listener> {
         let mut task = self.task.lock().await;
         while task.try_join_next().is_some() {}
-        let notices = self.sender.subscribe();
+        let notices = self.senders.of(channel).subscribe();
         if task.is_empty() {
             let mut listener = PgListener::connect_with(&self.pool).await?;
             listener.listen_all(Channel::ALL.map(Channel::name)).await?;
-            task.spawn(pass_on(listener, self.sender.clone()));
+            task.spawn(pass_on(listener, self.senders.clone()));
         }
-        Ok(Listener { channel, notices })
+        Ok(Listener(notices))
     }
 
     pub(crate) async fn close(&self) {
@@ -97,26 +131,20 @@ impl Notices {
     }
 }
 
-async fn pass_on(mut listener: PgListener, sender: broadcast::Sender<Notice>) {
+async fn pass_on(mut listener: PgListener, senders: Senders) {
     loop {
-        let notice = match listener.try_recv().await {
+        match listener.try_recv().await {
             Ok(Some(heard)) => {
-                let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == heard.channel()) else {
-                    continue;
-                };
-                Notice::Heard(channel, heard.payload().into())
+                if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == heard.channel()) {
+                    senders.send(channel, Notice::Heard(heard.payload().into()));
+                }
             }
-            Ok(None) => Notice::Missed,
+            Ok(None) => senders.send_to_all(&Notice::Missed),
             Err(error) => {
                 tracing::debug!(%error, "notices cannot be heard");
-                Notice::Silent
+                senders.send_to_all(&Notice::Silent);
+                return;
             }
-        };
-        let ended = matches!(notice, Notice::Silent);
-        // It fails when nobody listens right now.
-        let _ = sender.send(notice);
-        if ended {
-            return;
         }
     }
 }
@@ -124,14 +152,11 @@ async fn pass_on(mut listener: PgListener, sender: broadcast::Sender<Notice>) {
 impl Listener {
     /// What was announced next. `None`: some may have been missed.
     pub(crate) async fn next(&mut self) -> Result<Option<Arc<str>>> {
-        loop {
-            match self.notices.recv().await {
-                Ok(Notice::Heard(channel, payload)) if channel == self.channel => return Ok(Some(payload)),
-                Ok(Notice::Heard(..)) => {}
-                Ok(Notice::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => return Ok(None),
-                Ok(Notice::Silent) | Err(broadcast::error::RecvError::Closed) => {
-                    return Err(StorageError::Unavailable(sqlx::Error::PoolClosed));
-                }
+        match self.0.recv().await {
+            Ok(Notice::Heard(payload)) => Ok(Some(payload)),
+            Ok(Notice::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => Ok(None),
+            Ok(Notice::Silent) | Err(broadcast::error::RecvError::Closed) => {
+                Err(StorageError::Unavailable(sqlx::Error::PoolClosed))
             }
         }
     }
@@ -165,8 +190,28 @@ mod tests {
                    WHERE datname = current_database() AND query LIKE 'LISTEN%'";
         assert_eq!(sqlx::query(cut).fetch_all(store.pool()).await.unwrap().len(), 1, "one connection for all");
         assert_eq!(heard(&mut jobs).await, None);
+        assert_eq!(heard(&mut documents).await, None);
         announce(&store, Channel::Jobs, "c").await;
         assert_eq!(heard(&mut jobs).await.as_deref(), Some("c"));
+    }
+
+    #[tokio::test]
+    async fn a_flood_on_one_channel_makes_no_listener_of_another_miss_anything() {
+        let (_database, store, _) = migrated().await;
+        let mut generations = store.notices.listen(Channel::Generations).await.unwrap();
+        let mut documents = store.notices.listen(Channel::Documents).await.unwrap();
+        let mut jobs = store.notices.listen(Channel::Jobs).await.unwrap();
+        announce(&store, Channel::Documents, "a").await;
+        sqlx::query("SELECT pg_notify($1, n::text) FROM generate_series(1, $2) n")
+            .bind(Channel::Generations.name())
+            .bind(i32::try_from(KEPT * 2).unwrap())
+            .execute(store.pool())
+            .await
+            .unwrap();
+        announce(&store, Channel::Jobs, "the last").await;
+        assert_eq!(heard(&mut jobs).await.as_deref(), Some("the last"), "all of the flood was passed on");
+        assert_eq!(heard(&mut generations).await, None, "who is flooded is told that some were missed");
+        assert_eq!(heard(&mut documents).await.as_deref(), Some("a"));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use crate::{
 const STORE_BATCH: usize = 200;
 /// Chunks that go to the vector index at once.
 const INDEX_BATCH: i64 = 500;
-/// How long a document waits whose file is not in this server's folder.
+/// The shortest pause of a document whose file is not in this server's folder.
 const FILE_PAUSE: Duration = Duration::from_secs(5);
 /// Calls to the embedding model that one document makes at the same time.
 const PARALLEL_CALLS: usize = 2;
@@ -57,8 +57,10 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
     };
     let path = context.blobs.path(blob);
     if tokio::fs::try_exists(&path).await.is_ok_and(|there| !there) {
-        // It was kept, so it lies at another server, whose turn may come, or the folder is not mounted.
-        return Err(Failure::new(ErrorCode::DocumentFileMissing, None, Remedy::Wait { after: FILE_PAUSE }));
+        // It was kept, so it lies at another server, whose turn may come, or the folder is not mounted. Counted all the
+        // same: one that is lost would be looked for without end, and its document never be shown as failed.
+        let remedy = Remedy::TryAgain { after: Some(FILE_PAUSE) };
+        return Err(Failure::new(ErrorCode::DocumentFileMissing, None, remedy));
     }
     let extracted = context.sandbox.extract_file(kind, &path).await?;
     let embedder = Arc::clone(&context.embedder);

@@ -209,23 +209,37 @@ async fn a_change_to_a_model_that_is_away_for_long_reaches_every_document_at_the
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_lies_at_another_server_is_waited_for_without_counting() {
+async fn a_file_that_is_not_here_is_looked_for_again_and_one_that_is_lost_fails_its_document() {
     let base = base().await;
     let id = base.add("Ajeno", &prose(34, 3_000)).await.id;
     let (_, path) = base.documents.original(&base.owner, &id).await.unwrap().unwrap();
     let elsewhere = path.with_extension("elsewhere");
     std::fs::rename(&path, &elsewhere).unwrap();
-    for _ in 0..20 {
+    let options = WorkerOptions { max_attempts: 3, ..options() };
+    for attempt in 1..=3 {
         base.hurry().await;
-        base.work().await;
+        assert_eq!(Worker::run_due(&base.context, &options).await.unwrap(), 1, "one run, then a pause");
+        let document = base.get(&id).await.unwrap();
+        assert_eq!(document.error.unwrap().code, ErrorCode::DocumentFileMissing.as_str());
+        assert_eq!(base.count("SELECT attempts::bigint FROM jobs").await, attempt);
+        if attempt < 3 {
+            assert_eq!(document.status, DocumentStatus::Queued);
+            let pause = base.count("SELECT extract(epoch FROM run_at - now())::bigint FROM jobs").await;
+            assert!((3..=7).contains(&pause), "{attempt}: {pause}");
+        } else {
+            assert_eq!(document.status, DocumentStatus::Failed);
+        }
     }
-    let document = base.get(&id).await.unwrap();
-    assert_eq!(document.status, DocumentStatus::Queued);
-    assert_eq!(document.error.unwrap().code, ErrorCode::DocumentFileMissing.as_str());
-    std::fs::rename(&elsewhere, &path).unwrap();
+    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
     base.hurry().await;
+    assert_eq!(Worker::run_due(&base.context, &options).await.unwrap(), 0, "it waits for somebody or the next start");
+
+    // The folder is mounted, and somebody asks again.
+    std::fs::rename(&elsewhere, &path).unwrap();
+    base.documents.retry(&base.owner, &id).await.unwrap();
     base.work().await;
-    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    let document = base.get(&id).await.unwrap();
+    assert_eq!((document.status, document.error), (DocumentStatus::Indexed, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
