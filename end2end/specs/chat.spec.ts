@@ -90,6 +90,23 @@ test('a provider that fails is told with what to do', async ({ page, product, ch
   await expect(await chat.answer()).toContainText('Ya funciona.');
 });
 
+test('one chat leads to another, and back', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'Respuesta del primero.' } });
+  const first = await product.ask('La primera pregunta');
+  await product.script({ answer: { text: 'Respuesta del segundo.' } });
+  const second = await product.ask('La segunda pregunta');
+  await chat.open('/');
+  const link = (id: string) => page.locator(`.side a[href="/chat/${id}"]`);
+  for (const [id, words] of [[first, 'primero'], [second, 'segundo'], [first, 'primero'], [second, 'segundo']]) {
+    await link(id).click();
+    await expect(page).toHaveURL(new RegExp(`/chat/${id}$`));
+    await expect(chat.answers.last()).toContainText(words);
+    await expect(chat.answers).toHaveCount(1);
+  }
+  await chat.ask('¿Y ahora?');
+  await expect(chat.answers).toHaveCount(2);
+});
+
 test('a chat is renamed and deleted', async ({ page, product, chat, sidebar }) => {
   await product.script({ answer: { text: 'Vale.' } });
   const id = await product.ask('Un tema cualquiera');

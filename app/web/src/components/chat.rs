@@ -29,10 +29,12 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
 
     let empty = move || !begun && state.pending.with(Option::is_none);
     // The server writes the document's head last, when no arena of signals is active any more: even asking whether a
-    // signal is still there would end the request. There it is the title as it was.
+    // signal is still there would end the request. There it is the title as it was. In the browser it is asked for once
+    // more on the way from one chat to another, when the first one's signals are gone.
     let at_first = state.title.get_untracked();
     let tab = move || {
-        let title = if cfg!(feature = "ssr") { at_first.clone() } else { state.title.get() };
+        let known = if cfg!(feature = "ssr") { None } else { state.title.try_get() };
+        let title = known.unwrap_or_else(|| at_first.clone());
         t.tab(if title.is_empty() { t.new_chat } else { &title })
     };
     let scrolled = move |event: ev::Event| {
