@@ -34,6 +34,8 @@ const CONTINUING: &[&[&str]] = &[
     &["how", "about"],
     &["qué", "tal"],
 ];
+/// What comes before a thing that is named.
+const ARTICLES: &[&str] = &["el", "la", "los", "las", "un", "una", "the", "a", "an"];
 /// Words that stand for something named before.
 const POINTING: &[&str] = &[
     "eso", "esto", "ello", "ellos", "ellas", "ese", "esa", "esos", "esas", "este", "esta", "estos", "estas", "it",
@@ -201,6 +203,11 @@ pub(crate) fn search_text(history: &[PastTurn]) -> String {
     text.chars().take(2_000).collect()
 }
 
+/// Whether a question names what it is about by an article: "¿Quién es el arrendador?" has one telling word and is whole.
+fn names_a_thing(words: &[String]) -> bool {
+    words.windows(2).any(|pair| ARTICLES.contains(&pair[0].as_str()) && pair[1].chars().count() > 3)
+}
+
 /// Whether a question only makes sense after the one before it. Most short questions are whole, and searched together
 /// with another they find the other's passages.
 fn leans_on_what_was_said(question: &str) -> bool {
@@ -216,7 +223,7 @@ fn leans_on_what_was_said(question: &str) -> bool {
     let telling = stems(question).len();
     // "¿Y en Portugal?", "What about Portugal?": it says itself that it goes on.
     CONTINUING.iter().any(|beginning| begins(beginning))
-        || telling <= 1
+        || telling <= 1 && !names_a_thing(&words)
         // "Does it cover theft?": what it means was named before.
         || (telling <= 3 && words.iter().any(|word| POINTING.contains(&word.as_str())))
 }
@@ -351,9 +358,13 @@ mod tests {
     #[test]
     fn a_short_question_that_is_whole_is_searched_alone() {
         let first = past(MessageRole::User, "¿Cuántos días de vacaciones tengo?");
-        for question in
-            ["¿Quién aprueba los gastos de viaje?", "¿Cuánto dura la garantía?", "Who approves travel expenses?"]
-        {
+        for question in [
+            "¿Quién aprueba los gastos de viaje?",
+            "¿Cuánto dura la garantía?",
+            "¿Quién es el arrendador?",
+            "Who is the landlord?",
+            "Who approves travel expenses?",
+        ] {
             let history = [first.clone(), past(MessageRole::User, question)];
             assert_eq!(search_text(&history), question);
         }

@@ -147,7 +147,7 @@ texts! {
     previous: "Anterior", "Previous";
     next: "Siguiente", "Next";
     download: "Descargar el original", "Download the original";
-    delete_document_line: "Desaparece de las respuestas en este momento. No se puede deshacer.", "It is gone from answers this moment. This cannot be undone.";
+    delete_document_line: "Desde este momento ninguna respuesta lo usa, y sus pasajes dejan de verse en las anteriores. No se puede deshacer.", "From this moment no answer uses it, and its passages are gone from earlier ones. This cannot be undone.";
     deleted: "Eliminado", "Deleted";
     tags: "Etiquetas", "Tags";
     tags_hint: "separadas por comas", "separated by commas";
