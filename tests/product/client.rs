@@ -252,6 +252,18 @@ impl Product {
         sqlx::PgConnection::connect(&url).await.expect("the database")
     }
 
+    /// A request that uploads files as the pages' script does.
+    pub(crate) fn upload(&self, cookie: &str, files: &[(String, Vec<u8>)]) -> reqwest::RequestBuilder {
+        self.app
+            .client
+            .post(format!("{}/uploads", self.app.base_url))
+            .header("cookie", cookie)
+            .header("origin", &self.app.base_url)
+            .header("accept", "application/json")
+            .header("content-type", MULTIPART)
+            .body(multipart(files))
+    }
+
     /// Another person with an API key.
     pub(crate) async fn another_person(&self, email: &str) -> String {
         let key = self.app.command(&["api-key", "create", "--email", email, "--name", "test"]).await.expect("a key");

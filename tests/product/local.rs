@@ -11,7 +11,7 @@ use cjhirashi_testkit::{ScriptedModels, TestDatabase, files};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::client::{MULTIPART, PATIENCE, Product, StreamEvent, id_of, left_out, multipart, text_of_blocks};
+use crate::client::{PATIENCE, Product, StreamEvent, id_of, left_out, text_of_blocks};
 
 /// The folder that the scripts keep what they fetch in.
 fn cache() -> PathBuf {
@@ -52,14 +52,7 @@ async fn with_nothing_configured_a_spanish_question_is_answered_from_a_spanish_d
     );
     let recipe = "La tortilla lleva patatas, huevos y cebolla. Se cuaja a fuego lento durante diez minutos.";
     let response = product
-        .app
-        .client
-        .post(format!("{}/uploads", product.app.base_url))
-        .header("cookie", &cookie)
-        .header("origin", &product.app.base_url)
-        .header("accept", "application/json")
-        .header("content-type", MULTIPART)
-        .body(multipart(&[("manual.pdf".to_owned(), manual), ("tortilla.txt".to_owned(), recipe.into())]))
+        .upload(&cookie, &[("manual.pdf".to_owned(), manual), ("tortilla.txt".to_owned(), recipe.into())])
         .send()
         .await
         .expect("an answer");

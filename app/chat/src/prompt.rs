@@ -34,7 +34,9 @@ const CONTINUING: &[&[&str]] = &[
     &["how", "about"],
     &["qué", "tal"],
 ];
-/// What comes before a thing that is named.
+/// "… es el …", "… is the …": together they name what a question is about. Without the verb, "los" may be the object of
+/// "¿Quién los aprueba?", which was named before.
+const COPULAS: &[&str] = &["es", "son", "era", "eran", "is", "are", "was", "were"];
 const ARTICLES: &[&str] = &["el", "la", "los", "las", "un", "una", "the", "a", "an"];
 /// Words that stand for something named before.
 const POINTING: &[&str] = &[
@@ -203,9 +205,9 @@ pub(crate) fn search_text(history: &[PastTurn]) -> String {
     text.chars().take(2_000).collect()
 }
 
-/// Whether a question names what it is about by an article: "¿Quién es el arrendador?" has one telling word and is whole.
+/// Whether a question names what it is about: "¿Quién es el arrendador?" has one telling word and is whole.
 fn names_a_thing(words: &[String]) -> bool {
-    words.windows(2).any(|pair| ARTICLES.contains(&pair[0].as_str()) && pair[1].chars().count() > 3)
+    words.windows(4).any(|four| COPULAS.contains(&four[1].as_str()) && ARTICLES.contains(&four[2].as_str()))
 }
 
 /// Whether a question only makes sense after the one before it. Most short questions are whole, and searched together
@@ -345,9 +347,14 @@ mod tests {
     #[test]
     fn a_question_that_cannot_stand_alone_is_searched_with_the_one_before_it() {
         let first = past(MessageRole::User, "¿Cuánto dura la garantía?");
-        for question in
-            ["¿y en Portugal?", "What about theft?", "¿Por qué?", "Does it cover theft?", "¿Eso incluye envíos?"]
-        {
+        for question in [
+            "¿y en Portugal?",
+            "What about theft?",
+            "¿Por qué?",
+            "Does it cover theft?",
+            "¿Eso incluye envíos?",
+            "¿Quién los aprueba?",
+        ] {
             let history = [first.clone(), past(MessageRole::User, question)];
             assert_eq!(search_text(&history), format!("¿Cuánto dura la garantía?\n{question}"));
             assert_eq!(super::question(&history), question);

@@ -227,9 +227,11 @@ impl ChatState {
                         browser::remember(&key, "");
                     }
                     // Whoever left the page meanwhile stays where they are.
-                    let left = self.pending.try_with_untracked(|_| ()).is_none();
-                    if left {
-                    } else if begun && let Some(chats) = self.chats {
+                    let here = self.pending.try_with_untracked(|_| ()).is_some();
+                    if here
+                        && begun
+                        && let Some(chats) = self.chats
+                    {
                         chats.hand_over(ChatView {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
@@ -239,7 +241,7 @@ impl ChatState {
                         if let Some(go) = self.go {
                             go.to(&format!("/chat/{}", sent.chat.id));
                         }
-                    } else {
+                    } else if here {
                         self.messages.update(|messages| messages.extend([sent.question, sent.answer]));
                         self.pending.set(None);
                     }
