@@ -193,7 +193,7 @@ async fn two_thousand_files_in_one_request_all_get_an_answer() {
         })
         .collect();
     let began = Instant::now();
-    let response = product.upload(&cookie, &files).timeout(3 * PATIENCE).send().await.expect("an answer");
+    let response = product.page_upload(&cookie, &files).timeout(3 * PATIENCE).send().await.expect("an answer");
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     eprintln!("2,000 files were taken after {:?}", began.elapsed());
     let answer: Value = response.json().await.expect("JSON");

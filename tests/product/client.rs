@@ -253,7 +253,7 @@ impl Product {
     }
 
     /// A request that uploads files as the pages' script does.
-    pub(crate) fn upload(&self, cookie: &str, files: &[(String, Vec<u8>)]) -> reqwest::RequestBuilder {
+    pub(crate) fn page_upload(&self, cookie: &str, files: &[(String, Vec<u8>)]) -> reqwest::RequestBuilder {
         self.app
             .client
             .post(format!("{}/uploads", self.app.base_url))

@@ -52,7 +52,7 @@ async fn with_nothing_configured_a_spanish_question_is_answered_from_a_spanish_d
     );
     let recipe = "La tortilla lleva patatas, huevos y cebolla. Se cuaja a fuego lento durante diez minutos.";
     let response = product
-        .upload(&cookie, &[("manual.pdf".to_owned(), manual), ("tortilla.txt".to_owned(), recipe.into())])
+        .page_upload(&cookie, &[("manual.pdf".to_owned(), manual), ("tortilla.txt".to_owned(), recipe.into())])
         .send()
         .await
         .expect("an answer");
