@@ -25,6 +25,7 @@ export default defineConfig({
     // Reading and asking must work without any script; what needs one is tagged.
     { name: 'without-javascript', testIgnore: /(screenshots|figures)\.spec\.ts/, grepInvert: /@script/, use: { javaScriptEnabled: false } },
     { name: 'screenshots', testMatch: 'screenshots*.spec.ts', timeout: 300_000 },
-    { name: 'figures', testMatch: 'figures.spec.ts' },
+    // A trace takes pictures of the page while it is measured.
+    { name: 'figures', testMatch: 'figures.spec.ts', use: { trace: 'off' } },
   ],
 });

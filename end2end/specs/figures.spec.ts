@@ -46,8 +46,8 @@ async function firstWord(page: Page, chat: ChatPage): Promise<number> {
             new MutationObserver((_, observer) => {
               if (document.body.innerText.split('Primera').length > seen) {
                 observer.disconnect();
-                // The first callback runs before the frame is painted, the second after it.
-                requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));
+                // The callback runs right before the frame is painted, the task after it.
+                requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
               }
             }).observe(document.body, { childList: true, subtree: true, characterData: true });
           }, { capture: true, once: true });

@@ -12,7 +12,7 @@ use cjhirashi_domain::{
     id::GenerationId,
 };
 use cjhirashi_storage::{GenerationSignal, StorageError};
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::{FutureExt as _, StreamExt as _, stream::BoxStream};
 use parking_lot::Mutex;
 use tokio::{
     sync::{broadcast, watch},
@@ -65,6 +65,32 @@ impl ChatService {
             }
         };
         Ok(follow(Arc::clone(&self.shared), source, after).boxed())
+    }
+
+    /// What a run tells until its first words, but no longer than `wait`: who asked need not open a stream to see the
+    /// beginning of a quick answer. Follow the rest with the last number, 0 when there is nothing yet.
+    ///
+    /// # Errors
+    /// As [`ChatService::events`].
+    pub async fn first_events(
+        &self,
+        viewer: &Viewer,
+        generation: &GenerationId,
+        wait: Duration,
+    ) -> Result<Vec<SequencedEvent>, ChatError> {
+        let until = Instant::now() + wait;
+        let mut events = self.events(viewer, generation, 0).await?;
+        let mut told = Vec::new();
+        let mut speaks = false;
+        // Once it speaks, what is there already comes along: blocks that changed together stay together.
+        while let Some(event) = match speaks {
+            true => events.next().now_or_never().flatten(),
+            false => tokio::time::timeout_at(until, events.next()).await.ok().flatten(),
+        } {
+            speaks |= matches!(event.1, StreamEvent::Block { .. });
+            told.push(event);
+        }
+        Ok(told)
     }
 }
 

@@ -3,6 +3,7 @@
 use cjhirashi_domain::{
     Timestamp,
     chat::{ChatSummary, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
+    event::StreamEvent,
     id::{ChatId, DocumentId, GenerationId, MessageId},
 };
 use leptos::server;
@@ -46,7 +47,17 @@ pub(crate) struct MessageView {
     pub(crate) retrieval: Option<RetrievalSummary>,
     pub(crate) sources: Vec<SourceView>,
     pub(crate) generation_id: Option<GenerationId>,
+    /// What an answer that has just begun has told so far.
+    #[serde(default)]
+    pub(crate) told: Beginning,
     pub(crate) created_at: Timestamp,
+}
+
+/// The beginning of an answer's events, and the number to follow the rest from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Beginning {
+    pub(crate) events: Vec<StreamEvent>,
+    pub(crate) last: i64,
 }
 
 /// One source of an answer. The passage itself is loaded when somebody looks.
@@ -110,6 +121,7 @@ impl MessageView {
             retrieval: self.retrieval.clone(),
             sources: self.sources.clone(),
             generation_id: self.generation_id.clone(),
+            told: Beginning::default(),
             created_at: self.created_at,
         }
     }
@@ -130,6 +142,7 @@ impl MessageView {
             retrieval: None,
             sources: Vec::new(),
             generation_id: Some(generation),
+            told: Beginning::default(),
             created_at: now,
         }
     }
@@ -139,7 +152,7 @@ impl MessageView {
 mod server_side {
     use cjhirashi_domain::chat::{Citation, Message, MessageRole, MessageStatus};
 
-    use super::{MessageView, SourceView};
+    use super::{Beginning, MessageView, SourceView};
     use crate::api::server::escape;
 
     /// Whether a question is folded.
@@ -183,6 +196,7 @@ mod server_side {
                 latency_ms: message.latency_ms,
                 retrieval: message.retrieval,
                 generation_id: message.generation_id,
+                told: Beginning::default(),
                 created_at: message.created_at,
             }
         }
@@ -300,6 +314,11 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
     Ok(cjhirashi_chat::markdown::aside(move || MessageView::from(found)).await)
 }
 
+/// The answer to a question brings the answer's first words along when they come so soon: a second request would show
+/// them later.
+#[cfg(feature = "ssr")]
+const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(25);
+
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once.
 #[server(prefix = "/fn", endpoint = "send_message")]
 pub(crate) async fn send_message(
@@ -323,6 +342,9 @@ pub(crate) async fn send_message(
     // Only a retry has no question of its own.
     let asked = sent.user_message.ok_or_else(|| fail(ErrorCode::Internal))?;
     forward(&format!("/chat/{}", sent.chat.id));
+    let told = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS).await.unwrap_or_default();
+    let last = told.last().map_or(0, |(seq, _)| *seq);
+    let told = Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last };
     let now = services.store.now();
     let question = MessageView {
         role: MessageRole::User,
@@ -332,7 +354,7 @@ pub(crate) async fn send_message(
         generation_id: None,
         ..MessageView::begun(asked, sent.generation.clone(), now)
     };
-    let answer = MessageView::begun(sent.assistant_message, sent.generation, now);
+    let answer = MessageView { told, ..MessageView::begun(sent.assistant_message, sent.generation, now) };
     Ok(SentView { chat: sent.chat, question, answer, now })
 }
 

@@ -11,7 +11,7 @@ use leptos::{prelude::*, task::spawn_local};
 use super::panel;
 use crate::components::Whole as _;
 use crate::{
-    api::chats::{MessageView, load_message},
+    api::chats::{Beginning, MessageView, load_message},
     state::{ChatState, Told, follow_generation, use_texts},
 };
 
@@ -37,14 +37,21 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
     let generation = message.generation_id.clone();
     let id = StoredValue::new(message.id.to_string());
 
+    let take = move |event| match event {
+        StreamEvent::Stage(new) => {
+            stage.try_set(Some(new));
+        }
+        StreamEvent::Block { index, html } => put(blocks, index, html),
+        StreamEvent::End { .. } => {}
+    };
+    let Beginning { events, last } = message.told;
+    let over = events.iter().any(|event| matches!(event, StreamEvent::End { .. }));
+    events.into_iter().for_each(take);
+
     Effect::new(move |_| {
-        let Some(generation) = &generation else { return settle(state, id, Some(FIRST)) };
-        follow_generation(generation, move |told| match told {
-            Told::Event(StreamEvent::Stage(new)) => {
-                stage.try_set(Some(new));
-            }
-            Told::Event(StreamEvent::Block { index, html }) => put(blocks, index, html),
-            Told::Event(StreamEvent::End { .. }) => {}
+        let Some(generation) = generation.as_ref().filter(|_| !over) else { return settle(state, id, Some(FIRST)) };
+        follow_generation(generation, last, move |told| match told {
+            Told::Event(event) => take(event),
             Told::Broken => {
                 broken.try_set(true);
                 // The stream may be refused because the answer is whole by now.

@@ -1,6 +1,6 @@
 //! The open chat, and the list of chats beside it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
     chat::{MessageError, MessageStatus, Verdict},
@@ -18,6 +18,9 @@ use crate::{
     },
     texts::Texts,
 };
+
+/// After a question was sent, the list of chats is asked for so much later.
+const LIST_WAITS: Duration = Duration::from_millis(60);
 
 /// Goes to another page, from event handlers too, which know no context.
 #[derive(Clone, Copy)]
@@ -245,8 +248,9 @@ impl ChatState {
                         self.messages.update(|messages| messages.extend([sent.question, sent.answer]));
                         self.pending.set(None);
                     }
+                    // The list can wait; the answer's first words are to be painted now.
                     if let Some(chats) = self.chats {
-                        chats.refresh();
+                        set_timeout(move || chats.refresh(), LIST_WAITS);
                     }
                 }
                 Err(failure) => {

@@ -39,13 +39,13 @@ impl Drop for Connection {
     }
 }
 
-/// Follows a generation from its beginning until it is over or the component is gone. Browser only.
-pub(crate) fn follow_generation(generation: &GenerationId, tell: impl Fn(Told) + Clone + 'static) {
+/// Follows a generation after an event until it is over or the component is gone. Browser only.
+pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: impl Fn(Told) + Clone + 'static) {
     let connection: StoredValue<Option<Connection>, LocalStorage> = StoredValue::new_local(None);
     on_cleanup(move || {
         connection.try_set_value(None);
     });
-    connect(format!("/events/generations/{generation}?after=0"), connection, tell, Rc::default());
+    connect(format!("/events/generations/{generation}?after={after}"), connection, tell, Rc::default());
 }
 
 fn connect(
