@@ -271,6 +271,12 @@ impl Config {
         self.data_dir.join("index")
     }
 
+    /// Where all embeddings are exported to, once a week.
+    #[must_use]
+    pub fn export_dir(&self) -> PathBuf {
+        self.data_dir.join("exports")
+    }
+
     /// Where our own PostgreSQL lives.
     #[must_use]
     pub fn postgres_dir(&self) -> PathBuf {

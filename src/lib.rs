@@ -9,6 +9,7 @@
 //! | [`embedded`] | which database: the configured one, or our own under the data folder |
 //! | [`state`] | the services, made and connected |
 //! | [`lifecycle`] | serve until told to stop, then stop in order |
+//! | [`indexes`] | vector indexes and embedding models, opened as configured |
 //! | [`model_file`] | the local embedding model, fetched when it is missing |
 //! | [`telemetry`] | logs and metrics |
 //! | [`http`] | router, layers and handlers |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod embedded;
 pub mod http;
+pub mod indexes;
 pub mod lifecycle;
 pub mod model_file;
 pub mod state;

@@ -5,14 +5,16 @@ use std::{sync::Arc, time::Duration};
 use cjhirashi_chat::ChatService;
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::ModelRegistry;
-use cjhirashi_retrieval::{Feeder, FeederHandle, Retriever};
+use cjhirashi_retrieval::{EngineCell, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
-use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError, VectorIndex};
+use cjhirashi_sync::{DocumentService, Engines, Worker, WorkerContext, WorkerHandle, WorkerOptions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError};
+use crate::{
+    config::{Config, ConfigError},
+    indexes::IndexMakers,
+};
 
 /// The services behind every route. Cheap to clone.
 #[derive(Clone)]
@@ -27,8 +29,10 @@ pub struct AppState {
     pub documents: DocumentService,
     /// Search.
     pub retriever: Arc<Retriever>,
-    /// The vector index that search and jobs share.
-    pub index: Arc<dyn VectorIndex>,
+    /// The vector index that search and jobs share, with its embedding model.
+    pub engine: EngineCell,
+    /// What jobs work with, for commands that do a job's work themselves.
+    pub work: WorkerContext,
     /// Chat and embedding models.
     pub models: ModelRegistry,
     /// What was counted and measured.
@@ -61,9 +65,6 @@ pub enum SetUpError {
     /// The folder of files.
     #[error("original files cannot be kept: {0}")]
     Blobs(#[from] BlobError),
-    /// The vector index.
-    #[error(transparent)]
-    Index(#[from] IndexError),
     /// The measurements.
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -100,7 +101,7 @@ pub struct Running {
     /// What the router is made from.
     pub state: AppState,
     worker: WorkerHandle,
-    feeder: FeederHandle,
+    engines: Engines,
 }
 
 impl Running {
@@ -113,31 +114,20 @@ impl Running {
         let store = open_store(&config, database_url).await?;
         let blobs = Blobs::open(config.blob_dir()).await?;
         cjhirashi_web::restore_model_connection(&store, &models).await?;
-        let embedder = models.embedder();
-        let (index, opened) = EmbeddedIndex::open(EmbeddedOptions {
-            folder: config.index_dir(),
-            model: embedder.id().to_owned(),
-            dimension: embedder.dimension(),
-        })
-        .await?;
-        if let Some(reason) = &opened.rebuilding {
-            tracing::warn!(reason, "the vector index is built again from the database");
-        }
-        let index = Arc::new(index);
-        let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
-        let index: Arc<dyn VectorIndex> = index;
+        let makers = Arc::new(IndexMakers::new(Arc::clone(&config), models.clone()));
+        let wanted = makers.wanted(&store).await?;
+        let engines = Engines::start(store.clone(), makers.clone(), &wanted).await?;
         let program = std::env::current_exe().map_err(SetUpError::OwnProgram)?;
-        let worker = Worker::start(
-            WorkerContext {
-                store: store.clone(),
-                blobs: blobs.clone(),
-                embedder: Arc::clone(&embedder),
-                index: Arc::clone(&index),
-                sandbox: Sandbox::new(program, Limits::default()),
-            },
-            WorkerOptions::default(),
-        );
-        let retriever = Arc::new(Retriever::new(store.clone(), Arc::clone(&index), embedder));
+        let work = WorkerContext {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            engine: engines.cell(),
+            makers,
+            exports: config.export_dir(),
+            sandbox: Sandbox::new(program, Limits::default()),
+        };
+        let worker = Worker::start(work.clone(), WorkerOptions::default());
+        let retriever = Arc::new(Retriever::new(store.clone(), engines.cell()));
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
@@ -147,12 +137,13 @@ impl Running {
             chat,
             documents,
             retriever,
-            index,
+            engine: engines.cell(),
+            work,
             models,
             metrics,
             shutdown: CancellationToken::new(),
         };
-        Ok(Self { state, worker, feeder })
+        Ok(Self { state, worker, engines })
     }
 
     /// Lets answers end within `patience`, or interrupts them; then ends event streams and jobs. Requests still pass.
@@ -164,7 +155,7 @@ impl Running {
     /// Stops what runs in the background and writes what is only in memory. Requests must have ended.
     pub async fn stop(self) {
         self.worker.shutdown().await;
-        self.feeder.shutdown().await;
+        self.engines.shutdown().await;
         self.state.store.close().await;
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let (database, files, vector_index) = tokio::join!(
         Check::run(async { state.store.ping().await.is_ok() }),
         Check::run(async move { tokio::fs::metadata(files).await.is_ok() }),
-        Check::run(async { state.index.stats().await.is_ok_and(|stats| !stats.loading) }),
+        Check::run(async { state.engine.current().index.stats().await.is_ok_and(|stats| !stats.loading) }),
     );
     let stopping = state.shutdown.is_cancelled();
     let ok = database.ok && files.ok && !stopping;

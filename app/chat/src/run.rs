@@ -349,7 +349,7 @@ pub(crate) async fn ask_model(
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
         let question = prompt::question(history);
-        let embedder = shared.models.embedder();
+        let embedder = shared.retriever.embedder();
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {

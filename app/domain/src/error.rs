@@ -134,6 +134,18 @@ codes! {
     /// The original file is not in this server's folder.
     DocumentFileMissing = "documents:file_missing", 503,
         es "Este servidor no tiene el archivo original. Si hay varios servidores, deben compartir la carpeta blobs de DATA_DIR.", en "This server does not have the original file. Where there are several servers, they must share the folder blobs of DATA_DIR.";
+    /// A person ended the attempts to index it.
+    DocumentCancelled = "documents:cancelled", 409,
+        es "Se detuvo a petición tuya. Reinténtalo cuando quieras.", en "It was stopped at your request. Try again when you like.";
+    /// The vector index cannot be reached.
+    IndexUnavailable = "index:unavailable", 503,
+        es "El índice vectorial no responde. El documento ya se encuentra; se reintentará solo.", en "The vector index does not answer. The document is found all the same; it will be tried again by itself.";
+    /// The vector index refuses, for a reason that somebody has to mend.
+    IndexRefused = "index:refused", 502,
+        es "El índice vectorial rechazó la petición. Un administrador debe revisar su configuración.", en "The vector index refused the request. An administrator has to check its configuration.";
+    /// Another index is being built.
+    IndexBusy = "index:busy", 409,
+        es "Ya se está construyendo otro índice. Espera a que termine o detenlo.", en "Another index is being built. Wait until it is done, or stop it.";
     /// The search has no words or too many.
     QueryInvalid = "search:invalid_query", 422,
         es "La búsqueda debe tener entre 1 y 2000 caracteres.", en "The search must have 1 to 2,000 characters.";

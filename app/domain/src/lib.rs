@@ -16,6 +16,7 @@ pub mod event;
 pub mod id;
 pub mod search;
 pub mod settings;
+pub mod sync;
 pub mod text;
 pub mod time;
 pub mod user;

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    ChatModel, Connection, Embedder, ModelError, ModelsConfig, embedders,
+    ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, embedders,
     http::{Clients, base_url, base_url_or},
     loopback, measured,
     providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
@@ -79,6 +79,7 @@ pub struct ModelRegistry {
 
 struct Inner {
     clients: Clients,
+    config: ModelsConfig,
     embedder: Arc<dyn Embedder>,
     chat_model: Option<String>,
     /// Those that the environment configures.
@@ -109,6 +110,7 @@ impl ModelRegistry {
         let endpoints = endpoints(&config)?;
         let registry = Self {
             inner: Arc::new(Inner {
+                config: config.clone(),
                 clients,
                 embedder: measured::embedder(embedder),
                 chat_model: config.chat_model.map(|model| model.trim().to_owned()).filter(|model| !model.is_empty()),
@@ -133,10 +135,31 @@ impl ModelRegistry {
         Ok(registry)
     }
 
-    /// The embedding model of this instance.
+    /// The embedding model that the configuration names.
     #[must_use]
     pub fn embedder(&self) -> Arc<dyn Embedder> {
         Arc::clone(&self.inner.embedder)
+    }
+
+    /// An embedding model by its id, `provider:model@dimension`: the configured one, or one that answered before it and
+    /// whose vectors are still in use.
+    ///
+    /// # Errors
+    /// [`ModelError::NotConfigured`] when its provider has no key any more, [`ModelError::InvalidSetting`] for what is
+    /// no such id.
+    pub fn embedder_of(&self, id: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        if self.inner.embedder.id() == id {
+            return Ok(self.embedder());
+        }
+        let local = id.starts_with("local:");
+        let embeddings = if local { EmbeddingChoice::Local } else { id.parse()? };
+        let config = ModelsConfig { embeddings, ..self.inner.config.clone() };
+        let embedder = embedders::from_config(&config, &self.inner.clients)?;
+        if embedder.id() == id {
+            Ok(measured::embedder(embedder))
+        } else {
+            Err(ModelError::UnknownModel { model: id.to_owned(), detail: None })
+        }
     }
 
     /// A chat model by `provider:name`; names without a provider and retired names are understood too. The model

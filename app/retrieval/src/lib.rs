@@ -10,6 +10,7 @@
 //! and a run of `examples/evaluate.rs` before and after.
 
 mod citations;
+mod engine;
 mod feeder;
 mod fusion;
 mod question;
@@ -18,6 +19,7 @@ mod retriever;
 mod types;
 
 pub use citations::CitedPassage;
+pub use engine::{Engine, EngineCell};
 pub use feeder::{Feeder, FeederHandle};
 pub use retriever::Retriever;
 pub use types::{Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm};

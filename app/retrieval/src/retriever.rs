@@ -12,11 +12,11 @@ use cjhirashi_domain::{
     search::{Passage, SearchMode, SearchTimings},
 };
 use cjhirashi_models::{Embedder, InputKind, ModelError};
-use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, TextTerm};
-use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match, VectorIndex};
+use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, StoredVector, TextTerm};
+use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match};
 
 use crate::{
-    Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
+    Engine, EngineCell, Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
     fusion::{fused, same_language},
     question::{self, Frequencies},
     relevance::relevance,
@@ -30,8 +30,12 @@ const READ: usize = 48;
 const TRACED: usize = 50;
 /// The longest wait for a question's embedding; then words answer alone.
 const EMBED_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait for an index in another process; then passages are scored one by one.
+const INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 /// Chunks that a delayed index does not show yet and that are scored one by one.
-const UNACKNOWLEDGED: i64 = 1_000;
+const UNSEEN: i64 = 1_000;
+/// Chunks that are scored one by one while the index is away: 6 MB of 1,536 dimensions.
+const EXACT: i64 = 2_000;
 /// How long counted stems are used before they are read again; shorter while there are none.
 const FRESH: Duration = Duration::from_secs(300);
 const FRESH_WHEN_EMPTY: Duration = Duration::from_secs(10);
@@ -40,14 +44,13 @@ const FRESH_WHEN_EMPTY: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Retriever {
     store: Store,
-    index: Arc<dyn VectorIndex>,
-    embedder: Arc<dyn Embedder>,
+    engine: EngineCell,
     frequencies: Arc<RwLock<Option<(Instant, Arc<Frequencies>)>>>,
 }
 
 impl std::fmt::Debug for Retriever {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Retriever").field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("Retriever").field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 
@@ -92,21 +95,29 @@ fn ms(since: Instant) -> f64 {
 }
 
 impl Retriever {
-    /// A retriever over these.
+    /// A retriever over a database and what answers.
     #[must_use]
-    pub fn new(store: Store, index: Arc<dyn VectorIndex>, embedder: Arc<dyn Embedder>) -> Self {
-        Self { store, index, embedder, frequencies: Arc::default() }
+    pub fn new(store: Store, engine: EngineCell) -> Self {
+        Self { store, engine, frequencies: Arc::default() }
+    }
+
+    /// The model that questions are embedded with now.
+    #[must_use]
+    pub fn embedder(&self) -> Arc<dyn Embedder> {
+        Arc::clone(&self.engine.current().embedder)
     }
 
     /// Finds passages for a question among what somebody may read.
     ///
     /// Four queries to PostgreSQL, one more for an index with delayed writes; none is open while the embedding model
-    /// works. When the model or the index cannot be used, full text answers alone and the outcome says `degraded`.
+    /// works. When the index cannot be used, the newest passages are scored one by one beside full text; when the model
+    /// cannot, full text answers alone. In both cases the outcome says `degraded`.
     ///
     /// # Errors
     /// [`RetrievalError`].
     pub async fn search(&self, viewer: &Viewer, query: SearchQuery) -> Result<SearchOutcome, RetrievalError> {
         let began = Instant::now();
+        let engine = self.engine.current();
         let text = question::cleaned(&query.text);
         if text.is_empty() {
             return Err(RetrievalError::EmptyQuery);
@@ -123,7 +134,7 @@ impl Retriever {
         let (scope, dense, words) = if tags.is_empty() {
             let (scope, dense, words) = tokio::join!(
                 scope,
-                self.find_dense(viewer, &text, &query, None, candidates),
+                self.find_dense(&engine, viewer, &text, &query, None, candidates),
                 self.find_text(viewer, &text, &query, candidates),
             );
             (scope?, dense, words?)
@@ -131,7 +142,7 @@ impl Retriever {
             let (dense, words) = tokio::join!(
                 async {
                     let scope = scope.await?;
-                    let dense = self.find_dense(viewer, &text, &query, Some(&scope), candidates).await;
+                    let dense = self.find_dense(&engine, viewer, &text, &query, Some(&scope), candidates).await;
                     Ok::<_, StorageError>((scope, dense))
                 },
                 self.find_text(viewer, &text, &query, candidates),
@@ -139,11 +150,11 @@ impl Retriever {
             let (scope, dense) = dense?;
             (scope, dense, words?)
         };
-        let mut outcome = self.conclude(viewer, &query, &text, top_k, dense, words).await?;
+        let mut outcome = self.conclude(&engine, viewer, &query, &text, top_k, dense, words).await?;
         outcome.searched_documents = scope.documents;
         outcome.timings.total = ms(began);
         outcome.trace.timings = outcome.timings;
-        let index = self.index.name();
+        let index = engine.index.name();
         let timings = outcome.timings;
         for (stage, value) in [
             ("embed", timings.embed),
@@ -170,6 +181,7 @@ impl Retriever {
 
     async fn find_dense(
         &self,
+        engine: &Engine,
         viewer: &Viewer,
         text: &str,
         query: &SearchQuery,
@@ -181,7 +193,7 @@ impl Retriever {
             return dense;
         }
         let began = Instant::now();
-        let embedded = self.embed(text).await;
+        let embedded = embed(engine, text).await;
         dense.embed_ms = ms(began);
         let vector = match embedded {
             Ok(vector) => vector,
@@ -192,67 +204,60 @@ impl Retriever {
         };
         let began = Instant::now();
         let documents = scope.and_then(|scope| scope.selected.clone());
-        match self.nearest(viewer, &vector, documents, &query.tags, candidates).await {
+        match self.nearest(engine, viewer, &vector, documents, &query.tags, candidates).await {
             Ok((matches, loading)) => {
                 dense.matches = matches;
                 dense.loading = loading;
             }
-            Err(error) => dense.problem = Some(DenseProblem::Index(error)),
+            Err(error) => {
+                dense.problem = Some(DenseProblem::Index(error));
+                match self.store.list_newest_vectors(viewer, engine.embedder.id(), &query.tags, EXACT).await {
+                    Ok(newest) => dense.matches = scored(&vector, newest, candidates),
+                    Err(error) => tracing::warn!(error = %error, "Passages could not be scored without the index."),
+                }
+            }
         }
         dense.vector_ms = ms(began);
         dense.vector = Some(vector);
         dense
     }
 
-    async fn embed(&self, text: &str) -> Result<Vec<f32>, ModelError> {
-        let texts = [text.to_owned()];
-        let unavailable = |detail: &str| ModelError::Unavailable {
-            provider: self.embedder.id().to_owned(),
-            detail: detail.to_owned(),
-        };
-        let embedded = tokio::time::timeout(EMBED_TIMEOUT, self.embedder.embed(&texts, InputKind::Query))
-            .await
-            .map_err(|_| unavailable("the embedding of the question took too long"))??;
-        embedded.vectors.into_iter().next().ok_or_else(|| unavailable("no embedding came back"))
-    }
-
     /// The nearest chunks, with those that the index cannot show yet.
     async fn nearest(
         &self,
+        engine: &Engine,
         viewer: &Viewer,
         vector: &[f32],
         documents: Option<Vec<cjhirashi_domain::id::DocumentId>>,
         tags: &[String],
         top_k: usize,
     ) -> Result<(Vec<Match>, bool), IndexError> {
-        if self.index.model() != self.embedder.id() {
-            return Err(IndexError::Refused {
-                index: self.index.name(),
-                detail: format!("it holds vectors of {}, not of {}", self.index.model(), self.embedder.id()),
-            });
+        let (index, model) = (&engine.index, engine.embedder.id());
+        if index.model() != model {
+            let detail = format!("it holds vectors of {}, not of {model}", index.model());
+            return Err(IndexError::Refused { index: index.name(), detail });
         }
         let filter = IndexFilter { reader: viewer.user_id.clone(), documents };
-        let asked = self.index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
-        if self.index.consistency() == Consistency::Immediate {
-            let matches = asked.await?;
-            return Ok((matches, self.index.stats().await?.loading));
+        let asked = index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
+        if index.consistency() == Consistency::Immediate {
+            let matches = asked.await?.matches;
+            return Ok((matches, index.stats().await?.loading));
         }
-        let (matches, fresh) = tokio::join!(
-            asked,
-            self.store.list_unacknowledged_vectors(viewer, self.embedder.id(), tags, UNACKNOWLEDGED)
-        );
-        let mut matches = matches?;
-        match fresh {
-            Ok(fresh) => {
-                let known: HashSet<ChunkKey> = matches.iter().map(|found| found.key.clone()).collect();
-                matches.extend(fresh.into_iter().filter_map(|fresh| {
-                    let key = key_of(&fresh.place);
-                    let score = cosine(vector, &fresh.values)?;
-                    (!known.contains(&key)).then_some(Match { key, score })
-                }));
-                matches.sort_by(|a, b| b.score.total_cmp(&a.score));
-                matches.truncate(top_k);
-            }
+        let asked = tokio::time::timeout(INDEX_TIMEOUT, asked);
+        // What earlier queries saw this one sees, too: at worst more is scored one by one than needed.
+        let seen = engine.seen();
+        let (answer, unseen) = tokio::join!(asked, self.store.list_unseen_vectors(viewer, model, tags, seen, UNSEEN));
+        let answer = answer.map_err(|_| IndexError::Unavailable {
+            index: index.name(),
+            detail: format!("no answer within {} s", INDEX_TIMEOUT.as_secs()),
+            retry_after: None,
+        })??;
+        if let Some(position) = answer.position {
+            engine.saw(position);
+        }
+        let mut matches = answer.matches;
+        match unseen {
+            Ok(unseen) => matches = merge_exact(matches, scored(vector, unseen, top_k), top_k),
             // What the index shows is right; only the newest is missing.
             Err(error) => tracing::warn!(error = %error, "Chunks not yet in the vector index could not be read."),
         }
@@ -313,8 +318,10 @@ impl Retriever {
     }
 
     /// Reads the candidates' texts, scores them, and says what became of each.
+    #[expect(clippy::too_many_arguments, reason = "the last step of one search")]
     async fn conclude(
         &self,
+        engine: &Engine,
         viewer: &Viewer,
         query: &SearchQuery,
         text: &str,
@@ -332,11 +339,8 @@ impl Retriever {
             problems.push("the vector index is still being loaded".to_owned());
         }
         let degraded = !problems.is_empty();
-        if let (SearchMode::Dense, Some(problem)) = (query.mode, dense.problem) {
-            return Err(match problem {
-                DenseProblem::Model(error) => error.into(),
-                DenseProblem::Index(error) => error.into(),
-            });
+        if let (SearchMode::Dense, Some(DenseProblem::Model(error))) = (query.mode, dense.problem) {
+            return Err(error.into());
         }
         if degraded {
             tracing::warn!(problems = %problems.join("; "), "A search was answered by words alone, or nearly so.");
@@ -350,12 +354,14 @@ impl Retriever {
             Vec::new()
         } else {
             self.store
-                .load_passages(viewer, &places, &wants_vector, self.embedder.id(), &words.terms, &query.tags)
+                .load_passages(viewer, &places, &wants_vector, engine.embedder.id(), &words.terms, &query.tags)
                 .await?
         };
         let stale = places.len() - stored.len();
-        let mut scored: Vec<(TraceCandidate, StoredPassage)> =
-            stored.into_iter().map(|passage| self.score(&dense.vector, &ranks, &words, passage)).collect();
+        let mut scored: Vec<(TraceCandidate, StoredPassage)> = stored
+            .into_iter()
+            .map(|passage| score(engine.embedder.as_ref(), &dense.vector, &ranks, &words, passage))
+            .collect();
         scored.sort_by(|(a, _), (b, _)| {
             b.score.total_cmp(&a.score).then_with(|| b.fused.total_cmp(&a.fused)).then_with(|| a.seq.cmp(&b.seq))
         });
@@ -401,8 +407,8 @@ impl Retriever {
             query: text.to_owned(),
             language: words.language.map(str::to_owned),
             mode: query.mode,
-            model: self.embedder.id().to_owned(),
-            index: self.index.name().to_owned(),
+            model: engine.embedder.id().to_owned(),
+            index: engine.index.name().to_owned(),
             terms: words
                 .terms
                 .iter()
@@ -417,36 +423,65 @@ impl Retriever {
         };
         Ok(SearchOutcome { passages, best, searched_documents: 0, timings, degraded, trace })
     }
+}
 
-    fn score(
-        &self,
-        vector: &Option<Vec<f32>>,
-        ranks: &HashMap<ChunkPlace, Ranks>,
-        words: &Text,
-        passage: StoredPassage,
-    ) -> (TraceCandidate, StoredPassage) {
-        let ranks = ranks.get(&passage.place).copied().unwrap_or_default();
-        let cosine = ranks.cosine.or_else(|| cosine(vector.as_deref()?, passage.values.as_deref()?));
-        let same = same_language(words.language, passage.language.as_deref());
-        // Asked for embeddings alone, the words have no say in the order either.
-        let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
-        let lost = if same { 0.0 } else { self.embedder.lost_across_languages() };
-        let calibrated = cosine.map(|cosine| self.embedder.calibrate(cosine + lost));
-        let candidate = TraceCandidate {
-            document_id: passage.place.document_id.clone(),
-            version: passage.place.version,
-            seq: passage.place.seq,
-            language: passage.language.clone(),
-            dense_rank: ranks.dense,
-            cosine,
-            text_rank: ranks.text,
-            coverage: coverage.unwrap_or(0.0),
-            fused: fused(ranks.dense, ranks.text),
-            score: relevance(calibrated, coverage, same),
-            fate: Fate::BelowThreshold,
-        };
-        (candidate, passage)
-    }
+fn score(
+    embedder: &dyn Embedder,
+    vector: &Option<Vec<f32>>,
+    ranks: &HashMap<ChunkPlace, Ranks>,
+    words: &Text,
+    passage: StoredPassage,
+) -> (TraceCandidate, StoredPassage) {
+    let ranks = ranks.get(&passage.place).copied().unwrap_or_default();
+    let cosine = ranks.cosine.or_else(|| cosine(vector.as_deref()?, passage.values.as_deref()?));
+    let same = same_language(words.language, passage.language.as_deref());
+    // Asked for embeddings alone, the words have no say in the order either.
+    let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
+    let lost = if same { 0.0 } else { embedder.lost_across_languages() };
+    let calibrated = cosine.map(|cosine| embedder.calibrate(cosine + lost));
+    let candidate = TraceCandidate {
+        document_id: passage.place.document_id.clone(),
+        version: passage.place.version,
+        seq: passage.place.seq,
+        language: passage.language.clone(),
+        dense_rank: ranks.dense,
+        cosine,
+        text_rank: ranks.text,
+        coverage: coverage.unwrap_or(0.0),
+        fused: fused(ranks.dense, ranks.text),
+        score: relevance(calibrated, coverage, same),
+        fate: Fate::BelowThreshold,
+    };
+    (candidate, passage)
+}
+
+async fn embed(engine: &Engine, text: &str) -> Result<Vec<f32>, ModelError> {
+    let texts = [text.to_owned()];
+    let embedder = &engine.embedder;
+    let unavailable =
+        |detail: &str| ModelError::Unavailable { provider: embedder.id().to_owned(), detail: detail.to_owned() };
+    let embedded = tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&texts, InputKind::Query))
+        .await
+        .map_err(|_| unavailable("the embedding of the question took too long"))??;
+    embedded.vectors.into_iter().next().ok_or_else(|| unavailable("no embedding came back"))
+}
+
+/// Vectors from PostgreSQL, scored one by one, best first.
+fn scored(question: &[f32], vectors: Vec<StoredVector>, top_k: usize) -> Vec<Match> {
+    let matches = vectors
+        .into_iter()
+        .filter_map(|vector| Some(Match { key: key_of(&vector.place), score: cosine(question, &vector.values)? }));
+    merge_exact(Vec::new(), matches.collect(), top_k)
+}
+
+/// What the index found and what was scored one by one, each passage once, best first. An exact score counts.
+fn merge_exact(matches: Vec<Match>, exact: Vec<Match>, top_k: usize) -> Vec<Match> {
+    let known: HashSet<ChunkKey> = exact.iter().map(|found| found.key.clone()).collect();
+    let mut all = exact;
+    all.extend(matches.into_iter().filter(|found| !known.contains(&found.key)));
+    all.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
+    all.truncate(top_k);
+    all
 }
 
 fn key_of(place: &ChunkPlace) -> ChunkKey {

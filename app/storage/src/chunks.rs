@@ -5,6 +5,8 @@
 //! crash of PostgreSQL may lose the last moments of a run, in order, and the run is repeated from there. What a person
 //! was told is kept (an upload, a deletion) is written elsewhere, and waits.
 
+use std::time::Duration;
+
 use cjhirashi_domain::{
     Timestamp,
     access::Visibility,
@@ -134,28 +136,28 @@ impl Store {
             r#"WITH newest AS (
                 SELECT version, blob_key, file_name, mime_type, text IS NOT NULL AS extracted
                 FROM document_versions WHERE document_id = $1 ORDER BY version DESC LIMIT 1
+            ), begun AS (
+                UPDATE documents d SET
+                    status = 'processing',
+                    stage = CASE WHEN (SELECT extracted FROM newest) THEN 'embedding' ELSE 'extracting' END,
+                    progress = 0,
+                    error = NULL,
+                    updated_at = now()
+                FROM jobs j
+                WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
+                  AND j.id = $2 AND j.claim = $3 AND j.key = d.id
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at, d.version, j.attempts
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt)
+                SELECT b.id, n.version, 'started', b.attempts FROM begun b, newest n
             )
-            UPDATE documents d SET
-                status = 'processing',
-                stage = CASE WHEN (SELECT extracted FROM newest) THEN 'embedding' ELSE 'extracting' END,
-                progress = 0,
-                error = NULL,
-                updated_at = now()
-            FROM jobs j
-            WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
-              AND j.id = $2 AND j.claim = $3 AND j.key = d.id
-              AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-            RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at,
-                d.version AS current_version,
-                (SELECT version FROM newest) AS version,
-                (SELECT blob_key FROM newest) AS blob_key,
-                (SELECT file_name FROM newest) AS file_name,
-                (SELECT mime_type FROM newest) AS mime_type,
-                (SELECT extracted FROM newest) AS extracted,
-                EXISTS (
-                    SELECT 1 FROM chunks c
-                    WHERE c.document_id = $1 AND c.version = (SELECT version FROM newest)
-                ) AS "has_chunks!""#,
+            SELECT b.id, b.user_id, b.title, b.source, b.source_url, b.tags, b.created_at,
+                b.version AS current_version,
+                n.version AS "version?", n.blob_key AS "blob_key?", n.file_name AS "file_name?",
+                n.mime_type AS "mime_type?", n.extracted AS "extracted?",
+                EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = b.id AND c.version = n.version) AS "has_chunks!"
+            FROM begun b LEFT JOIN newest n ON true"#,
             document.as_str(),
             claim.job,
             claim.token,
@@ -234,18 +236,19 @@ impl Store {
                 WHERE j.id = $1 AND j.claim = $2 AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
             ), stored AS (
-                INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, page, language, hash,
-                    embedding, embedding_model)
-                SELECT n.id, $3, $4, n.seq, n.text, n.start_offset, n.end_offset, n.page, n.language, n.hash,
-                    known.embedding, known.embedding_model
+                INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, page, language, hash)
+                SELECT n.id, $3, $4, n.seq, n.text, n.start_offset, n.end_offset, n.page, n.language, n.hash
                 FROM UNNEST($5::text[], $6::int[], $7::text[], $8::int[], $9::int[], $10::int[], $11::text[], $12::bytea[])
                     AS n (id, seq, text, start_offset, end_offset, page, language, hash)
-                LEFT JOIN LATERAL (
-                    SELECT c.embedding, c.embedding_model FROM chunks c
-                    WHERE c.hash = n.hash AND c.embedding_model = $13 AND c.embedding IS NOT NULL LIMIT 1
-                ) known ON true
                 WHERE EXISTS (SELECT 1 FROM held)
                 ON CONFLICT ON CONSTRAINT chunks_document_id_version_seq_key DO NOTHING
+                RETURNING ordinal, hash
+            ), known AS (
+                INSERT INTO embeddings (ordinal, model, embedding)
+                SELECT s.ordinal, $13, k.embedding FROM stored s CROSS JOIN LATERAL (
+                    SELECT e.embedding FROM chunks c JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $13
+                    WHERE c.hash = s.hash LIMIT 1
+                ) k
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
             claim.job,
@@ -286,7 +289,10 @@ impl Store {
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING d.id
+                RETURNING d.id, j.attempts
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt)
+                SELECT id, $4, 'extracted', attempts FROM held
             )
             UPDATE document_versions v SET text = $5, page_starts = $6
             FROM held WHERE v.document_id = held.id AND v.version = $4",
@@ -316,9 +322,10 @@ impl Store {
     ) -> Result<Vec<UnembeddedChunk>> {
         let rows = sqlx::query_as!(
             UnembeddedChunk,
-            "SELECT ordinal, seq, text, language FROM chunks
-             WHERE document_id = $1 AND version = $2 AND (embedding IS NULL OR embedding_model IS DISTINCT FROM $3)
-             ORDER BY seq LIMIT $4",
+            "SELECT c.ordinal, c.seq, c.text, c.language FROM chunks c
+             WHERE c.document_id = $1 AND c.version = $2
+               AND NOT EXISTS (SELECT FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $3)
+             ORDER BY c.seq LIMIT $4",
             document.as_str(),
             version,
             model,
@@ -354,11 +361,13 @@ impl Store {
                 RETURNING d.id
             ), stored AS (
                 -- Not a join with UNNEST: on a table without statistics that reads all of it.
-                UPDATE chunks c SET
-                    embedding = ($5::bytea[])[array_position($4::bigint[], c.ordinal)],
-                    embedding_model = $6,
-                    indexed_at = CASE WHEN $8 THEN now() END
+                INSERT INTO embeddings (ordinal, model, embedding)
+                SELECT c.ordinal, $6, ($5::bytea[])[array_position($4::bigint[], c.ordinal)] FROM chunks c
                 WHERE c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
+                ON CONFLICT (ordinal, model) DO UPDATE SET embedding = excluded.embedding
+            ), acknowledged AS (
+                UPDATE chunks c SET indexed_at = now()
+                WHERE $8 AND c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
             claim.job,
@@ -382,8 +391,9 @@ impl Store {
     pub async fn count_chunks(&self, document: &DocumentId, version: i32, model: &str) -> Result<(i64, i64)> {
         let row = sqlx::query!(
             r#"SELECT count(*) AS "all!",
-                count(*) FILTER (WHERE embedding IS NOT NULL AND embedding_model = $3) AS "embedded!"
-               FROM chunks WHERE document_id = $1 AND version = $2"#,
+                count(e.ordinal) AS "embedded!"
+               FROM chunks c LEFT JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $3
+               WHERE c.document_id = $1 AND c.version = $2"#,
             document.as_str(),
             version,
             model,
@@ -393,7 +403,7 @@ impl Store {
         Ok((row.all, row.embedded))
     }
 
-    /// Embedded chunks of a version that the vector index has not acknowledged, in order.
+    /// Chunks of a version, embedded by `model`, that the vector index has not acknowledged, in order.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -401,14 +411,17 @@ impl Store {
         &self,
         document: &DocumentId,
         version: i32,
+        model: &str,
         limit: i64,
     ) -> Result<Vec<UnindexedChunk>> {
         let rows = sqlx::query!(
-            r#"SELECT ordinal, seq, text, language, embedding AS "embedding!" FROM chunks
-               WHERE document_id = $1 AND version = $2 AND indexed_at IS NULL AND embedding IS NOT NULL
-               ORDER BY seq LIMIT $3"#,
+            "SELECT c.ordinal, c.seq, c.text, c.language, e.embedding
+             FROM chunks c JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $3
+             WHERE c.document_id = $1 AND c.version = $2 AND c.indexed_at IS NULL
+             ORDER BY c.seq LIMIT $4",
             document.as_str(),
             version,
+            model,
             limit,
         )
         .fetch_all(&self.pool)
@@ -459,7 +472,37 @@ impl Store {
         Ok(Held::of(u64::from(row.held)))
     }
 
-    /// Makes a version, embedded by `model`, the one that answers.
+    /// Makes a version, all of it embedded, the one that answers: its chunks are found from here on, those that the
+    /// vector index does not show yet by scoring them one by one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn let_answer(&self, claim: &Claim, document: &DocumentId, version: i32) -> Result<Held> {
+        let done = sqlx::query!(
+            "WITH held AS (
+                UPDATE documents d SET
+                    version = $4, stage = 'indexing', progress = 0, updated_at = now(),
+                    chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                RETURNING d.id, j.attempts
+            )
+            INSERT INTO document_events (document_id, version, event, attempt)
+            SELECT id, $4, 'embedded', attempts FROM held",
+            claim.job,
+            claim.token,
+            document.as_str(),
+            version,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(Held::of(done.rows_affected()))
+    }
+
+    /// Says that the vector index has acknowledged all of a version, which answers from here on if it did not before.
+    /// `position` is that of the index's log after which its queries see it. Returns how long ago the document was
+    /// committed with its job: the lag of the index; `None` when the claim no longer counts or the document is gone.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -468,24 +511,32 @@ impl Store {
         claim: &Claim,
         document: &DocumentId,
         version: i32,
-        model: &str,
-    ) -> Result<Held> {
-        let done = sqlx::query!(
-            "UPDATE documents d SET
-                version = $4, embedding_model = $5, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
-                chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
-             FROM jobs j
-             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
-               AND set_config('synchronous_commit', 'off', true) IS NOT NULL",
+        position: Option<i64>,
+    ) -> Result<Option<Duration>> {
+        let seconds = sqlx::query_scalar!(
+            r#"WITH held AS (
+                UPDATE documents d SET
+                    version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
+                    acknowledged_at = now(), acknowledged_position = $5,
+                    chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                RETURNING d.id, j.attempts, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt)
+                SELECT id, $4, 'indexed', attempts FROM held
+            )
+            SELECT greatest(seconds, 0) AS "seconds!" FROM held"#,
             claim.job,
             claim.token,
             document.as_str(),
             version,
-            model,
+            position,
         )
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(Held::of(done.rows_affected()))
+        Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
     }
 
     /// Removes chunks of versions before the one that answers.
@@ -519,12 +570,19 @@ impl Store {
         last: bool,
     ) -> Result<Option<i32>> {
         let version = sqlx::query_scalar!(
-            "UPDATE documents d SET
-                status = CASE WHEN $5 THEN 'failed' ELSE 'queued' END,
-                stage = NULL, error = $4, updated_at = now()
-             FROM jobs j
-             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
-             RETURNING d.version",
+            "WITH failed AS (
+                UPDATE documents d SET
+                    status = CASE WHEN $5 THEN 'failed' ELSE 'queued' END,
+                    stage = NULL, error = $4, updated_at = now()
+                FROM jobs j
+                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                RETURNING d.id, d.version, j.attempts
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt, error)
+                SELECT f.id, coalesce(max(v.version), 0), CASE WHEN $5 THEN 'failed' ELSE 'waiting' END, f.attempts, $4
+                FROM failed f LEFT JOIN document_versions v ON v.document_id = f.id GROUP BY f.id, f.attempts
+            )
+            SELECT version FROM failed",
             claim.job,
             claim.token,
             document.as_str(),

@@ -5,6 +5,7 @@ use cjhirashi_domain::{
     access::Visibility,
     document::{Chunk, Document, DocumentError, DocumentStatus, Source, Stage},
     id::{ChunkId, DocumentId, UserId},
+    sync::{DocumentEvent, DocumentEventKind},
     text::{QueryText, Tag},
 };
 use time::OffsetDateTime;
@@ -34,6 +35,17 @@ pub struct NewDocumentRow<'a> {
     pub tags: &'a [String],
     /// The file.
     pub blob: &'a StoredBlob,
+}
+
+/// What is to be changed of a document; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct DocumentChange<'a> {
+    /// Its title.
+    pub title: Option<&'a str>,
+    /// Its labels, all of them.
+    pub tags: Option<&'a [String]>,
+    /// Whose it is.
+    pub visibility: Option<&'a Visibility>,
 }
 
 /// Which documents a list shows.
@@ -214,6 +226,8 @@ impl Store {
                     created_at, updated_at)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
                 RETURNING id
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, at) SELECT id, 1, 'added', $9 FROM document
             )
             INSERT INTO document_versions (document_id, version, blob_key, file_name, size_bytes, mime_type, created_at)
             SELECT id, 1, $10, $11, $12, $7, $9 FROM document",
@@ -257,6 +271,65 @@ impl Store {
             created_at: now,
             updated_at: now,
         })
+    }
+
+    /// Keeps a file as a document's next version and asks for its indexing; the version that answers goes on answering
+    /// until the new one is complete. Its number; `None` when there is no document that the viewer may change.
+    ///
+    /// # Errors
+    /// [`AddDocumentError`]; nothing is kept then.
+    pub async fn add_document_version(
+        &self,
+        viewer: &Viewer,
+        blobs: &Blobs,
+        id: &DocumentId,
+        file_name: Option<&str>,
+        mime_type: &str,
+        blob: &StoredBlob,
+    ) -> Result<Option<i32>, AddDocumentError> {
+        let now = to_db(self.now());
+        let size = i64::try_from(blob.size()).unwrap_or(i64::MAX);
+        let mut tx = self.pool.begin().await?;
+        // The document's row is locked first, so that two uploads at once become two versions.
+        let document = sqlx::query_scalar!(
+            "UPDATE documents SET
+                status = 'queued', stage = NULL, progress = 0, error = NULL, mime_type = $4, adopted = false, updated_at = $5
+             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
+             RETURNING id",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            mime_type,
+            now,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if document.is_none() {
+            return Ok(None);
+        }
+        let version = sqlx::query_scalar!(
+            r#"WITH added AS (
+                INSERT INTO document_versions (document_id, version, blob_key, file_name, size_bytes, mime_type, created_at)
+                SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6 FROM document_versions WHERE document_id = $1
+                RETURNING version
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, at) SELECT $1, version, 'added', $6 FROM added
+            )
+            SELECT version AS "version!" FROM added"#,
+            id.as_str(),
+            blob.key().as_str(),
+            file_name,
+            size,
+            mime_type,
+            now,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        jobs::enqueue(&mut tx, JobKind::IndexDocument, id.as_str()).await?;
+        jobs::lock_blob(&mut tx, blob.key()).await?;
+        blobs.publish(blob).await?;
+        tx.commit().await?;
+        Ok(Some(version))
     }
 
     /// Documents the viewer may read, the newest first.
@@ -377,16 +450,22 @@ impl Store {
         Ok(true)
     }
 
-    /// Tries a failed document again; `false` when there is none that the viewer may change, or it did not fail.
+    /// Tries a document again that failed, or that waits after a failure; `false` when there is none that the viewer may
+    /// change, or nothing failed.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn retry_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let done = sqlx::query!(
-            "UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $4
-             WHERE id = $2 AND deleted_at IS NULL AND status = 'failed' AND NOT adopted
-               AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            "WITH retried AS (
+                UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $4
+                WHERE id = $2 AND deleted_at IS NULL AND NOT adopted
+                  AND (status = 'failed' OR (status = 'queued' AND error IS NOT NULL))
+                  AND (user_id = $1 OR (user_id IS NULL AND $3))
+                RETURNING id, version
+            )
+            INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'retried', $4 FROM retried",
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
@@ -402,24 +481,139 @@ impl Store {
         Ok(true)
     }
 
-    /// Replaces a document's labels; `false` when there is none that the viewer may change. Searches read labels from
-    /// here, so the change counts at once.
+    /// Tries every failed document again that the viewer may change; how many.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn set_document_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<bool> {
+    pub async fn retry_all_documents(&self, viewer: &Viewer) -> Result<u64> {
+        let mut tx = self.pool.begin().await?;
+        let ids = sqlx::query_scalar!(
+            "WITH retried AS (
+                UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $3
+                WHERE deleted_at IS NULL AND status = 'failed' AND NOT adopted
+                  AND (user_id = $1 OR (user_id IS NULL AND $2))
+                RETURNING id, version
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'retried', $3 FROM retried
+            )
+            SELECT id FROM retried",
+            viewer.user_id.as_str(),
+            viewer.is_admin(),
+            to_db(self.now()),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for id in &ids {
+            jobs::enqueue(&mut tx, JobKind::IndexDocument, id).await?;
+        }
+        tx.commit().await?;
+        Ok(ids.len() as u64)
+    }
+
+    /// Changes what is known of a document; `false` when there is none that the viewer may change. Searches read all of
+    /// it from here, so the change counts at once; a job tells the vector index.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn change_document(&self, viewer: &Viewer, id: &DocumentId, change: &DocumentChange<'_>) -> Result<bool> {
+        let owner = change.visibility.map(|visibility| match visibility {
+            Visibility::Private(owner) => Some(owner.as_str()),
+            Visibility::Public => None,
+        });
+        let mut tx = self.pool.begin().await?;
         let done = sqlx::query!(
-            "UPDATE documents SET tags = $4, updated_at = $5
-             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            "WITH changed AS (
+                UPDATE documents SET
+                    title = coalesce($4, title),
+                    tags = coalesce($5, tags),
+                    user_id = CASE WHEN $6 THEN $7 ELSE user_id END,
+                    updated_at = $8
+                WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
+                RETURNING id, version
+            )
+            INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'changed', $8 FROM changed",
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
-            tags,
+            change.title,
+            change.tags,
+            owner.is_some(),
+            owner.flatten(),
             to_db(self.now()),
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Ends the attempts to index a document's newest version: it is shown as failed until it is tried again; what
+    /// answered before goes on answering. `false` when there is none in work that the viewer may change.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn cancel_document(&self, viewer: &Viewer, id: &DocumentId, error: &DocumentError) -> Result<bool> {
+        // The job's row goes, so the run in hand finds at its next write that its claim no longer counts.
+        let done = sqlx::query!(
+            "WITH cancelled AS (
+                UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
+                WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
+                  AND (user_id = $1 OR (user_id IS NULL AND $3))
+                RETURNING id, version
+            ), dropped AS (
+                DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'
+            )
+            INSERT INTO document_events (document_id, version, event, at)
+            SELECT id, version, 'cancelled', $4 FROM cancelled",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            to_db(self.now()),
+            serde_json::to_value(error).unwrap_or_default(),
         )
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// A document's log, newest first, if the viewer may read the document.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_document_events(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        limit: i64,
+    ) -> Result<Vec<DocumentEvent>> {
+        let rows = sqlx::query!(
+            "SELECT e.version, e.event, e.attempt, e.error, e.at
+             FROM document_events e JOIN documents d ON d.id = e.document_id
+             WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+             ORDER BY e.id DESC LIMIT $3",
+            viewer.user_id.as_str(),
+            id.as_str(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        // A newer version of the program may have written words that we do not know.
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                Some(DocumentEvent {
+                    version: row.version,
+                    event: DocumentEventKind::parse(&row.event)?,
+                    attempt: row.attempt,
+                    error: row.error.and_then(|error| serde_json::from_value(error).ok()),
+                    at: from_db(row.at),
+                })
+            })
+            .collect())
     }
 
     /// Some of what was read from the file of the version that answers, or of the one that will, if the viewer may

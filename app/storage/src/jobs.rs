@@ -14,16 +14,15 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::document::DocumentError;
+use cjhirashi_domain::{Timestamp, document::DocumentError};
 use sqlx::PgConnection;
 
 use crate::{
     BlobError, BlobKey, Blobs, Result, StorageError, Store,
+    connect::from_db,
     notices::{Channel, Listener},
 };
 
-/// The key of the job that tidies up.
-const HOUSEKEEPING: &str = "housekeeping";
 /// Files that one query asks about.
 const BLOBS_AT_ONCE: usize = 1_000;
 
@@ -34,6 +33,16 @@ pub enum JobKind {
     IndexDocument,
     /// Remove all that is left of a deleted document.
     DeleteDocument,
+    /// Tell the vector index a document's new title, labels or owner.
+    UpdateMetadata,
+    /// Make the vector index agree with PostgreSQL about one document.
+    RepairDocument,
+    /// Compare all of PostgreSQL with the vector index, and ask for repairs.
+    Reconcile,
+    /// Fill the vector index that is being built, then let it answer.
+    Reindex,
+    /// Write all embeddings into a file, to come back from.
+    ExportVectors,
     /// Remove what is no longer needed: sessions, events, files.
     Housekeeping,
 }
@@ -45,14 +54,40 @@ impl JobKind {
         match self {
             Self::IndexDocument => "index_document",
             Self::DeleteDocument => "delete_document",
+            Self::UpdateMetadata => "update_metadata",
+            Self::RepairDocument => "repair_document",
+            Self::Reconcile => "reconcile",
+            Self::Reindex => "reindex",
+            Self::ExportVectors => "export_vectors",
             Self::Housekeeping => "housekeeping",
         }
     }
 
-    const ALL: [Self; 3] = [Self::IndexDocument, Self::DeleteDocument, Self::Housekeeping];
+    const ALL: [Self; 8] = [
+        Self::IndexDocument,
+        Self::DeleteDocument,
+        Self::UpdateMetadata,
+        Self::RepairDocument,
+        Self::Reconcile,
+        Self::Reindex,
+        Self::ExportVectors,
+        Self::Housekeeping,
+    ];
 
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether its key is a document's id.
+    #[must_use]
+    pub const fn is_of_a_document(self) -> bool {
+        matches!(self, Self::IndexDocument | Self::DeleteDocument | Self::UpdateMetadata | Self::RepairDocument)
+    }
+
+    /// Whether it comes back by itself: its row stays when a run has ended.
+    #[must_use]
+    pub const fn recurs(self) -> bool {
+        matches!(self, Self::Housekeeping | Self::Reconcile | Self::ExportVectors)
     }
 }
 
@@ -99,6 +134,25 @@ pub struct JobCounts {
     pub dead: i64,
 }
 
+/// A job that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadJob {
+    /// Its number.
+    pub id: i64,
+    /// What was to be done.
+    pub kind: JobKind,
+    /// With what: a document's id.
+    pub key: String,
+    /// The document's title, where there is one.
+    pub title: Option<String>,
+    /// Runs begun.
+    pub attempts: i32,
+    /// Why the last one failed.
+    pub error: Option<DocumentError>,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
 /// Wakes when somebody, in any process, asks for a job.
 #[derive(Debug)]
 pub struct JobListener(Listener);
@@ -137,14 +191,19 @@ fn error_json(error: Option<&DocumentError>) -> Option<serde_json::Value> {
 }
 
 /// Asks for a job within the transaction of the change that needs it. A deletion replaces whatever else was asked for
-/// the same document; nothing replaces a deletion.
+/// the same document, and an indexing what it does anyway; nothing replaces a deletion.
 pub(crate) async fn enqueue(connection: &mut PgConnection, kind: JobKind, key: &str) -> Result<()> {
     sqlx::query!(
         "WITH job AS (
             INSERT INTO jobs (kind, key) VALUES ($1, $2)
             ON CONFLICT ON CONSTRAINT jobs_key_key DO UPDATE SET
-                kind = CASE WHEN jobs.kind = 'delete_document' THEN jobs.kind ELSE excluded.kind END,
+                kind = CASE
+                    WHEN jobs.kind = 'delete_document' THEN jobs.kind
+                    WHEN jobs.kind = 'index_document' AND excluded.kind <> 'delete_document' THEN jobs.kind
+                    ELSE excluded.kind
+                END,
                 revision = jobs.revision + 1,
+                created_at = now(),
                 run_at = now(),
                 attempts = CASE WHEN jobs.claim IS NULL THEN 0 ELSE jobs.attempts END,
                 error = NULL,
@@ -170,44 +229,29 @@ impl Store {
         Ok(JobListener(self.notices.listen(Channel::Jobs).await?))
     }
 
-    /// Makes sure that there is a job that tidies up now and then.
+    /// Makes sure that there is a job of a kind that [recurs](JobKind::recurs); the first time it is due after `first`.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn schedule_housekeeping(&self) -> Result<()> {
+    pub async fn schedule(&self, kind: JobKind, first: Duration) -> Result<()> {
         sqlx::query!(
-            "INSERT INTO jobs (kind, key, run_at) VALUES ($1, $2, now() + interval '1 minute')
+            "INSERT INTO jobs (kind, key, run_at) VALUES ($1, $1, now() + $2 * interval '1 millisecond')
              ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING",
-            JobKind::Housekeeping.as_str(),
-            HOUSEKEEPING,
+            kind.as_str(),
+            millis(first),
         )
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// Asks again for every document whose answering version was embedded by another model; returns how many.
+    /// Asks for a job that is about no document, now.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn enqueue_documents_of_other_models(&self, model: &str) -> Result<i64> {
-        let asked = sqlx::query_scalar!(
-            r#"WITH asked AS (
-                INSERT INTO jobs (kind, key)
-                SELECT 'index_document', id FROM documents
-                WHERE deleted_at IS NULL AND version > 0 AND embedding_model IS DISTINCT FROM $1
-                ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING
-                RETURNING key
-            ), waiting AS (
-                UPDATE documents d SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = now()
-                FROM asked WHERE d.id = asked.key AND d.status = 'failed'
-            )
-            SELECT count(*) AS "count!" FROM asked"#,
-            model,
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(asked)
+    pub async fn ask_for(&self, kind: JobKind) -> Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        enqueue(&mut connection, kind, kind.as_str()).await
     }
 
     /// Starts every job again that was given up, as a start of a server may be what mends the reason; returns how
@@ -230,6 +274,63 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(revived)
+    }
+
+    /// Jobs that were given up, the newest first. For admins.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_dead_jobs(&self, limit: i64) -> Result<Vec<DeadJob>> {
+        let rows = sqlx::query!(
+            r#"SELECT j.id, j.kind, j.key, d.title AS "title?", j.attempts, j.error, j.dead_at AS "dead_at!"
+               FROM jobs j LEFT JOIN documents d ON d.id = j.key
+               WHERE j.dead_at IS NOT NULL ORDER BY j.dead_at DESC LIMIT $1"#,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                Some(DeadJob {
+                    id: row.id,
+                    kind: JobKind::parse(&row.kind)?,
+                    key: row.key,
+                    title: row.title,
+                    attempts: row.attempts,
+                    error: row.error.and_then(|error| serde_json::from_value(error).ok()),
+                    at: from_db(row.dead_at),
+                })
+            })
+            .collect())
+    }
+
+    /// Starts one job again that was given up; `false` when there is none. For admins.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn replay_dead_job(&self, id: i64) -> Result<bool> {
+        let replayed = sqlx::query_scalar!(
+            r#"WITH replayed AS (
+                UPDATE jobs SET dead_at = NULL, attempts = 0, run_at = now() WHERE id = $1 AND dead_at IS NOT NULL
+                RETURNING kind, key
+            ), waiting AS (
+                UPDATE documents d SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = now()
+                FROM replayed
+                WHERE d.id = replayed.key AND replayed.kind = 'index_document' AND d.deleted_at IS NULL
+                RETURNING d.id, d.version
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event) SELECT id, version, 'retried' FROM waiting
+            ), told AS (
+                SELECT pg_notify($2, '')::text FROM replayed
+            )
+            SELECT count(*) AS "count!" FROM told"#,
+            id,
+            Channel::Jobs.name(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(replayed > 0)
     }
 
     /// Takes at most `limit` jobs that are due, the longest waiting first, for `lease`.
@@ -382,7 +483,7 @@ impl Store {
         Ok(row.is_some_and(|row| row.dead))
     }
 
-    /// How many jobs there are, housekeeping aside.
+    /// How many jobs there are, those aside that only wait for their time to come again.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -392,7 +493,8 @@ impl Store {
                 count(*) FILTER (WHERE claim IS NULL AND dead_at IS NULL) AS "waiting!",
                 count(*) FILTER (WHERE claim IS NOT NULL) AS "running!",
                 count(*) FILTER (WHERE dead_at IS NOT NULL) AS "dead!"
-               FROM jobs WHERE kind <> 'housekeeping'"#,
+               FROM jobs
+               WHERE kind NOT IN ('housekeeping', 'reconcile', 'export_vectors') OR run_at <= now() OR claim IS NOT NULL"#,
         )
         .fetch_one(&self.pool)
         .await?;

@@ -18,11 +18,13 @@ mod documents;
 mod environment;
 mod error;
 mod generations;
+mod indexes;
 mod instance;
 mod jobs;
 mod messages;
 mod migrate;
 mod notices;
+mod reconcile;
 mod search;
 mod secrets;
 mod sessions;
@@ -37,16 +39,19 @@ pub use chats::{ChatCursor, ChatPage};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
 pub use connect::{ConnectError, Store, StoreOptions};
 pub use documents::{
-    AddDocumentError, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow, OriginalFile,
+    AddDocumentError, DocumentChange, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow,
+    OriginalFile,
 };
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
 pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
-pub use jobs::{Claim, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
+pub use indexes::IndexListener;
+pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
+pub use reconcile::{AnsweringDocument, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,
     TextTerm,

@@ -32,10 +32,12 @@ pub(crate) enum Channel {
     /// Another version of a document answers, or it was deleted, shared or un-shared. The trigger in the schema
     /// names it too.
     Documents,
+    /// Another vector index answers, or one is built. The trigger in the schema names it too.
+    Indexes,
 }
 
 impl Channel {
-    const ALL: [Self; 3] = [Self::Jobs, Self::Generations, Self::Documents];
+    const ALL: [Self; 4] = [Self::Jobs, Self::Generations, Self::Documents, Self::Indexes];
 
     /// PostgreSQL's name for it.
     pub(crate) const fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Channel {
             Self::Jobs => "cjhirashi_jobs",
             Self::Generations => "cjhirashi_generations",
             Self::Documents => "documents_changed",
+            Self::Indexes => "vector_indexes_changed",
         }
     }
 }
@@ -64,12 +67,13 @@ struct Senders {
     jobs: broadcast::Sender<Notice>,
     generations: broadcast::Sender<Notice>,
     documents: broadcast::Sender<Notice>,
+    indexes: broadcast::Sender<Notice>,
 }
 
 impl Senders {
     fn new() -> Self {
-        let [jobs, generations, documents] = Channel::ALL.map(|_| broadcast::Sender::new(KEPT));
-        Self { jobs, generations, documents }
+        let [jobs, generations, documents, indexes] = Channel::ALL.map(|_| broadcast::Sender::new(KEPT));
+        Self { jobs, generations, documents, indexes }
     }
 
     const fn of(&self, channel: Channel) -> &broadcast::Sender<Notice> {
@@ -77,6 +81,7 @@ impl Senders {
             Channel::Jobs => &self.jobs,
             Channel::Generations => &self.generations,
             Channel::Documents => &self.documents,
+            Channel::Indexes => &self.indexes,
         }
     }
 

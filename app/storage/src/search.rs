@@ -105,6 +105,29 @@ pub struct StoredVector {
     pub values: Vec<f32>,
 }
 
+struct VectorRow {
+    document_id: String,
+    version: i32,
+    seq: i32,
+    ordinal: i64,
+    user_id: Option<String>,
+    embedding: Vec<u8>,
+}
+
+impl TryFrom<VectorRow> for StoredVector {
+    type Error = StorageError;
+
+    fn try_from(row: VectorRow) -> Result<Self> {
+        let document_id = document_id(row.document_id, "chunks", "document_id")?;
+        Ok(Self {
+            place: ChunkPlace { document_id, version: row.version, seq: row.seq },
+            ordinal: row.ordinal,
+            owner: owner(row.user_id)?,
+            values: decode_embedding(&row.embedding),
+        })
+    }
+}
+
 /// A document that is there, as the vector index should have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveDocument {
@@ -227,6 +250,9 @@ fn levels(terms: &[TextTerm]) -> Vec<String> {
     levels.retain(|level| !level.is_empty());
     levels
 }
+
+/// An index with delayed writes that tells no positions is taken to show a write after so many seconds.
+const SEEN_AFTER_SECONDS: f64 = 15.0;
 
 /// Rows taken of each level, and of all: reading the words of a row takes tens of microseconds.
 const ROWS_PER_LEVEL: i64 = 60;
@@ -397,7 +423,9 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT c.id, c.document_id, c.version, c.seq, d.title, c.text, c.language,
                       c.start_offset, c.end_offset, c.page,
-                      CASE WHEN place.with_vector AND c.embedding_model = $7 THEN c.embedding END AS embedding,
+                      CASE WHEN place.with_vector THEN (
+                          SELECT e.embedding FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $7
+                      ) END AS embedding,
                       (SELECT array_agg(unpacked.search @@ t.query::tsquery ORDER BY t.n)
                        FROM unnest($6::text[]) WITH ORDINALITY t (query, n)) AS "has: Vec<bool>"
                FROM unnest($2::text[], $3::int[], $4::int[], $8::boolean[]) place (document_id, version, seq, with_vector)
@@ -443,23 +471,76 @@ impl Store {
             .collect()
     }
 
-    /// Answering chunks that an index with delayed writes has not acknowledged, newest first: they are scored one by
-    /// one, so that what somebody just added is found at once.
+    /// Answering chunks that an index with delayed writes may not show, newest first: they are scored one by one, so
+    /// that what somebody just added is found at once. They are those it has not acknowledged, and of those it has, the
+    /// ones beyond the `position` of its log that its queries have seen; where positions are not known, those of the
+    /// last seconds.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn list_unacknowledged_vectors(
+    pub async fn list_unseen_vectors(
+        &self,
+        viewer: &Viewer,
+        model: &str,
+        tags: &[String],
+        position: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<StoredVector>> {
+        let rows = sqlx::query_as!(
+            VectorRow,
+            r#"WITH unseen AS (
+                -- Each is cut for itself, to what this person may read: nobody's backlog hides another's.
+                (SELECT c.ordinal FROM chunks c JOIN documents d ON d.id = c.document_id AND d.version = c.version
+                 WHERE c.indexed_at IS NULL AND (d.user_id IS NULL OR d.user_id = $1)
+                 ORDER BY c.ordinal DESC LIMIT $5)
+                UNION
+                (SELECT c.ordinal FROM documents d JOIN chunks c ON c.document_id = d.id AND c.version = d.version
+                 WHERE d.acknowledged_position > $4 AND (d.user_id IS NULL OR d.user_id = $1)
+                 ORDER BY c.ordinal DESC LIMIT $5)
+                UNION
+                (SELECT c.ordinal FROM documents d JOIN chunks c ON c.document_id = d.id AND c.version = d.version
+                 WHERE d.acknowledged_at > now() - $6 * interval '1 second'
+                   AND (d.acknowledged_position IS NULL OR $4::bigint IS NULL)
+                   AND (d.user_id IS NULL OR d.user_id = $1)
+                 ORDER BY c.ordinal DESC LIMIT $5)
+            )
+            SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, e.embedding
+            FROM unseen
+            JOIN chunks c USING (ordinal)
+            JOIN documents d ON d.id = c.document_id
+            JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $2
+            WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
+              AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+            ORDER BY c.ordinal DESC LIMIT $5"#,
+            viewer.user_id.as_str(),
+            model,
+            tags,
+            position,
+            limit,
+            SEEN_AFTER_SECONDS,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(StoredVector::try_from).collect()
+    }
+
+    /// The newest answering chunks that somebody may read, to be scored one by one while the index is away.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_newest_vectors(
         &self,
         viewer: &Viewer,
         model: &str,
         tags: &[String],
         limit: i64,
     ) -> Result<Vec<StoredVector>> {
-        let rows = sqlx::query!(
-            r#"SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, c.embedding AS "embedding!"
+        let rows = sqlx::query_as!(
+            VectorRow,
+            r#"SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, e.embedding
                FROM chunks c JOIN documents d ON d.id = c.document_id
-               WHERE c.indexed_at IS NULL AND c.embedding IS NOT NULL AND c.embedding_model = $2
-                 AND d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
+               JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $2
+               WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
                  AND (cardinality($3::text[]) = 0 OR d.tags && $3)
                ORDER BY c.ordinal DESC LIMIT $4"#,
             viewer.user_id.as_str(),
@@ -469,17 +550,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let document_id = document_id(row.document_id, "chunks", "document_id")?;
-                Ok(StoredVector {
-                    place: ChunkPlace { document_id, version: row.version, seq: row.seq },
-                    ordinal: row.ordinal,
-                    owner: owner(row.user_id)?,
-                    values: decode_embedding(&row.embedding),
-                })
-            })
-            .collect()
+        rows.into_iter().map(StoredVector::try_from).collect()
     }
 
     /// Every document that is not deleted, whoever's it is: what the vector index should hold. For feeding it only.
@@ -544,13 +615,14 @@ impl Store {
     ) -> Result<Vec<StoredVector>> {
         let documents: Option<Vec<String>> =
             documents.map(|documents| documents.iter().map(|id| id.as_str().to_owned()).collect());
-        let rows = sqlx::query!(
-            r#"SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, c.embedding AS "embedding!"
-               FROM chunks c JOIN documents d ON d.id = c.document_id
-               WHERE c.ordinal > $2 AND c.embedding IS NOT NULL AND c.embedding_model = $1
-                 AND d.deleted_at IS NULL AND d.version = c.version
-                 AND ($3::text[] IS NULL OR c.document_id = ANY($3))
-               ORDER BY c.ordinal LIMIT $4"#,
+        let rows = sqlx::query_as!(
+            VectorRow,
+            "SELECT c.document_id, c.version, c.seq, c.ordinal, d.user_id, e.embedding
+             FROM chunks c JOIN documents d ON d.id = c.document_id
+             JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $1
+             WHERE c.ordinal > $2 AND d.deleted_at IS NULL AND d.version = c.version
+               AND ($3::text[] IS NULL OR c.document_id = ANY($3))
+             ORDER BY c.ordinal LIMIT $4",
             model,
             after_ordinal,
             documents.as_deref(),
@@ -558,17 +630,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let document_id = document_id(row.document_id, "chunks", "document_id")?;
-                Ok(StoredVector {
-                    place: ChunkPlace { document_id, version: row.version, seq: row.seq },
-                    ordinal: row.ordinal,
-                    owner: owner(row.user_id)?,
-                    values: decode_embedding(&row.embedding),
-                })
-            })
-            .collect()
+        rows.into_iter().map(StoredVector::try_from).collect()
     }
 
     /// Listens for changes of what answers.

@@ -1,18 +1,13 @@
 //! What is left of a deleted document goes: vectors first, then rows, then files.
 
-use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_storage::Job;
 
-use crate::{
-    WorkerContext,
-    error::{Failure, Remedy},
-};
+use crate::{WorkerContext, error::Failure, index::job_document};
 
 pub(crate) async fn delete_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
-    let document = DocumentId::parse(job.key.clone())
-        .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::GiveUp))?;
+    let document = job_document(job)?;
     // The rows go last: while they are there, the deletion can be repeated from the beginning.
-    context.index.delete_document(&document, None).await?;
+    context.engine.current().index.delete_document(&document, None).await?;
     for blob in context.store.purge_document(&job.claim, &document).await? {
         context.store.release_blob(&context.blobs, &blob).await?;
     }

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
 use cjhirashi_models::{InputKind, ModelError};
+use cjhirashi_retrieval::Engine;
 use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
-use cjhirashi_vectors::{ChunkKey, DocumentMetadata, VectorRecord};
+use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord, Written};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
@@ -32,26 +33,45 @@ macro_rules! hold {
     };
 }
 
+/// What one run works with: the engine that answered when it began.
+struct Run<'a> {
+    context: &'a WorkerContext,
+    engine: Arc<Engine>,
+    claim: &'a Claim,
+    task: IndexTask,
+}
+
 pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
     let claim = &job.claim;
-    let document = DocumentId::parse(job.key.clone())
-        .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::GiveUp))?;
+    let document = job_document(job)?;
     let Some(task) = context.store.begin_indexing(claim, &document).await? else { return Ok(()) };
-    if !task.extracted {
-        hold!(read_file(context, claim, &task).await?);
+    let run = Run { context, engine: context.engine.current(), claim, task };
+    let version = run.task.version;
+    if !run.task.extracted {
+        hold!(read_file(&run).await?);
     }
-    hold!(embed(context, claim, &task).await?);
-    hold!(write_vectors(context, claim, &task).await?);
-    hold!(context.store.complete_indexing(claim, &document, task.version, context.embedder.id()).await?);
-    if task.version > 1 {
-        context.index.delete_document(&document, Some(task.version)).await?;
+    hold!(embed(&run).await?);
+    let (held, written) = write_vectors(&run).await?;
+    hold!(held);
+    let position = written.position.and_then(|position| i64::try_from(position).ok());
+    let Some(lag) = context.store.complete_indexing(claim, &document, version, position).await? else { return Ok(()) };
+    metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
+    if version > 1 {
+        run.engine.index.delete_document(&document, Some(version)).await?;
         context.store.remove_old_chunks(claim, &document).await?;
     }
     Ok(())
 }
 
+/// The document that a job is about.
+pub(crate) fn job_document(job: &Job) -> Result<DocumentId, Failure> {
+    DocumentId::parse(job.key.clone())
+        .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::GiveUp))
+}
+
 /// The file becomes text and chunks.
-async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
+async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
+    let Run { context, engine, claim, task } = run;
     let (Some(blob), Some(kind)) = (&task.blob, Kind::from_mime_type(&task.mime_type)) else {
         return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
     };
@@ -63,7 +83,7 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
         return Err(Failure::new(ErrorCode::DocumentFileMissing, None, remedy));
     }
     let extracted = context.sandbox.extract_file(kind, &path).await?;
-    let embedder = Arc::clone(&context.embedder);
+    let embedder = Arc::clone(&engine.embedder);
     let (extracted, drafts) = tokio::task::spawn_blocking(move || {
         let measure = embedder.measure();
         let options = ChunkOptions { max_tokens: measure.max_tokens, ..ChunkOptions::default() };
@@ -73,7 +93,7 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
     .await
     .map_err(|error| Failure::new(ErrorCode::Internal, Some(error.to_string()), Remedy::TryAgain { after: None }))?;
 
-    let model = context.embedder.id();
+    let model = engine.embedder.id();
     if task.has_chunks {
         // Of a run that died before it stored the text; how it cut may not be how we cut.
         context.store.clear_chunks(claim, &task.document_id, task.version).await?;
@@ -114,12 +134,13 @@ async fn read_file(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> 
 
 /// Embeds what the current model has not embedded, batch by batch; each batch is kept as soon as it is there.
 ///
-/// The vector index gets the vectors at once only when one call brings all of them, so that one write can note both. A
-/// larger document's come when all are there ([`write_vectors`]): the index knows no version that answers, and vectors
+/// An index in this process gets the vectors at once when one call brings all of them, so that one write can note both.
+/// A larger document's come when all are there ([`write_vectors`]): the index knows no version that answers, and vectors
 /// of one that does not yet would take the places of those that do.
-async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
-    let model = context.embedder.id();
-    let size = context.embedder.batch_size().max(1);
+async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
+    let Run { context, engine, claim, task } = run;
+    let model = engine.embedder.id();
+    let size = engine.embedder.batch_size().max(1);
     let window = i64::try_from(size * PARALLEL_CALLS).unwrap_or(i64::MAX);
     let list = || context.store.list_unembedded_chunks(&task.document_id, task.version, model, window);
     let mut chunks = list().await?;
@@ -134,38 +155,37 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
         let (all, embedded) = context.store.count_chunks(&task.document_id, task.version, model).await?;
         (usize::try_from(all).unwrap_or(0), usize::try_from(embedded).unwrap_or(0))
     };
-    let at_once = chunks.len() <= size;
+    let at_once = chunks.len() <= size && engine.index.consistency() == Consistency::Immediate;
     let metadata = metadata(task);
     loop {
         let last = last_round(&chunks);
         let mut calls =
-            stream::iter(batches(chunks, size)).map(|batch| call(context, batch)).buffer_unordered(PARALLEL_CALLS);
+            stream::iter(batches(chunks, size)).map(|batch| call(engine, batch)).buffer_unordered(PARALLEL_CALLS);
         while let Some((batch, vectors)) = calls.try_next().await? {
             done += batch.len();
             let embeddings: Vec<(i64, Vec<f32>)> = batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
-            let indexed = if at_once {
+            let mut indexed = false;
+            if at_once {
                 let records = batch
                     .into_iter()
                     .zip(&embeddings)
                     .map(|(chunk, (_, values))| {
                         let UnembeddedChunk { ordinal, seq, text, language } = chunk;
-                        record(context, task, &metadata, Found { ordinal, seq, language, text }, values.clone())
+                        record(run, &metadata, Found { ordinal, seq, language, text }, values.clone())
                     })
                     .collect();
-                context.index.upsert(records).await
-            } else {
-                Ok(())
-            };
+                // An index that fails here fails again right afterwards, when the document answers already.
+                indexed = engine.index.upsert(records).await.is_ok();
+            }
             let progress = share(done, all);
             // What was paid for is kept even if the index is away.
             let saved = context
                 .store
-                .save_embeddings(claim, &task.document_id, model, &embeddings, at_once && indexed.is_ok(), progress)
+                .save_embeddings(claim, &task.document_id, model, &embeddings, indexed, progress)
                 .await?;
             if saved == Held::No {
                 return Ok(Held::No);
             }
-            indexed?;
         }
         if last {
             return Ok(Held::Yes);
@@ -197,18 +217,17 @@ struct Found {
 }
 
 fn record(
-    context: &WorkerContext,
-    task: &IndexTask,
+    run: &Run<'_>,
     metadata: &Arc<DocumentMetadata>,
     chunk: Found,
     values: Vec<f32>,
 ) -> VectorRecord {
     VectorRecord {
-        key: ChunkKey { document_id: task.document_id.clone(), version: task.version, seq: chunk.seq },
+        key: ChunkKey { document_id: run.task.document_id.clone(), version: run.task.version, seq: chunk.seq },
         ordinal: chunk.ordinal,
         values,
         language: chunk.language,
-        text: context.index.keeps_text().then_some(chunk.text),
+        text: run.engine.index.keeps_text().then_some(chunk.text),
         document: Arc::clone(metadata),
     }
 }
@@ -225,15 +244,15 @@ fn batches<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
 
 /// One call to the embedding model: a vector for each chunk.
 async fn call(
-    context: &WorkerContext,
+    engine: &Engine,
     mut batch: Vec<UnembeddedChunk>,
 ) -> Result<(Vec<UnembeddedChunk>, Vec<Vec<f32>>), Failure> {
     // Taken out for the call and put back: the texts are not copied.
     let texts: Vec<String> = batch.iter_mut().map(|chunk| std::mem::take(&mut chunk.text)).collect();
-    let embedded = context.embedder.embed(&texts, InputKind::Passage).await?;
+    let embedded = engine.embedder.embed(&texts, InputKind::Passage).await?;
     if embedded.vectors.len() != batch.len() {
         let error = ModelError::UnexpectedAnswer {
-            provider: context.embedder.id().to_owned(),
+            provider: engine.embedder.id().to_owned(),
             detail: format!("{} vectors for {} texts", embedded.vectors.len(), batch.len()),
         };
         return Err(error.into());
@@ -244,15 +263,21 @@ async fn call(
     Ok((batch, embedded.vectors))
 }
 
-/// Brings the vectors that the index has not acknowledged to it, right before the version answers: those of documents
-/// larger than one call, those that were known before, and those of a run during which the index was away.
-async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Result<Held, Failure> {
+/// Brings the vectors that the index has not acknowledged to it: those of documents larger than one call, those that were
+/// known before, and those of a run during which the index was away. The version answers before they are written, so
+/// that it is found whatever the index does: what it has not acknowledged is scored one by one.
+async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
+    let Run { context, engine, claim, task } = run;
     let metadata = metadata(task);
-    let mut done = 0;
+    let model = engine.embedder.id();
+    let (mut done, mut written) = (0, Written::default());
     loop {
-        let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, INDEX_BATCH).await?;
+        let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, model, INDEX_BATCH).await?;
         if chunks.is_empty() {
-            return Ok(Held::Yes);
+            return Ok((Held::Yes, written));
+        }
+        if done == 0 && context.store.let_answer(claim, &task.document_id, task.version).await? == Held::No {
+            return Ok((Held::No, written));
         }
         let last = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < INDEX_BATCH;
         let ordinals: Vec<i64> = chunks.iter().map(|chunk| chunk.ordinal).collect();
@@ -261,15 +286,15 @@ async fn write_vectors(context: &WorkerContext, claim: &Claim, task: &IndexTask)
             .map(|chunk| {
                 let found =
                     Found { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
-                record(context, task, &metadata, found, chunk.values)
+                record(run, &metadata, found, chunk.values)
             })
             .collect();
-        context.index.upsert(records).await?;
+        written = written.and(engine.index.upsert(records).await?);
         done += ordinals.len();
         let progress = if last { 1.0 } else { share(done, done + ordinals.len()) };
         let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, progress).await?;
         if noted == Held::No || last {
-            return Ok(noted);
+            return Ok((noted, written));
         }
     }
 }

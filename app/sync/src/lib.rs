@@ -14,12 +14,19 @@
 //! To add a job: a variant of `storage::JobKind`, a module with its handler, its arm in `worker.rs`.
 
 mod delete;
+mod engines;
 mod error;
+mod export;
 mod index;
+mod reconcile;
+mod reindex;
+mod repair;
 mod service;
 mod worker;
 
+pub use engines::{Engines, Makers, OpenIndex, wanted_kind};
 pub use error::DocumentError;
+pub use reconcile::reconcile;
 pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText, parse_tags};
 pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 

@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use cjhirashi_domain::{
-    Viewer,
+    ErrorCode, Viewer,
     access::Visibility,
-    document::{Chunk, Document, Source},
+    document::{self, Chunk, Document, Source},
     id::DocumentId,
+    sync::DocumentEvent,
     text::{DocumentTitle, InvalidText, Tag},
 };
 use cjhirashi_ingest::{IngestError, Kind, recognise};
 use cjhirashi_storage::{
-    BlobKey, BlobWriter, Blobs, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile, Store,
+    BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile, Store,
     StoredBlob,
 };
 
@@ -108,17 +109,7 @@ impl DocumentService {
         };
         let tags = parse_tags(&new.tags)?;
         let source_url = parse_url(new.source_url.as_deref())?;
-        if new.blob.size() == 0 {
-            return Err(IngestError::Empty.into());
-        }
-        let head = new.blob.head(HEAD_BYTES).await?;
-        let found = recognise(file_name.as_deref().unwrap_or_default(), &head)?;
-        let claimed = new.mime_type.as_deref().and_then(Kind::from_mime_type);
-        let kind = match (found, claimed) {
-            // All of these are text; only the sender knows what is meant by it.
-            (Kind::Text, Some(claimed @ (Kind::Markdown | Kind::Html))) => claimed,
-            (found, _) => found,
-        };
+        let kind = recognise_blob(file_name.as_deref(), new.mime_type.as_deref(), &new.blob).await?;
         let row = NewDocumentRow {
             title: title.as_str(),
             visibility: new.visibility,
@@ -215,7 +206,94 @@ impl DocumentService {
     /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
     pub async fn set_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<(), DocumentError> {
         let tags = parse_tags(tags)?;
-        if self.store.set_document_tags(viewer, id, &tags).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+        let change = DocumentChange { tags: Some(&tags), ..DocumentChange::default() };
+        if self.store.change_document(viewer, id, &change).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Gives a document another title.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
+    pub async fn set_title(&self, viewer: &Viewer, id: &DocumentId, title: &str) -> Result<(), DocumentError> {
+        let title = parse_title(title)?;
+        let change = DocumentChange { title: Some(title.as_str()), ..DocumentChange::default() };
+        if self.store.change_document(viewer, id, &change).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Shares a document with everybody, or makes it the viewer's own again: from the commit on, searches and answers
+    /// follow. Only admins may share, and take back what is shared.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::NotFound`], [`DocumentError::Storage`].
+    pub async fn set_visibility(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        visibility: &Visibility,
+    ) -> Result<(), DocumentError> {
+        if !viewer.may_change(visibility) {
+            return Err(DocumentError::Forbidden);
+        }
+        let change = DocumentChange { visibility: Some(visibility), ..DocumentChange::default() };
+        if !self.store.change_document(viewer, id, &change).await? {
+            return Err(DocumentError::NotFound);
+        }
+        tracing::info!(document.id = %id, public = matches!(visibility, Visibility::Public), "document shared or un-shared");
+        Ok(())
+    }
+
+    /// Adds a file as a document's next version: the one that answers goes on answering until the new one is complete.
+    /// Its number.
+    ///
+    /// # Errors
+    /// [`DocumentError`], as [`DocumentService::add`].
+    pub async fn add_version(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        file_name: Option<&str>,
+        mime_type: Option<&str>,
+        blob: &StoredBlob,
+    ) -> Result<i32, DocumentError> {
+        let file_name = file_name.and_then(clean_file_name);
+        let kind = recognise_blob(file_name.as_deref(), mime_type, blob).await?;
+        let version = self
+            .store
+            .add_document_version(viewer, &self.blobs, id, file_name.as_deref(), kind.mime_type(), blob)
+            .await?
+            .ok_or(DocumentError::NotFound)?;
+        tracing::info!(document.id = %id, version, size_bytes = blob.size(), "a new version of a document was added");
+        Ok(version)
+    }
+
+    /// Ends the attempts to index a document's newest version; it can be tried again.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotFound`] when there is none in work that the viewer may change, [`DocumentError::Storage`].
+    pub async fn cancel(&self, viewer: &Viewer, id: &DocumentId) -> Result<(), DocumentError> {
+        let error = document::DocumentError { code: ErrorCode::DocumentCancelled.as_str().to_owned(), detail: None };
+        if self.store.cancel_document(viewer, id, &error).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Tries every failed document again that the viewer may change; how many.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn retry_all(&self, viewer: &Viewer) -> Result<u64, DocumentError> {
+        Ok(self.store.retry_all_documents(viewer).await?)
+    }
+
+    /// What happened to a document, newest first.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn events(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        limit: i64,
+    ) -> Result<Vec<DocumentEvent>, DocumentError> {
+        Ok(self.store.list_document_events(viewer, id, limit).await?)
     }
 
     /// Those of some documents that the viewer may read, in no order.
@@ -273,6 +351,24 @@ impl DocumentService {
     fn path(&self, blob: &BlobKey) -> std::path::PathBuf {
         self.blobs.path(blob)
     }
+}
+
+/// What a file is: its bytes and its name tell, and where they leave it open the sender.
+async fn recognise_blob(
+    file_name: Option<&str>,
+    claimed: Option<&str>,
+    blob: &StoredBlob,
+) -> Result<Kind, DocumentError> {
+    if blob.size() == 0 {
+        return Err(IngestError::Empty.into());
+    }
+    let head = blob.head(HEAD_BYTES).await?;
+    let found = recognise(file_name.unwrap_or_default(), &head)?;
+    Ok(match (found, claimed.and_then(Kind::from_mime_type)) {
+        // All of these are text; only the sender knows what is meant by it.
+        (Kind::Text, Some(claimed @ (Kind::Markdown | Kind::Html))) => claimed,
+        (found, _) => found,
+    })
 }
 
 fn parse_title(title: &str) -> Result<DocumentTitle, DocumentError> {

@@ -3,15 +3,15 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use cjhirashi_domain::{ErrorCode, document::DocumentError, id::DocumentId};
+use cjhirashi_domain::{ErrorCode, Timestamp, document::DocumentError, id::DocumentId};
 use cjhirashi_ingest::Sandbox;
-use cjhirashi_models::Embedder;
+use cjhirashi_retrieval::EngineCell;
 use cjhirashi_storage::{Blobs, Claim, Job, JobKind, Retry, StorageError, Store};
-use cjhirashi_vectors::VectorIndex;
 use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -21,13 +21,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{
+    Makers,
     delete::delete_document,
     error::{Failure, Remedy},
+    export::export_vectors,
     index::index_document,
+    reconcile::reconcile_job,
+    reindex::reindex,
+    repair::{repair_document, update_metadata},
 };
 
 /// Pauses between two rounds of housekeeping.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// The longest wait after a job that recurs has failed.
+const RECURRING_RETRY: Duration = Duration::from_secs(15 * 60);
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
@@ -38,17 +45,19 @@ pub struct WorkerContext {
     pub store: Store,
     /// The files.
     pub blobs: Blobs,
-    /// The embedding model; its id and dimension are those of the index.
-    pub embedder: Arc<dyn Embedder>,
-    /// The vector index.
-    pub index: Arc<dyn VectorIndex>,
+    /// The vector index that answers, with its embedding model.
+    pub engine: EngineCell,
+    /// Opens another index, and its model.
+    pub makers: Arc<dyn Makers>,
+    /// Where exports of all embeddings are kept.
+    pub exports: PathBuf,
     /// Reads files.
     pub sandbox: Sandbox,
 }
 
 impl std::fmt::Debug for WorkerContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WorkerContext").field("embedder", &self.embedder.id()).finish_non_exhaustive()
+        f.debug_struct("WorkerContext").field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 
@@ -194,17 +203,16 @@ impl Runner {
         loop {
             let asked = async {
                 let revived = store.revive_dead_jobs().await?;
-                store.schedule_housekeeping().await?;
-                let documents = store.enqueue_documents_of_other_models(self.context.embedder.id()).await?;
-                Ok::<_, StorageError>((revived, documents))
+                let now = store.now();
+                store.schedule(JobKind::Housekeeping, Duration::from_secs(60)).await?;
+                store.schedule(JobKind::Reconcile, until_night(now)).await?;
+                store.schedule(JobKind::ExportVectors, until_sunday_night(now)).await?;
+                Ok::<_, StorageError>(revived)
             };
             match asked.await {
-                Ok((revived, documents)) => {
+                Ok(revived) => {
                     if revived > 0 {
                         tracing::info!(jobs = revived, "jobs that were given up are tried again");
-                    }
-                    if documents > 0 {
-                        tracing::info!(documents, "documents will be embedded again: the embedding model was changed");
                     }
                     self.wake.notify_one();
                     return;
@@ -386,6 +394,11 @@ impl Runner {
         match job.kind {
             JobKind::IndexDocument => index_document(&self.context, job).await,
             JobKind::DeleteDocument => delete_document(&self.context, job).await,
+            JobKind::UpdateMetadata => update_metadata(&self.context, job).await,
+            JobKind::RepairDocument => repair_document(&self.context, job).await,
+            JobKind::Reconcile => reconcile_job(&self.context).await,
+            JobKind::Reindex => reindex(&self.context, job).await,
+            JobKind::ExportVectors => export_vectors(&self.context).await,
             JobKind::Housekeeping => {
                 let removed = self.context.store.housekeep(&self.context.blobs).await?;
                 tracing::debug!(?removed, "housekeeping done");
@@ -409,8 +422,8 @@ impl Runner {
                 store.retry_job(job, &Retry { after: Duration::ZERO, error: None, counted: false }).await?;
                 Ok("stopped")
             }
-            Ended::Done if job.kind == JobKind::Housekeeping => {
-                store.repeat_job(job, HOUSEKEEPING_INTERVAL).await?;
+            Ended::Done if job.kind.recurs() => {
+                store.repeat_job(job, next_time(job.kind, store.now())).await?;
                 Ok("done")
             }
             Ended::Done => {
@@ -429,11 +442,13 @@ impl Runner {
     ) -> Result<&'static str, StorageError> {
         let store = &self.context.store;
         let retry = match remedy {
-            Remedy::GiveUp => None,
             Remedy::Wait { after } => Some(Retry { after: jittered(after), error: None, counted: false }),
-            Remedy::TryAgain { .. } if job.kind == JobKind::Housekeeping => {
-                Some(Retry { after: HOUSEKEEPING_INTERVAL, error: None, counted: false })
+            // The next time comes by itself.
+            Remedy::TryAgain { .. } | Remedy::GiveUp if job.kind.recurs() => {
+                let after = next_time(job.kind, store.now()).min(RECURRING_RETRY);
+                Some(Retry { after, error: None, counted: false })
             }
+            Remedy::GiveUp => None,
             Remedy::TryAgain { .. } if job.attempts >= self.options.max_attempts => None,
             Remedy::TryAgain { after } => {
                 let after = jittered(pause(job.attempts).max(after.unwrap_or_default()));
@@ -445,7 +460,7 @@ impl Runner {
             let answering = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
             if let (None, Some(version)) = (&retry, answering)
                 // Vectors of the version that will not answer would take the places of those that do.
-                && let Err(error) = self.context.index.delete_document(document, Some(version)).await
+                && let Err(error) = self.context.engine.current().index.delete_document(document, Some(version)).await
             {
                 tracing::warn!(%error, "vectors of a version that was given up stay in the index for now");
             }
@@ -477,6 +492,34 @@ fn indexed_document(job: &Job) -> Option<DocumentId> {
     (job.kind == JobKind::IndexDocument).then(|| DocumentId::parse(job.key.clone()).ok()).flatten()
 }
 
+/// The hour of the night, UTC, at which the two databases are compared.
+const NIGHT_HOUR: i64 = 3;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// How long until the next night.
+fn until_night(now: Timestamp) -> Duration {
+    let since = (now.0 - NIGHT_HOUR * HOUR_MS).rem_euclid(DAY_MS);
+    Duration::from_millis((DAY_MS - since).unsigned_abs())
+}
+
+/// How long until the next night from Saturday to Sunday, an hour later than the comparison.
+fn until_sunday_night(now: Timestamp) -> Duration {
+    // The epoch was a Thursday.
+    let sunday = 3 * DAY_MS + (NIGHT_HOUR + 1) * HOUR_MS;
+    let since = (now.0 - sunday).rem_euclid(7 * DAY_MS);
+    Duration::from_millis((7 * DAY_MS - since).unsigned_abs())
+}
+
+/// How long until a job that recurs is due again.
+fn next_time(kind: JobKind, now: Timestamp) -> Duration {
+    match kind {
+        JobKind::Reconcile => until_night(now),
+        JobKind::ExportVectors => until_sunday_night(now),
+        _ => HOUSEKEEPING_INTERVAL,
+    }
+}
+
 /// The pause after a number of attempts: 2, 4, 8 … seconds.
 fn pause(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(1);
@@ -491,6 +534,17 @@ fn jittered(pause: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nights_come_at_three_and_weeks_end_on_sunday() {
+        // Wednesday, 2026-11-25, 22:30 UTC.
+        let now = Timestamp(1_795_645_800_000);
+        assert_eq!(until_night(now), Duration::from_secs(4 * 3600 + 1800));
+        assert_eq!(until_sunday_night(now), Duration::from_secs(3 * 86_400 + 5 * 3600 + 1800));
+        // At the hour itself it is the next one.
+        let night = Timestamp(now.0 + 4 * HOUR_MS + 1_800_000);
+        assert_eq!(until_night(night), Duration::from_secs(86_400));
+    }
 
     #[test]
     fn pauses_double_up_to_ten_minutes() {

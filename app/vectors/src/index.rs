@@ -124,6 +124,30 @@ pub struct Match {
     pub score: f32,
 }
 
+/// What a query found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// The nearest chunks, best first.
+    pub matches: Vec<Match>,
+    /// How far the query saw the index's log; `None` for an index without one.
+    pub position: Option<u64>,
+}
+
+/// A write that the index has acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Its place in the index's log: queries that have seen the log up to here see it. `None` for an index without one.
+    pub position: Option<u64>,
+}
+
+impl Written {
+    /// This and another write: seen when both are.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { position: self.position.max(other.position) }
+    }
+}
+
 /// When a write is seen by queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consistency {
@@ -200,8 +224,8 @@ impl IndexError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable { .. } | Self::Io { .. } => ErrorCode::EmbeddingUnavailable,
-            Self::Dimension { .. } | Self::NoDirection { .. } | Self::Refused { .. } => ErrorCode::Internal,
+            Self::Unavailable { .. } | Self::Io { .. } => ErrorCode::IndexUnavailable,
+            Self::Dimension { .. } | Self::NoDirection { .. } | Self::Refused { .. } => ErrorCode::IndexRefused,
         }
     }
 }
@@ -232,25 +256,25 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`IndexError`]; none, some or all may have been written, so repeat all.
-    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<(), IndexError>;
+    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError>;
 
     /// Removes chunks.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError>;
+    async fn delete(&self, keys: &[ChunkKey]) -> Result<Written, IndexError>;
 
     /// Removes every chunk of a document, except those of one version where given.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<(), IndexError>;
+    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<Written, IndexError>;
 
     /// The nearest chunks, best first.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn query(&self, query: IndexQuery) -> Result<Vec<Match>, IndexError>;
+    async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError>;
 
     /// Names in ascending order of their text, of one document or of all, after a name; for reconciliation.
     ///
@@ -268,6 +292,12 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`IndexError`].
     async fn stats(&self) -> Result<IndexStats, IndexError>;
+
+    /// Removes everything that it holds, for good: its model's vectors and what was made to hold them.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    async fn clear(&self) -> Result<(), IndexError>;
 
     /// Writes what is only in memory to disk, where there is something to write. Called now and then and at the end.
     ///

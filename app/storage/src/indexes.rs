@@ -1,0 +1,400 @@
+//! Which vector indexes there are: the one that answers, the one that is built beside it, and those before.
+
+use cjhirashi_domain::{
+    Timestamp,
+    sync::{BuildPhase, IndexKind, IndexName, IndexRow, IndexState},
+};
+
+use crate::{
+    Claim, JobKind, Result, StorageError, Store, UnembeddedChunk,
+    connect::{from_db, to_db},
+    jobs,
+    notices::{Channel, Listener},
+};
+
+/// Embeddings removed by one statement.
+const REMOVED_AT_ONCE: i64 = 5_000;
+
+/// Tells when another index answers, or one is built.
+#[derive(Debug)]
+pub struct IndexListener(Listener);
+
+impl IndexListener {
+    /// Waits for the next change, or until one may have been missed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn next(&mut self) -> Result<()> {
+        self.0.next().await?;
+        Ok(())
+    }
+}
+
+fn name(kind: &str, model: String) -> Result<IndexName> {
+    let kind = IndexKind::parse(kind).ok_or_else(|| StorageError::corrupt("vector_indexes", "kind", &model, kind))?;
+    Ok(IndexName { kind, model })
+}
+
+impl Store {
+    /// Listens for changes of what indexes there are.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn listen_to_indexes(&self) -> Result<IndexListener> {
+        Ok(IndexListener(self.notices.listen(Channel::Indexes).await?))
+    }
+
+    /// All indexes that are known, the one that answers first.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_indexes(&self) -> Result<Vec<IndexRow>> {
+        let rows = sqlx::query!(
+            "SELECT kind, model, state, phase, copied, total, started_at, activated_at FROM vector_indexes
+             ORDER BY state, activated_at DESC NULLS LAST",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let state = IndexState::parse(&row.state)
+                    .ok_or_else(|| StorageError::corrupt("vector_indexes", "state", &row.model, &row.state))?;
+                Ok(IndexRow {
+                    name: name(&row.kind, row.model)?,
+                    state,
+                    phase: BuildPhase::parse(&row.phase)
+                        .ok_or_else(|| StorageError::corrupt("vector_indexes", "phase", &row.phase, &row.phase))?,
+                    copied: row.copied,
+                    total: row.total,
+                    started_at: from_db(row.started_at),
+                    activated_at: row.activated_at.map(from_db),
+                })
+            })
+            .collect()
+    }
+
+    /// The index that answers; on a database that has none yet, this one becomes it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn active_index_or(&self, first: &IndexName) -> Result<IndexName> {
+        let row = sqlx::query!(
+            r#"WITH begun AS (
+                INSERT INTO vector_indexes (kind, model, state, activated_at)
+                SELECT $1, $2, 'active', now() WHERE NOT EXISTS (SELECT FROM vector_indexes WHERE state = 'active')
+                ON CONFLICT DO NOTHING
+                RETURNING kind, model
+            )
+            SELECT kind AS "kind!", model AS "model!" FROM begun
+            UNION ALL SELECT kind, model FROM vector_indexes WHERE state = 'active'
+            LIMIT 1"#,
+            first.kind.as_str(),
+            first.model,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match row {
+            Some(row) => name(&row.kind, row.model),
+            // Another process was a moment faster; its row is seen by a new statement.
+            None => {
+                let row = sqlx::query!("SELECT kind, model FROM vector_indexes WHERE state = 'active'")
+                    .fetch_one(&self.pool)
+                    .await?;
+                name(&row.kind, row.model)
+            }
+        }
+    }
+
+    /// Asks for an index to be built beside the one that answers. `false` when another one is being built; asking for
+    /// the same again, or for the one that answers, changes nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn build_index(&self, wanted: &IndexName) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        // One at a time looks and inserts.
+        sqlx::query!("LOCK TABLE vector_indexes IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+        let rows = sqlx::query!(
+            "SELECT kind, model, state FROM vector_indexes WHERE state = 'building' OR (kind = $1 AND model = $2)",
+            wanted.kind.as_str(),
+            wanted.model,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let known = rows.iter().find(|row| row.kind == wanted.kind.as_str() && row.model == wanted.model);
+        let building = rows.iter().any(|row| row.state == "building");
+        match known.map(|row| row.state.as_str()) {
+            Some("active") => return Ok(!building),
+            Some("building") => {}
+            _ if building => return Ok(false),
+            // What it holds is still there; only what came since is copied, and comparing finds the rest.
+            Some(_) => {
+                sqlx::query!(
+                    "UPDATE vector_indexes SET state = 'building', phase = 'embedding', copied = 0, started_at = now()
+                     WHERE kind = $1 AND model = $2",
+                    wanted.kind.as_str(),
+                    wanted.model,
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
+            None => {
+                sqlx::query!(
+                    "INSERT INTO vector_indexes (kind, model, state) VALUES ($1, $2, 'building')",
+                    wanted.kind.as_str(),
+                    wanted.model,
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        jobs::enqueue(&mut tx, JobKind::Reindex, JobKind::Reindex.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Ends the building of an index; what was built of it stays to be removed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn stop_building(&self) -> Result<bool> {
+        let done = sqlx::query!(
+            "WITH stopped AS (UPDATE vector_indexes SET state = 'previous' WHERE state = 'building' RETURNING kind),
+             dropped AS (DELETE FROM jobs WHERE kind = 'reindex' AND EXISTS (SELECT FROM stopped))
+             SELECT kind FROM stopped",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(done.is_some())
+    }
+
+    /// The index that is being built, and the last ordinal that was copied into it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn building_index(&self) -> Result<Option<(IndexName, i64)>> {
+        let row = sqlx::query!("SELECT kind, model, copied_to FROM vector_indexes WHERE state = 'building'")
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Ok((name(&row.kind, row.model)?, row.copied_to))).transpose()
+    }
+
+    /// Notes that the building begins another phase, with so many chunks to do. `false` when the claim no longer counts
+    /// or it is no longer built.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn begin_phase(&self, claim: &Claim, index: &IndexName, phase: BuildPhase, total: i64) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE vector_indexes v SET
+                phase = $3, total = $4,
+                started_at = CASE WHEN v.phase = $3 THEN v.started_at ELSE now() END,
+                copied = CASE WHEN v.phase = $3 THEN v.copied ELSE 0 END
+             FROM jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $5 AND v.model = $6",
+            claim.job,
+            claim.token,
+            phase.as_str(),
+            total,
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Notes how far the phase is: `done` more chunks, the last of them with this ordinal. `false` when the claim no longer counts or it is no longer built.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn note_building(
+        &self,
+        claim: &Claim,
+        index: &IndexName,
+        copied_to: Option<i64>,
+        done: i64,
+    ) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE vector_indexes v SET copied_to = coalesce($3, v.copied_to), copied = v.copied + $4
+             FROM jobs j
+             WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $5 AND v.model = $6",
+            claim.job,
+            claim.token,
+            copied_to,
+            done,
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Lets the index that was built answer, in every process. What the one before acknowledged from `since` on, the new
+    /// one may not have: it counts as not acknowledged, is scored exactly, and is brought there by jobs. `false` when
+    /// the claim no longer counts or it is no longer built.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn switch_index(&self, claim: &Claim, index: &IndexName, since: Timestamp) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let held = sqlx::query_scalar!(
+            r#"SELECT 1 AS "held!" FROM jobs j, vector_indexes v
+               WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $3 AND v.model = $4
+               FOR UPDATE OF v"#,
+            claim.job,
+            claim.token,
+            index.kind.as_str(),
+            index.model,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        sqlx::query!("UPDATE vector_indexes SET state = 'previous' WHERE state = 'active'").execute(&mut *tx).await?;
+        sqlx::query!(
+            "UPDATE vector_indexes SET state = 'active', activated_at = now() WHERE kind = $1 AND model = $2",
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&mut *tx)
+        .await?;
+        // Positions belong to the log of the index that gave them.
+        sqlx::query!("UPDATE documents SET acknowledged_position = NULL WHERE acknowledged_position IS NOT NULL")
+            .execute(&mut *tx)
+            .await?;
+        let documents = sqlx::query_scalar!(
+            r#"WITH unsure AS (
+                UPDATE chunks SET indexed_at = NULL WHERE indexed_at >= $1 RETURNING document_id
+            )
+            SELECT DISTINCT document_id AS "id!" FROM unsure"#,
+            to_db(since),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for document in documents {
+            jobs::enqueue(&mut tx, JobKind::RepairDocument, &document).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Forgets an index that neither answers nor is built, and the embeddings that no other one needs. `false` when it
+    /// is not known or in use.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn forget_index(&self, index: &IndexName) -> Result<bool> {
+        let done = sqlx::query!(
+            "DELETE FROM vector_indexes WHERE kind = $1 AND model = $2 AND state = 'previous'",
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        loop {
+            let removed = sqlx::query!(
+                "DELETE FROM embeddings WHERE model = $1
+                   AND NOT EXISTS (SELECT FROM vector_indexes WHERE model = $1)
+                   AND ordinal IN (SELECT ordinal FROM embeddings WHERE model = $1 LIMIT $2)",
+                index.model,
+                REMOVED_AT_ONCE,
+            )
+            .execute(&self.pool)
+            .await?;
+            if removed.rows_affected() == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The moment now, by the database's clock, which every process shares.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn database_now(&self) -> Result<Timestamp> {
+        let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#).fetch_one(&self.pool).await?;
+        Ok(from_db(now))
+    }
+
+    /// How many answering chunks `model` has not embedded.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn count_answering_unembedded(&self, model: &str) -> Result<i64> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM chunks c JOIN documents d ON d.id = c.document_id
+               WHERE d.deleted_at IS NULL AND d.version = c.version
+                 AND NOT EXISTS (SELECT FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $1)"#,
+            model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
+    }
+
+    /// How many chunks answer.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn count_answering_chunks(&self) -> Result<i64> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT coalesce(sum(chunk_count), 0) AS "count!" FROM documents WHERE deleted_at IS NULL AND version > 0"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
+    }
+
+    /// Answering chunks that `model` has not embedded, in the order of their ordinals, after one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_answering_unembedded(
+        &self,
+        model: &str,
+        after_ordinal: i64,
+        limit: i64,
+    ) -> Result<Vec<UnembeddedChunk>> {
+        let rows = sqlx::query_as!(
+            UnembeddedChunk,
+            "SELECT c.ordinal, c.seq, c.text, c.language FROM chunks c JOIN documents d ON d.id = c.document_id
+             WHERE c.ordinal > $2 AND d.deleted_at IS NULL AND d.version = c.version
+               AND NOT EXISTS (SELECT FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $1)
+             ORDER BY c.ordinal LIMIT $3",
+            model,
+            after_ordinal,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Keeps embeddings, by ordinal, beside those of other models. Chunks that are gone meanwhile are left out.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn add_embeddings(&self, model: &str, embeddings: &[(i64, Vec<f32>)]) -> Result<()> {
+        let ordinals: Vec<i64> = embeddings.iter().map(|(ordinal, _)| *ordinal).collect();
+        let vectors: Vec<Vec<u8>> =
+            embeddings.iter().map(|(_, values)| crate::chunks::encode_embedding(values)).collect();
+        sqlx::query!(
+            "INSERT INTO embeddings (ordinal, model, embedding)
+             SELECT c.ordinal, $1, ($3::bytea[])[array_position($2::bigint[], c.ordinal)] FROM chunks c
+             WHERE c.ordinal = ANY($2::bigint[]) FOR KEY SHARE
+             ON CONFLICT (ordinal, model) DO UPDATE SET embedding = excluded.embedding",
+            model,
+            &ordinals,
+            &vectors,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
