@@ -317,7 +317,7 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
 /// The answer to a question brings the answer's first words along when they come so soon: a second request would show
 /// them later.
 #[cfg(feature = "ssr")]
-const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(25);
+const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(60);
 
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once.
 #[server(prefix = "/fn", endpoint = "send_message")]
