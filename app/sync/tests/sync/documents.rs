@@ -13,7 +13,7 @@ use cjhirashi_domain::{
     text::{QueryText, Tag},
     user::Role,
 };
-use cjhirashi_models::ModelError;
+use cjhirashi_models::{ModelError, Outage};
 use cjhirashi_storage::{AppSecret, Held, Store, StoreOptions};
 use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
 use tokio::sync::Semaphore;
@@ -140,7 +140,11 @@ async fn a_bad_file_fails_at_once_in_words_and_is_not_tried_again() {
 }
 
 fn unavailable() -> ModelError {
-    ModelError::Unavailable { provider: "fake".to_owned(), detail: "no route to host".to_owned() }
+    ModelError::Unavailable {
+        provider: "fake".to_owned(),
+        cause: Outage::NoConnection,
+        detail: "no route to host".to_owned(),
+    }
 }
 
 fn limited() -> ModelError {
