@@ -321,6 +321,11 @@ CREATE FUNCTION fold_accents(input text) RETURNS text
         'áàâäãåéèêëíìîïóòôöõúùûüýÿçÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÝŸÇÑ',
         'aaaaaaeeeeiiiiooooouuuuyycaaaaaaeeeeiiiiooooouuuuyycñ');
 
+-- To order by, with COLLATE "C", the same in every database: ñ has its place between n and o.
+CREATE FUNCTION sort_key(input text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN replace(fold_accents(input), 'ñ', 'n~');
+
 CREATE TABLE chunks (
     id text PRIMARY KEY,
     -- Key in the embedded index, and the order in which it replays what it missed.

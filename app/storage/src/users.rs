@@ -210,8 +210,8 @@ impl Store {
                ) h
                WHERE $1::text IS NULL OR position(fold_accents($1) IN fold_accents(concat_ws(' ', u.name, u.email))) > 0
                ORDER BY
-                   CASE WHEN $2 = 'name' AND NOT $3 THEN fold_accents(COALESCE(u.name, u.email)) END,
-                   CASE WHEN $2 = 'name' AND $3 THEN fold_accents(COALESCE(u.name, u.email)) END DESC,
+                   CASE WHEN $2 = 'name' AND NOT $3 THEN sort_key(COALESCE(u.name, u.email)) END COLLATE "C",
+                   CASE WHEN $2 = 'name' AND $3 THEN sort_key(COALESCE(u.name, u.email)) END COLLATE "C" DESC,
                    CASE WHEN $3 THEN -1 ELSE 1 END * CASE $2
                        WHEN 'role' THEN array_position('{user,admin,owner}', u.role)
                        WHEN 'chats' THEN h.chats

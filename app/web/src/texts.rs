@@ -159,6 +159,7 @@ texts! {
     processing: "Procesando", "Processing";
     indexed: "Listo", "Ready";
     failed: "Ha fallado", "Failed";
+    technical: "Detalle técnico", "Technical detail";
     previous: "Anterior", "Previous";
     next: "Siguiente", "Next";
     download: "Descargar el original", "Download the original";
@@ -318,6 +319,19 @@ impl Texts {
     /// A decimal number as a person types it.
     pub(crate) fn decimal(&self, value: f64) -> String {
         self.tenths(value)
+    }
+
+    /// A kind of file by its media type; others as they are.
+    pub(crate) fn kind(&self, mime_type: &str) -> String {
+        match mime_type {
+            "application/pdf" => "PDF",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "DOCX",
+            "text/markdown" => "Markdown",
+            "text/html" => "HTML",
+            "text/plain" => self.text,
+            other => other,
+        }
+        .to_owned()
     }
 
     /// Bytes in the unit that leaves few digits.

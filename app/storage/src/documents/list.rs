@@ -88,8 +88,8 @@ impl Store {
               AND ($5::text IS NULL OR $5 = ANY(d.tags))
               AND ($8::text[] IS NULL OR d.status = ANY($8))
             ORDER BY
-                CASE WHEN $9 = 'title' AND NOT $10 THEN fold_accents(d.title) END,
-                CASE WHEN $9 = 'title' AND $10 THEN fold_accents(d.title) END DESC,
+                CASE WHEN $9 = 'title' AND NOT $10 THEN sort_key(d.title) END COLLATE "C",
+                CASE WHEN $9 = 'title' AND $10 THEN sort_key(d.title) END COLLATE "C" DESC,
                 CASE WHEN $10 THEN -1 ELSE 1 END * CASE $9
                     WHEN 'state' THEN array_position('{failed,processing,queued,indexed}', d.status)
                     WHEN 'size' THEN v.size_bytes

@@ -50,7 +50,8 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
             .map(|error| {
                 view! {
                     <p class="problem">
-                        {t.error(&error.code)} {error.detail.map(|detail| view! { <small>{detail}</small> })}
+                        {t.error(&error.code)}
+                        {error.detail.map(|detail| view! { <small>{t.technical} ": " {detail}</small> })}
                     </p>
                 }
             })}
@@ -329,7 +330,7 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     let state = move || {
         let document = current.get();
         let chunks = (document.status == DocumentStatus::Indexed && document.chunk_count > 0)
-            .then(|| format!(" · {}", t.count_chunks(i64::from(document.chunk_count))));
+            .then(|| t.count_chunks(i64::from(document.chunk_count)));
         view! {
             <StateOf document=document />
             <span class="faint nowrap">{chunks}</span>

@@ -47,21 +47,13 @@ fn WithoutModel(state: ChatState, admin: bool) -> impl IntoView {
     let questions = move || {
         Suspend::new(async move {
             let titles = titles.await.unwrap_or_default();
-            let upload = if titles.is_empty() { t.begin_with_document } else { t.attach };
+            let words = if titles.is_empty() { t.begin_with_document } else { t.attach };
+            // Three ways are enough; the drop zone is there for documents, too.
+            let upload = (titles.len() + usize::from(admin) < 3).then(|| upload(words));
             let questions = titles.into_iter().map(|title| example(state, t.what_does_it_say(&title))).collect_view();
             view! {
                 {questions}
-                <li>
-                    <label class="with-script">
-                        <FileChooser public=false label=upload />
-                        {icon(Icon::Upload)}
-                        {upload}
-                    </label>
-                    <a class="without-script" href="/documents">
-                        {icon(Icon::Upload)}
-                        {upload}
-                    </a>
-                </li>
+                {upload}
             }
             .whole()
         })
@@ -81,6 +73,24 @@ fn WithoutModel(state: ChatState, admin: bool) -> impl IntoView {
             <Transition>{questions.whole()}</Transition>
             {connect}
         </ul>
+    }
+    .whole()
+}
+
+/// Opens the browser's chooser; without script, the page with the form.
+fn upload(words: &'static str) -> Piece {
+    view! {
+        <li>
+            <label class="with-script">
+                <FileChooser public=false label=words />
+                {icon(Icon::Upload)}
+                {words}
+            </label>
+            <a class="without-script" href="/documents">
+                {icon(Icon::Upload)}
+                {words}
+            </a>
+        </li>
     }
     .whole()
 }

@@ -169,7 +169,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
             let document = &view.document;
             let mut facts: Vec<String> = Vec::new();
             facts.push(if document.visibility == Visibility::Public { t.public } else { t.private }.to_owned());
-            facts.extend(document.mime_type.clone());
+            facts.extend(document.mime_type.as_deref().map(|kind| t.kind(kind)));
             facts.extend(document.size_bytes.map(|bytes| t.bytes(bytes)));
             if document.chunk_count > 0 && !document.adopted {
                 facts.push(t.count_chunks(i64::from(document.chunk_count)));
