@@ -11,7 +11,7 @@ use cjhirashi_domain::{
     chat::BestMatch,
     search::{Passage, SearchMode, SearchTimings},
 };
-use cjhirashi_models::{Embedder, InputKind, ModelError};
+use cjhirashi_models::{Embedder, InputKind, ModelError, Outage};
 use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, TextTerm};
 use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match, VectorIndex};
 
@@ -208,6 +208,7 @@ impl Retriever {
         let texts = [text.to_owned()];
         let unavailable = |detail: &str| ModelError::Unavailable {
             provider: self.embedder.id().to_owned(),
+            cause: Outage::Other,
             detail: detail.to_owned(),
         };
         let embedded = tokio::time::timeout(EMBED_TIMEOUT, self.embedder.embed(&texts, InputKind::Query))

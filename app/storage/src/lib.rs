@@ -37,7 +37,7 @@ pub use chats::{ChatCursor, ChatPage};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
 pub use connect::{ConnectError, Store, StoreOptions};
 pub use documents::{
-    AddDocumentError, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow, OriginalFile,
+    AddDocumentError, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow, OriginalFile, Twin,
 };
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
@@ -53,6 +53,7 @@ pub use search::{
 };
 pub use secrets::{AppSecret, Sealed};
 pub use sessions::PgSessionStore;
+pub use users::{PeopleFilter, PeopleList};
 
 /// What a query returns.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
