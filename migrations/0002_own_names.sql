@@ -193,9 +193,13 @@ CREATE TABLE citations (
     seq integer NOT NULL,
     start_offset integer NOT NULL,
     end_offset integer NOT NULL,
-    page integer,
+    quote_start integer,       -- the words in the passage that the answer stands on; null: none were found
+    quote_end integer,
+    page integer,              -- where these words begin, else the passage
     score double precision NOT NULL,
     verdict text NOT NULL CONSTRAINT citations_verdict_check CHECK (verdict IN ('verified', 'weak', 'not_found')),
+    CONSTRAINT citations_quote_check CHECK ((quote_start IS NULL) = (quote_end IS NULL)
+        AND start_offset <= quote_start AND quote_start < quote_end AND quote_end <= end_offset),
     PRIMARY KEY (message_id, n)
 );
 CREATE INDEX citations_document_id_idx ON citations (document_id);
@@ -316,6 +320,11 @@ CREATE FUNCTION fold_accents(input text) RETURNS text
     RETURN translate(lower(input),
         'áàâäãåéèêëíìîïóòôöõúùûüýÿçÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÝŸÇÑ',
         'aaaaaaeeeeiiiiooooouuuuyycaaaaaaeeeeiiiiooooouuuuyycñ');
+
+-- To order by, with COLLATE "C", the same in every database: ñ has its place between n and o.
+CREATE FUNCTION sort_key(input text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN replace(fold_accents(input), 'ñ', 'n~');
 
 CREATE TABLE chunks (
     id text PRIMARY KEY,

@@ -74,7 +74,7 @@ const take = async (page: Page, product: Product, pictures: Picture[]) => {
         if (wanted && !wanted.includes(width)) continue;
         await page.setViewportSize(SIZES[width]);
         await page.goto(path);
-        await page.locator('html[data-hydrated], main.failure').waitFor();
+        await page.locator('html[data-hydrated], main.plain').waitFor();
         await prepare?.();
         await page.waitForTimeout(150);
         await page.screenshot({ path: join(folder, `${name}-${language}-${theme}-${width}.png`), fullPage: whole });
@@ -107,6 +107,7 @@ test('pictures of an empty instance', async ({ page, product }) => {
     { name: 'documents-empty', path: '/documents' },
     { name: 'knowledge-empty', path: '/documents?scope=public', widths: [1440, 360] },
     { name: 'admin-empty', path: '/admin' },
+    { name: 'people-nobody', path: '/admin/people?q=nadie', widths: [1440, 360] },
     { name: 'settings-empty', path: '/settings', whole: true, widths: [1440] },
   ]);
 });
@@ -118,13 +119,25 @@ test('pictures of every page with something in it', async ({ page, product }) =>
     { name: 'chat', path: `/chat/${chat}`, prepare: () => page.locator('.question').first().scrollIntoViewIfNeeded() },
     { name: 'chat-end', path: `/chat/${chat}` },
     { name: 'documents', path: '/documents' },
-    { name: 'document', path: `/documents/${policy}?start=10&end=120#passage` },
+    { name: 'documents-filtered', path: '/documents?tag=empresa&state=ready&sort=-title', widths: [1440, 390, 360] },
+    { name: 'document', path: `/documents/${policy}?start=0&end=220&quote_start=9&quote_end=95#quote` },
     { name: 'chunks', path: `/documents/${policy}?view=chunks` },
     { name: 'settings', path: '/settings' },
     { name: 'settings-end', path: '/settings#keys', widths: [1440, 390, 360] },
     { name: 'settings-middle', path: '/settings#documents', widths: [1440, 390, 360] },
     { name: 'admin', path: '/admin' },
     { name: 'people', path: '/admin/people' },
+  ]);
+});
+
+test('pictures of the first page without a model', async ({ page, product }) => {
+  await product.setting('default_model', 'extractive');
+  await take(page, product, [{ name: 'start-extractive-empty', path: '/', widths: [1440, 390, 360] }]);
+  await furnish(product);
+  const id = await product.ask('¿Cuántos días hay para devolver un producto?');
+  await take(page, product, [
+    { name: 'start-extractive', path: '/', widths: [1440, 390, 360] },
+    { name: 'chat-extractive', path: `/chat/${id}`, widths: [1440, 360] },
   ]);
 });
 
@@ -152,6 +165,16 @@ test('pictures of what opens', async ({ page, product }) => {
     },
     { name: 'chat-menu', path: `/chat/${chat}`, widths: [1440, 360], prepare: () => page.locator('.topbar .menu > summary').click() },
     { name: 'delete-menu', path: '/documents', widths: [1440, 360], prepare: () => page.locator('tbody .menu > summary').first().click() },
+    {
+      name: 'delete-menu-last',
+      path: '/documents',
+      widths: [1440, 390, 360],
+      prepare: async () => {
+        const opener = page.locator('tbody .menu > summary').last();
+        await opener.evaluate((element) => element.scrollIntoView({ block: 'end' }));
+        await opener.click();
+      },
+    },
     { name: 'account-menu', path: '/', widths: [1440], prepare: () => page.locator('.menu.account > summary').click() },
     { name: 'palette', path: '/', widths: [1440, 360], prepare: async () => { await page.keyboard.press('Control+k'); await dialog(); } },
     { name: 'keys', path: '/settings', widths: [1440, 360], prepare: async () => { await page.keyboard.press('?'); await dialog(); } },
@@ -173,7 +196,8 @@ test('pictures of what opens', async ({ page, product }) => {
     { name: 'key-made', path: '/settings#keys', widths: [1440, 360], prepare: async () => {
       await page.locator('#keys input[name=name]').fill('portátil');
       await page.locator('#keys form.row button').click();
-      await page.locator('.secret').scrollIntoViewIfNeeded();
+      await page.locator('.secret').waitFor();
+      await page.locator('.secret').evaluate((secret) => secret.scrollIntoView({ block: 'center' }));
     } },
   ]);
 });
@@ -212,10 +236,12 @@ test('pictures of what goes wrong, and of what takes its time', async ({ page, p
     } },
     { name: 'error-uploads', path: '/documents', widths: [1440, 360], prepare: async () => {
       await page.locator('.dropzone label input[type=file]').setInputFiles([
+        { name: 'otra vez el comedor.txt', mimeType: 'text/plain', buffer: Buffer.from('El comedor abre a las ocho.') },
         { name: 'vacío.txt', mimeType: 'text/plain', buffer: Buffer.from('') },
         { name: 'fotografías-de-las-vacaciones-de-verano-en-la-costa.zip', mimeType: 'application/zip', buffer: Buffer.from('PK') },
       ]);
       await page.locator('.uploads .problem').first().waitFor();
+      await expect(page.locator('.uploads .hint')).toBeVisible();
       await expect(page.locator('.uploads .state.working')).toHaveCount(0);
     } },
     { name: 'writing', path: `/chat/${writing.id}`, prepare: () => expect(page.locator('article[aria-busy=true]')).toContainText('treinta') },
@@ -223,19 +249,20 @@ test('pictures of what goes wrong, and of what takes its time', async ({ page, p
   await product.release();
 });
 
-test('pictures of the sign-in', async ({ page, product }) => {
-  await page.context().clearCookies();
+test('pictures of the sign-in', async ({ browser, product, complaints }) => {
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const [name, path] of [['sign-in', '/sign-in'], ['sign-in-error', '/sign-in?error=auth:link_expired']]) {
-      for (const width of [3840, 1440, 390, 360] as const) {
-        for (const language of ['es', 'en']) {
-          await page.setExtraHTTPHeaders({ 'accept-language': language });
+    for (const [language, locale] of [['es', 'es-ES'], ['en', 'en-GB']]) {
+      const context = await browser.newContext({ colorScheme, locale });
+      complaints.hear(context);
+      const page = await context.newPage();
+      for (const [name, path] of [['sign-in', '/sign-in'], ['sign-in-error', '/sign-in?error=auth:link_expired']]) {
+        for (const width of [3840, 1440, 390, 360] as const) {
           await page.setViewportSize(SIZES[width]);
           await page.goto(`${product.url}${path}`);
           await page.screenshot({ path: join(folder, `${name}-${language}-${colorScheme}-${width}.png`) });
         }
       }
+      await context.close();
     }
   }
 });

@@ -93,3 +93,25 @@ test('the page says which model answers', async ({ page, settings }) => {
   await settings.open('/');
   await expect(page.locator('.composer-zone')).toContainText('scripted-chat');
 });
+
+test('a wrong address of a model server is explained in the language of the page', async ({ page, product, settings, complaints, script }) => {
+  complaints.allow(/422/);
+  const connect = async (address: string) => {
+    await settings.open('/settings#connection');
+    await page.locator('#connection input[name=base_url]').last().fill(address);
+    await page.locator('#connection form.stack button.primary').click();
+    return (script ? page.locator('#connection') : page).getByRole('alert');
+  };
+  const nobody = await connect('http://127.0.0.1:9/v1');
+  await expect(nobody).toContainText('El servidor no se ha conectado; todo sigue como antes.');
+  await expect(nobody).toContainText('Se preguntó a http://127.0.0.1:9/v1/models. Nadie contesta en ese equipo y puerto.');
+  await expect(nobody).not.toContainText(/connection|answer/i);
+  // There is a server, but the address lacks its version.
+  await expect(await connect(product.modelsUrl)).toContainText(`pero no esta API: contesta 404`);
+  await expect(await connect(product.modelsUrl)).toContainText(`prueba ${product.modelsUrl}/v1`);
+  // Any page of the web.
+  await expect(await connect(product.url)).toContainText(/no con una lista de modelos|no esta API|remite a otra dirección/);
+  await product.setting('language', 'en');
+  const english = await connect('http://127.0.0.1:9/v1');
+  await expect(english).toContainText('http://127.0.0.1:9/v1/models was asked. Nothing listens on that machine and port.');
+});

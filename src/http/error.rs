@@ -163,17 +163,18 @@ pub(crate) async fn speak(request: Request, next: Next) -> Response {
 
 /// A page that needs nothing: it is shown when the pages themselves cannot be made.
 fn page(error: &ApiError, language: Language) -> Html<String> {
-    let home = match language {
-        Language::Es => "Volver al inicio",
-        Language::En => "Back to the start",
+    let missing = error.code.status() == 404;
+    let (heading, home) = match language {
+        Language::Es => (if missing { "Aquí no hay nada" } else { "Esto no ha funcionado" }, "Volver al inicio"),
+        Language::En => (if missing { "There is nothing here" } else { "This did not work" }, "Back to the start"),
     };
     // Details may repeat what was sent, so a page shows the code's own words only.
     Html(format!(
         "<!DOCTYPE html><html lang=\"{lang}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>{status} · Cjhirashi</title><link rel=\"stylesheet\" href=\"/pkg/cjhirashi.css\"></head>\
-         <body><main class=\"plain\"><div class=\"sheet stack\"><h1>{status}</h1><p>{message}</p>\
-         <p><a class=\"button primary\" href=\"/\">{home}</a></p><p class=\"faint\"><code>{code}</code></p></div></main></body></html>",
+         <body><main class=\"plain\"><div class=\"sheet stack\"><h1>{heading}</h1><p>{message}</p>\
+         <p><a class=\"button primary\" href=\"/\">{home}</a></p><p class=\"faint\"><code>{status} · {code}</code></p></div></main></body></html>",
         lang = language.as_str(),
         status = error.code.status(),
         message = error.code.message(language),

@@ -18,7 +18,7 @@ use cjhirashi_domain::{
     settings::Language,
 };
 use cjhirashi_storage::StoredBlob;
-use cjhirashi_sync::{DocumentError, DocumentService, NewDocument};
+use cjhirashi_sync::{DocumentError, DocumentService, NewDocument, Twin};
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,6 +77,23 @@ pub(crate) struct AcceptedDocument {
     pub(crate) title: String,
     #[schema(value_type = String, example = "queued")]
     pub(crate) status: DocumentStatus,
+    /// A document that was there before with the very same file. Nothing is refused for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) same_as: Option<SameFile>,
+}
+
+/// A document with the same file as another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SameFile {
+    #[schema(value_type = String)]
+    pub(crate) id: DocumentId,
+    pub(crate) title: String,
+}
+
+impl From<Twin> for SameFile {
+    fn from(twin: Twin) -> Self {
+        Self { id: twin.id, title: twin.title }
+    }
 }
 
 /// A file that was refused.
@@ -95,7 +112,7 @@ pub(crate) struct RefusedFile {
 
 impl From<Document> for AcceptedDocument {
     fn from(document: Document) -> Self {
-        Self { id: document.id, title: document.title, status: document.status }
+        Self { id: document.id, title: document.title, status: document.status, same_as: None }
     }
 }
 
@@ -304,7 +321,7 @@ pub(crate) async fn add_files(
             };
             let file_name = Some(name.clone());
             let new = NewDocument { title, file_name, mime_type, blob, source, source_url, tags, visibility };
-            (name, documents.add(viewer, new).await.map_err(ApiError::from))
+            (name, add_file(documents, viewer, new).await)
         }
     }))
     .buffered(ADD_AT_ONCE)
@@ -313,7 +330,7 @@ pub(crate) async fn add_files(
     let mut outcome = Outcome { documents: Vec::new(), errors: Vec::new() };
     for (file, result) in added {
         match result {
-            Ok(document) => outcome.documents.push(document.into()),
+            Ok(document) => outcome.documents.push(document),
             Err(error) => outcome.errors.push(RefusedFile {
                 file,
                 code: error.code.as_str(),
@@ -323,6 +340,16 @@ pub(crate) async fn add_files(
         }
     }
     Ok(outcome)
+}
+
+async fn add_file(documents: &DocumentService, viewer: &Viewer, new: NewDocument) -> ApiResult<AcceptedDocument> {
+    let document = documents.add(viewer, new).await?;
+    // Only a hint: the file is kept whatever becomes of it.
+    let twin = documents.twin(viewer, &document.id).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, document.id = %document.id, "whether a file was there before is not known");
+        None
+    });
+    Ok(AcceptedDocument { same_as: twin.map(SameFile::from), ..AcceptedDocument::from(document) })
 }
 
 #[cfg(test)]

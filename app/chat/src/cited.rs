@@ -1,9 +1,13 @@
-//! Which sources an answer really cites, and whether the words beside each mark stand in them.
+//! Which sources an answer really cites, whether the words beside each mark stand in them, and where.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashMap, ops::Range};
 
-use cjhirashi_domain::chat::{Citation, Verdict};
-use cjhirashi_retrieval::CitedPassage;
+use cjhirashi_domain::{
+    chat::{Citation, Verdict},
+    passage::TextRange,
+};
+use cjhirashi_retrieval::{Checked, CitedPassage};
+use cjhirashi_storage::Store;
 
 use crate::markdown::marks::marks;
 
@@ -12,21 +16,31 @@ const MAX_USES: usize = 50;
 /// A claim is looked for in so many bytes before its mark.
 const MAX_CLAIM: usize = 2_000;
 
-/// The citations that a text names, each with the verdict of its weakest use, computed away from the threads that serve
-/// requests. `passages` are the sources' texts, in their order.
-pub(crate) async fn check(text: String, sources: Vec<Citation>, passages: Vec<Option<String>>) -> Vec<Citation> {
+/// The citations that a text names, each with the verdict of its weakest use and the place of its best, computed away
+/// from the threads that serve requests. `passages` are the sources' texts, in their order.
+pub(crate) async fn check(
+    store: &Store,
+    text: String,
+    sources: Vec<Citation>,
+    passages: Vec<Option<String>>,
+) -> Vec<Citation> {
     if sources.is_empty() {
         return Vec::new();
     }
     let judged = tokio::task::spawn_blocking(move || judge(&text, &sources, &passages)).await;
-    judged.unwrap_or_else(|error| {
+    let mut citations = judged.unwrap_or_else(|error| {
         tracing::error!(%error, "the citations of an answer could not be checked");
         Vec::new()
-    })
+    });
+    // The page where a passage begins is nearly right, and no reason to lose an answer.
+    if let Err(error) = store.name_pages_of_quotes(&mut citations).await {
+        tracing::warn!(%error, "citations name the pages of their passages, not of their quotes");
+    }
+    citations
 }
 
 fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<Citation> {
-    let mut uses: HashMap<i32, (usize, HashSet<String>)> = HashMap::new();
+    let mut uses: HashMap<i32, (usize, Vec<String>)> = HashMap::new();
     for mark in marks(text) {
         let mut claimed = None;
         for n in mark.numbers {
@@ -36,7 +50,10 @@ fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<C
             let (count, claims) = uses.entry(n).or_default();
             *count += 1;
             if *count <= MAX_USES {
-                claims.insert(claimed.get_or_insert_with(|| claim(&text[..mark.range.start])).clone());
+                let claimed = claimed.get_or_insert_with(|| claim(&text[..mark.range.start]));
+                if !claims.contains(claimed) {
+                    claims.push(claimed.clone());
+                }
             }
         }
     }
@@ -46,18 +63,37 @@ fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<C
         .filter_map(|(source, passage)| {
             let (_, claims) = uses.get(&source.n)?;
             let passage = passage.as_deref().map(CitedPassage::new);
-            let verdicts = claims.iter().map(|claim| match &passage {
-                Some(passage) => passage.check(claim),
-                None => Verdict::NotFound,
-            });
-            let verdict = verdicts.max_by_key(|verdict| match verdict {
-                Verdict::Verified => 0,
-                Verdict::Weak => 1,
-                Verdict::NotFound => 2,
-            })?;
-            Some(Citation { verdict, ..source.clone() })
+            let checked: Vec<Checked> = claims
+                .iter()
+                .map(|claim| match &passage {
+                    Some(passage) => passage.check(claim),
+                    None => Checked { verdict: Verdict::NotFound, place: None },
+                })
+                .collect();
+            let verdict = checked.iter().map(|checked| checked.verdict).max_by_key(|verdict| weakness(*verdict))?;
+            // The first of several as good.
+            let best = checked.into_iter().min_by_key(|checked| weakness(checked.verdict))?;
+            Some(Citation {
+                verdict,
+                quote: best.place.and_then(|place| in_document(source, &place)),
+                ..source.clone()
+            })
         })
         .collect()
+}
+
+const fn weakness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Verified => 0,
+        Verdict::Weak => 1,
+        Verdict::NotFound => 2,
+    }
+}
+
+/// A place in a source's passage as a place in its document.
+fn in_document(source: &Citation, place: &Range<usize>) -> Option<TextRange> {
+    let at = |offset: usize| i32::try_from(offset).ok()?.checked_add(source.start);
+    TextRange::new(at(place.start)?, at(place.end)?)?.within(TextRange { start: source.start, end: source.end })
 }
 
 /// What a mark stands behind: the last words in quotation marks of its sentence, else the sentence.
@@ -129,7 +165,8 @@ mod tests {
             version: 1,
             seq: 0,
             start: 0,
-            end: 10,
+            end: 100,
+            quote: None,
             page: None,
             score: 0.9,
             verdict: Verdict::Weak,
@@ -156,6 +193,18 @@ mod tests {
         let text = "The warranty lasts two years [1]. Write `a[1]` or `b[2]`.";
         let judged = judge(text, &[source(1), source(2)], &passages);
         assert_eq!(judged.iter().map(|c| (c.n, c.verdict)).collect::<Vec<_>>(), [(1, Verdict::Verified)]);
+    }
+
+    #[test]
+    fn a_source_has_the_place_of_its_best_use_and_the_verdict_of_its_weakest() {
+        let passages = [Some("Nothing. The warranty lasts two years, and no more.".to_owned())];
+        let of = |text: &str| {
+            let found = judge(text, &[Citation { start: 40, ..source(1) }], &passages);
+            found.first().map(|c| (c.verdict, c.quote.map(|quote| (quote.start, quote.end))))
+        };
+        let text = "The warranty never ends in 2030 [1]. It “lasts two years” [1].";
+        assert_eq!(of(text), Some((Verdict::NotFound, Some((62, 77)))));
+        assert_eq!(of("The warranty never ends in 2030 [1]."), Some((Verdict::NotFound, None)));
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl ChatService {
         let citations = retrieved.as_ref().map(with_sources).unwrap_or_default();
         let retrieval = retrieved.as_ref().map(|found| found.summary.clone());
         let closed = self.shared.closed.clone();
+        let store = self.shared.store.clone();
         let stream = async_stream::stream! {
             let mut text = String::new();
             let (mut prompt_tokens, mut completion_tokens) = (None, None);
@@ -172,7 +173,7 @@ impl ChatService {
                 Some(found) => {
                     let named = with_sources(found);
                     let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
-                    let judged = found.cited_in(&text).await;
+                    let judged = found.cited_in(&store, &text).await;
                     judged.into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
                 }
                 None => Vec::new(),

@@ -304,7 +304,7 @@ mod tests {
         chat::{BestMatch, RetrievalSummary},
         id::{ChunkId, DocumentId},
     };
-    use cjhirashi_models::{Embedded, ModelError};
+    use cjhirashi_models::{Embedded, ModelError, Outage};
 
     use super::*;
 
@@ -320,7 +320,7 @@ mod tests {
             2
         }
         async fn embed(&self, _: &[String], _: InputKind) -> Result<Embedded, ModelError> {
-            Err(ModelError::Unavailable { provider: "away".to_owned(), detail: String::new() })
+            Err(ModelError::Unavailable { provider: "away".to_owned(), cause: Outage::Other, detail: String::new() })
         }
         fn calibrate(&self, cosine: f32) -> f64 {
             f64::from(cosine)

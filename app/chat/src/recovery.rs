@@ -82,7 +82,7 @@ impl ChatService {
             }
         }
         let passages = self.shared.store.load_cited_texts(user, &sources).await?;
-        let citations = cited::check(text.clone(), sources, passages).await;
+        let citations = cited::check(&self.shared.store, text.clone(), sources, passages).await;
         let error = MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None };
         let ended = self
             .shared

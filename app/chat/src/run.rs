@@ -11,7 +11,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, ResolvedModel};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
-use cjhirashi_storage::{FinishedGeneration, PastTurn, StorageError};
+use cjhirashi_storage::{FinishedGeneration, PastTurn, StorageError, Store};
 use futures::StreamExt as _;
 
 use crate::{
@@ -50,9 +50,9 @@ impl Retrieved {
     }
 
     /// The sources that a text cites, judged.
-    pub(crate) async fn cited_in(&self, text: &str) -> Vec<Citation> {
+    pub(crate) async fn cited_in(&self, store: &Store, text: &str) -> Vec<Citation> {
         let passages = self.passages.iter().map(|passage| Some(passage.text.clone())).collect();
-        cited::check(text.to_owned(), self.citations.clone(), passages).await
+        cited::check(store, text.to_owned(), self.citations.clone(), passages).await
     }
 }
 
@@ -98,7 +98,7 @@ impl Failure {
                 MessageStatus::Complete,
                 Some(MessageError { code: ErrorCode::AnswerCut.as_str().to_owned(), detail: None }),
             ),
-            Self::Model(error) => failed(error.code(), error.detail()),
+            Self::Model(error) => failed(error.code(), error.said().map(str::to_owned)),
             Self::Retrieval(error) => failed(error.code(), None),
             Self::Storage(error) => failed(error.code(), None),
         }
@@ -144,7 +144,7 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     metrics::histogram!("cjhirashi_generation_duration_seconds")
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
     let citations = match &answer.retrieved {
-        Some(found) => found.cited_in(&answer.text).await,
+        Some(found) => found.cited_in(&shared.store, &answer.text).await,
         None => Vec::new(),
     };
     let end = FinishedGeneration {
@@ -306,6 +306,7 @@ fn retrieved(outcome: SearchOutcome, min_score: f64) -> Retrieved {
             seq: passage.seq,
             start: passage.start,
             end: passage.end,
+            quote: None,
             page: passage.page,
             score: passage.score,
             verdict: Verdict::Weak,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     id::{ChatId, DocumentId, GenerationId, MessageId},
+    passage::{PassageAddress, TextRange},
 };
 
 /// A conversation as lists show it.
@@ -174,7 +175,10 @@ pub struct Citation {
     pub start: i32,
     /// One after its last character.
     pub end: i32,
-    /// The page it begins on, for paged documents.
+    /// The words in it that the answer stands on, as far as they were found.
+    #[serde(default)]
+    pub quote: Option<TextRange>,
+    /// The page that these words begin on, else the passage, for paged documents.
     pub page: Option<i32>,
     /// Relevance, 0 to 1.
     pub score: f64,
@@ -182,6 +186,18 @@ pub struct Citation {
     pub verdict: Verdict,
     /// What is there now: `None` when the document was deleted, replaced or is no longer shared.
     pub source: Option<CitationSource>,
+}
+
+impl Citation {
+    /// Where it leads.
+    #[must_use]
+    pub fn address(&self) -> PassageAddress {
+        PassageAddress {
+            document: self.document_id.to_string(),
+            passage: TextRange { start: self.start, end: self.end },
+            quote: self.quote,
+        }
+    }
 }
 
 /// Reads a citation mark at the beginning of a text: `[3]`, `[1, 2]`, `[^3]` or `【3】`. Gives its numbers, from 1, and its

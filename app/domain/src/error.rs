@@ -152,6 +152,9 @@ codes! {
     /// No such model.
     ModelNotFound = "models:not_found", 404,
         es "El proveedor no conoce este modelo. Elige otro en Ajustes.", en "The provider does not know this model. Choose another in the settings.";
+    /// A model server cannot be connected as it was entered.
+    ModelNotConnected = "models:not_connected", 422,
+        es "El servidor no se ha conectado; todo sigue como antes.", en "The server was not connected; everything is as before.";
     /// The provider refused our key.
     ProviderUnauthorized = "models:unauthorized", 502,
         es "El proveedor del modelo no acepta la clave. Revísala en la configuración del servidor.", en "The model's provider refuses the key. Check it in the server's configuration.";

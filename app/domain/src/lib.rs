@@ -14,6 +14,8 @@ pub mod document;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod order;
+pub mod passage;
 pub mod search;
 pub mod settings;
 pub mod sync;

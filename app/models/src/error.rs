@@ -75,6 +75,8 @@ pub enum ModelError {
     Unavailable {
         /// Which.
         provider: String,
+        /// As far as it is known.
+        cause: Outage,
         /// What happened.
         detail: String,
     },
@@ -93,6 +95,12 @@ pub enum ModelError {
         provider: String,
         /// What.
         detail: String,
+    },
+    /// A model has to be chosen before a server can be used.
+    #[error("the server needs the name of a model; it lists {}", if models.is_empty() { "none that chats".to_owned() } else { models.join(", ") })]
+    ModelNotChosen {
+        /// Those that it lists.
+        models: Vec<String>,
     },
     /// The file of the local embedding model is not there.
     #[error("the local embedding model is not at {}; fetch it with `make models`, or restart with access to the network", path.display())]
@@ -114,13 +122,30 @@ pub enum ModelError {
     },
 }
 
+/// Why a provider does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// No machine has this name.
+    UnknownHost,
+    /// Nothing listens there, or the way to it is closed.
+    NoConnection,
+    /// The encrypted connection could not be made.
+    Encryption,
+    /// It did not answer in time.
+    Silence,
+    /// It answered with this HTTP status.
+    Status(u16),
+    /// Something else; the detail says what, in words for the log.
+    Other,
+}
+
 impl ModelError {
     /// The public code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::UnknownModel { .. } | Self::NotConfigured { .. } => ErrorCode::ModelNotFound,
-            Self::InvalidSetting { .. } => ErrorCode::SettingInvalid,
+            Self::InvalidSetting { .. } | Self::ModelNotChosen { .. } => ErrorCode::SettingInvalid,
             Self::Unauthorized { .. } => ErrorCode::ProviderUnauthorized,
             Self::RateLimited { .. } => ErrorCode::ProviderRateLimited,
             Self::ContextTooLong { .. } => ErrorCode::ContextTooLong,
@@ -149,10 +174,26 @@ impl ModelError {
             | Self::UnexpectedAnswer { detail, .. } => (!detail.is_empty()).then(|| detail.clone()),
             Self::NotConfigured { .. }
             | Self::InvalidSetting { .. }
+            | Self::ModelNotChosen { .. }
             | Self::LocalModelMissing { .. }
             | Self::LocalModel { .. }
             | Self::Fetch { .. } => Some(shorten(&self.to_string())),
         }
+    }
+
+    /// The provider's own words, which a page may quote in whatever language it is; [`ModelError::detail`] has ours, too.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::UnknownModel { detail, .. } => detail.as_deref(),
+            Self::Unauthorized { detail, .. }
+            | Self::RateLimited { detail, .. }
+            | Self::ContextTooLong { detail, .. }
+            | Self::Refused { detail, .. }
+            | Self::Unavailable { detail, cause: Outage::Status(_), .. } => Some(detail.as_str()),
+            _ => None,
+        }
+        .filter(|words| !words.is_empty())
     }
 
     /// Whether the same request may succeed later.

@@ -13,7 +13,7 @@ use reqwest::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{ModelError, Secret, error::shorten};
+use crate::{ModelError, Outage, Secret, error::shorten};
 
 /// The most of an error's body that is read.
 const ERROR_BYTES: usize = 64 * 1024;
@@ -42,6 +42,7 @@ impl Clients {
                 .build()
                 .map_err(|error| ModelError::Unavailable {
                     provider: "HTTP".to_owned(),
+                    cause: Outage::Other,
                     detail: format!("the client cannot be made: {error}"),
                 })
         };
@@ -129,19 +130,33 @@ impl Caller {
     }
 
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> ModelError {
-        let detail = if error.is_timeout() {
-            "it did not answer in time".to_owned()
+        // The innermost cause says most, and the outer ones hold the address.
+        let mut innermost: &dyn std::error::Error = error;
+        let mut all = String::new();
+        while let Some(inner) = innermost.source() {
+            innermost = inner;
+            all.push_str(&inner.to_string().to_ascii_lowercase());
+            all.push('\n');
+        }
+        // Neither the resolver's nor the encryption's error is a type that could be asked.
+        let says = |words: &[&str]| words.iter().any(|word| all.contains(word));
+        let cause = if error.is_timeout() {
+            Outage::Silence
+        } else if error.is_connect() && says(&["dns error", "lookup address"]) {
+            Outage::UnknownHost
+        } else if error.is_connect() && says(&["certificate", "corrupt message", "handshake", "tls", "ssl"]) {
+            Outage::Encryption
         } else if error.is_connect() {
-            "no connection to it".to_owned()
+            Outage::NoConnection
         } else {
-            // The innermost cause says most, and the outer ones hold the address.
-            let mut cause: &dyn std::error::Error = error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            cause.to_string()
+            Outage::Other
         };
-        ModelError::Unavailable { provider: self.provider.clone(), detail: self.clean(&detail) }
+        let detail = match cause {
+            Outage::Silence => "it did not answer in time".to_owned(),
+            Outage::NoConnection => "no connection to it".to_owned(),
+            _ => innermost.to_string(),
+        };
+        ModelError::Unavailable { provider: self.provider.clone(), cause, detail: self.clean(&detail) }
     }
 
     /// What an error's status, headers and body mean.
@@ -152,7 +167,7 @@ impl Caller {
             Some(words) => self.clean(&words),
             // Pages of proxies and web servers help nobody.
             None if body.trim_start().starts_with('<') || body.trim().is_empty() => {
-                status.canonical_reason().unwrap_or("no reason given").to_owned()
+                status.canonical_reason().unwrap_or_default().to_owned()
             }
             None => self.clean(body),
         };
@@ -184,7 +199,9 @@ impl Caller {
             {
                 ModelError::ContextTooLong { provider, detail }
             }
-            408 | 500 | 502..=504 | 520..=529 => ModelError::Unavailable { provider, detail },
+            code @ (408 | 500 | 502..=504 | 520..=529) => {
+                ModelError::Unavailable { provider, cause: Outage::Status(code), detail }
+            }
             code => ModelError::Refused { provider, status: code, detail },
         }
     }
@@ -204,7 +221,9 @@ impl Caller {
         match (status, kind) {
             (Some(status), _) => self.refusal(status, &HeaderMap::new(), &error.to_string()),
             (None, "overloaded_error" | "api_error" | "server_error") => {
-                ModelError::Unavailable { provider: self.provider.clone(), detail: self.clean(&words) }
+                // As those providers answer with before a stream begins.
+                let cause = Outage::Status(500);
+                ModelError::Unavailable { provider: self.provider.clone(), cause, detail: self.clean(&words) }
             }
             (None, "rate_limit_error" | "rate_limit_exceeded") => ModelError::RateLimited {
                 provider: self.provider.clone(),

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, embedders,
+    ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, Outage, embedders,
     http::{Clients, base_url, base_url_or},
     loopback, measured,
     providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
@@ -174,6 +174,7 @@ impl ModelRegistry {
         if name == UNLISTED {
             return Err(ModelError::Unavailable {
                 provider: endpoint.caller("").provider,
+                cause: Outage::Other,
                 detail: "it lists no models at the moment, and none was chosen in the settings".to_owned(),
             });
         }
@@ -362,7 +363,7 @@ impl ModelRegistry {
     /// changes, and what is first in it says nothing.
     ///
     /// # Errors
-    /// What the server, or the way to it, answers; [`ModelError::InvalidSetting`] when there is a choice to be made.
+    /// What the server, or the way to it, answers; [`ModelError::ModelNotChosen`] when there is a choice to be made.
     pub async fn complete_connection(&self, connection: Connection) -> Result<Connection, ModelError> {
         let mut models = self.try_connection(&connection).await?;
         if connection.model.is_some() {
@@ -370,16 +371,7 @@ impl ModelRegistry {
         }
         match models.len() {
             1 => Ok(Connection { model: models.pop(), ..connection }),
-            0 => Err(ModelError::InvalidSetting {
-                variable: "model",
-                reason: "the server lists no model that chats; write the name of one".to_owned(),
-            }),
-            count => {
-                models.truncate(20);
-                let more = if count > models.len() { ", …" } else { "" };
-                let reason = format!("choose one of {}{more}", models.join(", "));
-                Err(ModelError::InvalidSetting { variable: "model", reason })
-            }
+            _ => Err(ModelError::ModelNotChosen { models }),
         }
     }
 

@@ -1,9 +1,11 @@
-//! Whether the words of an answer stand in the passage it names.
+//! Whether the words of an answer stand in the passage it names, and where.
 
-use cjhirashi_domain::{
-    chat::{Verdict, citation_mark},
-    text::unaccented,
-};
+use std::ops::Range;
+
+use cjhirashi_domain::chat::{Verdict, citation_mark};
+
+use crate::alignment::{common_in_order, sentence_sharing_most, sentences, stands_in};
+use crate::words::{Word, words};
 
 /// Words of a sentence that are looked at.
 const MAX_WORDS: usize = 400;
@@ -16,13 +18,30 @@ const MIN_QUOTED_WORDS: usize = 3;
 #[derive(Debug, Clone)]
 pub struct CitedPassage {
     words: Vec<String>,
+    /// Where each word stands, in characters.
+    places: Vec<Range<usize>>,
+    /// Its sentences, in words.
+    sentences: Vec<Range<usize>>,
+}
+
+/// What checking a sentence against a passage showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// How well it stands up.
+    pub verdict: Verdict,
+    /// The characters of the passage that it stands on: the quoted words, or what comes closest to them. `None` when it
+    /// was not found.
+    pub place: Option<Range<usize>>,
 }
 
 impl CitedPassage {
     /// Cuts a passage into words.
     #[must_use]
     pub fn new(passage: &str) -> Self {
-        Self { words: words(passage, MAX_PASSAGE_WORDS) }
+        let cut = words(passage, MAX_PASSAGE_WORDS);
+        let sentences = sentences(passage, &cut);
+        let (words, places) = cut.into_iter().map(|Word { text, place }| (text, place)).unzip();
+        Self { words, places, sentences }
     }
 
     /// Checks a sentence of an answer, or a quotation taken out of one, against the passage that it cites.
@@ -31,12 +50,15 @@ impl CitedPassage {
     /// punctuation and line breaks; an ellipsis inside stands for left-out words. A sentence without quotation marks
     /// that stands in the passage as it is counts as quoted. Otherwise [`Verdict::Weak`] means: most of the quoted words
     /// are there in their order, or, without a quotation, most words of the sentence and all its numbers are.
+    ///
+    /// The place is that of the first quotation; of a sentence in its own words, the passage's sentence that shares most
+    /// with it.
     #[must_use]
-    pub fn check(&self, sentence: &str) -> Verdict {
+    pub fn check(&self, sentence: &str) -> Checked {
         let passage = self.words.as_slice();
-        let whole = words(&without_marks(sentence), MAX_WORDS);
+        let whole = plain_words(sentence);
         if whole.is_empty() || passage.is_empty() {
-            return Verdict::NotFound;
+            return Checked { verdict: Verdict::NotFound, place: None };
         }
         let quotes: Vec<Vec<Vec<String>>> = quoted_spans(sentence)
             .into_iter()
@@ -44,29 +66,56 @@ impl CitedPassage {
             .filter(|parts| parts.iter().map(Vec::len).sum::<usize>() >= MIN_QUOTED_WORDS)
             .collect();
         if quotes.is_empty() {
-            return if stands_in(std::slice::from_ref(&whole), passage) {
-                Verdict::Verified
-            } else {
-                shares_words(&whole, passage)
+            return match stands_in(std::slice::from_ref(&whole), passage) {
+                Some(found) => self.found(Verdict::Verified, found),
+                None => self.in_own_words(&whole),
             };
         }
-        if quotes.iter().all(|quote| stands_in(quote, passage)) {
-            return Verdict::Verified;
+        let literal: Option<Vec<_>> = quotes.iter().map(|quote| stands_in(quote, passage)).collect();
+        if let Some(first) = literal.and_then(|found| found.into_iter().next()) {
+            return self.found(Verdict::Verified, first);
         }
-        let nearly = quotes.iter().all(|quote| {
-            let quote: Vec<String> = quote.iter().flatten().cloned().collect();
-            common_in_order(&quote, passage) * 10 >= quote.len() * 7
-        });
-        if nearly { Verdict::Weak } else { Verdict::NotFound }
+        let nearly: Option<Vec<_>> = quotes
+            .iter()
+            .map(|quote| {
+                let quote: Vec<String> = quote.iter().flatten().cloned().collect();
+                let (common, place) = common_in_order(&quote, passage);
+                (common * 10 >= quote.len() * 7).then_some(place)
+            })
+            .collect();
+        match nearly.and_then(|found| found.into_iter().next()) {
+            Some(first) => self.found(Verdict::Weak, first),
+            None => Checked { verdict: Verdict::NotFound, place: None },
+        }
+    }
+
+    /// A sentence in its own words: most of the long ones and every number have to be in the passage.
+    fn in_own_words(&self, sentence: &[String]) -> Checked {
+        let passage: std::collections::HashSet<&str> = self.words.iter().map(String::as_str).collect();
+        let number = |word: &&String| word.chars().any(|c| c.is_ascii_digit());
+        let missing = sentence.iter().filter(number).any(|word| !passage.contains(word.as_str()));
+        let long: Vec<&String> = sentence.iter().filter(|word| word.chars().count() > 3 || number(word)).collect();
+        let counted: Vec<&String> = if long.is_empty() { sentence.iter().collect() } else { long };
+        let shared = counted.iter().filter(|word| passage.contains(word.as_str())).count();
+        if missing || shared * 2 < counted.len() {
+            return Checked { verdict: Verdict::NotFound, place: None };
+        }
+        match sentence_sharing_most(&counted, &self.words, &self.sentences) {
+            Some(found) => self.found(Verdict::Weak, found),
+            None => Checked { verdict: Verdict::Weak, place: None },
+        }
+    }
+
+    /// A verdict with its place, told in words.
+    fn found(&self, verdict: Verdict, words: Range<usize>) -> Checked {
+        let place = self.places.get(words).and_then(|places| Some(places.first()?.start..places.last()?.end));
+        Checked { verdict, place }
     }
 }
 
-fn words(text: &str, limit: usize) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(limit)
-        .map(|word| word.chars().flat_map(char::to_lowercase).map(unaccented).collect())
-        .collect()
+/// The words of what an answer says.
+fn plain_words(text: &str) -> Vec<String> {
+    words(&without_marks(text), MAX_WORDS).into_iter().map(|word| word.text).collect()
 }
 
 /// Drops citation marks like `[3]`, whose number is not part of what is said.
@@ -120,60 +169,7 @@ fn quoted_spans(sentence: &str) -> Vec<String> {
 
 /// The pieces of a quotation between its ellipses.
 fn parts(span: &str) -> Vec<Vec<String>> {
-    span.replace("...", "…")
-        .split('…')
-        .map(|part| words(&without_marks(part), MAX_WORDS))
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
-/// Whether all parts stand in the passage, one after the other.
-fn stands_in(parts: &[Vec<String>], passage: &[String]) -> bool {
-    let mut from = 0;
-    parts.iter().all(|part| {
-        let found = passage[from..].windows(part.len()).position(|window| window == part.as_slice());
-        found.is_some_and(|at| {
-            from += at + part.len();
-            true
-        })
-    })
-}
-
-/// The most words of a quotation that stand in the passage in the same order, within a stretch not much longer than the
-/// quotation: words scattered over a page are no quotation.
-fn common_in_order(quote: &[String], passage: &[String]) -> usize {
-    let stretch = quote.len() + quote.len() / 2 + 4;
-    let starts = (0..passage.len()).step_by((stretch / 2).max(1));
-    starts
-        .map(|start| {
-            let window = &passage[start..passage.len().min(start + stretch)];
-            // The length of the longest common subsequence, one row at a time.
-            let mut row = vec![0usize; window.len() + 1];
-            for word in quote {
-                let mut diagonal = 0;
-                for (column, other) in window.iter().enumerate() {
-                    let above = row[column + 1];
-                    row[column + 1] = if word == other { diagonal + 1 } else { above.max(row[column]) };
-                    diagonal = above;
-                }
-            }
-            row[window.len()]
-        })
-        .max()
-        .unwrap_or(0)
-}
-
-/// A sentence in its own words: most of the long ones and every number have to be in the passage.
-fn shares_words(sentence: &[String], passage: &[String]) -> Verdict {
-    let passage: std::collections::HashSet<&str> = passage.iter().map(String::as_str).collect();
-    let number = |word: &&String| word.chars().any(|c| c.is_ascii_digit());
-    if sentence.iter().filter(number).any(|word| !passage.contains(word.as_str())) {
-        return Verdict::NotFound;
-    }
-    let long: Vec<&String> = sentence.iter().filter(|word| word.chars().count() > 3 || number(word)).collect();
-    let counted = if long.is_empty() { sentence.iter().collect() } else { long };
-    let shared = counted.iter().filter(|word| passage.contains(word.as_str())).count();
-    if shared * 2 >= counted.len() { Verdict::Weak } else { Verdict::NotFound }
+    span.replace("...", "…").split('…').map(plain_words).filter(|part| !part.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -183,7 +179,13 @@ mod tests {
     use super::*;
 
     fn check_quote(sentence: &str, passage: &str) -> Verdict {
-        CitedPassage::new(passage).check(sentence)
+        CitedPassage::new(passage).check(sentence).verdict
+    }
+
+    /// The words of the passage that a sentence stands on.
+    fn place_of(sentence: &str) -> Option<String> {
+        let place = CitedPassage::new(PASSAGE).check(sentence).place?;
+        Some(PASSAGE.chars().skip(place.start).take(place.len()).collect())
     }
 
     const PASSAGE: &str = "Artículo 4. Las vacaciones anuales son de 23 días\nlaborables, y se piden con dos semanas \
@@ -229,6 +231,26 @@ mod tests {
         assert_eq!(check_quote("algo", ""), Verdict::NotFound);
     }
 
+    #[test]
+    fn a_quotation_has_its_place_in_the_passage() {
+        for (sentence, place) in [
+            ("Dice «son de 23 DIAS laborables» [1].", "son de 23 días\nlaborables"),
+            (
+                "\"vacaciones anuales … semanas de antelación\"",
+                &PASSAGE[PASSAGE.find("vaca").unwrap()..PASSAGE.find(". No").unwrap()],
+            ),
+            ("«se piden con tres semanas de antelación»", "se piden con dos semanas de antelación"),
+            (
+                "Hay que avisar con dos semanas de antelación si se piden",
+                "Las vacaciones anuales son de 23 días\nlaborables, y se piden con dos semanas de antelación",
+            ),
+            ("De un año a otro no se pueden acumular", "No se pueden acumular de un año a otro"),
+        ] {
+            assert_eq!(place_of(sentence).as_deref(), Some(place), "{sentence}");
+        }
+        assert_eq!(place_of("«Los lunes se cierra a las tres de la tarde»"), None);
+    }
+
     proptest! {
         #[test]
         fn every_run_of_words_of_a_passage_is_verified(start in 0usize..20, length in 3usize..8) {
@@ -236,11 +258,15 @@ mod tests {
             let span = all[start.min(all.len() - 8)..][..length].join(" ");
             let quote = format!("«{span}»");
             prop_assert_eq!(check_quote(&quote, PASSAGE), Verdict::Verified);
+            let place = place_of(&quote).unwrap_or_default();
+            prop_assert_eq!(place.split_whitespace().collect::<Vec<_>>().join(" "), span.trim_end_matches(['.', ',']));
         }
 
         #[test]
         fn no_text_makes_it_panic(quote in ".{0,300}", passage in ".{0,300}") {
-            let _ = check_quote(&quote, &passage);
+            let checked = CitedPassage::new(&passage).check(&quote);
+            let length = passage.chars().count();
+            prop_assert!(checked.place.is_none_or(|place| place.start < place.end && place.end <= length));
         }
     }
 }

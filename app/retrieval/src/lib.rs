@@ -9,6 +9,7 @@
 //! To add a way of finding (a reranker, another index): its candidates into `fusion`, its place in [`RetrievalTrace`],
 //! and a run of `examples/evaluate.rs` before and after.
 
+mod alignment;
 mod citations;
 mod engine;
 mod feeder;
@@ -17,8 +18,9 @@ mod question;
 mod relevance;
 mod retriever;
 mod types;
+mod words;
 
-pub use citations::CitedPassage;
+pub use citations::{Checked, CitedPassage};
 pub use engine::{Engine, EngineCell};
 pub use feeder::{Feeder, FeederHandle};
 pub use retriever::Retriever;

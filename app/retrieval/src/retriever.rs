@@ -11,7 +11,7 @@ use cjhirashi_domain::{
     chat::BestMatch,
     search::{Passage, SearchMode, SearchTimings},
 };
-use cjhirashi_models::{Embedder, InputKind, ModelError};
+use cjhirashi_models::{Embedder, InputKind, ModelError, Outage};
 use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, StoredVector, TextTerm};
 use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match};
 
@@ -459,7 +459,11 @@ async fn embed(engine: &Engine, text: &str) -> Result<Vec<f32>, ModelError> {
     let texts = [text.to_owned()];
     let embedder = &engine.embedder;
     let unavailable =
-        |detail: &str| ModelError::Unavailable { provider: embedder.id().to_owned(), detail: detail.to_owned() };
+        |detail: &str| ModelError::Unavailable {
+            provider: embedder.id().to_owned(),
+            cause: Outage::Other,
+            detail: detail.to_owned(),
+        };
     let embedded = tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&texts, InputKind::Query))
         .await
         .map_err(|_| unavailable("the embedding of the question took too long"))??;

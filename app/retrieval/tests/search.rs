@@ -17,7 +17,7 @@ use cjhirashi_domain::{
     search::SearchMode,
     user::Role,
 };
-use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
+use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Outage};
 use cjhirashi_retrieval::{Fate, Feeder, RetrievalError, Retriever, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{AppSecret, Store, StoreOptions, encode_embedding};
 use cjhirashi_testkit::TestDb;
@@ -68,6 +68,7 @@ impl Embedder for Topics {
         if self.broken.load(Ordering::Relaxed) {
             return Err(ModelError::Unavailable {
                 provider: "test".to_owned(),
+                cause: Outage::Other,
                 detail: "broken on command".to_owned(),
             });
         }

@@ -6,9 +6,12 @@ use cjhirashi_domain::{
     document::{Chunk, Document, DocumentError, DocumentStatus, Source, Stage},
     id::{ChunkId, DocumentId, UserId},
     sync::{DocumentEvent, DocumentEventKind},
-    text::{QueryText, Tag},
 };
 use time::OffsetDateTime;
+
+mod list;
+
+pub use list::{DocumentFilter, DocumentList, DocumentScope};
 
 use crate::{
     BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob,
@@ -48,48 +51,6 @@ pub struct DocumentChange<'a> {
     pub visibility: Option<&'a Visibility>,
 }
 
-/// Which documents a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DocumentScope {
-    /// The person's own.
-    Own,
-    /// The knowledge base.
-    Public,
-    /// Both.
-    #[default]
-    All,
-}
-
-/// Which documents a list shows, and which part of the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentFilter {
-    /// Whose.
-    pub scope: DocumentScope,
-    /// Words in the title or in a label; case and accents do not matter.
-    pub query: Option<QueryText>,
-    /// Only with this label.
-    pub tag: Option<Tag>,
-    /// The page of the list, from 1.
-    pub page: u32,
-    /// Documents a page, 1 to 200.
-    pub page_size: u32,
-}
-
-impl Default for DocumentFilter {
-    fn default() -> Self {
-        Self { scope: DocumentScope::All, query: None, tag: None, page: 1, page_size: 50 }
-    }
-}
-
-/// A page of the list, the newest first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DocumentList {
-    /// This page.
-    pub documents: Vec<Document>,
-    /// How many there are on all pages.
-    pub total: i64,
-}
-
 /// Part of what was read from a document's file. Places count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentPart {
@@ -105,6 +66,15 @@ pub struct DocumentPart {
     pub length: i32,
     /// Where each page of the whole begins, the first page first; empty for documents without pages.
     pub pages: Vec<i32>,
+}
+
+/// A document with the same file as another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    /// Which.
+    pub id: DocumentId,
+    /// Its title.
+    pub title: String,
 }
 
 /// The file as it came.
@@ -330,67 +300,6 @@ impl Store {
         blobs.publish(blob).await?;
         tx.commit().await?;
         Ok(Some(version))
-    }
-
-    /// Documents the viewer may read, the newest first.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn list_documents(&self, viewer: &Viewer, filter: &DocumentFilter) -> Result<DocumentList> {
-        let own = filter.scope != DocumentScope::Public;
-        let public = filter.scope != DocumentScope::Own;
-        let query = filter.query.as_ref().map(QueryText::as_str);
-        let tag = filter.tag.as_ref().map(Tag::as_str);
-        let size = i64::from(filter.page_size.clamp(1, 200));
-        let skip = i64::from(filter.page.max(1) - 1) * size;
-        let rows = sqlx::query_as!(
-            DocumentRow,
-            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
-                d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
-                d.created_at, d.updated_at
-            FROM documents d
-            LEFT JOIN LATERAL (
-                SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
-            ) v ON true
-            WHERE d.deleted_at IS NULL
-              AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
-              AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
-                  SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
-              AND ($5::text IS NULL OR $5 = ANY(d.tags))
-            ORDER BY d.created_at DESC, d.id DESC
-            LIMIT $6 OFFSET $7"#,
-            viewer.user_id.as_str(),
-            own,
-            public,
-            query,
-            tag,
-            size,
-            skip,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let fetched = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        // Most lists fit on one page and need no second query.
-        let total = if fetched < size && (fetched > 0 || skip == 0) {
-            skip + fetched
-        } else {
-            sqlx::query_scalar!(
-                r#"SELECT count(*) AS "count!" FROM documents d
-                   WHERE d.deleted_at IS NULL
-                     AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))
-                     AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
-                         SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
-                     AND ($5::text IS NULL OR $5 = ANY(d.tags))"#,
-                viewer.user_id.as_str(),
-                own,
-                public,
-                query,
-                tag,
-            )
-            .fetch_one(&self.pool)
-            .await?
-        };
-        Ok(DocumentList { documents: rows.into_iter().map(Document::try_from).collect::<Result<_>>()?, total })
     }
 
     /// One document, if the viewer may read it.
@@ -651,6 +560,34 @@ impl Store {
             length: row.length,
             pages: row.page_starts.unwrap_or_default(),
         }))
+    }
+
+    /// The oldest document that the viewer may read and that came before this one with the very same file.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_twin(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Twin>> {
+        let row = sqlx::query!(
+            r#"SELECT d.id, d.title
+               FROM documents own
+               JOIN document_versions file ON file.document_id = own.id
+               JOIN document_versions same ON same.blob_key = file.blob_key AND same.document_id <> own.id
+               JOIN documents d ON d.id = same.document_id
+               WHERE own.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+                 AND (d.created_at, d.id) < (own.created_at, own.id)
+                 AND same.version = (SELECT max(version) FROM document_versions WHERE document_id = d.id)
+               ORDER BY d.created_at, d.id LIMIT 1"#,
+            viewer.user_id.as_str(),
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let id = DocumentId::parse(row.id.as_str())
+                .map_err(|_| StorageError::corrupt("documents", "id", &row.id, &row.id))?;
+            Ok(Twin { id, title: row.title })
+        })
+        .transpose()
     }
 
     /// Chunks of the version that answers, in order, from a place on; at most `limit`. `None` when there is no such

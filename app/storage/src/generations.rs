@@ -698,13 +698,14 @@ fn without_title(retrieval: &RetrievalSummary) -> RetrievalSummary {
 async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &[Citation]) -> Result<()> {
     let numbers = |field: fn(&Citation) -> i32| citations.iter().map(field).collect::<Vec<i32>>();
     let documents: Vec<String> = citations.iter().map(|c| c.document_id.as_str().to_owned()).collect();
-    let pages: Vec<Option<i32>> = citations.iter().map(|c| c.page).collect();
+    let optional = |field: fn(&Citation) -> Option<i32>| citations.iter().map(field).collect::<Vec<_>>();
     let scores: Vec<f64> = citations.iter().map(|c| c.score).collect();
     let verdicts: Vec<String> = citations.iter().map(|c| c.verdict.as_str().to_owned()).collect();
     sqlx::query!(
-        "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, page, score, verdict)
+        "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, page, score, verdict,
+                                quote_start, quote_end)
          SELECT $1, c.* FROM UNNEST($2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[],
-                                    $9::float8[], $10::text[]) AS c
+                                    $9::float8[], $10::text[], $11::int[], $12::int[]) AS c
          ON CONFLICT (message_id, n) DO NOTHING",
         message,
         &numbers(|c| c.n),
@@ -713,9 +714,11 @@ async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &
         &numbers(|c| c.seq),
         &numbers(|c| c.start),
         &numbers(|c| c.end),
-        &pages as &[Option<i32>],
+        &optional(|c| c.page) as &[Option<i32>],
         &scores,
         &verdicts,
+        &optional(|c| c.quote.map(|quote| quote.start)) as &[Option<i32>],
+        &optional(|c| c.quote.map(|quote| quote.end)) as &[Option<i32>],
     )
     .execute(&mut **tx)
     .await?;
@@ -727,6 +730,7 @@ mod tests {
     use cjhirashi_domain::{
         chat::{BestMatch, Message, MessageRole, Verdict},
         id::DocumentId,
+        passage::TextRange,
         user::Role,
     };
 
@@ -815,6 +819,7 @@ mod tests {
             seq: 0,
             start: 0,
             end: 10,
+            quote: None,
             page: Some(4),
             score: 0.8,
             verdict: Verdict::Verified,
@@ -1010,6 +1015,26 @@ mod tests {
         assert_eq!(stale, [(turn.generation.clone(), world.viewer.user_id.clone())]);
         world.store.heartbeat(std::slice::from_ref(&turn.generation)).await.unwrap();
         assert!(world.store.stale_generations(20.0).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_citation_keeps_the_place_of_its_quote_and_names_that_page() {
+        let world = world().await;
+        let turn = world.started(None).await;
+        world.add_document().await;
+        let paged = "INSERT INTO document_versions (document_id, version, blob_key, size_bytes, mime_type, page_starts)
+                     VALUES ('doc', 2, '', 1, 'application/pdf', '{0, 3, 6}')";
+        sqlx::query(paged).execute(world.store.pool()).await.unwrap();
+        let quoted = Citation { quote: TextRange::new(4, 9), ..citation() };
+        let unpaged = Citation { n: 2, page: None, ..quoted.clone() };
+        let unknown = Citation { n: 3, version: 9, ..quoted.clone() };
+        let mut citations = [quoted, unpaged, unknown, Citation { n: 4, ..citation() }];
+        world.store.name_pages_of_quotes(&mut citations).await.unwrap();
+        assert_eq!(citations.each_ref().map(|citation| citation.page), [Some(2), None, Some(4), Some(4)]);
+        world.finish(&turn, "Two years [1].", MessageStatus::Complete, &citations).await;
+        let shown = world.message(&turn).await.citations;
+        let told: Vec<_> = shown.iter().map(|citation| (citation.quote, citation.page)).collect();
+        assert_eq!(told, citations.map(|citation| (citation.quote, citation.page)));
     }
 
     #[tokio::test]

@@ -40,7 +40,7 @@ pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, dec
 pub use connect::{ConnectError, Store, StoreOptions};
 pub use documents::{
     AddDocumentError, DocumentChange, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow,
-    OriginalFile,
+    OriginalFile, Twin,
 };
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
@@ -58,6 +58,7 @@ pub use search::{
 };
 pub use secrets::{AppSecret, Sealed};
 pub use sessions::PgSessionStore;
+pub use users::{PeopleFilter, PeopleList};
 
 /// What a query returns.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;

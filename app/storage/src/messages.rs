@@ -9,6 +9,7 @@ use cjhirashi_domain::{
         Verdict,
     },
     id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
+    passage::TextRange,
 };
 use time::OffsetDateTime;
 
@@ -83,6 +84,8 @@ struct CitationRow {
     seq: i32,
     start_offset: i32,
     end_offset: i32,
+    quote_start: Option<i32>,
+    quote_end: Option<i32>,
     page: Option<i32>,
     score: f64,
     verdict: String,
@@ -101,6 +104,7 @@ impl CitationRow {
             seq: self.seq,
             start: self.start_offset,
             end: self.end_offset,
+            quote: self.quote_start.zip(self.quote_end).and_then(|(start, end)| TextRange::new(start, end)),
             page: self.page,
             score: self.score,
             verdict: Verdict::parse(&self.verdict).ok_or_else(|| corrupt("verdict", &self.verdict))?,
@@ -164,8 +168,8 @@ impl Store {
         }
         let rows = sqlx::query_as!(
             CitationRow,
-            r#"SELECT c.message_id, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.page, c.score,
-                      c.verdict, d.title AS "title?", k.text AS "text?"
+            r#"SELECT c.message_id, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.quote_start,
+                      c.quote_end, c.page, c.score, c.verdict, d.title AS "title?", k.text AS "text?"
                FROM citations c
                JOIN messages m ON m.id = c.message_id AND m.status <> 'streaming'
                LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
@@ -218,6 +222,43 @@ impl Store {
                 Ok(PastTurn { role, content: row.content, cited: row.cited })
             })
             .collect()
+    }
+
+    /// Gives citations of paged documents the page that their quoted words begin on, which need not be the passage's
+    /// first. Asks nobody's leave: for the citations of an answer that was given these passages.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn name_pages_of_quotes(&self, citations: &mut [Citation]) -> Result<()> {
+        let mut paged: Vec<(&mut Option<i32>, &DocumentId, i32, i32)> = citations
+            .iter_mut()
+            .filter_map(|Citation { page, document_id, version, quote, .. }| {
+                quote.filter(|_| page.is_some()).map(|quote| (page, &*document_id, *version, quote.start))
+            })
+            .collect();
+        if paged.is_empty() {
+            return Ok(());
+        }
+        let documents: Vec<String> = paged.iter().map(|(_, document, ..)| document.as_str().to_owned()).collect();
+        let versions: Vec<i32> = paged.iter().map(|(_, _, version, _)| *version).collect();
+        let starts: Vec<i32> = paged.iter().map(|(.., start)| *start).collect();
+        let pages = sqlx::query_scalar!(
+            r#"SELECT (SELECT count(*)::int FROM UNNEST(v.page_starts) AS begins WHERE begins <= q.start) AS "page!"
+               FROM UNNEST($1::text[], $2::int[], $3::int[]) WITH ORDINALITY AS q (document_id, version, start, place)
+               LEFT JOIN document_versions v ON v.document_id = q.document_id AND v.version = q.version
+               ORDER BY q.place"#,
+            &documents,
+            &versions,
+            &starts,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for ((page, ..), named) in paged.iter_mut().zip(pages) {
+            if named > 0 {
+                **page = Some(named);
+            }
+        }
+        Ok(())
     }
 
     /// The passages behind citations as `user` may read them now, in the order of the citations.

@@ -2,7 +2,9 @@
 
 use cjhirashi_domain::{
     id::UserId,
+    order::{Column as _, Order, PersonColumn},
     settings::UserSettings,
+    text::QueryText,
     user::{Email, Role, SignedIn, User, UserSummary},
 };
 use time::OffsetDateTime;
@@ -15,6 +17,34 @@ use crate::{
 
 /// A visit is noted at most this often, so that reading a page does not write a row.
 const SEEN_EVERY_MS: i64 = 5 * 60 * 1000;
+
+/// Which people a list shows, and which part of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleFilter {
+    /// Words in the name or the address; case and accents do not matter.
+    pub query: Option<QueryText>,
+    /// By which column; the oldest account first without one, and where a column says the same of two.
+    pub order: Option<Order<PersonColumn>>,
+    /// The page of the list, from 1.
+    pub page: u32,
+    /// People a page, 1 to 200.
+    pub page_size: u32,
+}
+
+impl Default for PeopleFilter {
+    fn default() -> Self {
+        Self { query: None, order: None, page: 1, page_size: 50 }
+    }
+}
+
+/// A page of the list of people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleList {
+    /// This page.
+    pub people: Vec<UserSummary>,
+    /// How many there are on all pages.
+    pub total: i64,
+}
 
 struct UserRow {
     id: String,
@@ -164,21 +194,48 @@ impl Store {
         Ok(Some(SignedIn { user: user.try_into()?, settings: settings.into() }))
     }
 
-    /// Everybody, oldest first, with what they have; at most 1,000.
+    /// People with what they have, the oldest account first unless another order is asked for.
     ///
     /// # Errors
     /// When the database does not answer or a row cannot be read.
-    pub async fn list_users(&self) -> Result<Vec<UserSummary>> {
-        sqlx::query!(
-            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at,
-                      (SELECT count(*) FROM chats c WHERE c.user_id = u.id) AS "chats!",
-                      (SELECT count(*) FROM documents d WHERE d.user_id = u.id AND d.deleted_at IS NULL) AS "documents!"
-               FROM users u ORDER BY u.created_at, u.id LIMIT 1000"#
+    pub async fn list_users(&self, filter: &PeopleFilter) -> Result<PeopleList> {
+        let size = i64::from(filter.page_size.clamp(1, 200));
+        let skip = i64::from(filter.page.max(1) - 1) * size;
+        let rows = sqlx::query!(
+            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at, h.chats AS "chats!",
+                   h.documents AS "documents!", count(*) OVER () AS "total!"
+               FROM users u CROSS JOIN LATERAL (
+                   SELECT (SELECT count(*) FROM chats c WHERE c.user_id = u.id) AS chats,
+                       (SELECT count(*) FROM documents d WHERE d.user_id = u.id AND d.deleted_at IS NULL) AS documents
+               ) h
+               WHERE $1::text IS NULL OR position(fold_accents($1) IN fold_accents(concat_ws(' ', u.name, u.email))) > 0
+               ORDER BY
+                   CASE WHEN $2 = 'name' AND NOT $3 THEN sort_key(COALESCE(u.name, u.email)) END COLLATE "C",
+                   CASE WHEN $2 = 'name' AND $3 THEN sort_key(COALESCE(u.name, u.email)) END COLLATE "C" DESC,
+                   CASE WHEN $3 THEN -1 ELSE 1 END * CASE $2
+                       WHEN 'role' THEN array_position('{user,admin,owner}', u.role)
+                       WHEN 'chats' THEN h.chats
+                       WHEN 'documents' THEN h.documents
+                       -- Who was never here was here longest ago.
+                       WHEN 'seen' THEN COALESCE((extract(epoch FROM u.last_seen_at) * 1000)::bigint, 0)
+                   END,
+                   u.created_at, u.id
+               LIMIT $4 OFFSET $5"#,
+            filter.query.as_ref().map(QueryText::as_str),
+            filter.order.map(|order| order.by.as_str()),
+            filter.order.is_some_and(|order| order.descending),
+            size,
+            skip,
         )
         .fetch_all(&self.pool)
-        .await?
-        .into_iter()
-        .map(|row| {
+        .await?;
+        let total = match rows.first() {
+            Some(row) => row.total,
+            // Behind the last page no row tells it.
+            None if skip > 0 => Box::pin(self.list_users(&PeopleFilter { page: 1, ..filter.clone() })).await?.total,
+            None => 0,
+        };
+        let people = rows.into_iter().map(|row| {
             let user = UserRow {
                 id: row.id,
                 email: row.email,
@@ -193,8 +250,8 @@ impl Store {
                 documents: row.documents,
                 last_seen_at: row.last_seen_at.map(from_db),
             })
-        })
-        .collect()
+        });
+        Ok(PeopleList { people: people.collect::<Result<_>>()?, total })
     }
 }
 
@@ -227,7 +284,8 @@ mod tests {
         let owner = store.ensure_local_owner().await.unwrap();
         let signed_in = store.load_signed_in(&owner.id).await.unwrap().unwrap();
         assert_eq!(signed_in.settings, UserSettings::default());
-        let seen = || async { store.list_users().await.unwrap()[0].last_seen_at.unwrap() };
+        let seen =
+            || async { store.list_users(&PeopleFilter::default()).await.unwrap().people[0].last_seen_at.unwrap() };
         let first = seen().await;
         clock.advance(SEEN_EVERY_MS / 2);
         store.load_signed_in(&owner.id).await.unwrap();
@@ -235,6 +293,37 @@ mod tests {
         clock.advance(SEEN_EVERY_MS);
         store.load_signed_in(&owner.id).await.unwrap();
         assert!(seen().await > first);
+    }
+
+    #[tokio::test]
+    async fn people_are_found_ordered_and_shown_in_pages() {
+        let (_database, store, clock) = migrated().await;
+        for (email, name, role) in [
+            ("zoe@example.org", Some("Ángela Zorro"), Role::User),
+            ("bea@example.org", None, Role::Owner),
+            ("eva@example.org", Some("Eva Ángel"), Role::Admin),
+        ] {
+            clock.advance(1);
+            let user = store.ensure_user(&Email::parse(email).unwrap(), role).await.unwrap();
+            let name_it = "UPDATE users SET name = $2 WHERE id = $1";
+            sqlx::query(name_it).bind(user.id.as_str()).bind(name).execute(&store.pool).await.unwrap();
+        }
+        let list = async |query: &str, order: &str, page, page_size| {
+            let filter =
+                PeopleFilter { query: QueryText::parse(query).ok(), order: Order::parse(order), page, page_size };
+            let list = store.list_users(&filter).await.unwrap();
+            let people: Vec<_> = list.people.iter().map(|person| person.user.email[..3].to_owned()).collect();
+            (people.join(" "), list.total)
+        };
+        assert_eq!(list("", "", 1, 50).await, ("zoe bea eva".to_owned(), 3), "the oldest account first");
+        assert_eq!(list("", "name", 1, 50).await.0, "zoe bea eva");
+        assert_eq!(list("", "-name", 1, 50).await.0, "eva bea zoe");
+        assert_eq!(list("", "role", 1, 50).await.0, "zoe eva bea");
+        assert_eq!(list("", "-role", 1, 50).await.0, "bea eva zoe");
+        assert_eq!(list("ANGEL", "", 1, 50).await, ("zoe eva".to_owned(), 2), "by name");
+        assert_eq!(list("bea@", "", 1, 50).await, ("bea".to_owned(), 1), "by address");
+        assert_eq!(list("", "-name", 2, 2).await, ("zoe".to_owned(), 3));
+        assert_eq!(list("", "", 9, 2).await, (String::new(), 3), "behind the last page");
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use cjhirashi_domain::{
     id::DocumentId,
     sync::{IndexKind, IndexName, IndexState},
 };
-use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
+use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Feeder, FeederHandle};
 use cjhirashi_storage::{StorageError, Store};
 use cjhirashi_vectors::{
@@ -287,7 +287,7 @@ impl Embedder for AbsentModel {
     }
 
     async fn embed(&self, _: &[String], _: InputKind) -> Result<Embedded, ModelError> {
-        Err(ModelError::Unavailable { provider: self.id.clone(), detail: self.reason.clone() })
+        Err(ModelError::Unavailable { provider: self.id.clone(), cause: Outage::Other, detail: self.reason.clone() })
     }
 
     fn calibrate(&self, cosine: f32) -> f64 {

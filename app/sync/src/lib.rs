@@ -32,5 +32,5 @@ pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 
 // What the service takes and gives, so that callers need not know where it is defined.
 pub use cjhirashi_storage::{
-    BlobWriter, DocumentFilter, DocumentList, DocumentPart, DocumentScope, OriginalFile, StoredBlob,
+    BlobWriter, DocumentFilter, DocumentList, DocumentPart, DocumentScope, OriginalFile, StoredBlob, Twin,
 };

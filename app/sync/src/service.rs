@@ -12,8 +12,8 @@ use cjhirashi_domain::{
 };
 use cjhirashi_ingest::{IngestError, Kind, recognise};
 use cjhirashi_storage::{
-    BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile, Store,
-    StoredBlob,
+    BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile,
+    Store, StoredBlob, Twin,
 };
 
 use crate::DocumentError;
@@ -164,7 +164,15 @@ impl DocumentService {
         Ok(document)
     }
 
-    /// Documents that the viewer may read, the newest first.
+    /// The oldest document that the viewer may read and that came before this one with the very same file.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn twin(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Twin>, DocumentError> {
+        Ok(self.store.find_twin(viewer, id).await?)
+    }
+
+    /// Documents that the viewer may read.
     ///
     /// # Errors
     /// [`DocumentError::Storage`].

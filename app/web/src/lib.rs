@@ -21,6 +21,8 @@ mod app;
 mod components;
 #[cfg(feature = "ssr")]
 mod connection;
+#[cfg(feature = "ssr")]
+mod connection_problem;
 mod pages;
 #[cfg(feature = "ssr")]
 mod services;

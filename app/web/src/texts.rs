@@ -8,6 +8,7 @@ use cjhirashi_domain::{
     chat::{MessageStatus, Verdict},
     document::{Document, DocumentStatus, Stage},
     event::AnswerStage,
+    order::DocumentState,
     settings::Language,
 };
 
@@ -71,6 +72,9 @@ texts! {
     example_2: "Resume las ideas principales con sus fuentes", "Sum up the main ideas with their sources";
     example_3: "¿En qué se contradicen mis documentos?", "Where do my documents contradict each other?";
     examples: "Preguntas de ejemplo", "Example questions";
+    ways_to_begin: "Para empezar", "Ways to begin";
+    begin_with_document: "Sube un documento y pregunta por él", "Upload a document and ask about it";
+    connect_for_answers: "Conecta un modelo para que redacte y resuma", "Connect a model to write and sum up";
     drop_heading: "Suelta aquí tus documentos", "Drop your documents here";
     drop_line: "Texto, Markdown, HTML, PDF o DOCX, hasta 50 MB cada uno. Solo tú los ves.", "Text, Markdown, HTML, PDF or DOCX, up to 50 MB each. Only you see them.";
     drop_public_line: "Formarán parte de la base de conocimiento: los verá toda persona con acceso.", "They join the knowledge base: everybody with access will see them.";
@@ -133,6 +137,17 @@ texts! {
     no_match: "Ningún documento coincide con la búsqueda.", "No document matches the search.";
     clear_search: "Quitar el filtro", "Clear the filter";
     state: "Estado", "State";
+    all_states: "Todos los estados", "All states";
+    state_ready: "Listos", "Ready";
+    state_working: "En proceso", "In progress";
+    state_failed: "Con fallos", "Failed";
+    tag: "Etiqueta", "Tag";
+    remove_filter: "Quitar", "Remove";
+    filter: "Filtrar", "Filter";
+    sort_by: "Ordenar por", "Sort by";
+    newest_first: "Lo más reciente", "Newest first";
+    oldest_account_first: "Por antigüedad", "Oldest account first";
+    turned_round: "al revés", "reversed";
     size: "Tamaño", "Size";
     fragments: "Fragmentos", "Chunks";
     changed: "Cambio", "Changed";
@@ -144,6 +159,7 @@ texts! {
     processing: "Procesando", "Processing";
     indexed: "Listo", "Ready";
     failed: "Ha fallado", "Failed";
+    technical: "Detalle técnico", "Technical detail";
     previous: "Anterior", "Previous";
     next: "Siguiente", "Next";
     download: "Descargar el original", "Download the original";
@@ -159,12 +175,15 @@ texts! {
     document_without_text: "De este archivo no se ha podido sacar ningún texto.", "No text could be read from this file.";
     no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
     cited_passage: "Pasaje citado", "Cited passage";
+    quoted_words: "Palabras citadas", "Quoted words";
 
     // Uploads
     uploads: "Subidas", "Uploads";
     waiting: "En espera", "Waiting";
     uploading: "Subiendo", "Uploading";
     clear_list: "Cerrar la lista", "Close the list";
+    same_file: "El mismo archivo ya estaba:", "The same file was here already:";
+    both_kept: "Se ha subido otra vez; si no querías, elimina uno.", "It was uploaded again; if you did not mean to, delete one.";
 
     // Settings
     settings_line: "Cada cambio se guarda al momento.", "Each change is saved at once.";
@@ -231,6 +250,8 @@ texts! {
     role_admin: "Administra", "Administrator";
     role_owner: "Propietario", "Owner";
     never: "Nunca", "Never";
+    find_person: "Buscar por nombre o correo", "Find by name or address";
+    no_person: "Nadie coincide con la búsqueda.", "Nobody matches the search.";
 
     // Sign-in and errors
     sign_in: "Iniciar sesión", "Sign in";
@@ -300,6 +321,19 @@ impl Texts {
         self.tenths(value)
     }
 
+    /// A kind of file by its media type; others as they are.
+    pub(crate) fn kind(&self, mime_type: &str) -> String {
+        match mime_type {
+            "application/pdf" => "PDF",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "DOCX",
+            "text/markdown" => "Markdown",
+            "text/html" => "HTML",
+            "text/plain" => self.text,
+            other => other,
+        }
+        .to_owned()
+    }
+
     /// Bytes in the unit that leaves few digits.
     pub(crate) fn bytes(&self, bytes: i64) -> String {
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -360,6 +394,26 @@ impl Texts {
         }
     }
 
+    /// "1 persona", "12 personas".
+    pub(crate) fn count_people(&self, count: i64) -> String {
+        let number = self.number(count);
+        match (self.es(), count) {
+            (true, 1) => "1 persona".to_owned(),
+            (true, _) => format!("{number} personas"),
+            (false, 1) => "1 person".to_owned(),
+            (false, _) => format!("{number} people"),
+        }
+    }
+
+    /// The documents that stand so, as a choice.
+    pub(crate) fn documents_that_are(&self, state: DocumentState) -> &'static str {
+        match state {
+            DocumentState::Ready => self.state_ready,
+            DocumentState::Working => self.state_working,
+            DocumentState::Failed => self.state_failed,
+        }
+    }
+
     /// "1 pasaje", "5 pasajes".
     pub(crate) fn count_passages(&self, count: i64) -> String {
         let number = self.number(count);
@@ -390,6 +444,11 @@ impl Texts {
             (false, 1) => format!("{done} of 1 file"),
             (false, _) => format!("{done} of {all} files"),
         }
+    }
+
+    /// A question about a document, for whoever does not know what to ask.
+    pub(crate) fn what_does_it_say(&self, title: &str) -> String {
+        if self.es() { format!("¿Qué dice «{title}»?") } else { format!("What does “{title}” say?") }
     }
 
     /// What an answer's search was.
@@ -453,7 +512,7 @@ impl Texts {
     }
 
     /// "Parte 2 de 9" of a long document or list.
-    pub(crate) fn part(&self, part: i64, parts: i64) -> String {
+    pub(crate) fn part(&self, part: u32, parts: u32) -> String {
         if self.es() { format!("Parte {part} de {parts}") } else { format!("Part {part} of {parts}") }
     }
 
@@ -483,6 +542,12 @@ impl Texts {
         } else {
             format!("instead of {}, which is not available", model_name(wanted))
         }
+    }
+
+    /// A server's own words, whatever their language.
+    pub(crate) fn server_says(&self, words: &str) -> String {
+        let words = words.trim_end_matches('.');
+        if self.es() { format!("El servidor dice: «{words}».") } else { format!("The server says: “{words}”.") }
     }
 
     /// The way to a retired model's successor.

@@ -178,6 +178,7 @@ pub(super) async fn list_documents(
         tag: given("tag", query.tag, Tag::parse)?,
         page: query.page.unwrap_or(1).max(1),
         page_size: query.page_size.unwrap_or(50).clamp(1, 200),
+        ..DocumentFilter::default()
     };
     let list = state.documents.list(&viewer, &filter).await?;
     Ok(Json(DocumentsBody {

@@ -207,6 +207,11 @@ pub(super) struct CitationBody {
     start: i32,
     /// One after its last.
     end: i32,
+    /// First character of the words in the passage that the answer stands on; null when none were found.
+    quote_start: Option<i32>,
+    /// One after their last.
+    quote_end: Option<i32>,
+    /// The page that these words begin on, else the passage; null in documents without pages.
     page: Option<i32>,
     /// Relevance.
     score: f64,
@@ -228,6 +233,8 @@ impl From<Citation> for CitationBody {
             seq: citation.seq,
             start: citation.start,
             end: citation.end,
+            quote_start: citation.quote.map(|quote| quote.start),
+            quote_end: citation.quote.map(|quote| quote.end),
             page: citation.page,
             score: citation.score,
             verdict: citation.verdict.as_str(),

@@ -411,10 +411,9 @@ impl<'a> Writer<'a> {
             self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>"));
             return;
         }
-        self.out.push_str(&format!(
-            "<a class=\"cite\" href=\"/documents/{}?start={}&amp;end={}#passage\" data-n=\"{n}\"",
-            citation.document_id, citation.start, citation.end
-        ));
+        self.out.push_str("<a class=\"cite\" href=\"");
+        escape(&citation.address().to_string(), &mut self.out);
+        self.out.push_str(&format!("\" data-n=\"{n}\""));
         if self.state == State::Saved {
             self.out.push_str(&format!(" data-verdict=\"{}\"", citation.verdict.as_str()));
         }

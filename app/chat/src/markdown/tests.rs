@@ -18,6 +18,7 @@ fn citation(n: i32, title: Option<&str>) -> Citation {
         seq: 0,
         start: 10,
         end: 90,
+        quote: None,
         page: None,
         score: 0.8,
         verdict: Verdict::Verified,

@@ -417,7 +417,7 @@ async fn a_server_entered_without_a_model_answers_after_a_restart_and_nobody_els
     assert_eq!(kept.model.as_deref(), Some("qwen3"));
     let two = Provider::start(vec![models(&["llama3.2", "qwen3"])]).await;
     let error = plain.complete_connection(Connection { base_url: two.url.clone(), ..connection.clone() }).await;
-    assert!(error.expect_err("a choice").to_string().contains("choose one of llama3.2, qwen3"));
+    assert!(error.expect_err("a choice").to_string().contains("it lists llama3.2, qwen3"));
 
     // Away: no other provider is asked in its place.
     let away = Connection { base_url: "http://127.0.0.1:9/v1".to_owned(), ..connection };

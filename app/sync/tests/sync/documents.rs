@@ -10,10 +10,11 @@ use cjhirashi_domain::{
     ErrorCode,
     access::Visibility,
     document::{DocumentStatus, Stage},
+    order::{DocumentState, Order},
     text::{QueryText, Tag},
     user::Role,
 };
-use cjhirashi_models::ModelError;
+use cjhirashi_models::{ModelError, Outage};
 use cjhirashi_storage::{AppSecret, Held, Store, StoreOptions};
 use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
 use tokio::sync::Semaphore;
@@ -49,6 +50,56 @@ async fn a_document_is_cut_embedded_and_indexed_and_every_chunk_is_a_slice_of_it
     assert_eq!(base.embedder.embedded(), chunks.len());
     assert_eq!(base.count("SELECT count(*) FROM chunks WHERE indexed_at IS NULL").await, 0);
     assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+}
+
+#[tokio::test]
+async fn a_file_that_was_there_before_is_told_to_whoever_may_read_that_one() {
+    let base = base().await;
+    let (ana, eva) = (base.person("ana", Role::User).await, base.person("eva", Role::User).await);
+    let documents = &base.documents;
+    let add = async |title: &str, who| {
+        // Of two in one millisecond, none was there before the other.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        documents.add_text(who, text(title, "Los mismos bytes.", who)).await.unwrap()
+    };
+    let first = add("Uno", &ana).await;
+    let second = add("Dos", &ana).await;
+    let of_eva = add("De Eva", &eva).await;
+    let other = documents.add_text(&ana, text("Otro", "Otros bytes.", &ana)).await.unwrap();
+    let twin = async |who, id| documents.twin(who, id).await.unwrap().map(|twin| (twin.id, twin.title));
+    assert_eq!(twin(&ana, &second.id).await, Some((first.id.clone(), "Uno".to_owned())));
+    assert_eq!(twin(&ana, &first.id).await, None, "what came later was not there before");
+    assert_eq!(twin(&ana, &other.id).await, None);
+    assert_eq!(twin(&eva, &of_eva.id).await, None, "other people's documents are told to nobody");
+    documents.delete(&ana, &first.id).await.unwrap();
+    assert_eq!(twin(&ana, &second.id).await, None, "what was deleted is not there");
+}
+
+#[tokio::test]
+async fn a_list_is_ordered_by_its_columns_and_shows_those_that_stand_somewhere() {
+    let base = base().await;
+    for (title, content) in [("ñu", "22"), ("Árbol", "1"), ("bala", "333")] {
+        base.add(title, content).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    base.work().await;
+    base.add("zorro", "4444").await;
+    let list = async |order: &str, state| {
+        let filter = DocumentFilter { order: Order::parse(order), state, ..DocumentFilter::default() };
+        let list = base.documents.list(&base.owner, &filter).await.unwrap();
+        let titles: Vec<_> = list.documents.into_iter().map(|document| document.title).collect();
+        (titles.join(" "), list.total)
+    };
+    assert_eq!(list("", None).await, ("zorro bala Árbol ñu".to_owned(), 4), "the newest first");
+    assert_eq!(list("title", None).await.0, "Árbol bala ñu zorro");
+    assert_eq!(list("-title", None).await.0, "zorro ñu bala Árbol");
+    assert_eq!(list("size", None).await.0, "Árbol ñu bala zorro");
+    assert_eq!(list("-size", None).await.0, "zorro bala ñu Árbol");
+    assert_eq!(list("state", None).await.0, "zorro bala Árbol ñu", "what is not ready yet comes first");
+    assert_eq!(list("-state", None).await.0, "bala Árbol ñu zorro");
+    assert_eq!(list("", Some(DocumentState::Working)).await, ("zorro".to_owned(), 1));
+    assert_eq!(list("-changed", Some(DocumentState::Ready)).await.1, 3);
+    assert_eq!(list("", Some(DocumentState::Failed)).await, (String::new(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +191,11 @@ async fn a_bad_file_fails_at_once_in_words_and_is_not_tried_again() {
 }
 
 fn unavailable() -> ModelError {
-    ModelError::Unavailable { provider: "fake".to_owned(), detail: "no route to host".to_owned() }
+    ModelError::Unavailable {
+        provider: "fake".to_owned(),
+        cause: Outage::NoConnection,
+        detail: "no route to host".to_owned(),
+    }
 }
 
 fn limited() -> ModelError {

@@ -1,23 +1,75 @@
 //! What administrators see beyond their own things.
 
-use cjhirashi_domain::{Timestamp, user::UserSummary};
+use cjhirashi_domain::{
+    Timestamp,
+    order::{Order, PersonColumn},
+    user::UserSummary,
+};
 use leptos::server;
+use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+
+/// The list of people.
+pub(crate) const PEOPLE: &str = "/admin/people";
+/// People on one page of it.
+pub(crate) const PAGE_SIZE: u32 = 50;
 
 /// The people of this instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeopleView {
     pub(crate) people: Vec<UserSummary>,
+    /// On all pages.
+    pub(crate) total: i64,
     pub(crate) now: Timestamp,
 }
 
-/// Everybody who has an account.
-#[server(prefix = "/fn", endpoint = "list_people")]
-pub(crate) async fn list_people() -> Result<PeopleView, Failure> {
+/// What of the list is shown, as its address says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PeopleAsked {
+    /// Words to search for.
+    pub(crate) words: String,
+    pub(crate) order: Option<Order<PersonColumn>>,
+    /// From 1.
+    pub(crate) page: u32,
+}
+
+impl PeopleAsked {
+    /// Reads an address.
+    pub(crate) fn read(query: &ParamsMap) -> Self {
+        let text = |name: &str| query.get(name).unwrap_or_default();
+        Self { words: text("q"), order: Order::parse(&text("sort")), page: text("page").parse().unwrap_or(1).max(1) }
+    }
+
+    /// The address: what [`PeopleAsked::read`] reads.
+    pub(crate) fn address(&self) -> String {
+        let mut query = ParamsMap::new();
+        let order = self.order.map(|order| order.to_string()).unwrap_or_default();
+        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
+        for (name, value) in [("q", &self.words), ("sort", &order), ("page", &page)] {
+            if !value.is_empty() {
+                query.insert(name, value.clone());
+            }
+        }
+        format!("{PEOPLE}{}", query.to_query_string())
+    }
+}
+
+/// People who have an account.
+#[server(prefix = "/fn", endpoint = "list_people", input = leptos::server_fn::codec::Json)]
+pub(crate) async fn list_people(asked: PeopleAsked) -> Result<PeopleView, Failure> {
     use super::server::{admin, services};
+    use cjhirashi_domain::text::QueryText;
+    use cjhirashi_storage::PeopleFilter;
     admin()?;
     let services = services()?;
-    Ok(PeopleView { people: services.store.list_users().await?, now: services.store.now() })
+    let filter = PeopleFilter {
+        query: QueryText::parse(&asked.words.chars().take(200).collect::<String>()).ok(),
+        order: asked.order,
+        page: asked.page,
+        page_size: PAGE_SIZE,
+    };
+    let list = services.store.list_users(&filter).await?;
+    Ok(PeopleView { people: list.people, total: list.total, now: services.store.now() })
 }

@@ -4,7 +4,7 @@ use cjhirashi_domain::{
     Timestamp,
     chat::{ChatSummary, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
     event::StreamEvent,
-    id::{ChatId, DocumentId, GenerationId, MessageId},
+    id::{ChatId, GenerationId, MessageId},
 };
 use leptos::server;
 use serde::{Deserialize, Serialize};
@@ -64,21 +64,14 @@ pub(crate) struct Beginning {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SourceView {
     pub(crate) n: i32,
-    pub(crate) document_id: DocumentId,
-    pub(crate) start: i32,
-    pub(crate) end: i32,
+    /// The address of the document with the passage highlighted.
+    pub(crate) href: String,
+    /// Where the quoted words begin, else the passage; in documents with pages.
     pub(crate) page: Option<i32>,
     pub(crate) score: f64,
     pub(crate) verdict: Verdict,
     /// `None` when the document is gone.
     pub(crate) title: Option<String>,
-}
-
-impl SourceView {
-    /// The address of the document with the passage highlighted.
-    pub(crate) fn href(&self) -> String {
-        format!("/documents/{}?start={}&end={}#passage", self.document_id, self.start, self.end)
-    }
 }
 
 /// What a question started.
@@ -164,9 +157,7 @@ mod server_side {
         fn from(citation: &Citation) -> Self {
             Self {
                 n: citation.n,
-                document_id: citation.document_id.clone(),
-                start: citation.start,
-                end: citation.end,
+                href: citation.address().to_string(),
                 page: citation.page,
                 score: citation.score,
                 verdict: citation.verdict,
@@ -317,7 +308,7 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
 /// The answer to a question brings the answer's first words along when they come so soon: a second request would show
 /// them later.
 #[cfg(feature = "ssr")]
-const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(25);
+const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(60);
 
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once.
 #[server(prefix = "/fn", endpoint = "send_message")]

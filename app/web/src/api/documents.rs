@@ -4,8 +4,11 @@ use cjhirashi_domain::{
     Timestamp,
     document::{Chunk, Document},
     id::DocumentId,
+    order::{DocumentColumn, DocumentState, Order},
+    passage::TextRange,
 };
 use leptos::server;
+use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, WithoutHtml};
@@ -17,12 +20,64 @@ pub(crate) const PAGE_SIZE: u32 = 50;
 const PART: i32 = 60_000;
 /// Chunks on one page.
 #[cfg(feature = "ssr")]
-const CHUNKS: i64 = 50;
+const CHUNKS: u32 = 50;
 /// Characters shown before and after a passage in the panel, and the most of the passage itself.
 #[cfg(feature = "ssr")]
 const AROUND: i32 = 700;
 #[cfg(feature = "ssr")]
 const PASSAGE: i32 = 20_000;
+
+/// What of a list is shown, as its address says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListAsked {
+    /// Words to search for.
+    pub(crate) words: String,
+    pub(crate) tag: String,
+    pub(crate) state: Option<DocumentState>,
+    pub(crate) order: Option<Order<DocumentColumn>>,
+    /// From 1.
+    pub(crate) page: u32,
+}
+
+impl ListAsked {
+    /// Reads an address.
+    pub(crate) fn read(query: &ParamsMap) -> Self {
+        let text = |name: &str| query.get(name).unwrap_or_default();
+        Self {
+            words: text("q"),
+            tag: text("tag"),
+            state: DocumentState::parse(&text("state")),
+            order: Order::parse(&text("sort")),
+            page: text("page").parse().unwrap_or(1).max(1),
+        }
+    }
+
+    /// Whether some documents are left out.
+    pub(crate) const fn is_filtered(&self) -> bool {
+        !self.words.is_empty() || !self.tag.is_empty() || self.state.is_some()
+    }
+
+    /// The address: what [`ListAsked::read`] reads, behind `path`.
+    pub(crate) fn address(&self, path: &str, scope: &str) -> String {
+        let mut query = ParamsMap::new();
+        let state = self.state.map_or("", DocumentState::as_str);
+        let order = self.order.map(|order| order.to_string()).unwrap_or_default();
+        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
+        for (name, value) in [
+            ("scope", scope),
+            ("q", &self.words),
+            ("tag", &self.tag),
+            ("state", state),
+            ("sort", &order),
+            ("page", &page),
+        ] {
+            if !value.is_empty() {
+                query.insert(name, value.to_owned());
+            }
+        }
+        format!("{path}{}", query.to_query_string())
+    }
+}
 
 /// Part of a list of documents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,8 +99,8 @@ pub(crate) struct DocumentView {
     /// The chunks, when they are asked for.
     pub(crate) chunks: Vec<Chunk>,
     /// Which part this is, from 1, and of how many.
-    pub(crate) part: i64,
-    pub(crate) parts: i64,
+    pub(crate) part: u32,
+    pub(crate) parts: u32,
     pub(crate) now: Timestamp,
 }
 
@@ -54,9 +109,30 @@ pub(crate) struct DocumentView {
 pub(crate) struct PassageView {
     pub(crate) title: String,
     pub(crate) before: String,
-    pub(crate) text: String,
+    pub(crate) text: PassageText,
     pub(crate) after: String,
+    /// Where the quoted words begin, else the passage.
     pub(crate) page: Option<i32>,
+}
+
+/// A passage, cut around the words that are quoted; without any all of it stands before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PassageText {
+    pub(crate) before: String,
+    pub(crate) quote: String,
+    pub(crate) after: String,
+}
+
+/// What of a document's page is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartAsked {
+    /// Its chunks instead of its text.
+    pub(crate) chunks: bool,
+    /// From 1; `None`: where the passage is, else the first.
+    pub(crate) part: Option<u32>,
+    /// What is marked, and in it what is marked strongly.
+    pub(crate) passage: Option<TextRange>,
+    pub(crate) quote: Option<TextRange>,
 }
 
 impl WithoutHtml for DocumentView {
@@ -72,9 +148,10 @@ impl WithoutHtml for DocumentView {
 
 #[cfg(feature = "ssr")]
 mod server_side {
+    use cjhirashi_domain::passage::TextRange;
     use cjhirashi_sync::DocumentPart;
 
-    use super::{AROUND, PART, PassageView};
+    use super::{AROUND, PART, PassageText, PassageView};
     use crate::{api::server::escape, texts::Texts};
 
     /// The page that a character stands on, from 1.
@@ -83,59 +160,75 @@ mod server_side {
         i32::try_from(page).ok().filter(|page| *page > 0)
     }
 
-    /// A part of a text as HTML: page marks where pages begin, and the passage marked.
-    pub(super) fn render_part(text: &DocumentPart, passage: Option<(i32, i32)>, texts: &Texts) -> String {
-        let place = |at: i32| usize::try_from(at).unwrap_or(0);
-        let passage = passage.map(|(start, end)| (place(start), place(end)));
-        let from = place(text.from);
+    /// Where something ends or begins in a text. At one place they come in this order, so that the HTML is well formed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Cut {
+        QuoteEnds,
+        PassageEnds,
+        Page(i32),
+        PassageBegins,
+        QuoteBegins,
+    }
+
+    /// A part of a text as HTML: page marks where pages begin, the passage marked, and in it the quoted words.
+    pub(super) fn render_part(
+        text: &DocumentPart,
+        passage: Option<TextRange>,
+        quote: Option<TextRange>,
+        texts: &Texts,
+    ) -> String {
         let chars: Vec<char> = text.text.chars().collect();
-        let to = from + chars.len();
-        let mut cuts: Vec<(usize, u8, i32)> = Vec::new();
-        for (index, start) in text.pages.iter().enumerate() {
-            let at = place(*start);
-            if (from..to).contains(&at) {
-                cuts.push((at, 1, i32::try_from(index + 1).unwrap_or(i32::MAX)));
-            }
+        let length = i32::try_from(chars.len()).unwrap_or(i32::MAX);
+        let whole = TextRange { start: text.from, end: text.from.saturating_add(length) };
+        let passage = passage.and_then(|passage| passage.within(whole));
+        let quote = passage.and_then(|passage| quote?.within(passage));
+        let mut cuts: Vec<(i32, Cut)> = (1..)
+            .zip(&text.pages)
+            .filter(|(_, start)| (whole.start..whole.end).contains(start))
+            .map(|(page, start)| (*start, Cut::Page(page)))
+            .collect();
+        if let Some(TextRange { start, end }) = passage {
+            cuts.extend([(start, Cut::PassageBegins), (end, Cut::PassageEnds)]);
         }
-        let (start, end) = passage.map_or((to, to), |(start, end)| (start.clamp(from, to), end.clamp(from, to)));
-        if start < end {
-            cuts.push((start, 2, 0));
-            cuts.push((end, 0, 0));
+        if let Some(TextRange { start, end }) = quote {
+            cuts.extend([(start, Cut::QuoteBegins), (end, Cut::QuoteEnds)]);
         }
         cuts.sort_unstable();
         let mut html = String::with_capacity(chars.len() * 11 / 10);
-        let mut at = from;
-        let mut open = false;
-        for (cut, kind, page) in cuts {
-            html.push_str(&escape(&chars[at - from..cut - from].iter().collect::<String>()));
-            at = cut;
-            match kind {
-                0 => {
+        let mut rest = chars.as_slice();
+        let mut at = whole.start;
+        // The passage, then the quote in it, while they are open.
+        let mut open: Vec<&str> = Vec::new();
+        for (place, cut) in cuts {
+            let (before, behind) = rest.split_at(usize::try_from(place - at).unwrap_or(0).min(rest.len()));
+            html.push_str(&escape(&before.iter().collect::<String>()));
+            (rest, at) = (behind, place);
+            match cut {
+                Cut::QuoteEnds | Cut::PassageEnds => {
+                    open.pop();
                     html.push_str("</mark>");
-                    open = false;
                 }
-                // A page that begins inside the passage: the mark is closed around the line and opened again.
-                1 => {
-                    let line = format!("<span class=\"page-mark\">{}</span>", texts.page(page));
-                    if open {
-                        html.push_str(&format!("</mark>{line}<mark>"));
-                    } else {
-                        html.push_str(&line);
-                    }
+                // A page that begins inside a mark: the mark is closed around the line and opened again.
+                Cut::Page(page) => {
+                    html.push_str(&"</mark>".repeat(open.len()));
+                    html.push_str(&format!("<span class=\"page-mark\">{}</span>", texts.page(page)));
+                    html.extend(open.iter().copied());
                 }
-                _ => {
+                Cut::PassageBegins => {
+                    open.push("<mark>");
+                    let name = texts.cited_passage;
+                    html.push_str(&format!("<mark id=\"passage\" tabindex=\"-1\" aria-label=\"{name}\">"));
+                }
+                Cut::QuoteBegins => {
+                    open.push("<mark class=\"quote\">");
+                    let name = texts.quoted_words;
                     html.push_str(&format!(
-                        "<mark id=\"passage\" tabindex=\"-1\" aria-label=\"{}\">",
-                        texts.cited_passage
+                        "<mark class=\"quote\" id=\"quote\" tabindex=\"-1\" aria-label=\"{name}\">"
                     ));
-                    open = true;
                 }
             }
         }
-        html.push_str(&escape(&chars[at - from..].iter().collect::<String>()));
-        if open {
-            html.push_str("</mark>");
-        }
+        html.push_str(&escape(&rest.iter().collect::<String>()));
         html
     }
 
@@ -146,11 +239,20 @@ mod server_side {
 
     /// A passage with what stands around it, cut at spaces. `text` begins [`AROUND`] characters before it, or with the
     /// text, and ends as far behind it, or with the text.
-    pub(super) fn passage(text: &DocumentPart, start: i32, end: i32) -> PassageView {
+    pub(super) fn passage(text: &DocumentPart, passage: TextRange, quote: Option<TextRange>) -> PassageView {
         let mut chars = text.text.chars();
         let mut take = |count: i32| -> String { chars.by_ref().take(usize::try_from(count).unwrap_or(0)).collect() };
+        let TextRange { start, end } = passage;
+        let quote = quote.and_then(|quote| quote.within(passage));
         let mut before = take(start.saturating_sub(text.from));
-        let passage = take(end.saturating_sub(start));
+        let cited = match quote {
+            Some(quote) => PassageText {
+                before: take(quote.start - start),
+                quote: take(quote.end - quote.start),
+                after: take(end - quote.end),
+            },
+            None => PassageText { before: take(end.saturating_sub(start)), ..PassageText::default() },
+        };
         let mut after = take(AROUND);
         if text.from > 0 {
             before = before.split_once(char::is_whitespace).map_or(before.clone(), |(_, rest)| format!("…{rest}"));
@@ -158,7 +260,8 @@ mod server_side {
         if end.saturating_add(AROUND) < text.length {
             after = after.rsplit_once(char::is_whitespace).map_or(after.clone(), |(rest, _)| format!("{rest}…"));
         }
-        PassageView { title: text.title.clone(), before, text: passage, after, page: page_of(&text.pages, start) }
+        let page = page_of(&text.pages, quote.map_or(start, |quote| quote.start));
+        PassageView { title: text.title.clone(), before, text: cited, after, page }
     }
 
     #[cfg(test)]
@@ -174,7 +277,7 @@ mod server_side {
 
         #[test]
         fn the_passage_is_marked_in_characters_and_everything_is_escaped() {
-            let html = render_part(&text("ñandú <b> fin", &[]), Some((6, 9)), Texts::of(Language::Es));
+            let html = render_part(&text("ñandú <b> fin", &[]), TextRange::new(6, 9), None, Texts::of(Language::Es));
             assert_eq!(
                 html,
                 "ñandú <mark id=\"passage\" tabindex=\"-1\" aria-label=\"Pasaje citado\">&lt;b&gt;</mark> fin"
@@ -184,7 +287,7 @@ mod server_side {
         #[test]
         fn a_part_counts_from_the_beginning_of_the_whole() {
             let part = DocumentPart { from: 4, length: 12, ..text("dos tres", &[0, 8]) };
-            let html = render_part(&part, Some((4, 7)), Texts::of(Language::Es));
+            let html = render_part(&part, TextRange::new(4, 7), None, Texts::of(Language::Es));
             assert!(
                 html.starts_with("<mark") && html.contains(">dos</mark> <span class=\"page-mark\">Página 2"),
                 "{html}"
@@ -195,25 +298,66 @@ mod server_side {
         #[test]
         fn a_passage_is_shown_with_what_stands_around_it() {
             let part = DocumentPart { from: 90, length: 2_000, ..text("mitad uno dos tres cuatro", &[0, 95]) };
-            let shown = passage(&part, 100, 103);
-            assert_eq!((shown.before.as_str(), shown.text.as_str()), ("…uno ", "dos"));
+            let shown = passage(&part, TextRange { start: 100, end: 103 }, None);
+            assert_eq!((shown.before.as_str(), shown.text.before.as_str()), ("…uno ", "dos"));
             assert_eq!((shown.after.as_str(), shown.page), (" tres…", Some(2)));
-            let whole = passage(&text("uno dos tres", &[]), 4, 7);
-            assert_eq!((whole.before.as_str(), whole.text.as_str(), whole.after.as_str()), ("uno ", "dos", " tres"));
+            let whole = passage(&text("uno dos tres", &[]), TextRange { start: 4, end: 7 }, None);
+            let told = (whole.before.as_str(), whole.text.before.as_str(), whole.after.as_str());
+            assert_eq!(told, ("uno ", "dos", " tres"));
         }
 
         #[test]
-        fn a_page_that_begins_inside_the_passage_leaves_the_html_well_formed() {
-            let html = render_part(&text("uno dos tres", &[0, 6]), Some((4, 9)), Texts::of(Language::Es));
-            assert_eq!(html.matches("<mark").count(), html.matches("</mark>").count());
-            assert!(html.contains("do</mark><span class=\"page-mark\">Página 2</span><mark>s t"), "{html}");
+        fn the_quoted_words_are_cut_out_of_their_passage_and_name_their_page() {
+            let quoted = |quote| {
+                let shown = passage(&text("uno dos tres", &[0, 6]), TextRange { start: 4, end: 12 }, quote);
+                (shown.text.before, shown.text.quote, shown.text.after, shown.page)
+            };
+            assert_eq!(quoted(TextRange::new(8, 10)), ("dos ".into(), "tr".into(), "es".into(), Some(2)));
+            // What lies outside the passage is none of it.
+            assert_eq!(quoted(TextRange::new(0, 7)), (String::new(), "dos".into(), " tres".into(), Some(1)));
+            assert_eq!(quoted(TextRange::new(50, 70)), ("dos tres".into(), String::new(), String::new(), Some(1)));
+        }
+
+        #[test]
+        fn a_page_that_begins_inside_marks_leaves_the_html_well_formed() {
+            let marked = |quote| {
+                render_part(&text("uno dos tres", &[0, 6]), TextRange::new(4, 9), quote, Texts::of(Language::Es))
+            };
+            let html = marked(None);
+            assert!(html.contains("do</mark><span class=\"page-mark\">Página 2</span><mark>s t</mark>res"), "{html}");
+            let html = marked(TextRange::new(5, 8));
+            assert!(html.contains(">d<mark class=\"quote\" id=\"quote\""), "{html}");
+            let page = "o</mark></mark><span class=\"page-mark\">Página 2</span>";
+            assert!(html.contains(&format!("{page}<mark><mark class=\"quote\">s </mark>t</mark>res")), "{html}");
+        }
+
+        #[test]
+        fn marks_that_begin_or_end_together_are_nested() {
+            for (start, end) in [(4, 9), (4, 6), (6, 9), (6, 7), (0, 12)] {
+                let quote = TextRange::new(start, end);
+                let html =
+                    render_part(&text("uno dos tres", &[0, 6]), TextRange::new(4, 9), quote, Texts::of(Language::Es));
+                let mut depth = 0;
+                for tag in html.split('<').skip(1) {
+                    depth += if tag.starts_with("mark") {
+                        1
+                    } else if tag.starts_with("/mark") {
+                        -1
+                    } else {
+                        0
+                    };
+                    assert!((0..=2).contains(&depth) && (depth == 0 || !tag.starts_with("span")), "{html}");
+                }
+                assert_eq!(depth, 0, "{html}");
+            }
         }
 
         #[test]
         fn offsets_outside_the_text_mark_nothing_and_do_not_fail() {
-            let html = render_part(&text("corto", &[0]), Some((90, 400)), Texts::of(Language::Es));
+            let html = render_part(&text("corto", &[0]), TextRange::new(90, 400), None, Texts::of(Language::Es));
             assert!(!html.contains("<mark"));
-            assert_eq!(passage(&text("corto", &[0]), 90, 400).text, "");
+            let shown = passage(&text("corto", &[0]), TextRange { start: 90, end: 400 }, TextRange::new(95, 99));
+            assert_eq!(shown.text, PassageText::default());
         }
 
         #[test]
@@ -225,11 +369,11 @@ mod server_side {
     }
 }
 
-/// A list of documents. `scope` is `own`, `public` or `all`; `page` counts from 1.
-#[server(prefix = "/fn", endpoint = "list_documents")]
-pub(crate) async fn list_documents(scope: String, query: String, page: u32) -> Result<DocumentsView, Failure> {
+/// A list of documents. `scope` is `own`, `public` or `all`.
+#[server(prefix = "/fn", endpoint = "list_documents", input = leptos::server_fn::codec::Json)]
+pub(crate) async fn list_documents(scope: String, asked: ListAsked) -> Result<DocumentsView, Failure> {
     use super::server::{services, signed_in};
-    use cjhirashi_domain::text::QueryText;
+    use cjhirashi_domain::text::{QueryText, Tag};
     use cjhirashi_sync::{DocumentFilter, DocumentScope};
     let (who, services) = (signed_in()?, services()?);
     let filter = DocumentFilter {
@@ -239,13 +383,29 @@ pub(crate) async fn list_documents(scope: String, query: String, page: u32) -> R
             _ => DocumentScope::All,
         },
         // Nothing but control characters is no search, as nothing at all is.
-        query: QueryText::parse(&query.chars().take(200).collect::<String>()).ok(),
-        page,
+        query: QueryText::parse(&asked.words.chars().take(200).collect::<String>()).ok(),
+        tag: Tag::parse(&asked.tag).ok(),
+        state: asked.state,
+        order: asked.order,
+        page: asked.page,
         page_size: PAGE_SIZE,
-        ..DocumentFilter::default()
     };
     let list = services.documents.list(&who.viewer(), &filter).await?;
     Ok(DocumentsView { documents: list.documents, total: list.total, now: services.store.now() })
+}
+
+/// The titles of the newest documents that can be asked about; at most two.
+#[server(prefix = "/fn", endpoint = "newest_titles")]
+pub(crate) async fn newest_titles() -> Result<Vec<String>, Failure> {
+    use super::server::{services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    let filter = cjhirashi_sync::DocumentFilter {
+        state: Some(DocumentState::Ready),
+        page_size: 2,
+        ..cjhirashi_sync::DocumentFilter::default()
+    };
+    let list = services.documents.list(&who.viewer(), &filter).await?;
+    Ok(list.documents.into_iter().map(|document| document.title).collect())
 }
 
 /// Where some documents stand, while they are being processed; at most 100.
@@ -256,18 +416,12 @@ pub(crate) async fn document_states(ids: Vec<DocumentId>) -> Result<Vec<Document
     Ok(services.documents.states(&who.viewer(), ids.get(..100).unwrap_or(&ids)).await?)
 }
 
-/// A document's page. `view` is `text` or `chunks`; `start` and `end` are the passage to highlight, or -1.
-#[server(prefix = "/fn", endpoint = "load_document")]
-pub(crate) async fn load_document(
-    id: String,
-    view: String,
-    part: i64,
-    start: i64,
-    end: i64,
-) -> Result<DocumentView, Failure> {
+/// A document's page.
+#[server(prefix = "/fn", endpoint = "load_document", input = leptos::server_fn::codec::Json)]
+pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<DocumentView, Failure> {
     use self::server_side::{parts_of, render_part};
     use super::server::{fail, services, signed_in};
-    use crate::texts::Texts;
+    use crate::{components::pages, texts::Texts};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let viewer = who.viewer();
@@ -278,19 +432,20 @@ pub(crate) async fn load_document(
         document,
         html: None,
         chunks: Vec::new(),
-        part: part.max(1),
+        part: asked.part.unwrap_or(1).max(1),
         parts: 1,
         now: services.store.now(),
     };
-    if view == "chunks" {
+    if asked.chunks {
         let from = i32::try_from((shown.part - 1).saturating_mul(CHUNKS)).unwrap_or(i32::MAX);
-        shown.chunks = services.documents.chunks(&viewer, &id, from, CHUNKS).await?.unwrap_or_default();
-        shown.parts = (i64::from(shown.document.chunk_count) + CHUNKS - 1).div_euclid(CHUNKS).max(1);
+        shown.chunks = services.documents.chunks(&viewer, &id, from, i64::from(CHUNKS)).await?.unwrap_or_default();
+        shown.parts = pages(i64::from(shown.document.chunk_count), CHUNKS);
     } else {
-        let passage = i32::try_from(start).ok().zip(i32::try_from(end).ok());
-        let passage = passage.filter(|(start, end)| 0 <= *start && start < end);
-        let asked = i32::try_from(part - 1).ok().filter(|_| part > 0);
-        let asked = asked.unwrap_or_else(|| passage.map_or(0, |(start, _)| start / PART));
+        let PartAsked { part, passage, quote, .. } = asked;
+        let asked = match part.and_then(|part| i32::try_from(part).ok()?.checked_sub(1)) {
+            Some(asked) if asked >= 0 => asked,
+            _ => quote.or(passage).map_or(0, |place| place.start / PART),
+        };
         let read = async |part: i32| services.documents.part(&viewer, &id, part.saturating_mul(PART), PART).await;
         let mut text = read(asked).await?;
         // There is nothing behind the last part, so that is shown instead.
@@ -298,27 +453,32 @@ pub(crate) async fn load_document(
             text = read(last).await?;
         }
         if let Some(text) = text {
-            shown.html = Some(render_part(&text, passage, Texts::of(who.settings.language)));
-            shown.part = i64::from(text.from / PART + 1);
-            shown.parts = i64::from(parts_of(text.length));
+            shown.html = Some(render_part(&text, passage, quote, Texts::of(who.settings.language)));
+            shown.part = u32::try_from(text.from / PART + 1).unwrap_or(1);
+            shown.parts = u32::try_from(parts_of(text.length)).unwrap_or(1);
         }
     }
     Ok(shown)
 }
 
 /// A passage with what stands around it.
-#[server(prefix = "/fn", endpoint = "load_passage")]
-pub(crate) async fn load_passage(document: String, start: u32, end: u32) -> Result<PassageView, Failure> {
+#[server(prefix = "/fn", endpoint = "load_passage", input = leptos::server_fn::codec::Json)]
+pub(crate) async fn load_passage(
+    document: String,
+    passage: TextRange,
+    quote: Option<TextRange>,
+) -> Result<PassageView, Failure> {
     use super::server::{fail, services, signed_in};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = DocumentId::parse(document).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
-    let start = i32::try_from(start).unwrap_or(i32::MAX);
-    let length = i32::try_from(end).unwrap_or(i32::MAX).saturating_sub(start).clamp(0, PASSAGE);
+    let start = passage.start.max(0);
+    let length = passage.end.saturating_sub(start).clamp(0, PASSAGE);
+    let passage = TextRange { start, end: start.saturating_add(length) };
     let from = start.saturating_sub(AROUND).max(0);
     let text = services.documents.part(&who.viewer(), &id, from, start - from + length + AROUND).await?;
     let text = text.ok_or_else(|| fail(ErrorCode::DocumentNotFound))?;
-    Ok(server_side::passage(&text, start, start.saturating_add(length)))
+    Ok(server_side::passage(&text, passage, quote))
 }
 
 /// Removes a document from every answer at once.

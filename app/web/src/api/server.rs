@@ -14,7 +14,7 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
 use super::Failure;
-use crate::Services;
+use crate::{Services, texts::Texts};
 
 /// The services of this process.
 pub(crate) fn services() -> Result<Services, Failure> {
@@ -130,15 +130,22 @@ impl From<StorageError> for Failure {
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Self {
         log_if_internal(error.code(), &error);
-        Self { detail: error.detail(), ..fail(error.code()) }
+        let detail = if let ChatError::Model(error) = &error { said(error) } else { None };
+        Self { detail, ..fail(error.code()) }
     }
 }
 
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
         log_if_internal(error.code(), &error);
-        Self { detail: error.detail(), ..fail(error.code()) }
+        Self { detail: said(&error), ..fail(error.code()) }
     }
+}
+
+/// What a provider said, told as its own words in the language of who is asking.
+fn said(error: &ModelError) -> Option<String> {
+    let language = request_session().map_or_else(language_of_request, |who| who.settings.language);
+    error.said().map(|words| Texts::of(language).server_says(words))
 }
 
 impl From<DocumentError> for Failure {

@@ -164,9 +164,10 @@ pub(crate) async fn save_connection(
     #[server(default)] model: String,
 ) -> Result<(), Failure> {
     use super::server::{admin, fail, forward, services};
+    use crate::connection_problem::explain;
     use cjhirashi_domain::ErrorCode;
     use cjhirashi_models::{Connection, Secret};
-    admin()?;
+    let language = admin()?.settings.language;
     let services = services()?;
     let base_url = base_url.trim().trim_end_matches('/').to_owned();
     if base_url.len() > 500 || api_key.len() > 500 || model.len() > 200 || base_url.is_empty() {
@@ -175,8 +176,11 @@ pub(crate) async fn save_connection(
     let kept = services.models.connection().filter(|kept| kept.base_url == base_url).and_then(|kept| kept.api_key);
     let api_key = if api_key.trim().is_empty() { kept } else { Some(Secret::from(api_key)) };
     let model = Some(model.trim().to_owned()).filter(|model| !model.is_empty());
-    let connection = Connection { base_url, api_key, model };
-    let connection = services.models.complete_connection(connection).await?;
+    let connection = Connection { base_url: base_url.clone(), api_key, model };
+    let connection = services.models.complete_connection(connection).await.map_err(|error| {
+        tracing::info!(error = %error, "a model server was not connected");
+        Failure { detail: Some(explain(&error, &base_url, language)), ..fail(ErrorCode::ModelNotConnected) }
+    })?;
     crate::connection::keep(&services.store, Some(&connection)).await?;
     services.models.reconfigure(Some(connection))?;
     forward("/settings?saved=connection#connection");

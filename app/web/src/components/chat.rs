@@ -5,12 +5,13 @@ use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_meta::Title;
 
 use super::{
-    DropZone, FormProblem, Icon,
+    FormProblem, Icon,
     composer::{Composer, to_end},
     frame::DrawerButton,
     icon,
     message::MessageItem,
     panel::{PassagePanel, Preview},
+    welcome::Welcome,
 };
 use crate::components::Whole as _;
 use crate::{
@@ -93,34 +94,6 @@ fn Pending(text: String) -> impl IntoView {
         <p class="stage-line" role="status">
             {t.preparing}
         </p>
-    }
-    .whole()
-}
-
-/// The first visit: what this is, three questions, and where documents go.
-#[component]
-fn Welcome(state: ChatState) -> impl IntoView {
-    let t = use_texts();
-    let example = move |text: &'static str| {
-        view! {
-            <li>
-                <button type="button" on:click=move |_| state.draft.set(Some(text.to_owned()))>
-                    {text}
-                </button>
-            </li>
-        }
-    };
-    view! {
-        <section class="welcome">
-            <h1>{t.welcome}</h1>
-            <p>{t.welcome_line}</p>
-            <ul class="examples with-script" aria-label=t.examples>
-                {example(t.example_1)}
-                {example(t.example_2)}
-                {example(t.example_3)}
-            </ul>
-            <DropZone public=false />
-        </section>
     }
     .whole()
 }

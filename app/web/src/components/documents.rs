@@ -5,17 +5,19 @@ use std::time::Duration;
 use cjhirashi_domain::{
     Timestamp,
     document::{Document, DocumentStatus},
+    order::{DocumentColumn, DocumentState, Order},
 };
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
-use super::{Ago, DeleteMenu, DropZone, Icon, UploadList, icon};
+use super::{Ago, DeleteMenu, DropZone, Heading, Icon, Piece, UploadList, icon, pager, pages, sort_choice, sort_heads};
 use crate::components::Whole as _;
 use crate::{
     api::{
         Failure,
         documents::{
-            DeleteDocument, DocumentsView, PAGE_SIZE, RetryDocument, delete_document, list_documents, retry_document,
+            DeleteDocument, DocumentsView, ListAsked, PAGE_SIZE, RetryDocument, delete_document, list_documents,
+            retry_document,
         },
     },
     state::{Go, Notices, Uploads, browser, use_texts},
@@ -48,7 +50,8 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
             .map(|error| {
                 view! {
                     <p class="problem">
-                        {t.error(&error.code)} {error.detail.map(|detail| view! { <small>{detail}</small> })}
+                        {t.error(&error.code)}
+                        {error.detail.map(|detail| view! { <small>{t.technical} ": " {detail}</small> })}
                     </p>
                 }
             })}
@@ -70,33 +73,26 @@ pub(crate) struct Shelf {
 #[derive(Clone, Copy)]
 struct Listed {
     shelf: Shelf,
-    /// What was searched for, and the page, from 1: as the address says.
-    words: StoredValue<String>,
-    page: u32,
+    /// As the address says.
+    asked: StoredValue<ListAsked>,
     rows: RwSignal<Vec<Document>>,
     /// Documents on all pages.
     total: RwSignal<i64>,
     /// How often the rows were asked for since they were last complete.
-    asked: StoredValue<u32>,
+    loads: StoredValue<u32>,
 }
 
 impl Listed {
-    /// The address of the same list with other words or another page.
-    fn link(&self, words: &str, page: u32) -> String {
-        let mut query = leptos_router::params::ParamsMap::new();
-        for (name, value) in [("scope", self.scope_in_address()), ("q", words)] {
-            if !value.is_empty() {
-                query.insert(name, value.to_owned());
-            }
-        }
-        if page > 1 {
-            query.insert("page", page.to_string());
-        }
-        format!("{}{}", self.shelf.path, query.to_query_string())
+    /// The address of the same list, but for something.
+    fn link(&self, change: impl FnOnce(&mut ListAsked)) -> String {
+        let mut asked = self.asked.get_value();
+        asked.page = 1;
+        change(&mut asked);
+        asked.address(self.shelf.path, self.scope_in_address())
     }
 
     fn page_link(&self, page: u32) -> String {
-        self.words.with_value(|words| self.link(words, page))
+        self.link(|asked| asked.page = page)
     }
 
     fn scope_in_address(&self) -> &'static str {
@@ -104,24 +100,23 @@ impl Listed {
     }
 
     fn pages(&self) -> u32 {
-        let size = i64::from(PAGE_SIZE);
-        u32::try_from((self.total.get() + size - 1).div_euclid(size)).unwrap_or(1)
+        pages(self.total.get(), PAGE_SIZE)
     }
 
     /// Asks for the rows again. While an answer is awaited, that is noted, and asked once more after it.
     fn reload(self) {
-        if self.asked.try_update_value(|asked| std::mem::replace(asked, *asked + 1)) != Some(0) {
+        if self.loads.try_update_value(|loads| std::mem::replace(loads, *loads + 1)) != Some(0) {
             return;
         }
         spawn_local(async move {
-            while let (Some(words), Some(before)) = (self.words.try_get_value(), self.asked.try_get_value()) {
-                if let Ok(view) = list_documents(self.shelf.scope.to_owned(), words, self.page).await {
+            while let (Some(asked), Some(before)) = (self.asked.try_get_value(), self.loads.try_get_value()) {
+                if let Ok(view) = list_documents(self.shelf.scope.to_owned(), asked).await {
                     self.total.try_set(view.total);
                     self.rows.try_set(view.documents);
                 }
-                let again = self.asked.try_update_value(|asked| {
-                    let again = *asked != before;
-                    *asked = u32::from(again);
+                let again = self.loads.try_update_value(|loads| {
+                    let again = *loads != before;
+                    *loads = u32::from(again);
                     again
                 });
                 if again != Some(true) {
@@ -156,28 +151,22 @@ impl Listed {
     }
 }
 
-/// Search, page and rows. `first` is what the server found for the address as it is.
+/// Filters, rows and pages. `first` is what the server found for the address as it is.
 #[component]
 pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView {
     let t = use_texts();
     let go = use_context::<Go>();
-    let (words, page) = use_query_map().with_untracked(|query| {
-        (
-            query.get("q").unwrap_or_default(),
-            query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_u32).max(1),
-        )
-    });
-    let now = first.now;
-    let filtered = !words.is_empty();
+    let asked = use_query_map().with_untracked(ListAsked::read);
+    let (now, page, order, filtered) = (first.now, asked.page, asked.order, asked.is_filtered());
     let list = Listed {
         shelf,
-        words: StoredValue::new(words.clone()),
-        page,
+        asked: StoredValue::new(asked),
         rows: RwSignal::new(first.documents),
         total: RwSignal::new(first.total),
-        asked: StoredValue::new(0),
+        loads: StoredValue::new(0),
     };
     list.follow();
+    browser::keep_focus();
     let empty = move || list.rows.with(Vec::is_empty);
     // The last document of the last page was deleted.
     Effect::new(move |_| {
@@ -188,12 +177,6 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
             go.to(&list.page_link(list.pages()));
         }
     });
-    // Without leaving the page: files may be on their way.
-    let search = move |event: ev::SubmitEvent| {
-        if let (Some(form), Some(go)) = (browser::take_form(&event), go) {
-            go.to(&list.link(&browser::field(&form, "q"), 1));
-        }
-    };
     let nothing = move || {
         empty().then(|| {
             view! {
@@ -201,8 +184,11 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
                     {icon(if filtered { Icon::Search } else { Icon::Documents })}
                     <h2>{if filtered { t.no_match } else { t.no_documents }}</h2>
                     {if filtered {
+                        let everything = list.link(|asked| {
+                            (asked.words, asked.tag, asked.state) = (String::new(), String::new(), None);
+                        });
                         view! {
-                            <a class="button plain-line" href=list.link("", 1)>
+                            <a class="button plain-line" href=everything>
                                 {t.clear_search}
                             </a>
                         }
@@ -218,53 +204,25 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
             .whole()
         })
     };
-    let pager = move || {
-        let pages = list.pages();
-        (pages > 1).then(|| {
-            view! {
-                <nav class="pager" aria-label=t.documents>
-                    {(page > 1)
-                        .then(|| view! { <a class="button plain-line" href=list.page_link(page - 1)>{t.previous}</a> })}
-                    <span>{t.part(i64::from(page), i64::from(pages))}</span>
-                    {(page < pages)
-                        .then(|| view! { <a class="button plain-line" href=list.page_link(page + 1)>{t.next}</a> })}
-                </nav>
-            }
-            .whole()
-        })
-    };
-    let scope = list.scope_in_address();
+    let headings = [
+        Heading { column: DocumentColumn::Title, label: t.title, class: "" },
+        Heading { column: DocumentColumn::State, label: t.state, class: "" },
+        Heading { column: DocumentColumn::Size, label: t.size, class: "right" },
+        Heading { column: DocumentColumn::Changed, label: t.changed, class: "right" },
+    ];
+    let heads = sort_heads(&headings, order, |order| list.link(|asked| asked.order = Some(order)));
+    let sort = sort_choice(&headings, order, t.newest_first);
     view! {
         {shelf.may_change.then(|| view! { <DropZone public=shelf.scope == "public" /> })}
         <UploadList />
         <div class="filters" hidden=move || empty() && !filtered>
-            <form method="get" action=shelf.path role="search" on:submit=search>
-                {(!scope.is_empty()).then(|| view! { <input type="hidden" name="scope" value=scope /> })}
-                <div class="search-field">
-                    {icon(Icon::Search)}
-                    <input
-                        class="input"
-                        type="search"
-                        name="q"
-                        value=words
-                        placeholder=t.find_document
-                        aria-label=t.find_document
-                        maxlength="200"
-                    />
-                </div>
-            </form>
+            <Filters list=list sort=sort />
             <span class="count">{move || t.count_documents(list.total.get())}</span>
         </div>
         <div class="table-wrap" hidden=empty>
             <table class="table">
                 <thead>
-                    <tr>
-                        <th scope="col">{t.title}</th>
-                        <th scope="col">{t.state}</th>
-                        <th scope="col" class="right">{t.size}</th>
-                        <th scope="col" class="right">{t.changed}</th>
-                        <th scope="col"><span class="sr-only">{t.actions}</span></th>
-                    </tr>
+                    <tr>{heads} <th scope="col"><span class="sr-only">{t.actions}</span></th></tr>
                 </thead>
                 <tbody>
                     <For
@@ -276,7 +234,72 @@ pub(crate) fn DocumentList(shelf: Shelf, first: DocumentsView) -> impl IntoView 
             </table>
         </div>
         {nothing}
-        {pager}
+        {move || pager(page, list.pages(), t.documents, |page| list.page_link(page))}
+    }
+    .whole()
+}
+
+/// Which documents are shown: words, where they stand, and the label that was chosen in a row.
+#[component]
+fn Filters(list: Listed, sort: Piece) -> impl IntoView {
+    let t = use_texts();
+    let go = use_context::<Go>();
+    let ListAsked { words, tag, state, .. } = list.asked.get_value();
+    // Without leaving the page: files may be on their way.
+    let search = move |event: ev::SubmitEvent| {
+        if let (Some(form), Some(go)) = (browser::take_form(&event), go) {
+            go.to(&list.link(|asked| {
+                asked.words = browser::field(&form, "q");
+                asked.state = DocumentState::parse(&browser::field(&form, "state"));
+                asked.order = Order::parse(&browser::field(&form, "sort"));
+            }));
+        }
+    };
+    let states = DocumentState::ALL
+        .into_iter()
+        .map(|choice| {
+            let chosen = state == Some(choice);
+            view! { <option value=choice.as_str() selected=chosen>{t.documents_that_are(choice)}</option> }
+        })
+        .collect_view();
+    let hidden = |name: &'static str, value: String| {
+        (!value.is_empty()).then(|| view! { <input type="hidden" name=name value=value /> })
+    };
+    let chip = (!tag.is_empty()).then(|| {
+        let without = list.link(|asked| asked.tag = String::new());
+        let words = format!("{} {}: {tag}", t.remove_filter, t.tag);
+        view! {
+            <a class="chip" href=without aria-label=words>
+                {t.tag} ": " {tag.clone()} {icon(Icon::Close)}
+            </a>
+        }
+    });
+    view! {
+        <form method="get" action=list.shelf.path role="search" on:submit=search>
+            {hidden("scope", list.scope_in_address().to_owned())} {hidden("tag", tag.clone())}
+            <div class="search-field">
+                {icon(Icon::Search)}
+                <input
+                    class="input"
+                    type="search"
+                    name="q"
+                    id="list-words"
+                    value=words
+                    placeholder=t.find_document
+                    aria-label=t.find_document
+                    maxlength="200"
+                />
+            </div>
+            <select class="select" name="state" id="list-state" aria-label=t.state on:change=browser::send_form>
+                <option value="">{t.all_states}</option>
+                {states}
+            </select>
+            {sort}
+            <button class="button plain-line without-script" type="submit">
+                {t.filter}
+            </button>
+        </form>
+        {chip}
     }
     .whole()
 }
@@ -307,7 +330,7 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     let state = move || {
         let document = current.get();
         let chunks = (document.status == DocumentStatus::Indexed && document.chunk_count > 0)
-            .then(|| format!(" · {}", t.count_chunks(i64::from(document.chunk_count))));
+            .then(|| t.count_chunks(i64::from(document.chunk_count)));
         view! {
             <StateOf document=document />
             <span class="faint nowrap">{chunks}</span>
@@ -343,7 +366,11 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     };
     let document = document.get_value();
     let tags = (!document.tags.is_empty()).then(|| {
-        let tags = document.tags.into_iter().map(|tag| view! { <span>{tag}</span> }).collect_view();
+        let tag = |tag: String| {
+            let href = list.link(|asked| asked.tag.clone_from(&tag));
+            view! { <a href=href>{tag}</a> }
+        };
+        let tags = document.tags.into_iter().map(tag).collect_view();
         view! { <div class="tags">{tags}</div> }
     });
     view! {

@@ -384,6 +384,9 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
         // A click inside a menu leaves it open, unless it leads somewhere else.
         let inside = browser::closest(&event, "details.menu").filter(|_| browser::closest(&event, "a[href]").is_none());
         browser::close_menus(inside.as_ref());
+        if inside.is_some() {
+            request_animation_frame(browser::place_menus);
+        }
         if browser::closest(&event, ".side a").is_some() {
             browser::close_drawer();
         }

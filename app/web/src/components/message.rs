@@ -90,7 +90,7 @@ fn Answer(state: ChatState, message: MessageView, now: Timestamp) -> impl IntoVi
     let whole = message.status == MessageStatus::Complete && message.error.is_none();
     let unfinished = (!whole).then(|| {
         let (words, detail) = match &message.error {
-            Some(error) => (t.error(&error.code), error.detail.clone()),
+            Some(error) => (t.error(&error.code), error.detail.as_deref().map(|words| t.server_says(words))),
             None => (t.unfinished(message.status), None),
         };
         let id = message.id.to_string();
@@ -195,7 +195,7 @@ fn Sources(sources: Vec<SourceView>) -> impl IntoView {
     let rows = sources
         .into_iter()
         .map(|source| {
-            let href = source.href();
+            let href = source.href;
             let (label, line) = t.verdict(source.verdict);
             let mark = match source.verdict {
                 Verdict::Verified => Icon::Check,

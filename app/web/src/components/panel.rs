@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
+use cjhirashi_domain::passage::PassageAddress;
 use leptos::{ev, prelude::*, task::spawn_local};
 use web_sys::{Element, MouseEvent};
 
 use super::{Icon, error_callout, icon};
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 use crate::{
     api::{
         Failure,
         chats::SourceView,
-        documents::{PassageView, load_passage},
+        documents::{PassageText, PassageView, load_passage},
     },
     state::{ChatState, PassageAt, browser, use_texts},
+    texts::Texts,
 };
+
+/// Characters of a passage that a preview shows before the quoted words.
+const LEAD: usize = 60;
 
 /// A click on a citation's mark opens the panel; with a modifier it opens the document, as links do.
 pub(crate) fn open_from_click(state: ChatState, event: &MouseEvent, sources: StoredValue<Vec<SourceView>>) {
@@ -37,12 +42,45 @@ type Loaded = Option<Result<PassageView, Failure>>;
 
 /// Loads the passage that is looked at.
 fn load(at: &PassageAt, into: RwSignal<Loaded>) {
-    let PassageAt { document, start, end, .. } = at.clone();
+    let PassageAddress { document, passage, quote } = at.address.clone();
     into.set(None);
     spawn_local(async move {
-        let loaded = load_passage(document, start, end).await;
+        let loaded = load_passage(document, passage, quote).await;
         into.try_set(Some(loaded));
+        // The quoted words may stand far down in a long passage.
+        request_animation_frame(|| browser::reveal("quote"));
     });
+}
+
+/// A passage's text with the quoted words marked in it.
+fn marked(text: PassageText, t: &'static Texts) -> Piece {
+    let PassageText { before, quote, after } = text;
+    view! {
+        {before}
+        {(!quote.is_empty()).then(|| view! { <mark class="quote" id="quote" aria-label=t.quoted_words>{quote}</mark> })}
+        {after}
+    }
+    .whole()
+}
+
+/// The same for a few lines: these begin shortly before the quoted words.
+fn previewed(text: PassageText) -> Piece {
+    let PassageText { before, quote, after } = text;
+    if quote.is_empty() {
+        return view! { {before} {after} }.whole();
+    }
+    view! { {shortened(&before)} <mark>{quote}</mark> {after} }.whole()
+}
+
+/// The end of a text, cut at a space.
+fn shortened(text: &str) -> String {
+    match text.char_indices().rev().nth(LEAD) {
+        Some((at, _)) => match text[at..].split_once(char::is_whitespace) {
+            Some((_, end)) => format!("…{end}"),
+            None => "…".to_owned(),
+        },
+        None => text.to_owned(),
+    }
 }
 
 /// The panel; nothing while no passage is open.
@@ -61,7 +99,7 @@ pub(crate) fn PassagePanel(state: ChatState) -> impl IntoView {
 #[component]
 fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl IntoView {
     let t = use_texts();
-    let href = at.href();
+    let href = at.address.to_string();
     let title = {
         let href = href.clone();
         move || match loaded.get() {
@@ -99,7 +137,7 @@ fn Opened(state: ChatState, at: PassageAt, loaded: RwSignal<Loaded>) -> impl Int
         Some(Ok(passage)) => view! {
             <p class="passage">
                 <span class="around">{passage.before}</span>
-                <mark>{passage.text}</mark>
+                <mark>{marked(passage.text, t)}</mark>
                 <span class="around">{passage.after}</span>
             </p>
         }
@@ -223,7 +261,8 @@ pub(crate) fn Preview(state: ChatState) -> impl IntoView {
                     return;
                 }
                 spawn_local(async move {
-                    let Ok(passage) = load_passage(at.document, at.start, at.end).await else { return };
+                    let PassageAddress { document, passage, quote } = at.address;
+                    let Ok(passage) = load_passage(document, passage, quote).await else { return };
                     if wanted.try_get_untracked() == Some(turn) {
                         let bounds = mark.get_bounding_client_rect();
                         let height = window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(800.0);
@@ -252,7 +291,7 @@ pub(crate) fn Preview(state: ChatState) -> impl IntoView {
             view! {
                 <div class="preview" style=format!("left:{x:.0}px;{edge}:{y:.0}px") role="tooltip">
                     <strong>{passage.title}</strong>
-                    <p>{passage.text}</p>
+                    <p>{previewed(passage.text)}</p>
                 </div>
             }
             .whole()

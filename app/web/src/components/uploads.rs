@@ -125,10 +125,20 @@ fn UploadRow(upload: Upload) -> impl IntoView {
         UploadState::Accepted(_, None) => view! { <span class="state working">{t.queued}</span> }.whole(),
         UploadState::Refused(words) => view! { <p class="problem" role="alert">{words}</p> }.whole(),
     };
+    let same = move || {
+        upload.same_as.get().map(|same| {
+            view! {
+                <p class="hint">
+                    {t.same_file} " " <a href=format!("/documents/{}", same.id)>{same.title}</a> ". " {t.both_kept}
+                </p>
+            }
+        })
+    };
     view! {
         <li>
             <span class="name">{upload.name.get_value()}</span>
             {state}
+            {same}
         </li>
     }
     .whole()

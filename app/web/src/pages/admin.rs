@@ -1,19 +1,25 @@
 //! `/admin`: the knowledge base and the people.
 
-use cjhirashi_domain::user::Role;
-use leptos::prelude::*;
+use cjhirashi_domain::{
+    Timestamp,
+    order::{Order, PersonColumn},
+    user::{Role, UserSummary},
+};
+use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_query_map;
 
 use crate::components::{Children, Whole as _};
 use crate::{
     api::{
         Failure,
-        admin::{PeopleView, list_people},
-        documents::list_documents,
+        admin::{PAGE_SIZE, PEOPLE, PeopleAsked, PeopleView, list_people},
+        documents::{ListAsked, list_documents},
         load,
     },
-    components::{Ago, DocumentList, Icon, Page, Problem, Shelf, Skeleton, icon},
-    state::{use_session, use_texts},
+    components::{
+        Ago, DocumentList, Heading, Icon, Page, Problem, Shelf, Skeleton, icon, pager, pages, sort_choice, sort_heads,
+    },
+    state::{Go, browser, use_session, use_texts},
 };
 
 /// The frame of both: a list of sections at the left.
@@ -47,7 +53,7 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
                         <nav aria-label=t.administration>
                             <ul>
                                 {item("/admin", Icon::Documents, t.knowledge_base)}
-                                {item("/admin/people", Icon::People, t.people)}
+                                {item(PEOPLE, Icon::People, t.people)}
                             </ul>
                         </nav>
                         <section>{children.show()}</section>
@@ -66,15 +72,11 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
 #[component]
 pub(crate) fn AdminPage() -> impl IntoView {
     let query = use_query_map();
-    let asked = Memo::new(move |_| {
-        query.with(|query| {
-            (query.get("q").unwrap_or_default(), query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1))
-        })
-    });
-    let documents = load(move || asked.get(), |(words, page)| list_documents("public".to_owned(), words, page));
+    let asked = Memo::new(move |_| query.with(ListAsked::read));
+    let documents = load(move || asked.get(), |asked| list_documents("public".to_owned(), asked));
     view! {
         <Sections current="/admin">
-            <Suspense fallback=|| view! { <Skeleton /> }>
+            <Transition fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match documents.await {
                         Ok(view) => {
@@ -84,7 +86,7 @@ pub(crate) fn AdminPage() -> impl IntoView {
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
-            </Suspense>
+            </Transition>
         </Sections>
     }
     .whole()
@@ -93,17 +95,19 @@ pub(crate) fn AdminPage() -> impl IntoView {
 /// Everybody who has an account.
 #[component]
 pub(crate) fn PeoplePage() -> impl IntoView {
-    let people = load(|| (), |()| list_people());
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(PeopleAsked::read));
+    let people = load(move || asked.get(), list_people);
     view! {
-        <Sections current="/admin/people">
-            <Suspense fallback=|| view! { <Skeleton /> }>
+        <Sections current=PEOPLE>
+            <Transition fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match people.await {
                         Ok(view) => view! { <People view=view /> }.whole(),
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
-            </Suspense>
+            </Transition>
         </Sections>
     }
     .whole()
@@ -112,50 +116,107 @@ pub(crate) fn PeoplePage() -> impl IntoView {
 #[component]
 fn People(view: PeopleView) -> impl IntoView {
     let t = use_texts();
+    let asked = use_query_map().with_untracked(PeopleAsked::read);
+    browser::keep_focus();
+    let headings = [
+        Heading { column: PersonColumn::Name, label: t.person, class: "" },
+        Heading { column: PersonColumn::Role, label: t.role, class: "" },
+        Heading { column: PersonColumn::Chats, label: t.chats, class: "right" },
+        Heading { column: PersonColumn::Documents, label: t.documents, class: "right" },
+        Heading { column: PersonColumn::Seen, label: t.last_seen, class: "right" },
+    ];
+    let heads = sort_heads(&headings, asked.order, |order| {
+        PeopleAsked { order: Some(order), page: 1, ..asked.clone() }.address()
+    });
+    let sort = sort_choice(&headings, asked.order, t.oldest_account_first);
+    let go = use_context::<Go>();
+    let search = move |event: ev::SubmitEvent| {
+        if let (Some(form), Some(go)) = (browser::take_form(&event), go) {
+            let order = Order::parse(&browser::field(&form, "sort"));
+            go.to(&PeopleAsked { words: browser::field(&form, "q"), order, page: 1 }.address());
+        }
+    };
+    let empty = view.people.is_empty();
+    let nothing = empty.then(|| {
+        let everybody = PeopleAsked { words: String::new(), page: 1, ..asked.clone() }.address();
+        view! {
+            <div class="empty">
+                {icon(Icon::Search)}
+                <h2>{t.no_person}</h2>
+                <a class="button plain-line" href=everybody>
+                    {t.clear_search}
+                </a>
+            </div>
+        }
+    });
     let now = view.now;
-    let rows = view
-        .people
-        .into_iter()
-        .map(|person| {
-            let role = match person.user.role {
-                Role::User => t.role_user,
-                Role::Admin => t.role_admin,
-                Role::Owner => t.role_owner,
-            };
-            let name = person.user.name.clone().unwrap_or_else(|| person.user.email.clone());
-            let email = person.user.name.is_some().then_some(person.user.email);
-            view! {
-                <tr>
-                    <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })}</td>
-                    <td>{role}</td>
-                    <td class="right optional" data-label=t.chats>{t.number(person.chats)}</td>
-                    <td class="right optional" data-label=t.documents>{t.number(person.documents)}</td>
-                    <td class="right" data-label=t.last_seen>
-                        {match person.last_seen_at {
-                            Some(at) => view! { <Ago at=at now=now /> }.whole(),
-                            None => t.never.whole(),
-                        }}
-                    </td>
-                </tr>
-            }
-            .whole()
-        })
-        .collect_view();
+    let rows = view.people.into_iter().map(|person| view! { <PersonRow person=person now=now /> }).collect_view();
     view! {
-        <div class="table-wrap">
+        <div class="filters">
+            <form method="get" action=PEOPLE role="search" on:submit=search>
+                <div class="search-field">
+                    {icon(Icon::Search)}
+                    <input
+                        class="input"
+                        type="search"
+                        name="q"
+                        id="list-words"
+                        value=asked.words.clone()
+                        placeholder=t.find_person
+                        aria-label=t.find_person
+                        maxlength="200"
+                    />
+                </div>
+                {sort}
+                <button class="button plain-line without-script" type="submit">
+                    {t.filter}
+                </button>
+            </form>
+            <span class="count">{t.count_people(view.total)}</span>
+        </div>
+        <div class="table-wrap" hidden=empty>
             <table class="table">
                 <thead>
-                    <tr>
-                        <th scope="col">{t.person}</th>
-                        <th scope="col">{t.role}</th>
-                        <th scope="col" class="right">{t.chats}</th>
-                        <th scope="col" class="right">{t.documents}</th>
-                        <th scope="col" class="right">{t.last_seen}</th>
-                    </tr>
+                    <tr>{heads}</tr>
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {nothing}
+        {pager(asked.page, pages(view.total, PAGE_SIZE), t.people, |page| {
+            PeopleAsked { page, ..asked.clone() }.address()
+        })}
+    }
+    .whole()
+}
+
+#[component]
+fn PersonRow(person: UserSummary, now: Timestamp) -> impl IntoView {
+    let t = use_texts();
+    let role = match person.user.role {
+        Role::User => t.role_user,
+        Role::Admin => t.role_admin,
+        Role::Owner => t.role_owner,
+    };
+    let name = person.user.name.clone().unwrap_or_else(|| person.user.email.clone());
+    let email = person.user.name.is_some().then_some(person.user.email);
+    view! {
+        <tr>
+            <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })}</td>
+            <td>{role}</td>
+            <td class="right optional" data-label=t.chats>
+                {t.number(person.chats)}
+            </td>
+            <td class="right optional" data-label=t.documents>
+                {t.number(person.documents)}
+            </td>
+            <td class="right" data-label=t.last_seen>
+                {match person.last_seen_at {
+                    Some(at) => view! { <Ago at=at now=now /> }.whole(),
+                    None => t.never.whole(),
+                }}
+            </td>
+        </tr>
     }
     .whole()
 }

@@ -6,6 +6,7 @@ use cjhirashi_domain::{
     ErrorCode,
     access::Visibility,
     document::{Chunk, Document, DocumentStatus},
+    passage::{PassageAddress, TextRange},
 };
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -15,24 +16,17 @@ use crate::{
     api::{
         Failure, Shown,
         documents::{
-            DeleteDocument, DocumentView, RetryDocument, SaveTags, delete_document, document_states, load_document,
-            retry_document, save_tags,
+            DeleteDocument, DocumentView, PartAsked, RetryDocument, SaveTags, delete_document, document_states,
+            load_document, retry_document, save_tags,
         },
         load,
     },
-    components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, StateOf, icon},
+    components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, StateOf, icon, pager},
     state::{Go, Notices, browser, use_texts},
 };
 
-/// What the address asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Asked {
-    id: String,
-    chunks: bool,
-    part: i64,
-    start: i64,
-    end: i64,
-}
+/// A document, and what of it.
+type Asked = (String, PartAsked);
 
 /// A document.
 #[component]
@@ -42,17 +36,18 @@ pub(crate) fn DocumentPage() -> impl IntoView {
     let asked = Memo::new(move |_| {
         let id = params.with(|params| params.get("id").unwrap_or_default());
         query.with(|query| {
-            let number = |name: &str| query.get(name).and_then(|value| value.parse().ok()).unwrap_or(-1);
-            Asked {
-                id,
+            let number = |name: &str| query.get(name)?.parse::<i32>().ok();
+            let range = |start, end| TextRange::new(number(start)?, number(end)?);
+            let asked = PartAsked {
                 chunks: query.get("view").as_deref() == Some("chunks"),
-                part: number("part"),
-                start: number("start"),
-                end: number("end"),
-            }
+                part: query.get("part").and_then(|part| part.parse().ok()),
+                passage: range("start", "end"),
+                quote: range("quote_start", "quote_end"),
+            };
+            (id, asked)
         })
     });
-    let document = load(move || asked.get(), |asked| async move { look(asked).await.map(Shown) });
+    let document = load(move || asked.get(), |(id, asked)| async move { load_document(id, asked).await.map(Shown) });
     let problem = move |failure| {
         view! {
             <Page title=t.documents>
@@ -85,12 +80,6 @@ pub(crate) fn DocumentPage() -> impl IntoView {
     .whole()
 }
 
-/// What the address asks for, from the server.
-async fn look(asked: Asked) -> Result<DocumentView, Failure> {
-    let view = if asked.chunks { "chunks" } else { "text" };
-    load_document(asked.id, view.to_owned(), asked.part, asked.start, asked.end).await
-}
-
 /// A page that shows a document, and what of it moves: whoever types tags meanwhile is not disturbed.
 #[derive(Clone, Copy)]
 struct Watched {
@@ -110,7 +99,7 @@ impl Watched {
     }
 
     async fn ask(self) {
-        let Some(asked) = self.asked.try_get_value() else { return };
+        let Some((path, asked)) = self.asked.try_get_value() else { return };
         let id = self.document.try_with_untracked(|document| document.id.clone());
         let Some(id) = id else { return };
         let failure = match document_states(vec![id]).await.map(|mut found| found.pop()) {
@@ -120,7 +109,7 @@ impl Watched {
                 if moves {
                     return self.follow_if_shown();
                 }
-                match look(asked).await {
+                match load_document(path, asked).await {
                     Ok(view) => {
                         self.view.try_set(view);
                         return;
@@ -153,18 +142,19 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
     let (now, may_change, title) = (view.now, view.may_change, document.title.clone());
     let path = StoredValue::new(format!("/documents/{}", document.id));
     let (id, tags) = (document.id.to_string(), document.tags.join(", "));
-    let (chunks, highlighted) = (asked.chunks, asked.start >= 0);
+    let chunks = asked.1.chunks;
+    let highlighted = asked.1.passage.map(|_| if asked.1.quote.is_some() { "quote" } else { "passage" });
     let watched = Watched {
         asked: StoredValue::new(asked),
         document: RwSignal::new(document.clone()),
         view: RwSignal::new(view),
         gone: RwSignal::new(None),
     };
-    // The passage is shown once, as soon as there is a text that it stands in.
+    // The passage, or what of it is quoted, is shown once, as soon as there is a text that it stands in.
     Effect::new(move |shown: Option<bool>| {
         let ready = watched.view.with(|view| view.html.is_some());
-        if highlighted && ready && shown != Some(true) {
-            request_animation_frame(|| browser::reveal("passage"));
+        if let Some(id) = highlighted.filter(|_| ready && shown != Some(true)) {
+            request_animation_frame(move || browser::reveal(id));
         }
         ready
     });
@@ -179,7 +169,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
             let document = &view.document;
             let mut facts: Vec<String> = Vec::new();
             facts.push(if document.visibility == Visibility::Public { t.public } else { t.private }.to_owned());
-            facts.extend(document.mime_type.clone());
+            facts.extend(document.mime_type.as_deref().map(|kind| t.kind(kind)));
             facts.extend(document.size_bytes.map(|bytes| t.bytes(bytes)));
             if document.chunk_count > 0 && !document.adopted {
                 facts.push(t.count_chunks(i64::from(document.chunk_count)));
@@ -204,12 +194,14 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
     let body = move || {
         let view = watched.view.get();
         let path = path.get_value();
-        let parts = view! { <Parts path=path.clone() part=view.part parts=view.parts chunks=chunks /> };
+        let parts = pager(view.part, view.parts, t.text, |part| {
+            format!("{path}?{}part={part}", if chunks { "view=chunks&" } else { "" })
+        });
         if let Some(failure) = watched.gone.get() {
             return view! { <Problem failure=failure /> }.whole();
         }
         let body = if chunks {
-            view! { <Chunks chunks=view.chunks path=path /> }.whole()
+            view! { <Chunks chunks=view.chunks document=view.document.id.to_string() /> }.whole()
         } else {
             match view.html {
                 Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
@@ -257,7 +249,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
 }
 
 #[component]
-fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
+fn Chunks(chunks: Vec<Chunk>, document: String) -> impl IntoView {
     let t = use_texts();
     if chunks.is_empty() {
         return view! { <p class="empty">{t.no_chunks}</p> }.whole();
@@ -265,7 +257,8 @@ fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
     let rows = chunks
         .into_iter()
         .map(|chunk| {
-            let href = format!("{path}?start={}&end={}#passage", chunk.start, chunk.end);
+            let passage = TextRange { start: chunk.start, end: chunk.end };
+            let href = PassageAddress { document: document.clone(), passage, quote: None }.to_string();
             view! {
                 <li>
                     <header>
@@ -280,26 +273,6 @@ fn Chunks(chunks: Vec<Chunk>, path: String) -> impl IntoView {
         })
         .collect_view();
     view! { <ol class="chunks">{rows}</ol> }.whole()
-}
-
-#[component]
-fn Parts(path: String, part: i64, parts: i64, chunks: bool) -> impl IntoView {
-    let t = use_texts();
-    if parts <= 1 {
-        return ().whole();
-    }
-    let link = move |part: i64| {
-        let view = if chunks { "view=chunks&" } else { "" };
-        format!("{path}?{view}part={part}")
-    };
-    view! {
-        <nav class="pager" aria-label=t.text>
-            {(part > 1).then(|| view! { <a class="button plain-line" href=link(part - 1)>{t.previous}</a> })}
-            <span>{t.part(part, parts)}</span>
-            {(part < parts).then(|| view! { <a class="button plain-line" href=link(part + 1)>{t.next}</a> })}
-        </nav>
-    }
-    .whole()
 }
 
 #[component]

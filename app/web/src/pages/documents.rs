@@ -5,7 +5,10 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::Whole as _;
 use crate::{
-    api::{documents::list_documents, load},
+    api::{
+        documents::{ListAsked, list_documents},
+        load,
+    },
     components::{DocumentList, Page, Problem, Shelf, Skeleton},
     state::use_texts,
 };
@@ -18,14 +21,10 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
     let asked = Memo::new(move |_| {
         query.with(|query| {
             let scope = if query.get("scope").as_deref() == Some("public") { "public" } else { "own" };
-            (
-                scope,
-                query.get("q").unwrap_or_default(),
-                query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1),
-            )
+            (scope, ListAsked::read(query))
         })
     });
-    let documents = load(move || asked.get(), |(scope, words, page)| list_documents(scope.to_owned(), words, page));
+    let documents = load(move || asked.get(), |(scope, asked)| list_documents(scope.to_owned(), asked));
     let current = move |scope: &'static str| move || (asked.get().0 == scope).then_some("page");
     view! {
         <Page title=t.documents>
@@ -41,10 +40,10 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
                 </nav>
                 <p>{t.documents_line}</p>
             </header>
-            <Suspense fallback=|| view! { <Skeleton /> }>
+            <Transition fallback=|| view! { <Skeleton /> }>
                 {move || {
                     // Read here: by the time the documents come, the page may have been left.
-                    let (scope, _, _) = asked.get_untracked();
+                    let (scope, _) = asked.get_untracked();
                     Suspend::new(async move {
                         match documents.await {
                             Ok(view) => {
@@ -55,7 +54,7 @@ pub(crate) fn DocumentsPage() -> impl IntoView {
                         }
                     })
                 }}
-            </Suspense>
+            </Transition>
         </Page>
     }
     .whole()

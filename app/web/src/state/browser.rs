@@ -80,6 +80,11 @@ pub(crate) fn shown_text(element: &Element) -> String {
     element.dyn_ref::<HtmlElement>().map(HtmlElement::inner_text).unwrap_or_default()
 }
 
+/// Whether there is such an element.
+pub(crate) fn exists(selector: &str) -> bool {
+    document().query_selector(selector).is_ok_and(|found| found.is_some())
+}
+
 /// Brings an element into view.
 pub(crate) fn reveal(id: &str) {
     if let Some(element) = document().get_element_by_id(id) {
@@ -93,6 +98,25 @@ pub(crate) fn reveal(id: &str) {
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
         let _ = element.focus();
+    }
+}
+
+/// Whatever has the focus and a name gets it back when the page around it was made anew.
+pub(crate) fn keep_focus() {
+    if cfg!(feature = "ssr") {
+        return;
+    }
+    if let Some(id) = document().active_element().map(|element| element.id()).filter(|id| !id.is_empty()) {
+        request_animation_frame(move || focus(&id));
+    }
+}
+
+/// Sends the form of a field that was changed.
+pub(crate) fn send_form(event: web_sys::Event) {
+    let field: Element = event_target(&event);
+    let form = field.closest("form").ok().flatten().and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
+    if let Some(form) = form {
+        let _ = form.request_submit();
     }
 }
 
@@ -159,6 +183,25 @@ pub(crate) fn close_menus(inside: Option<&Element>) -> Option<Element> {
         }
     }
     closed
+}
+
+/// Lets open menus open upwards where there is no room below and more above: a menu may stand in the last row.
+pub(crate) fn place_menus() {
+    let Ok(open) = document().query_selector_all("details.menu[open] > .menu-items:not(.up)") else { return };
+    for index in 0..open.length() {
+        let Some(items) = open.item(index).and_then(|node| node.dyn_into::<Element>().ok()) else { continue };
+        let (Some(menu), Ok(body)) = (items.parent_element(), items.closest(".body")) else { continue };
+        let _ = items.class_list().remove_1("above");
+        let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(f64::MAX);
+        let (top, bottom) = body.map_or((0.0, height), |body| {
+            let bounds = body.get_bounding_client_rect();
+            (bounds.top(), bounds.bottom().min(height))
+        });
+        let (opener, bounds) = (menu.get_bounding_client_rect(), items.get_bounding_client_rect());
+        if bounds.bottom() > bottom && opener.top() - top > bottom - opener.bottom() {
+            let _ = items.class_list().add_1("above");
+        }
+    }
 }
 
 /// Closes the side bar's drawer; whether it was open. On large screens its box is not shown, and means nothing.

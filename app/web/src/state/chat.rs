@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cjhirashi_domain::{
     chat::{MessageError, MessageStatus, Verdict},
     id::{ChatId, GenerationId},
+    passage::PassageAddress,
 };
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
@@ -99,9 +100,7 @@ impl Chats {
 /// A passage that somebody looks at.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PassageAt {
-    pub(crate) document: String,
-    pub(crate) start: u32,
-    pub(crate) end: u32,
+    pub(crate) address: PassageAddress,
     pub(crate) n: i32,
     /// Known once the answer is whole.
     pub(crate) verdict: Option<Verdict>,
@@ -111,23 +110,12 @@ pub(crate) struct PassageAt {
 impl PassageAt {
     /// Reads the address of a citation's mark.
     pub(crate) fn from_mark(mark: &web_sys::Element) -> Option<Self> {
-        let href = mark.get_attribute("href")?;
-        let (document, query) = href.strip_prefix("/documents/")?.split_once('?')?;
-        let query = query.split('#').next()?;
-        let number =
-            |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
         Some(Self {
-            document: document.to_owned(),
-            start: number("start")?,
-            end: number("end")?,
+            address: PassageAddress::parse(&mark.get_attribute("href")?)?,
             n: mark.get_attribute("data-n").and_then(|n| n.parse().ok()).unwrap_or_default(),
             verdict: mark.get_attribute("data-verdict").and_then(|verdict| Verdict::parse(&verdict)),
             score: None,
         })
-    }
-
-    pub(crate) fn href(&self) -> String {
-        format!("/documents/{}?start={}&end={}#passage", self.document, self.start, self.end)
     }
 }
 

@@ -2,12 +2,17 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use cjhirashi_domain::{ErrorCode, document::Document, id::DocumentId};
+use cjhirashi_domain::{
+    ErrorCode,
+    document::{Document, DocumentStatus},
+    id::DocumentId,
+};
 use leptos::{prelude::*, task::spawn_local};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{File, FileList, FormData, ProgressEvent, XmlHttpRequest};
 
+use super::browser;
 use crate::{api::documents::document_states, texts::Texts};
 
 /// Files sent at the same time.
@@ -16,6 +21,8 @@ const AT_ONCE: usize = 3;
 const MAX_BYTES: f64 = 50.0 * 1024.0 * 1024.0;
 /// How often the states of accepted documents are asked for.
 const POLL: Duration = Duration::from_millis(900);
+/// How long a list in which all went well can still be read.
+const FOLD: Duration = Duration::from_secs(6);
 
 /// Where one file is.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +53,29 @@ pub(crate) struct Upload {
     pub(crate) id: u32,
     pub(crate) name: StoredValue<String>,
     pub(crate) state: RwSignal<UploadState>,
+    /// A document that was there before with the very same file.
+    pub(crate) same_as: RwSignal<Option<SameFile>>,
+}
+
+impl Upload {
+    /// Somebody should look at it: it failed, or was there before.
+    fn needs_eyes(&self) -> bool {
+        self.same_as.with_untracked(Option::is_some)
+            || self.state.with_untracked(|state| match state {
+                UploadState::Refused(_) => true,
+                UploadState::Accepted(_, document) => {
+                    document.as_ref().is_some_and(|document| document.status == DocumentStatus::Failed)
+                }
+                UploadState::Waiting | UploadState::Sending(_) => false,
+            })
+    }
+}
+
+/// A document with the same file as one that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct SameFile {
+    pub(crate) id: DocumentId,
+    pub(crate) title: String,
 }
 
 /// All files of this page.
@@ -79,6 +109,7 @@ struct Answer {
 #[derive(Deserialize)]
 struct AnsweredDocument {
     id: DocumentId,
+    same_as: Option<SameFile>,
 }
 
 #[derive(Deserialize)]
@@ -113,7 +144,12 @@ impl Uploads {
             } else {
                 UploadState::Waiting
             };
-            let make = || Upload { id, name: StoredValue::new(file.name()), state: RwSignal::new(state.clone()) };
+            let make = || Upload {
+                id,
+                name: StoredValue::new(file.name()),
+                state: RwSignal::new(state.clone()),
+                same_as: RwSignal::new(None),
+            };
             let upload = self.owner.with_value(|owner| match owner {
                 Some(owner) => owner.with(make),
                 None => make(),
@@ -193,6 +229,7 @@ impl Uploads {
         let answer = serde_json::from_slice::<Answer>(text.as_bytes()).ok();
         let (documents, errors) = answer.map_or((Vec::new(), Vec::new()), |answer| (answer.documents, answer.errors));
         if let Some(document) = documents.into_iter().next() {
+            upload.same_as.set(document.same_as);
             self.accepted(upload, document.id);
         } else {
             let words = match errors.first() {
@@ -235,6 +272,7 @@ impl Uploads {
         });
         if unfinished.is_empty() {
             self.polling.set(false);
+            self.fold_later();
             return;
         }
         if let Ok(documents) = document_states(unfinished.clone()).await {
@@ -253,6 +291,24 @@ impl Uploads {
             self.changed.update(|changed| *changed = changed.wrapping_add(1));
         }
         self.poll_later();
+    }
+
+    /// The list goes by itself when all is done and nothing in it needs somebody's eyes, unless somebody is in it.
+    fn fold_later(self) {
+        set_timeout(
+            move || {
+                let (done, all) = untrack(|| self.progress());
+                if all == 0 || done < all || self.list.with_untracked(|list| list.iter().any(Upload::needs_eyes)) {
+                    return;
+                }
+                if browser::exists(".uploads:is(:hover, :focus-within)") {
+                    self.fold_later();
+                } else {
+                    self.clear();
+                }
+            },
+            FOLD,
+        );
     }
 
     fn refused(&self, code: ErrorCode) -> UploadState {
