@@ -7,5 +7,5 @@ pub mod load;
 pub mod models;
 
 pub use app::{TestApp, TestAppOptions, TestDatabase};
-pub use database::TestDb;
+pub use database::{PgVector, TestDb};
 pub use models::{Answer, Break, Script, ScriptedModels};
