@@ -234,14 +234,14 @@ impl Retriever {
         let filter = IndexFilter { reader: viewer.user_id.clone(), documents };
         let asked = self.index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
         if self.index.consistency() == Consistency::Immediate {
-            let matches = asked.await?;
+            let matches = asked.await?.matches;
             return Ok((matches, self.index.stats().await?.loading));
         }
         let (matches, fresh) = tokio::join!(
             asked,
             self.store.list_unacknowledged_vectors(viewer, self.embedder.id(), tags, UNACKNOWLEDGED)
         );
-        let mut matches = matches?;
+        let mut matches = matches?.matches;
         match fresh {
             Ok(fresh) => {
                 let known: HashSet<ChunkKey> = matches.iter().map(|found| found.key.clone()).collect();

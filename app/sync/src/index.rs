@@ -152,7 +152,7 @@ async fn embed(context: &WorkerContext, claim: &Claim, task: &IndexTask) -> Resu
                         record(context, task, &metadata, Found { ordinal, seq, language, text }, values.clone())
                     })
                     .collect();
-                context.index.upsert(records).await
+                context.index.upsert(records).await.map(|_| ())
             } else {
                 Ok(())
             };

@@ -133,6 +133,31 @@ pub enum Consistency {
     Eventual,
 }
 
+/// An index has accepted a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The write's place in the log of the index: an [`Answer`] whose position is not smaller includes it. `None` where
+    /// the index keeps no log or did not tell.
+    pub position: Option<u64>,
+}
+
+impl Written {
+    /// One write made of two: seen when both are.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { position: self.position.max(other.position) }
+    }
+}
+
+/// What an index found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// The nearest chunks, best first.
+    pub matches: Vec<Match>,
+    /// How far in its log the index had come; see [`Written::position`].
+    pub position: Option<u64>,
+}
+
 /// How full an index is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IndexStats {
@@ -232,25 +257,25 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`IndexError`]; none, some or all may have been written, so repeat all.
-    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<(), IndexError>;
+    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError>;
 
     /// Removes chunks.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError>;
+    async fn delete(&self, keys: &[ChunkKey]) -> Result<Written, IndexError>;
 
     /// Removes every chunk of a document, except those of one version where given.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<(), IndexError>;
+    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<Written, IndexError>;
 
     /// The nearest chunks, best first.
     ///
     /// # Errors
     /// [`IndexError`].
-    async fn query(&self, query: IndexQuery) -> Result<Vec<Match>, IndexError>;
+    async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError>;
 
     /// Names in ascending order of their text, of one document or of all, after a name; for reconciliation.
     ///

@@ -15,6 +15,6 @@ mod index;
 
 pub use embedded::{EmbeddedIndex, EmbeddedOptions, FedVector, Holding, OpenReport};
 pub use index::{
-    ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey, Match,
-    VectorIndex, VectorRecord,
+    Answer, ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey,
+    Match, VectorIndex, VectorRecord, Written,
 };

@@ -58,7 +58,7 @@ async fn eventually(index: &dyn VectorIndex, query: IndexQuery, expected: impl F
     let tries = if index.consistency() == Consistency::Immediate { 1 } else { 100 };
     let mut found = Vec::new();
     for _ in 0..tries {
-        found = index.query(query.clone()).await.unwrap();
+        found = index.query(query.clone()).await.unwrap().matches;
         if expected(&found) {
             return found;
         }
@@ -74,7 +74,7 @@ async fn conforms(index: &dyn VectorIndex) {
     let keys = |found: &[Match]| found.iter().map(|found| found.key.to_string()).collect::<Vec<_>>();
 
     // Nothing in it, nothing found.
-    assert!(index.query(question(axis(n, 0), "ana", None)).await.unwrap().is_empty());
+    assert!(index.query(question(axis(n, 0), "ana", None)).await.unwrap().matches.is_empty());
 
     // What is written is found, nearest first, with its cosine; another person's is not.
     index
@@ -96,7 +96,7 @@ async fn conforms(index: &dyn VectorIndex) {
     let some = Some(vec![document("b"), document("c"), document("unknown")]);
     let found = eventually(index, question(axis(n, 0), "ana", some), |found| found.len() == 1).await;
     assert_eq!(keys(&found), ["b#1#0"]);
-    assert!(index.query(question(axis(n, 0), "ana", Some(Vec::new()))).await.unwrap().is_empty());
+    assert!(index.query(question(axis(n, 0), "ana", Some(Vec::new()))).await.unwrap().matches.is_empty());
 
     // The length of a vector does not matter, and a write of the same key replaces.
     let long: Vec<f32> = axis(n, 2).iter().map(|value| value * 40.0).collect();

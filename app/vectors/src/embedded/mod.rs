@@ -34,7 +34,9 @@ use self::{
     graph::{Graph, quantise},
     table::{Best, Table, dot},
 };
-use crate::{ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord};
+use crate::{
+    Answer, ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord, Written,
+};
 
 /// Numbers that are multiplied one by one before the graph is worth its while: 10,000 vectors of 384, a few
 /// milliseconds of one core.
@@ -417,33 +419,37 @@ impl VectorIndex for EmbeddedIndex {
         Consistency::Immediate
     }
 
-    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<(), IndexError> {
+    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError> {
         let vectors = records.into_iter().map(|record| FedVector {
             key: record.key,
             ordinal: record.ordinal,
             visibility: record.document.visibility.clone(),
             values: record.values,
         });
-        self.feed(vectors.collect()).await
+        self.feed(vectors.collect()).await?;
+        Ok(Written::default())
     }
 
-    async fn delete(&self, keys: &[ChunkKey]) -> Result<(), IndexError> {
+    async fn delete(&self, keys: &[ChunkKey]) -> Result<Written, IndexError> {
         let keys = keys.to_vec();
-        self.change(move |table| keys.iter().filter(|key| table.delete(key)).count()).await
+        self.change(move |table| keys.iter().filter(|key| table.delete(key)).count()).await?;
+        Ok(Written::default())
     }
 
-    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<(), IndexError> {
+    async fn delete_document(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<Written, IndexError> {
         let document = document.clone();
-        self.change(move |table| table.delete_document(&document, keep_version)).await
+        self.change(move |table| table.delete_document(&document, keep_version)).await?;
+        Ok(Written::default())
     }
 
-    async fn query(&self, query: IndexQuery) -> Result<Vec<Match>, IndexError> {
+    async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError> {
         let vector = unit(&query.vector, self.dimension(), || "query".to_owned())?;
         let top_k = query.top_k.clamp(1, 10_000);
         // As many searches as the graph has contexts for; the rest wait their turn.
-        let Ok(_permit) = self.searches.acquire().await else { return Ok(Vec::new()) };
+        let Ok(_permit) = self.searches.acquire().await else { return Ok(Answer::default()) };
         let shared = Arc::clone(&self.shared);
-        joined(spawn_blocking(move || shared.query(&vector, top_k, &query.filter)).await)
+        let matches = joined(spawn_blocking(move || shared.query(&vector, top_k, &query.filter)).await)?;
+        Ok(Answer { matches, position: None })
     }
 
     async fn list(

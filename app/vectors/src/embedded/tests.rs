@@ -91,7 +91,7 @@ async fn small_tables_are_scored_exactly_and_without_foreign_entries() {
     for _ in 0..20 {
         let question = vector(&mut random);
         let found: Vec<i32> =
-            index.query(query(question.clone(), 10)).await.unwrap().iter().map(|m| m.key.seq).collect();
+            index.query(query(question.clone(), 10)).await.unwrap().matches.iter().map(|m| m.key.seq).collect();
         assert_eq!(found, expected(&vectors, &question, 10));
     }
     assert_eq!(index.in_graph(), 0);
@@ -107,7 +107,7 @@ async fn the_graph_finds_nearly_what_exact_scoring_finds_and_nothing_foreign() {
     for _ in 0..50 {
         let question = vector(&mut random);
         let found: Vec<i32> =
-            index.query(query(question.clone(), 10)).await.unwrap().iter().map(|m| m.key.seq).collect();
+            index.query(query(question.clone(), 10)).await.unwrap().matches.iter().map(|m| m.key.seq).collect();
         assert!(found.iter().all(|seq| seq % 3 != 2), "a foreign entry was found");
         hits += expected(&vectors, &question, 10).iter().filter(|seq| found.contains(seq)).count();
     }
@@ -121,7 +121,7 @@ async fn a_selection_of_documents_is_honoured() {
     graph_is_done(&index, 1_000).await;
     let mut question = query(vector(&mut SmallRng::seed_from_u64(1)), 1_000);
     question.filter.documents = Some(vec![DocumentId::parse("doc3").unwrap(), DocumentId::parse("unknown").unwrap()]);
-    let found = index.query(question).await.unwrap();
+    let found = index.query(question).await.unwrap().matches;
     assert_eq!(found.len(), 67);
     assert!(found.iter().all(|found| found.key.document_id.as_str() == "doc3"));
 }
@@ -148,7 +148,7 @@ async fn bad_vectors_are_refused_before_anything_is_written() {
     assert_eq!(index.stats().await.unwrap().vectors, 0);
     // Very large and very small numbers have a direction all the same.
     index.upsert(vec![record("a", 0, vec![3e38; DIMENSION], Visibility::Public)]).await.unwrap();
-    let found = index.query(query(vec![1e-7; DIMENSION], 5)).await.unwrap();
+    let found = index.query(query(vec![1e-7; DIMENSION], 5)).await.unwrap().matches;
     assert!((found[0].score - 1.0).abs() < 1e-3, "{found:?}");
 }
 
@@ -160,14 +160,14 @@ async fn an_upsert_replaces_and_a_delete_of_the_unknown_is_done() {
     for _ in 0..5 {
         let values = vector(&mut random);
         index.upsert(vec![record("a", 0, values.clone(), Visibility::Public)]).await.unwrap();
-        let found = index.query(query(values, 5)).await.unwrap();
+        let found = index.query(query(values, 5)).await.unwrap().matches;
         assert_eq!(found.len(), 1);
         assert!(found[0].score > 0.999);
     }
     let key = ChunkKey { document_id: DocumentId::parse("a").unwrap(), version: 1, seq: 0 };
     for _ in 0..2 {
         index.delete(std::slice::from_ref(&key)).await.unwrap();
-        assert!(index.query(query(vector(&mut random), 5)).await.unwrap().is_empty());
+        assert!(index.query(query(vector(&mut random), 5)).await.unwrap().matches.is_empty());
     }
     index.delete_document(&DocumentId::parse("never-seen").unwrap(), None).await.unwrap();
 }
@@ -179,18 +179,18 @@ async fn a_checkpoint_brings_table_and_graph_back() {
     graph_is_done(&index, 2_500).await;
     index.delete_document(&DocumentId::parse("doc1").unwrap(), None).await.unwrap();
     let question = query(vector(&mut SmallRng::seed_from_u64(4)), 20);
-    let before = index.query(question.clone()).await.unwrap();
+    let before = index.query(question.clone()).await.unwrap().matches;
     index.checkpoint().await.unwrap();
     drop(index);
 
     let (index, report) = EmbeddedIndex::open_with(options(&folder), 500).await.unwrap();
     assert_eq!(report, OpenReport { loaded: 2_400, rebuilding: None });
     assert_eq!(index.in_graph(), 2_500);
-    assert_eq!(index.query(question).await.unwrap(), before);
+    assert_eq!(index.query(question).await.unwrap().matches, before);
     // And it can go on growing.
     index.upsert(vec![record("new", 0, vec![1.0; DIMENSION], Visibility::Public)]).await.unwrap();
     graph_is_done(&index, 2_501).await;
-    assert_eq!(index.query(query(vec![1.0; DIMENSION], 1)).await.unwrap()[0].key.document_id.as_str(), "new");
+    assert_eq!(index.query(query(vec![1.0; DIMENSION], 1)).await.unwrap().matches[0].key.document_id.as_str(), "new");
 }
 
 #[tokio::test]
@@ -245,7 +245,8 @@ async fn a_damaged_graph_is_built_anew_beside_an_intact_table() {
     let (index, report) = EmbeddedIndex::open_with(options(&folder), 500).await.unwrap();
     assert_eq!((report.loaded, report.rebuilding), (1_500, None));
     let question = vector(&mut SmallRng::seed_from_u64(5));
-    let found: Vec<i32> = index.query(query(question.clone(), 5)).await.unwrap().iter().map(|m| m.key.seq).collect();
+    let found: Vec<i32> =
+        index.query(query(question.clone(), 5)).await.unwrap().matches.iter().map(|m| m.key.seq).collect();
     assert_eq!(found.len(), 5);
     assert!(found.iter().filter(|seq| expected(&vectors, &question, 5).contains(seq)).count() >= 4);
     graph_is_done(&index, 1_500).await;
@@ -276,7 +277,8 @@ async fn many_deletions_compact_the_table_and_answers_stay_right() {
     let slots = index.shared.table.read().len();
     graph_is_done(&index, slots).await;
     let question = vector(&mut SmallRng::seed_from_u64(6));
-    let found: Vec<i32> = index.query(query(question.clone(), 10)).await.unwrap().iter().map(|m| m.key.seq).collect();
+    let found: Vec<i32> =
+        index.query(query(question.clone(), 10)).await.unwrap().matches.iter().map(|m| m.key.seq).collect();
     let all = expected(&vectors, &question, 6_000);
     let right: Vec<i32> = all.into_iter().filter(|seq| *seq >= 4_000).take(10).collect();
     assert!(found.iter().filter(|seq| right.contains(seq)).count() >= 8, "{found:?} {right:?}");
@@ -310,7 +312,7 @@ async fn searches_and_writes_at_once_do_not_disturb_each_other() {
             tokio::spawn(async move {
                 let mut random = SmallRng::seed_from_u64(seed);
                 for _ in 0..50 {
-                    assert_eq!(index.query(query(vector(&mut random), 10)).await.unwrap().len(), 10);
+                    assert_eq!(index.query(query(vector(&mut random), 10)).await.unwrap().matches.len(), 10);
                 }
             })
         })
