@@ -55,7 +55,14 @@ impl PostgresOptions {
     /// Durable, with fetching, 60 connections.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), cache: cache.into(), programs: None, fetch: true, durable: true, max_connections: 60 }
+        Self {
+            folder: folder.into(),
+            cache: cache.into(),
+            programs: None,
+            fetch: true,
+            durable: true,
+            max_connections: 60,
+        }
     }
 }
 
