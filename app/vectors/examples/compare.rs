@@ -1,7 +1,7 @@
 //! The indexes side by side on this machine: `cargo run --release -p cjhirashi-vectors --example compare`.
 //!
 //! 10,000 vectors of 384 numbers around 500 centres, as passages lie around topics; 500 questions, one after the other,
-//! half of them of somebody who may see one passage in a hundred. Recall is the part of the ten truly nearest that was
+//! half of them among one document in a hundred. Recall is the part of the ten truly nearest that was
 //! found. pgvector is the tests' own (`scripts/fetch-pgvector`) or at PGVECTOR_URL, in an empty database; Qdrant is
 //! measured where QDRANT_URL names one.
 
@@ -31,8 +31,8 @@ const DIMENSION: usize = 384;
 const CENTRES: usize = 500;
 const QUESTIONS: usize = 500;
 const TOP_K: usize = 10;
-/// One passage in this many is seen by nobody but its owner and, in the second half, is all that is asked among.
-const OWNED: usize = 100;
+/// Half of the questions are asked among one document in this many.
+const ONE_IN: usize = 100;
 const MODEL: &str = "compare:random@384";
 
 struct Corpus {
@@ -92,7 +92,7 @@ impl Corpus {
 
     /// Documents that a selective question is asked among.
     fn few() -> Vec<DocumentId> {
-        (0..VECTORS / 10).step_by(OWNED).map(|at| Self::key(at * 10).document_id).collect()
+        (0..VECTORS / 10).step_by(ONE_IN).map(|at| Self::key(at * 10).document_id).collect()
     }
 
     fn nearest(&self, question: &[f32], few: Option<&HashSet<DocumentId>>) -> HashSet<ChunkKey> {
@@ -181,10 +181,8 @@ async fn main() {
 
     match std::env::var("QDRANT_URL") {
         Ok(url) => {
-            let mut options = QdrantOptions::new(url, MODEL, DIMENSION);
-            if let Ok(key) = std::env::var("QDRANT_API_KEY") {
-                options = options.with_key(&key).unwrap();
-            }
+            let api_key = std::env::var("QDRANT_API_KEY").ok().map(Into::into);
+            let options = QdrantOptions { api_key, ..QdrantOptions::new(url, MODEL, DIMENSION) };
             let index = QdrantIndex::open(options).await.unwrap();
             let build = corpus.fill(&index).await;
             corpus.measure("Qdrant", &index, Some(build)).await;

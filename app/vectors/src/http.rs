@@ -1,13 +1,13 @@
-//! What the remote indexes' HTTP has in common: one client, bounded bodies, and waiting before another try.
+//! Calling an index over HTTP: an address that was checked, a key that is not printed, and other tries after a wait.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
+use cjhirashi_outbound::{BodyError, Clients, Secret, innermost, read_body, retry_after, shorten};
 use rand::RngExt as _;
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
-    redirect,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -16,6 +16,9 @@ use crate::IndexError;
 
 /// The most of an answer that is read: 10,000 matches with their payload are a tenth of it.
 const ANSWER_BYTES: usize = 64 << 20;
+
+/// A server that says nothing for this long is gone, whatever a call may take.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Tries of one call, with the first.
 const TRIES: u32 = 4;
@@ -31,6 +34,14 @@ pub(crate) struct Remote {
     /// The index, for errors.
     index: &'static str,
     base: String,
+    key: Option<Key>,
+}
+
+#[derive(Clone)]
+struct Key {
+    header: HeaderName,
+    value: HeaderValue,
+    secret: Secret,
 }
 
 /// One call. Every call may be repeated: writes of an index replace what they wrote before.
@@ -53,41 +64,36 @@ pub(crate) struct Reply {
 }
 
 impl Remote {
-    /// A client that sends `headers` with every call; mark secrets in them as sensitive. The address is an http or https
-    /// address, may have a path, and comes from `variable`.
-    pub(crate) fn new(
-        index: &'static str,
-        variable: &str,
-        address: &str,
-        headers: HeaderMap,
-    ) -> Result<Self, IndexError> {
+    /// The address is an http or https address, may have a path, and comes from `variable`.
+    pub(crate) fn new(index: &'static str, variable: &str, address: &str) -> Result<Self, IndexError> {
+        // The address is not repeated: it may hold a password.
         let refused = |why: &str| IndexError::Refused {
             index,
             detail: format!("{variable} {why}; write an address like https://index.example.org:6333"),
         };
-        // The address is not repeated: it may hold a password.
         let url = Url::parse(address.trim()).map_err(|error| refused(&format!("cannot be read ({error})")))?;
-        let Some(host) = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")) else {
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(refused("is no http address"));
-        };
+        }
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
             return Err(refused("has a user, a ? or a # in it"));
         }
-        let mut builder = Client::builder()
-            .user_agent(concat!("cjhirashi/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .connect_timeout(Duration::from_secs(5))
-            // A redirect could carry a key to another host.
-            .redirect(redirect::Policy::none())
-            .pool_max_idle_per_host(8)
-            .tcp_nodelay(true);
-        let loopback = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if loopback || host == "localhost" {
-            // A proxy must not see servers on this machine.
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| refused(&format!("cannot be used ({error})")))?;
-        Ok(Self { client, index, base: url.as_str().trim_end_matches('/').to_owned() })
+        let clients = Clients::new(SILENCE).map_err(|error| refused(&format!("cannot be used ({error})")))?;
+        Ok(Self {
+            client: clients.for_url(url.as_str()).clone(),
+            index,
+            base: url.as_str().trim_end_matches('/').to_owned(),
+            key: None,
+        })
+    }
+
+    /// Sends a key, which comes from `variable`, in a header of every call.
+    pub(crate) fn with_key(mut self, variable: &str, header: HeaderName, secret: Secret) -> Result<Self, IndexError> {
+        let mut value = HeaderValue::from_str(secret.reveal())
+            .map_err(|_| self.refused(format!("{variable} has a character that no key has; copy it again")))?;
+        value.set_sensitive(true);
+        self.key = Some(Key { header, value, secret });
+        Ok(self)
     }
 
     /// Calls until there is a final answer, or patience ends.
@@ -99,14 +105,14 @@ impl Remote {
             let (detail, retry_after) = match self.try_once(call).await {
                 Ok(answer) if !passes(answer.status()) => {
                     let status = answer.status();
-                    match self.body(answer).await {
+                    match body(answer).await {
                         Ok(body) => return Ok(Reply { status, body }),
                         Err(error) => (error, None),
                     }
                 }
                 Ok(answer) => {
                     let (status, retry_after) = (answer.status(), retry_after(answer.headers()));
-                    let words = self.body(answer).await.map(|body| words(&body)).unwrap_or_default();
+                    let words = body(answer).await.map(|body| self.words(&body)).unwrap_or_default();
                     (format!("{status}: {words}"), retry_after)
                 }
                 Err(error) => (error, None),
@@ -132,27 +138,25 @@ impl Remote {
     async fn try_once(&self, call: &Call<'_>) -> Result<Response, String> {
         let mut request =
             self.client.request(call.method.clone(), format!("{}{}", self.base, call.path)).timeout(call.limit);
+        if let Some(key) = &self.key {
+            request = request.header(&key.header, &key.value);
+        }
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        request.send().await.map_err(|error| unreachable(&error))
-    }
-
-    async fn body(&self, mut answer: Response) -> Result<Vec<u8>, String> {
-        let mut body = Vec::new();
-        while let Some(bytes) = answer.chunk().await.map_err(|error| unreachable(&error))? {
-            if body.len() + bytes.len() > ANSWER_BYTES {
-                return Err(format!("an answer of more than {ANSWER_BYTES} bytes"));
-            }
-            body.extend_from_slice(&bytes);
-        }
-        Ok(body)
+        request.send().await.map_err(|error| innermost(&error))
     }
 
     /// Reads a successful answer.
     pub(crate) fn parse<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, IndexError> {
         serde_json::from_slice(&reply.body)
             .map_err(|error| self.refused(format!("its answer is not understood: {error}")))
+    }
+
+    /// The server's words on one line, without the key, which a server may echo.
+    pub(crate) fn words(&self, said: &[u8]) -> String {
+        let said = shorten(&String::from_utf8_lossy(said));
+        self.key.as_ref().map_or_else(|| said.clone(), |key| key.secret.removed_from(&said))
     }
 
     pub(crate) fn refused(&self, detail: impl Into<String>) -> IndexError {
@@ -165,37 +169,9 @@ fn passes(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
 }
 
-fn unreachable(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it did not answer in time".to_owned();
-    }
-    if error.is_connect() {
-        return "no connection to it".to_owned();
-    }
-    // The innermost cause says most, and the outer ones hold the address.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
-/// The start of a body that is no JSON we know, for people.
-pub(crate) fn words(body: &[u8]) -> String {
-    const LONGEST: usize = 300;
-    let text = String::from_utf8_lossy(body);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// `Retry-After` in seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()),
-    }
+async fn body(answer: Response) -> Result<Vec<u8>, String> {
+    read_body(answer, ANSWER_BYTES).await.map_err(|error| match error {
+        BodyError::Broken(error) => innermost(&error),
+        BodyError::TooLong => format!("an answer of more than {ANSWER_BYTES} bytes"),
+    })
 }

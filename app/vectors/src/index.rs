@@ -142,10 +142,13 @@ pub struct Written {
 }
 
 impl Written {
-    /// One write made of two: seen when both are.
+    /// Nothing had to be written: every answer includes it.
+    pub const NOTHING: Self = Self { position: Some(0) };
+
+    /// One write made of two: seen when both are, and not known when it is not known of one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { position: self.position.max(other.position) }
+        Self { position: self.position.zip(other.position).map(|(one, two)| one.max(two)) }
     }
 }
 

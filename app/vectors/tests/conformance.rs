@@ -178,6 +178,7 @@ async fn an_old_pgvector_without_half_precision_and_iterative_scans_conforms() {
 #[tokio::test]
 async fn qdrant_conforms() {
     let server = FakeQdrant::start(Some("the key")).await.unwrap();
-    let options = QdrantOptions::new(server.url(), "test:axes@8", 8).with_key("the key").unwrap();
+    let key = Some("the key".into());
+    let options = QdrantOptions { api_key: key, ..QdrantOptions::new(server.url(), "test:axes@8", 8) };
     conforms(&QdrantIndex::open(options).await.unwrap()).await;
 }

@@ -10,6 +10,7 @@ use cjhirashi_domain::{
     document::Source,
     id::{DocumentId, UserId},
 };
+use cjhirashi_outbound::Secret;
 use cjhirashi_testkit::{FakeQdrant, Fault};
 use cjhirashi_vectors::{
     ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, QdrantIndex, QdrantOptions,
@@ -239,10 +240,7 @@ async fn a_wrong_key_is_told_at_once_and_never_repeated() {
     let server = FakeQdrant::start(Some("right-key")).await.unwrap();
     for wrong in [None, Some("hunter2-key")] {
         let before = server.requests();
-        let options = match wrong {
-            Some(key) => options(&server).with_key(key).unwrap(),
-            None => options(&server),
-        };
+        let options = QdrantOptions { api_key: wrong.map(Secret::from), ..options(&server) };
         assert!(!format!("{options:?}").contains("hunter2"));
         let said = refusal(QdrantIndex::open(options).await.unwrap_err());
         assert!(said.contains("QDRANT_API_KEY") && !said.contains("hunter2"), "{said}");

@@ -14,21 +14,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cjhirashi_domain::id::DocumentId;
-use reqwest::{
-    Method, StatusCode,
-    header::{HeaderMap, HeaderValue},
-};
+use cjhirashi_outbound::Secret;
+use reqwest::{Method, StatusCode, header::HeaderName};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::wire::{Condition, Count, Filter, Points, Query, Reply, Selection, Update};
 use crate::{
     Answer, ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord, Written,
-    http::{Call, Remote, words},
+    http::{Call, Remote},
     vector::unit,
 };
 
 /// The name in logs, metrics and errors.
 const NAME: &str = "qdrant";
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("api-key");
 
 /// What one try of a question, and of a write, may take.
 const READ_LIMIT: Duration = Duration::from_secs(10);
@@ -42,8 +42,8 @@ const NAMES_AT_ONCE: usize = 1_000;
 pub struct QdrantOptions {
     /// Qdrant's address with scheme and, behind a proxy, path: `http://127.0.0.1:6333`.
     pub url: String,
-    /// Sent as `api-key`; build it with [`QdrantOptions::with_key`], which hides it from `Debug`.
-    pub api_key: Option<HeaderValue>,
+    /// Sent as `api-key`.
+    pub api_key: Option<Secret>,
     /// What the collection's name begins with: 1 to 100 letters, digits, `-` or `_`.
     pub collection: String,
     /// The embedding model, `provider:model@dimension`.
@@ -57,21 +57,6 @@ impl QdrantOptions {
     #[must_use]
     pub fn new(url: impl Into<String>, model: impl Into<String>, dimension: usize) -> Self {
         Self { url: url.into(), api_key: None, collection: "cjhirashi".to_owned(), model: model.into(), dimension }
-    }
-
-    /// With a key.
-    ///
-    /// # Errors
-    /// [`IndexError::Refused`] when it cannot be sent: it has a line break in it.
-    pub fn with_key(mut self, key: &str) -> Result<Self, IndexError> {
-        let refused = |_| IndexError::Refused {
-            index: NAME,
-            detail: "QDRANT_API_KEY has a character that no key has; copy it again".to_owned(),
-        };
-        let mut value = HeaderValue::from_str(key).map_err(refused)?;
-        value.set_sensitive(true);
-        self.api_key = Some(value);
-        Ok(self)
     }
 }
 
@@ -100,11 +85,10 @@ impl QdrantIndex {
         if options.dimension == 0 {
             return Err(IndexError::Dimension { expected: 1, actual: 0 });
         }
-        let mut headers = HeaderMap::new();
+        let mut remote = Remote::new(NAME, "QDRANT_URL", &options.url)?;
         if let Some(key) = options.api_key {
-            headers.insert("api-key", key);
+            remote = remote.with_key("QDRANT_API_KEY", KEY_HEADER, key)?;
         }
-        let remote = Remote::new(NAME, "QDRANT_URL", &options.url, headers)?;
         let collection = collection::name(&options.collection, &options.model)?;
         let mut index = Self {
             remote,
@@ -178,8 +162,8 @@ impl QdrantIndex {
 
     /// What a refusal means, in words.
     fn refusal(&self, status: StatusCode, body: &[u8]) -> IndexError {
-        let said =
-            serde_json::from_slice::<wire::Failure>(body).map_or_else(|_| words(body), |failure| failure.status.error);
+        let failure = serde_json::from_slice::<wire::Failure>(body);
+        let said = self.remote.words(failure.as_ref().map_or(body, |failure| failure.status.error.as_bytes()));
         let collection = &self.collection;
         self.remote.refused(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
