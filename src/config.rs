@@ -56,6 +56,14 @@ pub const VARIABLES: &[Variable] = &[
         "cohere:embed-v4.0@1536, gemini:gemini-embedding-001@1536, openai:text-embedding-3-small@1536 or local",
     ),
     variable(
+        "PGVECTOR_URL",
+        "the same as DATABASE_URL",
+        "a PostgreSQL with pgvector for the vectors, postgres://user:password@host:5432/name",
+    ),
+    variable("QDRANT_URL", "", "a Qdrant for the vectors, such as http://127.0.0.1:6333; may have a path"),
+    variable("QDRANT_API_KEY", "", "key of that Qdrant"),
+    variable("QDRANT_COLLECTION", "cjhirashi", "what the names of its collections begin with; each model has its own"),
+    variable(
         "CHAT_MODEL",
         "the best that is configured, else extractive",
         "the model that answers, such as openai:gpt-5.4-mini, gemini:…, anthropic:…, ollama:… or extractive",
@@ -122,6 +130,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// A Qdrant for the vectors.
+#[derive(Debug, Clone)]
+pub struct QdrantConfig {
+    /// `QDRANT_URL` without a slash at its end.
+    pub url: Option<String>,
+    /// `QDRANT_API_KEY`.
+    pub api_key: Option<Secret>,
+    /// `QDRANT_COLLECTION`.
+    pub collection: String,
+}
+
 /// The settings this process runs with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -143,6 +162,10 @@ pub struct Config {
     app_secret: Option<AppSecret>,
     /// Everything about models.
     pub models: ModelsConfig,
+    /// `PGVECTOR_URL`, else `DATABASE_URL`; `None` is the database under the data folder.
+    pub pgvector_url: Option<String>,
+    /// Where a Qdrant is.
+    pub qdrant: QdrantConfig,
     /// `SITE_DIR`, absolute.
     pub site_dir: PathBuf,
     /// `RUST_LOG`.
@@ -173,17 +196,21 @@ impl Config {
         let get = |name: &str| -> Result<Option<String>, ConfigError> {
             Ok(lookup(name)?.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()))
         };
-        let database_url = get("DATABASE_URL")?;
-        if let Some(url) = &database_url
-            && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
-        {
-            // The value is not repeated: it may hold a password.
-            return Err(invalid(
-                "DATABASE_URL",
-                "must be a PostgreSQL address such as postgres://user:password@host:5432/name; leave it unset for a \
-                 database under DATA_DIR",
-            ));
-        }
+        let postgres = |name: &str, unset: &str| -> Result<Option<String>, ConfigError> {
+            let url = get(name)?;
+            match &url {
+                // The value is not repeated: it may hold a password.
+                Some(url) if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) => Err(invalid(
+                    name,
+                    format!(
+                        "must be a PostgreSQL address such as postgres://user:password@host:5432/name; leave it unset for \
+                         {unset}"
+                    ),
+                )),
+                _ => Ok(url),
+            }
+        };
+        let database_url = postgres("DATABASE_URL", "a database under DATA_DIR")?;
         let listen = parse_listen(get("LISTEN")?.as_deref())?;
         let allow_remote = yes_or_no("ALLOW_REMOTE", get("ALLOW_REMOTE")?.as_deref(), false)?;
         if !listen.ip().is_loopback() && !allow_remote {
@@ -224,7 +251,15 @@ impl Config {
             look_on_loopback: yes_or_no("LOOK_ON_LOOPBACK", get("LOOK_ON_LOOPBACK")?.as_deref(), true)?,
         };
         let app_url = get("APP_URL")?.map(|value| parse_app_url(&value)).transpose()?;
+        let pgvector_url = postgres("PGVECTOR_URL", "the database of everything else")?;
         Ok(Self {
+            pgvector_url: pgvector_url.or_else(|| database_url.clone()),
+            qdrant: QdrantConfig {
+                url: url("QDRANT_URL")?,
+                api_key: secret("QDRANT_API_KEY")?,
+                collection: get("QDRANT_COLLECTION")?
+                    .map_or(Ok("cjhirashi".to_owned()), |text| parse_collection(&text))?,
+            },
             database_url,
             database_connections: parse_connections(get("DATABASE_CONNECTIONS")?.as_deref())?,
             data_dir: folder("DATA_DIR", Path::new("data"))?,
@@ -472,6 +507,16 @@ fn parse_app_url(text: &str) -> Result<String, ConfigError> {
     Ok(url)
 }
 
+/// What a collection of Qdrant may be called.
+fn parse_collection(text: &str) -> Result<String, ConfigError> {
+    let fits = (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err(invalid("QDRANT_COLLECTION", format!("\"{text}\" must have 1 to 100 letters, digits, '-' or '_'")))
+}
+
 fn parse_secret(text: &str) -> Result<AppSecret, ConfigError> {
     if text.len() < SECRET_BYTES {
         return Err(invalid(
@@ -578,6 +623,15 @@ mod tests {
     }
 
     #[test]
+    fn vectors_share_the_database_unless_they_have_their_own() {
+        let (database, other) = ("postgres://db/all", "postgres://db/vectors");
+        assert_eq!(read(&[]).unwrap().pgvector_url, None);
+        assert_eq!(read(&[("DATABASE_URL", database)]).unwrap().pgvector_url.as_deref(), Some(database));
+        let apart = read(&[("DATABASE_URL", database), ("PGVECTOR_URL", other)]).unwrap();
+        assert_eq!(apart.pgvector_url.as_deref(), Some(other));
+    }
+
+    #[test]
     fn an_empty_variable_counts_as_unset() {
         assert_eq!(read(&[("DATABASE_URL", " "), ("LISTEN", "")]).unwrap().database_url, None);
     }
@@ -596,6 +650,9 @@ mod tests {
             ("OPENAI_BASE_URL", "https://user:key@example.org/v1", "password"),
             ("EMBEDDINGS", "cohere", "cohere:embed-v4.0@1536"),
             ("LOG_FORMAT", "xml", "json"),
+            ("PGVECTOR_URL", "http://db/vectors", "postgres://"),
+            ("QDRANT_URL", "127.0.0.1:6333", "https://"),
+            ("QDRANT_COLLECTION", "my/vectors", "letters"),
             ("LOOK_ON_LOOPBACK", "maybe", "yes"),
         ] {
             let complaint = complaint(&[(name, value)]);
@@ -606,7 +663,9 @@ mod tests {
 
     #[test]
     fn a_password_in_a_wrong_address_is_not_repeated() {
-        assert!(!complaint(&[("DATABASE_URL", "postgers://me:hunter2@db/x")]).contains("hunter2"));
+        for name in ["DATABASE_URL", "PGVECTOR_URL"] {
+            assert!(!complaint(&[(name, "postgers://me:hunter2@db/x")]).contains("hunter2"));
+        }
     }
 
     #[test]

@@ -1,32 +1,10 @@
 //! What the environment and an admin say about models.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr};
+
+use cjhirashi_outbound::Secret;
 
 use crate::ModelError;
-
-/// A key. It prints as stars.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The key itself, for a header or for sealing it away.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<T: Into<String>> From<T> for Secret {
-    fn from(text: T) -> Self {
-        Self(text.into().trim().to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// Which model embeds: `EMBEDDINGS`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,9 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use cjhirashi_domain::ErrorCode;
-
-/// The most characters of a provider's own words that are kept.
-const DETAIL_CHARS: usize = 300;
+use cjhirashi_outbound::shorten;
 
 /// Why a model could not be used. Texts never hold a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -217,40 +215,5 @@ impl ModelError {
             Self::RateLimited { retry_after, .. } => *retry_after,
             _ => None,
         }
-    }
-}
-
-/// A provider's words on one line, cut to 300 characters.
-pub(crate) fn shorten(text: &str) -> String {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if line.len() > DETAIL_CHARS * 4 {
-            break;
-        }
-    }
-    match line.char_indices().nth(DETAIL_CHARS) {
-        Some((cut, _)) => {
-            line.truncate(cut);
-            line.push('…');
-            line
-        }
-        None => line,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_words_of_a_provider_are_cut_on_a_character() {
-        let cut = shorten(&"ñandú ".repeat(200));
-        assert_eq!(cut.chars().count(), 301);
-        assert!(cut.ends_with('…'));
-        assert_eq!(shorten("  two\n lines "), "two lines");
     }
 }

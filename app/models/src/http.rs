@@ -1,19 +1,16 @@
-//! What all providers' HTTP has in common: one client, bounded bodies, errors read from what comes back, and waiting
-//! before another try.
+//! What all providers' HTTP has in common: errors read from what comes back, and waiting before another try.
 
-use std::{future::Future, net::IpAddr, time::Duration};
+use std::{future::Future, time::Duration};
 
-use futures::StreamExt;
+use cjhirashi_outbound::{BodyError, innermost, read_body, retry_after, shorten};
 use rand::RngExt;
-use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{HeaderMap, RETRY_AFTER},
-    redirect,
-};
+use reqwest::{Response, StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{ModelError, Outage, Secret, error::shorten};
+pub(crate) use cjhirashi_outbound::Clients;
+
+use crate::{ModelError, Outage, Secret};
 
 /// The most of an error's body that is read.
 const ERROR_BYTES: usize = 64 * 1024;
@@ -21,46 +18,12 @@ const ERROR_BYTES: usize = 64 * 1024;
 /// minutes before its first word.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// A client for the outside, and one for servers on this machine, which a proxy must not see.
-#[derive(Clone)]
-pub(crate) struct Clients {
-    outside: Client,
-    inside: Client,
-}
-
-impl Clients {
-    pub(crate) fn new() -> Result<Self, ModelError> {
-        let build = |builder: reqwest::ClientBuilder| {
-            builder
-                .user_agent(concat!("cjhirashi/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(10))
-                .read_timeout(SILENCE)
-                // A redirect could carry a key to another host.
-                .redirect(redirect::Policy::none())
-                .pool_max_idle_per_host(8)
-                .tcp_nodelay(true)
-                .build()
-                .map_err(|error| ModelError::Unavailable {
-                    provider: "HTTP".to_owned(),
-                    cause: Outage::Other,
-                    detail: format!("the client cannot be made: {error}"),
-                })
-        };
-        Ok(Self { outside: build(Client::builder())?, inside: build(Client::builder().no_proxy())? })
-    }
-
-    /// The client to use for an address.
-    pub(crate) fn for_url(&self, url: &str) -> &Client {
-        if is_loopback(url) { &self.inside } else { &self.outside }
-    }
-}
-
-/// Whether an address is this machine's own.
-pub(crate) fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// The clients that all providers share.
+pub(crate) fn clients() -> Result<Clients, ModelError> {
+    Clients::new(SILENCE).map_err(|error| ModelError::Unavailable {
+        provider: "HTTP".to_owned(),
+        cause: Outage::Other,
+        detail: format!("the client cannot be made: {error}"),
     })
 }
 
@@ -109,16 +72,10 @@ impl Caller {
 
     /// Reads a whole body of at most `limit` bytes.
     pub(crate) async fn body(&self, answer: Response, limit: usize) -> Result<Vec<u8>, ModelError> {
-        let mut body = Vec::new();
-        let mut stream = answer.bytes_stream();
-        while let Some(bytes) = stream.next().await {
-            let bytes = bytes.map_err(|error| self.unreachable(&error))?;
-            if body.len() + bytes.len() > limit {
-                return Err(self.unexpected(format!("an answer of more than {limit} bytes")));
-            }
-            body.extend_from_slice(&bytes);
-        }
-        Ok(body)
+        read_body(answer, limit).await.map_err(|error| match error {
+            BodyError::Broken(error) => self.unreachable(&error),
+            BodyError::TooLong => self.unexpected(format!("an answer of more than {limit} bytes")),
+        })
     }
 
     pub(crate) fn unexpected(&self, detail: impl AsRef<str>) -> ModelError {
@@ -236,10 +193,7 @@ impl Caller {
 
     /// A provider's words, short and without the key, which some servers echo.
     pub(crate) fn clean(&self, words: &str) -> String {
-        match &self.key {
-            Some(key) if key.reveal().len() >= 4 => shorten(&words.replace(key.reveal(), "***")),
-            _ => shorten(words),
-        }
+        self.key.as_ref().map_or_else(|| shorten(words), |key| shorten(&key.removed_from(words)))
     }
 }
 
@@ -251,22 +205,6 @@ fn message_of(json: &Value) -> Option<String> {
         Value::Array(items) => items.first().and_then(message_of),
         Value::Object(fields) => ["error", "message", "detail"].iter().find_map(|name| message_of(fields.get(*name)?)),
         _ => None,
-    }
-}
-
-/// `Retry-After` in seconds or as a date, or OpenAI's `retry-after-ms`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
-        return Duration::try_from_secs_f64(milliseconds / 1e3).ok();
-    }
-    let text = text(RETRY_AFTER.as_str())?;
-    match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => {
-            let at = httpdate::parse_http_date(text).ok()?;
-            Some(at.duration_since(std::time::SystemTime::now()).unwrap_or_default())
-        }
     }
 }
 
@@ -363,29 +301,9 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_read_in_every_form() {
-        let wait = |name: &'static str, value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().expect("a value"));
-            retry_after(&headers)
-        };
-        assert_eq!(wait("retry-after", "7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-        assert_eq!(wait("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("retry-after", "soon"), None);
-        assert_eq!(wait("retry-after", "-3"), None);
+    fn the_wait_in_an_error_of_gemini_is_read() {
         let gemini = serde_json::json!({"error": {"details": [{"@type": "…RetryInfo", "retryDelay": "17.5s"}]}});
         assert_eq!(retry_delay(&gemini), Some(Duration::from_millis(17_500)));
-    }
-
-    #[test]
-    fn only_this_machine_counts_as_loopback() {
-        for url in ["http://127.0.0.1:11434", "http://localhost:1/v1", "http://[::1]:8080/v1"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in ["http://10.0.0.1", "https://localhost.example.com", "nonsense"] {
-            assert!(!is_loopback(url), "{url}");
-        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ mod sse;
 mod tokens;
 
 pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason};
-pub use config::{Connection, EmbeddingChoice, ModelsConfig, Secret};
+pub use cjhirashi_outbound::Secret;
+pub use config::{Connection, EmbeddingChoice, ModelsConfig};
 pub use embedding::{Embedded, Embedder, InputKind, Measure};
 pub use error::{ModelError, Outage};
 pub use registry::{EXTRACTIVE, LocalServer, ModelInfo, ModelRegistry, ResolvedModel};

@@ -9,13 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cjhirashi_outbound::shorten;
 use futures::StreamExt;
 use reqwest::{Client, Url, header};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::{ModelError, embedders::local::FILE, error::shorten};
+use crate::{ModelError, embedders::local::FILE};
 
 /// Where Python packages come from unless `PIP_INDEX_URL` says otherwise, as for pip itself.
 const INDEX: &str = "https://pypi.org/simple";

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, Outage, embedders,
-    http::{Clients, base_url, base_url_or},
+    http::{self, Clients, base_url, base_url_or},
     loopback, measured,
     providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
     retired,
@@ -105,7 +105,7 @@ impl ModelRegistry {
     /// # Errors
     /// A setting that cannot be used: an address that is none, a model whose provider has no key.
     pub fn new(config: ModelsConfig) -> Result<Self, ModelError> {
-        let clients = Clients::new()?;
+        let clients = http::clients()?;
         let embedder = embedders::from_config(&config, &clients)?;
         let endpoints = endpoints(&config)?;
         let registry = Self {

@@ -41,6 +41,8 @@ pub struct PostgresOptions {
     pub folder: PathBuf,
     /// Where a fetched PostgreSQL is kept, to be shared by several folders.
     pub cache: PathBuf,
+    /// The folder of programs to use; `None` looks for the newest one installed.
+    pub programs: Option<PathBuf>,
     /// Whether a fetch is allowed when no installed PostgreSQL fits.
     pub fetch: bool,
     /// Whether data must outlive a crash of the machine. `false` is for tests only.
@@ -53,7 +55,14 @@ impl PostgresOptions {
     /// Durable, with fetching, 60 connections.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), cache: cache.into(), fetch: true, durable: true, max_connections: 60 }
+        Self {
+            folder: folder.into(),
+            cache: cache.into(),
+            programs: None,
+            fetch: true,
+            durable: true,
+            max_connections: 60,
+        }
     }
 }
 
@@ -343,6 +352,11 @@ pub async fn installed(options: &PostgresOptions) -> Result<Installation, StartE
 
 async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<Installation, StartError> {
     let major = cluster.made_by();
+    if let Some(programs) = &options.programs {
+        let found = find::examine(programs.clone(), cluster.account.as_ref()).await;
+        let reason = || format!("{} holds no PostgreSQL that runs here", programs.display());
+        return found.ok_or_else(|| StartError::NotFound { wanted: find::wanted(major), reason: reason() });
+    }
     // Root's own cache is closed to the user the database runs as.
     let cache = match &cluster.account {
         Some(account) if !account.can_reach(&options.cache) => PathBuf::from("/var/cache/cjhirashi"),

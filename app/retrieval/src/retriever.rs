@@ -458,12 +458,11 @@ fn score(
 async fn embed(engine: &Engine, text: &str) -> Result<Vec<f32>, ModelError> {
     let texts = [text.to_owned()];
     let embedder = &engine.embedder;
-    let unavailable =
-        |detail: &str| ModelError::Unavailable {
-            provider: embedder.id().to_owned(),
-            cause: Outage::Other,
-            detail: detail.to_owned(),
-        };
+    let unavailable = |detail: &str| ModelError::Unavailable {
+        provider: embedder.id().to_owned(),
+        cause: Outage::Other,
+        detail: detail.to_owned(),
+    };
     let embedded = tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&texts, InputKind::Query))
         .await
         .map_err(|_| unavailable("the embedding of the question took too long"))??;

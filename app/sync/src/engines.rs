@@ -16,7 +16,8 @@ use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Feeder, FeederHandle};
 use cjhirashi_storage::{StorageError, Store};
 use cjhirashi_vectors::{
-    Answer, ChunkKey, Consistency, EmbeddedIndex, IndexError, IndexQuery, IndexStats, VectorIndex, VectorRecord, Written,
+    Answer, ChunkKey, Consistency, EmbeddedIndex, IndexError, IndexQuery, IndexStats, VectorIndex, VectorRecord,
+    Written,
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -248,12 +249,7 @@ impl VectorIndex for AbsentIndex {
         self.error()
     }
 
-    async fn list(
-        &self,
-        _: Option<&DocumentId>,
-        _: Option<&ChunkKey>,
-        _: usize,
-    ) -> Result<Vec<ChunkKey>, IndexError> {
+    async fn list(&self, _: Option<&DocumentId>, _: Option<&ChunkKey>, _: usize) -> Result<Vec<ChunkKey>, IndexError> {
         self.error()
     }
 

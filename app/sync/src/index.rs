@@ -179,10 +179,8 @@ async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
             }
             let progress = share(done, all);
             // What was paid for is kept even if the index is away.
-            let saved = context
-                .store
-                .save_embeddings(claim, &task.document_id, model, &embeddings, indexed, progress)
-                .await?;
+            let saved =
+                context.store.save_embeddings(claim, &task.document_id, model, &embeddings, indexed, progress).await?;
             if saved == Held::No {
                 return Ok(Held::No);
             }
@@ -216,12 +214,7 @@ struct Found {
     text: String,
 }
 
-fn record(
-    run: &Run<'_>,
-    metadata: &Arc<DocumentMetadata>,
-    chunk: Found,
-    values: Vec<f32>,
-) -> VectorRecord {
+fn record(run: &Run<'_>, metadata: &Arc<DocumentMetadata>, chunk: Found, values: Vec<f32>) -> VectorRecord {
     VectorRecord {
         key: ChunkKey { document_id: run.task.document_id.clone(), version: run.task.version, seq: chunk.seq },
         ordinal: chunk.ordinal,
@@ -270,7 +263,7 @@ async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
     let Run { context, engine, claim, task } = run;
     let metadata = metadata(task);
     let model = engine.embedder.id();
-    let (mut done, mut written) = (0, Written::default());
+    let (mut done, mut written) = (0, Written::NOTHING);
     loop {
         let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, model, INDEX_BATCH).await?;
         if chunks.is_empty() {

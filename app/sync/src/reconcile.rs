@@ -117,11 +117,7 @@ impl<'a> Listing<'a> {
 }
 
 /// Compares what PostgreSQL says should be in an index with what is there.
-pub(crate) async fn compare(
-    store: &Store,
-    index: &dyn VectorIndex,
-    model: &str,
-) -> Result<Comparison, CompareError> {
+pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex, model: &str) -> Result<Comparison, CompareError> {
     let mut found = Comparison::default();
     let (mut database, mut held) = (NameHash::default(), NameHash::default());
     let mut listing = Listing::new(index);
@@ -262,7 +258,10 @@ async fn compare_and_repair(
     }
     report.repaired = (first.differing.len() as u64).saturating_sub(report.unrepaired);
     if report.unrepaired > 0 {
-        tracing::error!(documents = report.unrepaired, "the vector index still differs from the database after a repair");
+        tracing::error!(
+            documents = report.unrepaired,
+            "the vector index still differs from the database after a repair"
+        );
     }
     Ok(report)
 }

@@ -65,12 +65,7 @@ pub(crate) async fn reindex(context: &WorkerContext, job: &Job) -> Result<(), Fa
 }
 
 /// Gives every answering chunk an embedding of the model. `false` when the index is no longer wanted.
-async fn embed(
-    context: &WorkerContext,
-    job: &Job,
-    name: &IndexName,
-    embedder: &dyn Embedder,
-) -> Result<bool, Failure> {
+async fn embed(context: &WorkerContext, job: &Job, name: &IndexName, embedder: &dyn Embedder) -> Result<bool, Failure> {
     let total = context.store.count_answering_unembedded(&name.model).await?;
     if !context.store.begin_phase(&job.claim, name, BuildPhase::Embedding, total).await? {
         return Ok(false);

@@ -51,13 +51,10 @@ async fn agree(context: &WorkerContext, job: &Job, write: Write, event: Document
     if version == 0 {
         return Ok(());
     }
-    let (mut after, mut written) = (0, Written::default());
+    let (mut after, mut written) = (0, Written::NOTHING);
     loop {
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let page = context
-            .store
-            .list_answering_records(Some(&document), engine.embedder.id(), after, limit)
-            .await?;
+        let page = context.store.list_answering_records(Some(&document), engine.embedder.id(), after, limit).await?;
         let Some(last) = page.last() else { break };
         after = last.ordinal;
         let records: Vec<VectorRecord> = page

@@ -12,8 +12,8 @@ use cjhirashi_domain::{
 };
 use cjhirashi_ingest::{IngestError, Kind, recognise};
 use cjhirashi_storage::{
-    BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow, OriginalFile,
-    Store, StoredBlob, Twin,
+    BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow,
+    OriginalFile, Store, StoredBlob, Twin,
 };
 
 use crate::DocumentError;

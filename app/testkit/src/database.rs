@@ -25,11 +25,59 @@ pub struct TestDb {
     name: String,
 }
 
+/// A version of pgvector that `scripts/fetch-pgvector` brings, with a PostgreSQL of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PgVector {
+    /// 0.8.5.
+    Current,
+    /// 0.6.2: no half precision, no iterative scans.
+    Old,
+}
+
+impl PgVector {
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Current => "0.8.5",
+            Self::Old => "0.6.2",
+        }
+    }
+
+    /// Where the script put the programs; `None` where it could not.
+    fn programs(self) -> Option<PathBuf> {
+        let user = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        [Some(PathBuf::from("/var/cache")), user]
+            .into_iter()
+            .flatten()
+            .map(|cache| cache.join("cjhirashi/pgvector").join(self.version()))
+            .find(|folder| folder.join("complete").exists())
+            .map(|folder| folder.join("bin"))
+    }
+}
+
 impl TestDb {
     /// Makes an empty database, starting a server first where none runs.
     pub async fn new() -> anyhow::Result<Self> {
         static SERVER: OnceCell<String> = OnceCell::const_new();
-        let admin_url = SERVER.get_or_try_init(server).await?;
+        Self::on(SERVER.get_or_try_init(server).await?).await
+    }
+
+    /// Makes an empty database in a PostgreSQL with pgvector, which is not yet created in it. `None`: this machine has
+    /// none, `scripts/fetch-pgvector` brings it.
+    pub async fn with_pgvector(version: PgVector) -> anyhow::Result<Option<Self>> {
+        static SERVERS: [OnceCell<String>; 2] = [const { OnceCell::const_new() }; 2];
+        let Some(programs) = version.programs() else { return Ok(None) };
+        let admin_url = SERVERS[version as usize]
+            .get_or_try_init(|| async {
+                let folder = target_folder().join(format!("test-pgvector-{}", version.version()));
+                Shared { folder, programs: Some(programs) }.join().await
+            })
+            .await?;
+        Self::on(admin_url).await.map(Some)
+    }
+
+    async fn on(admin_url: &'static str) -> anyhow::Result<Self> {
         let name = format!("test_{:032x}", rand::random::<u128>());
         let mut admin = sqlx::PgConnection::connect(admin_url).await.context("connecting to the tests' PostgreSQL")?;
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
@@ -62,7 +110,7 @@ impl Drop for TestDb {
 async fn server() -> anyhow::Result<String> {
     match std::env::var("TEST_DATABASE_URL") {
         Ok(url) if !url.is_empty() => Ok(url),
-        _ => Shared::at(target_folder().join("test-postgres")).join().await,
+        _ => Shared { folder: target_folder().join("test-postgres"), programs: None }.join().await,
     }
 }
 
@@ -81,6 +129,7 @@ fn target_folder() -> PathBuf {
 /// watcher stops. So one of the two always sees the other.
 struct Shared {
     folder: PathBuf,
+    programs: Option<PathBuf>,
 }
 
 /// `$1` folder of users, `$2` pid of the server, `$3` what says that it stops, `$4` seconds without users.
@@ -114,12 +163,9 @@ done
 const QUIET_SECONDS: u32 = 10;
 
 impl Shared {
-    fn at(folder: PathBuf) -> Self {
-        Self { folder }
-    }
-
     fn options(&self) -> PostgresOptions {
         PostgresOptions {
+            programs: self.programs.clone(),
             durable: false,
             max_connections: 400,
             ..PostgresOptions::new(self.folder.join("cluster"), self.folder.join("cache"))

@@ -157,6 +157,34 @@ pub enum Consistency {
     Eventual,
 }
 
+/// An index has accepted a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The write's place in the log of the index: an [`Answer`] whose position is not smaller includes it. `None` where
+    /// the index keeps no log or did not tell.
+    pub position: Option<u64>,
+}
+
+impl Written {
+    /// Nothing had to be written: every answer includes it.
+    pub const NOTHING: Self = Self { position: Some(0) };
+
+    /// One write made of two: seen when both are, and not known when it is not known of one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { position: self.position.zip(other.position).map(|(one, two)| one.max(two)) }
+    }
+}
+
+/// What an index found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// The nearest chunks, best first.
+    pub matches: Vec<Match>,
+    /// How far in its log the index had come; see [`Written::position`].
+    pub position: Option<u64>,
+}
+
 /// How full an index is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IndexStats {

@@ -3,18 +3,28 @@
 //! Every index is a [`VectorIndex`]; the rest of the product knows nothing else of it. An index is a **cache of
 //! PostgreSQL** and holds no truth: it answers with chunk keys and cosines, and text, title and access are read from
 //! PostgreSQL afterwards. It may therefore be behind, empty or gone, and nothing wrong is ever shown. This crate may
-//! not touch the database: what an index holds is fed to it.
+//! not touch the product's tables: what an index holds is fed to it.
 //!
-//! [`EmbeddedIndex`] lives in this process and needs nothing; see its documentation for the way it works.
+//! | index | lives in | for whom |
+//! |---|---|---|
+//! | [`EmbeddedIndex`] | this process | everybody who starts; needs nothing |
+//! | [`PgVectorIndex`] | PostgreSQL with pgvector, in a schema of its own | one database and nothing beside it |
+//! | [`QdrantIndex`] | Qdrant, over its REST API | those who run one already |
 //!
 //! To add an index: a module with a type that implements [`VectorIndex`], and the conformance suite of
 //! `tests/conformance.rs` run over it.
 
 mod embedded;
+mod http;
 mod index;
+mod pgvector;
+mod qdrant;
+mod vector;
 
 pub use embedded::{EmbeddedIndex, EmbeddedOptions, FedVector, Holding, OpenReport};
 pub use index::{
     Answer, ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey,
     Match, VectorIndex, VectorRecord, Written,
 };
+pub use pgvector::{PgVectorIndex, PgVectorOptions};
+pub use qdrant::{QdrantIndex, QdrantOptions};

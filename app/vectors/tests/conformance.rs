@@ -10,9 +10,10 @@ use cjhirashi_domain::{
     document::Source,
     id::{DocumentId, UserId},
 };
+use cjhirashi_testkit::{FakeQdrant, PgVector, TestDb, left_out};
 use cjhirashi_vectors::{
     ChunkKey, Consistency, DocumentMetadata, EmbeddedIndex, EmbeddedOptions, IndexError, IndexFilter, IndexQuery,
-    Match, VectorIndex, VectorRecord,
+    Match, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions, VectorIndex, VectorRecord,
 };
 
 /// The vector that points along one axis, a little towards the next.
@@ -148,4 +149,36 @@ async fn the_embedded_index_conforms() {
         EmbeddedOptions { folder: folder.path().join("index"), model: "test:axes@8".to_owned(), dimension: 8 };
     let (index, _) = EmbeddedIndex::open(options).await.unwrap();
     conforms(&index).await;
+}
+
+async fn pgvector_conforms(version: PgVector, exact_limit: usize) {
+    let Some(db) = TestDb::with_pgvector(version).await.unwrap() else {
+        return left_out("there is no PostgreSQL with pgvector", "run `scripts/fetch-pgvector`");
+    };
+    let options = PgVectorOptions::new(&db.url, "test:axes@8", 8);
+    let index = PgVectorIndex::open_with(options, exact_limit).await.unwrap();
+    conforms(&index).await;
+}
+
+#[tokio::test]
+async fn pgvector_conforms_where_it_scores_one_by_one() {
+    pgvector_conforms(PgVector::Current, 1_000).await;
+}
+
+#[tokio::test]
+async fn pgvector_conforms_where_it_walks_its_graph() {
+    pgvector_conforms(PgVector::Current, 0).await;
+}
+
+#[tokio::test]
+async fn an_old_pgvector_without_half_precision_and_iterative_scans_conforms() {
+    pgvector_conforms(PgVector::Old, 0).await;
+}
+
+#[tokio::test]
+async fn qdrant_conforms() {
+    let server = FakeQdrant::start(Some("the key")).await.unwrap();
+    let key = Some("the key".into());
+    let options = QdrantOptions { api_key: key, ..QdrantOptions::new(server.url(), "test:axes@8", 8) };
+    conforms(&QdrantIndex::open(options).await.unwrap()).await;
 }

@@ -32,10 +32,11 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use self::{
     graph::{Graph, quantise},
-    table::{Best, Table, dot},
+    table::{Best, Table},
 };
 use crate::{
     Answer, ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord, Written,
+    vector::unit,
 };
 
 /// Numbers that are multiplied one by one before the graph is worth its while: 10,000 vectors of 384, a few
@@ -246,22 +247,6 @@ impl Drop for EmbeddedIndex {
 /// A blocking task either ends or panicked, which is a defect of ours that must not take the server down.
 fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError> {
     result.map_err(|error| IndexError::Unavailable { index: "embedded", detail: error.to_string(), retry_after: None })
-}
-
-/// Checks a vector from outside and gives it length 1.
-fn unit(values: &[f32], dimension: usize, name: impl FnOnce() -> String) -> Result<Vec<f32>, IndexError> {
-    if values.len() != dimension {
-        return Err(IndexError::Dimension { expected: dimension, actual: values.len() });
-    }
-    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    // `max` passes over NaN, so each number is looked at.
-    if !values.iter().all(|value| value.is_finite()) || largest < 1e-8 {
-        return Err(IndexError::NoDirection { key: name() });
-    }
-    // Dividing by the largest first keeps the squares inside the range of a float.
-    let scaled: Vec<f32> = values.iter().map(|value| value / largest).collect();
-    let length = dot(&scaled, &scaled).sqrt();
-    Ok(scaled.into_iter().map(|value| value / length).collect())
 }
 
 impl Shared {

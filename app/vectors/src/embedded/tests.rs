@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{DocumentMetadata, IndexFilter};
+use crate::{DocumentMetadata, IndexFilter, vector::dot};
 
 const DIMENSION: usize = 32;
 
