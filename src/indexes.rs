@@ -7,9 +7,11 @@ use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_models::{Embedder, ModelError, ModelRegistry};
 use cjhirashi_storage::{StorageError, Store};
 use cjhirashi_sync::{Makers, OpenIndex, wanted_kind};
-use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError};
+use cjhirashi_vectors::{
+    EmbeddedIndex, EmbeddedOptions, IndexError, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions,
+};
 
-use crate::config::Config;
+use crate::config::{Config, QdrantConfig};
 
 /// Which kind of index somebody chose by a re-index; absent: as the configuration says.
 const CHOSEN_KIND: &str = "vector_index";
@@ -18,6 +20,8 @@ const CHOSEN_KIND: &str = "vector_index";
 pub struct IndexMakers {
     config: Arc<Config>,
     models: ModelRegistry,
+    /// The database of everything else, which pgvector may share.
+    database_url: String,
 }
 
 impl std::fmt::Debug for IndexMakers {
@@ -29,8 +33,8 @@ impl std::fmt::Debug for IndexMakers {
 impl IndexMakers {
     /// Over a configuration.
     #[must_use]
-    pub fn new(config: Arc<Config>, models: ModelRegistry) -> Self {
-        Self { config, models }
+    pub fn new(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Self {
+        Self { config, models, database_url: database_url.to_owned() }
     }
 
     /// The index that should answer: of the kind that somebody chose or that the configuration asks for, with the
@@ -60,6 +64,10 @@ impl IndexMakers {
     }
 }
 
+fn not_configured(kind: IndexKind, variable: &str) -> IndexError {
+    IndexError::Refused { index: kind.as_str(), detail: format!("{variable} is not set on this server") }
+}
+
 #[async_trait]
 impl Makers for IndexMakers {
     async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
@@ -73,10 +81,24 @@ impl Makers for IndexMakers {
                 }
                 Ok(OpenIndex::Embedded(Arc::new(index)))
             }
-            kind => Err(IndexError::Refused {
-                index: kind.as_str(),
-                detail: "this server is not configured for it".to_owned(),
-            }),
+            IndexKind::Pgvector => {
+                let url = self.config.pgvector_url.as_deref().unwrap_or(&self.database_url);
+                let options = PgVectorOptions::new(url, &name.model, dimension);
+                Ok(OpenIndex::Remote(Arc::new(PgVectorIndex::open(options).await?)))
+            }
+            IndexKind::Qdrant => {
+                let QdrantConfig { url, api_key, collection } = &self.config.qdrant;
+                let url = url.clone().ok_or_else(|| not_configured(name.kind, "QDRANT_URL"))?;
+                let options = QdrantOptions {
+                    url,
+                    api_key: api_key.clone(),
+                    collection: collection.clone(),
+                    model: name.model.clone(),
+                    dimension,
+                };
+                Ok(OpenIndex::Remote(Arc::new(QdrantIndex::open(options).await?)))
+            }
+            IndexKind::Pinecone => Err(not_configured(name.kind, "PINECONE_API_KEY")),
         }
     }
 

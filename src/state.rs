@@ -114,7 +114,7 @@ impl Running {
         let store = open_store(&config, database_url).await?;
         let blobs = Blobs::open(config.blob_dir()).await?;
         cjhirashi_web::restore_model_connection(&store, &models).await?;
-        let makers = Arc::new(IndexMakers::new(Arc::clone(&config), models.clone()));
+        let makers = Arc::new(IndexMakers::new(Arc::clone(&config), models.clone(), database_url));
         let wanted = makers.wanted(&store).await?;
         let engines = Engines::start(store.clone(), makers.clone(), &wanted).await?;
         let program = std::env::current_exe().map_err(SetUpError::OwnProgram)?;

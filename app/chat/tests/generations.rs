@@ -14,11 +14,12 @@ use cjhirashi_domain::{
     event::{AnswerStage, GenerationEvent, StreamEvent},
     id::{ChatId, GenerationId, MessageId, UserId},
     settings::UserSettings,
+    sync::IndexKind,
     text::MessageText,
     user::Role,
 };
 use cjhirashi_models::{ChatTurn, EmbeddingChoice, ModelRegistry, ModelsConfig};
-use cjhirashi_retrieval::Retriever;
+use cjhirashi_retrieval::{Engine, EngineCell, Retriever};
 use cjhirashi_storage::{AppSecret, NewTurn, Store, StoreOptions, TurnOutcome};
 use cjhirashi_testkit::{Answer, Break, Script, ScriptedModels, TestDb};
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
@@ -49,7 +50,8 @@ async fn service(store: &Store, models: &ScriptedModels, folder: &std::path::Pat
         dimension: 256,
     };
     let (index, _) = EmbeddedIndex::open(options).await.unwrap();
-    let retriever = Retriever::new(store.clone(), Arc::new(index), embedder);
+    let retriever =
+        Retriever::new(store.clone(), EngineCell::new(Engine::new(IndexKind::Embedded, Arc::new(index), embedder)));
     ChatService::new(store.clone(), registry, Arc::new(retriever))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use cjhirashi_outbound::{BodyError, innermost, read_body, retry_after, shorten};
+use cjhirashi_outbound::{BodyError, read_body, retry_after, shorten};
 use rand::RngExt;
 use reqwest::{Response, StatusCode, Url, header::HeaderMap};
 use serde_json::Value;

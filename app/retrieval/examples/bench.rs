@@ -14,9 +14,9 @@ use std::{
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use cjhirashi_domain::{Viewer, id::UserId, search::SearchTimings, user::Role};
+use cjhirashi_domain::{Viewer, id::UserId, search::SearchTimings, sync::IndexKind, user::Role};
 use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
-use cjhirashi_retrieval::{Feeder, Retriever, SearchQuery};
+use cjhirashi_retrieval::{Engine, EngineCell, Feeder, Retriever, SearchQuery};
 use cjhirashi_storage::{AppSecret, Store, StoreOptions, encode_embedding};
 use cjhirashi_testkit::TestDb;
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, VectorIndex as _};
@@ -116,11 +116,14 @@ async fn fill(pool: &sqlx::PgPool, from: usize, to: usize) -> anyhow::Result<()>
         let texts: Vec<String> = (0..CHUNKS_PER_DOCUMENT).map(|_| text(&mut random)).collect();
         let vectors: Vec<Vec<u8>> = texts.iter().map(|_| encode_embedding(&vector(&mut random, topic))).collect();
         sqlx::query(
-            "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash, embedding,
-                                 embedding_model, indexed_at)
-             SELECT $1 || '-' || n, $1, 1, n - 1, text, 0, length(text), 'es', sha256(convert_to(text, 'UTF8')),
-                    embedding, $4, now()
-             FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY c (text, embedding, n)",
+            "WITH chunk AS (
+                INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash, indexed_at)
+                SELECT $1 || '-' || n, $1, 1, n - 1, text, 0, length(text), 'es', sha256(convert_to(text, 'UTF8')), now()
+                FROM unnest($2::text[]) WITH ORDINALITY c (text, n)
+                RETURNING ordinal, seq
+             )
+             INSERT INTO embeddings (ordinal, embedding, model)
+             SELECT ordinal, ($3::bytea[])[seq + 1], $4 FROM chunk",
         )
         .bind(&id)
         .bind(&texts)
@@ -164,7 +167,8 @@ async fn main() -> anyhow::Result<()> {
     let (index, _) = EmbeddedIndex::open(options).await?;
     let index = Arc::new(index);
     let mut feeder = Feeder::new(store.clone(), Arc::clone(&index));
-    let retriever = Retriever::new(store.clone(), index.clone(), Arc::new(Free));
+    let retriever =
+        Retriever::new(store.clone(), EngineCell::new(Engine::new(IndexKind::Embedded, index.clone(), Arc::new(Free))));
     let viewer = Viewer { user_id: UserId::parse("bench-me")?, role: Role::User };
 
     let mut filled = 0;
@@ -199,7 +203,10 @@ async fn main() -> anyhow::Result<()> {
         }
 
         // Another retriever, so that the words are counted anew.
-        let retriever = Retriever::new(store.clone(), index.clone(), Arc::new(Free));
+        let retriever = Retriever::new(
+            store.clone(),
+            EngineCell::new(Engine::new(IndexKind::Embedded, index.clone(), Arc::new(Free))),
+        );
         let mut random = SmallRng::seed_from_u64(99);
         let mut timings = Vec::new();
         let mut found = 0;

@@ -22,9 +22,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use cjhirashi_domain::{Viewer, id::UserId, search::SearchMode, user::Role};
+use cjhirashi_domain::{Viewer, id::UserId, search::SearchMode, sync::IndexKind, user::Role};
 use cjhirashi_models::{EmbeddingChoice, InputKind, ModelRegistry, ModelsConfig};
-use cjhirashi_retrieval::{Feeder, Retriever, SearchOutcome, SearchQuery};
+use cjhirashi_retrieval::{Engine, EngineCell, Feeder, Retriever, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{AppSecret, Store, StoreOptions, encode_embedding};
 use cjhirashi_testkit::TestDb;
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
@@ -195,9 +195,12 @@ async fn main() -> anyhow::Result<()> {
                 .execute(store.pool())
                 .await?;
                 sqlx::query(
-                    "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash,
-                                         embedding, embedding_model, indexed_at)
-                     VALUES ($1 || '-0', $1, 1, 0, $2, 0, length($2), $3, '', $4, $5, now())",
+                    "WITH chunk AS (
+                        INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language,
+                                            hash, indexed_at)
+                        VALUES ($1 || '-0', $1, 1, 0, $2, 0, length($2), $3, '', now()) RETURNING ordinal
+                     )
+                     INSERT INTO embeddings (ordinal, embedding, model) SELECT ordinal, $4, $5 FROM chunk",
                 )
                 .bind(&id)
                 .bind(text)
@@ -221,7 +224,7 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     let index = Arc::new(index);
     Feeder::new(store.clone(), Arc::clone(&index)).compare().await.map_err(anyhow::Error::msg)?;
-    let retriever = Retriever::new(store.clone(), index, embedder);
+    let retriever = Retriever::new(store.clone(), EngineCell::new(Engine::new(IndexKind::Embedded, index, embedder)));
     let viewer = Viewer { user_id: UserId::parse("nobody")?, role: Role::User };
     let mut lines =
         String::from("direction\tkind\tquery\trelevant\tcosine\tcoverage\tsame\tdense_rank\ttext_rank\tscore\n");

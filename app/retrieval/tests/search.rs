@@ -15,10 +15,11 @@ use cjhirashi_domain::{
     Viewer,
     id::{DocumentId, UserId},
     search::SearchMode,
+    sync::IndexKind,
     user::Role,
 };
 use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Outage};
-use cjhirashi_retrieval::{Fate, Feeder, RetrievalError, Retriever, SearchOutcome, SearchQuery};
+use cjhirashi_retrieval::{Engine, EngineCell, Fate, Feeder, RetrievalError, Retriever, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{AppSecret, Store, StoreOptions, encode_embedding};
 use cjhirashi_testkit::TestDb;
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, VectorIndex as _};
@@ -114,7 +115,10 @@ impl World {
         let (index, _) = EmbeddedIndex::open(options).await.unwrap();
         let index = Arc::new(index);
         let embedder = Arc::new(Topics { broken: AtomicBool::new(false) });
-        let retriever = Retriever::new(store.clone(), index.clone(), embedder.clone());
+        let retriever = Retriever::new(
+            store.clone(),
+            EngineCell::new(Engine::new(IndexKind::Embedded, index.clone(), embedder.clone())),
+        );
         Self { _database: database, _folder: folder, store, index, embedder, retriever }
     }
 
@@ -133,9 +137,12 @@ impl World {
         .unwrap();
         for (seq, text) in (0i32..).zip(texts) {
             sqlx::query(
-                "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash,
-                                     embedding, embedding_model, indexed_at)
-                 VALUES ($1 || '-' || $2, $1, 1, $2, $3, 0, length($3), $4, '', $5, $6, now())",
+                "WITH chunk AS (
+                    INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash,
+                                        indexed_at)
+                    VALUES ($1 || '-' || $2, $1, 1, $2, $3, 0, length($3), $4, '', now()) RETURNING ordinal
+                 )
+                 INSERT INTO embeddings (ordinal, embedding, model) SELECT ordinal, $5, $6 FROM chunk",
             )
             .bind(id)
             .bind(seq)
@@ -251,9 +258,12 @@ async fn a_deleted_or_unshared_document_is_gone_at_once_whatever_the_index_holds
 async fn a_replaced_version_answers_instead_of_the_old_one() {
     let world = filled().await;
     sqlx::query(
-        "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash, embedding,
-                             embedding_model, indexed_at)
-         VALUES ('n', 'public-es', 2, 0, 'Las vacaciones son ahora de 30 días.', 0, 10, 'es', '', $1, $2, now())",
+        "WITH chunk AS (
+            INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash, indexed_at)
+            VALUES ('n', 'public-es', 2, 0, 'Las vacaciones son ahora de 30 días.', 0, 10, 'es', '', now())
+            RETURNING ordinal
+         )
+         INSERT INTO embeddings (ordinal, embedding, model) SELECT ordinal, $1, $2 FROM chunk",
     )
     .bind(encode_embedding(&topic("vacaciones")))
     .bind(MODEL)

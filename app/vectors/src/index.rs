@@ -124,30 +124,6 @@ pub struct Match {
     pub score: f32,
 }
 
-/// What a query found.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Answer {
-    /// The nearest chunks, best first.
-    pub matches: Vec<Match>,
-    /// How far the query saw the index's log; `None` for an index without one.
-    pub position: Option<u64>,
-}
-
-/// A write that the index has acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
-    /// Its place in the index's log: queries that have seen the log up to here see it. `None` for an index without one.
-    pub position: Option<u64>,
-}
-
-impl Written {
-    /// This and another write: seen when both are.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { position: self.position.max(other.position) }
-    }
-}
-
 /// When a write is seen by queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consistency {

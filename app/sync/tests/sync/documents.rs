@@ -15,7 +15,7 @@ use cjhirashi_domain::{
     user::Role,
 };
 use cjhirashi_models::{ModelError, Outage};
-use cjhirashi_storage::{AppSecret, Held, Store, StoreOptions};
+use cjhirashi_storage::{AppSecret, Held, JobKind, Store, StoreOptions};
 use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
 use tokio::sync::Semaphore;
 
@@ -155,7 +155,7 @@ async fn a_run_in_hand_does_not_bring_a_deleted_document_back() {
     gate.add_permits(1000);
     base.until("the row to go", async || base.count("SELECT count(*) FROM documents").await == 0).await;
     base.until("the job to go", async || {
-        base.count("SELECT count(*) FROM jobs WHERE kind <> 'housekeeping'").await == 0
+        base.count("SELECT count(*) FROM jobs WHERE kind LIKE '%document'").await == 0
     })
     .await;
     worker.shutdown().await;
@@ -303,10 +303,7 @@ async fn the_index_is_given_nothing_of_a_large_document_before_all_of_it_is_ther
     let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 2) }).await;
     let id = base.add("Grande", &prose(36, 20_000)).await.id;
     let worker = Worker::start(base.context.clone(), options());
-    base.until("two batches", async || {
-        base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await == 4
-    })
-    .await;
+    base.until("two batches", async || base.count("SELECT count(*) FROM embeddings").await == 4).await;
     assert_eq!(base.vectors(), 0);
     gate.add_permits(1000);
     let document = base.wait_for(&id, DocumentStatus::Indexed).await;
@@ -333,7 +330,7 @@ async fn a_job_asked_for_again_while_it_ends_is_due_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn housekeeping_forgets_the_runs_that_a_kill_cut_off_once_one_ends_well() {
     let base = base().await;
-    base.store.schedule_housekeeping().await.unwrap();
+    base.store.schedule(JobKind::Housekeeping, Duration::ZERO).await.unwrap();
     sqlx::query("UPDATE jobs SET attempts = 11, run_at = now()").execute(base.store.pool()).await.unwrap();
     assert_eq!(base.work().await, 1);
     assert_eq!(base.count("SELECT attempts::bigint FROM jobs").await, 0);
@@ -391,7 +388,8 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
     assert_eq!(store.save_text(claim, &id, 1, "x", None, None).await.unwrap(), Held::No);
     assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], false, 0.5).await.unwrap(), Held::No);
     assert_eq!(store.acknowledge_chunks(claim, &id, &[], 0.5).await.unwrap(), Held::No);
-    assert_eq!(store.complete_indexing(claim, &id, 1, "fake:one@16").await.unwrap(), Held::No);
+    assert_eq!(store.let_answer(claim, &id, 1).await.unwrap(), Held::No);
+    assert_eq!(store.complete_indexing(claim, &id, 1, None).await.unwrap(), None);
     assert_eq!(store.remove_old_chunks(claim, &id).await.unwrap(), 0);
     let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
     assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), None);
@@ -443,7 +441,7 @@ async fn two_workers_share_the_documents_and_embed_no_text_twice() {
     }
     let chunks = base.count("SELECT count(*) FROM chunks").await;
     assert_eq!(i64::try_from(base.embedder.embedded()).unwrap(), chunks);
-    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE kind <> 'housekeeping'").await, 0);
+    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE kind LIKE '%document'").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -454,10 +452,7 @@ async fn a_shutdown_puts_back_what_runs_and_the_next_worker_goes_on_from_there()
     let options = WorkerOptions { grace: Duration::from_millis(50), ..options() };
     let worker = Worker::start(base.context.clone(), options.clone());
     base.until("two batches", async || base.embedder.embedded() == 4).await;
-    base.until("them to be kept", async || {
-        base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await == 4
-    })
-    .await;
+    base.until("them to be kept", async || base.count("SELECT count(*) FROM embeddings").await == 4).await;
     assert!(base.get(&id).await.unwrap().progress > 0.0);
     let started = Instant::now();
     worker.shutdown().await;
@@ -470,24 +465,6 @@ async fn a_shutdown_puts_back_what_runs_and_the_next_worker_goes_on_from_there()
     let document = base.wait_for(&id, DocumentStatus::Indexed).await;
     worker.shutdown().await;
     assert_eq!(base.embedder.embedded(), usize::try_from(document.chunk_count).unwrap());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_embedding_model_brings_every_document_up_again() {
-    let base = base().await;
-    let id = base.add("Modelo", &prose(22, 6_000)).await.id;
-    base.work().await;
-    let chunks = base.embedder.embedded();
-    let embedder = Arc::new(FakeEmbedder::new("fake:two@16", 8));
-    let folder = tempfile::tempdir().unwrap();
-    let (mut context, index) = context(&base.store, folder.path(), embedder.clone()).await;
-    context.blobs = base.context.blobs.clone();
-    let worker = Worker::start(context, options());
-    base.until("all to be embedded again", async || embedder.embedded() == chunks).await;
-    base.wait_for(&id, DocumentStatus::Indexed).await;
-    worker.shutdown().await;
-    assert_eq!(index.holdings().iter().map(|holding| holding.chunks).sum::<usize>(), chunks);
-    assert_eq!(base.store.enqueue_documents_of_other_models("fake:two@16").await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

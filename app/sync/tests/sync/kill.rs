@@ -39,15 +39,12 @@ async fn the_job_of_a_killed_process_goes_on_elsewhere_within_seconds_from_the_l
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    base.until("some batches", async || {
-        base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await >= 4
-    })
-    .await;
+    base.until("some batches", async || base.count("SELECT count(*) FROM embeddings").await >= 4).await;
     child.kill().unwrap();
     child.wait().unwrap();
     // PostgreSQL may still be at the statement that the child had sent.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let kept = base.count("SELECT count(*) FROM chunks WHERE embedding IS NOT NULL").await;
+    let kept = base.count("SELECT count(*) FROM embeddings").await;
     assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Processing);
 
     let started = Instant::now();

@@ -13,14 +13,16 @@ use cjhirashi_domain::{
     access::Visibility,
     document::{Document, DocumentStatus, Source},
     id::{DocumentId, UserId},
+    sync::{IndexKind, IndexName},
     user::Role,
 };
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
+use cjhirashi_retrieval::{Engine, EngineCell};
 use cjhirashi_storage::{AppSecret, Blobs, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, NewDocument, NewText, WorkerContext, WorkerOptions};
+use cjhirashi_sync::{DocumentService, Makers, NewDocument, NewText, OpenIndex, WorkerContext, WorkerOptions};
 use cjhirashi_testkit::TestDb;
-use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
+use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -152,6 +154,20 @@ pub(crate) fn secret() -> AppSecret {
     AppSecret::new(*b"a secret that only tests may know")
 }
 
+/// No index is opened and no model found: for tests that stay with the one they have.
+struct NoMakers;
+
+#[async_trait]
+impl Makers for NoMakers {
+    async fn open_index(&self, name: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+        Err(IndexError::Refused { index: name.kind.as_str(), detail: "not in this test".to_owned() })
+    }
+
+    fn embedder(&self, model: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        Err(ModelError::UnknownModel { model: model.to_owned(), detail: None })
+    }
+}
+
 /// What a worker needs, over a store and a folder.
 pub(crate) async fn context(
     store: &Store,
@@ -168,8 +184,9 @@ pub(crate) async fn context(
     let context = WorkerContext {
         store: store.clone(),
         blobs: Blobs::open(folder.join("blobs")).await.unwrap(),
-        embedder,
-        index: index.clone(),
+        engine: EngineCell::new(Engine::new(IndexKind::Embedded, index.clone(), embedder)),
+        makers: Arc::new(NoMakers),
+        exports: folder.join("exports"),
         // Texts are read in this process; no test here needs the child.
         sandbox: Sandbox::new("no-such-program".into(), Limits::default()),
     };

@@ -110,6 +110,15 @@ impl Layout {
     }
 
     /// Makes what is missing. Asks first, since even `IF NOT EXISTS` wants rights that are only needed once.
+    /// Removes the model's table and its entry.
+    pub(super) async fn remove(&self, connection: &mut PgConnection, model: &str) -> Result<(), IndexError> {
+        let sql = format!("DROP TABLE IF EXISTS {SCHEMA}.{}", self.table);
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+        let sql = "DELETE FROM cjhirashi_vectors.models WHERE model = $1";
+        sqlx::query(sql).bind(model).execute(connection).await?;
+        Ok(())
+    }
+
     async fn make(&self, connection: &mut PgConnection, model: &str, dimension: usize) -> Result<(), IndexError> {
         let Self { table, element, .. } = self;
         let element = element.as_str();

@@ -343,6 +343,16 @@ impl VectorIndex for PgVectorIndex {
         .await
     }
 
+    async fn clear(&self) -> Result<(), IndexError> {
+        within(WRITE_LIMIT, async {
+            let mut transaction = self.begin(Access::Write).await?;
+            self.layout.remove(&mut transaction, &self.model).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn stats(&self) -> Result<IndexStats, IndexError> {
         within(READ_LIMIT, async {
             let mut transaction = self.begin(Access::Read).await?;

@@ -95,6 +95,18 @@ impl QdrantIndex {
         }
     }
 
+    /// Deletes the collection; one that is not there is deleted.
+    pub(super) async fn drop_collection(&self) -> Result<(), IndexError> {
+        let path = format!("/collections/{}", self.collection);
+        let call = Call { method: Method::DELETE, path: &path, body: None, limit: WRITE_LIMIT };
+        let reply = self.remote.call(&call).await?;
+        match reply.status {
+            StatusCode::NOT_FOUND => Ok(()),
+            status if status.is_success() => Ok(()),
+            status => Err(self.refusal(status, &reply.body)),
+        }
+    }
+
     async fn index_payload(&self, found: &Collection) -> Result<(), IndexError> {
         let integer = |lookup: bool, range: bool| json!({"type": "integer", "lookup": lookup, "range": range});
         for (field, schema) in [

@@ -250,6 +250,10 @@ impl VectorIndex for QdrantIndex {
         self.list_in_order(document, after, limit).await
     }
 
+    async fn clear(&self) -> Result<(), IndexError> {
+        self.drop_collection().await
+    }
+
     async fn stats(&self) -> Result<IndexStats, IndexError> {
         let count: Count = self.read(Method::POST, "/points/count", Some(&wire::CountAll { exact: true })).await?;
         Ok(IndexStats { vectors: count.count, memory_bytes: 0, loading: false })

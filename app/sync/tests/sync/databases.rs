@@ -1,0 +1,387 @@
+//! Two databases, one truth: an index that goes away, drifts or is replaced.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cjhirashi_domain::{
+    access::Visibility,
+    document::DocumentStatus,
+    id::DocumentId,
+    search::SearchMode,
+    sync::{DocumentEventKind, IndexKind, IndexName, IndexState},
+    user::Role,
+};
+use cjhirashi_models::{Embedder, ModelError};
+use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchQuery};
+use cjhirashi_sync::{Makers, OpenIndex, Worker, WorkerContext, reconcile};
+use cjhirashi_vectors::{
+    Answer, ChunkKey, Consistency, EmbeddedIndex, EmbeddedOptions, IndexError, IndexQuery, IndexStats, VectorIndex,
+    VectorRecord, Written,
+};
+
+use crate::support::{Base, DIMENSION, FakeEmbedder, base, options, prose};
+
+/// An index in another process, as far as anybody can tell: it may be away, and its writes are seen later.
+#[derive(Debug)]
+struct RemoteIndex {
+    inner: EmbeddedIndex,
+    away: AtomicBool,
+}
+
+impl RemoteIndex {
+    async fn new(base: &Base, name: &str, model: &str) -> Arc<Self> {
+        let options =
+            EmbeddedOptions { folder: base.folder.path().join(name), model: model.to_owned(), dimension: DIMENSION };
+        let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
+        Arc::new(Self { inner, away: AtomicBool::new(false) })
+    }
+
+    fn here(&self) -> Result<(), IndexError> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(IndexError::Unavailable { index: "remote", detail: "away".to_owned(), retry_after: None });
+        }
+        Ok(())
+    }
+
+    fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    async fn names(&self) -> Vec<ChunkKey> {
+        self.inner.list(None, None, 100_000).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl VectorIndex for RemoteIndex {
+    fn name(&self) -> &'static str {
+        "remote"
+    }
+
+    fn model(&self) -> &str {
+        self.inner.model()
+    }
+
+    fn dimension(&self) -> usize {
+        self.inner.dimension()
+    }
+
+    fn consistency(&self) -> Consistency {
+        Consistency::Eventual
+    }
+
+    fn keeps_text(&self) -> bool {
+        true
+    }
+
+    async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError> {
+        self.here()?;
+        assert!(records.iter().all(|record| record.text.is_some()), "an index that keeps texts gets them");
+        self.inner.upsert(records).await
+    }
+
+    async fn delete(&self, keys: &[ChunkKey]) -> Result<Written, IndexError> {
+        self.here()?;
+        self.inner.delete(keys).await
+    }
+
+    async fn delete_document(&self, document: &DocumentId, keep: Option<i32>) -> Result<Written, IndexError> {
+        self.here()?;
+        self.inner.delete_document(document, keep).await
+    }
+
+    async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError> {
+        self.here()?;
+        self.inner.query(query).await
+    }
+
+    async fn list(
+        &self,
+        document: Option<&DocumentId>,
+        after: Option<&ChunkKey>,
+        limit: usize,
+    ) -> Result<Vec<ChunkKey>, IndexError> {
+        self.here()?;
+        self.inner.list(document, after, limit).await
+    }
+
+    async fn stats(&self) -> Result<IndexStats, IndexError> {
+        self.here()?;
+        self.inner.stats().await
+    }
+
+    async fn clear(&self) -> Result<(), IndexError> {
+        self.here()?;
+        self.inner.clear().await
+    }
+}
+
+/// Hands out one index and one model, whatever is asked for.
+struct OneOfEach {
+    index: Arc<RemoteIndex>,
+    embedder: Arc<FakeEmbedder>,
+}
+
+#[async_trait]
+impl Makers for OneOfEach {
+    async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+        Ok(OpenIndex::Remote(Arc::clone(&self.index) as Arc<dyn VectorIndex>))
+    }
+
+    fn embedder(&self, _: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        Ok(Arc::clone(&self.embedder) as Arc<dyn Embedder>)
+    }
+}
+
+/// A base whose index is a remote one.
+async fn remote() -> (Base, Arc<RemoteIndex>) {
+    let mut base = base().await;
+    let index = RemoteIndex::new(&base, "remote", "fake:one@16").await;
+    let engine = Engine::new(IndexKind::Qdrant, index.clone(), base.embedder.clone());
+    base.context.engine = EngineCell::new(engine);
+    (base, index)
+}
+
+/// What somebody finds by meaning alone.
+async fn found(base: &Base, context: &WorkerContext, words: &str) -> (Vec<DocumentId>, bool) {
+    let retriever = Retriever::new(base.store.clone(), context.engine.clone());
+    let query =
+        SearchQuery { text: words.to_owned(), top_k: 50, min_score: 0.0, tags: Vec::new(), mode: SearchMode::Dense };
+    let outcome = retriever.search(&base.owner, query).await.unwrap();
+    let mut documents: Vec<DocumentId> = outcome.passages.into_iter().map(|passage| passage.document_id).collect();
+    documents.dedup();
+    (documents, outcome.degraded)
+}
+
+/// Both sides are equal: no vector without a row, no row without a vector.
+async fn assert_equal(base: &Base, index: &RemoteIndex) {
+    let held: Vec<String> = index.names().await.iter().map(ToString::to_string).collect();
+    let wanted: Vec<String> = sqlx::query_scalar(
+        r#"SELECT c.document_id || '#' || c.version || '#' || c.seq FROM chunks c JOIN documents d
+           ON d.id = c.document_id AND d.version = c.version WHERE d.deleted_at IS NULL ORDER BY 1 COLLATE "C""#,
+    )
+    .fetch_all(base.store.pool())
+    .await
+    .unwrap();
+    assert_eq!(held, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_found_while_the_index_is_away_and_brought_there_when_it_is_back() {
+    let (base, index) = remote().await;
+    index.go_away(true);
+    let id = base.add("Lejos", &prose(2, 9_000)).await.id;
+    base.work().await;
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(document.status, DocumentStatus::Queued);
+    assert_eq!(document.error.unwrap().code, "index:unavailable");
+    let (documents, degraded) = found(&base, &base.context, "contrato").await;
+    assert!(documents.contains(&id) && degraded);
+
+    index.go_away(false);
+    // Not acknowledged, hence scored one by one beside what the index finds.
+    let (documents, degraded) = found(&base, &base.context, "contrato").await;
+    assert!(documents.contains(&id) && !degraded);
+    let embedded = base.embedder.embedded();
+    sqlx::query("UPDATE jobs SET run_at = now()").execute(base.store.pool()).await.unwrap();
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_eq!(base.embedder.embedded(), embedded, "nothing is embedded twice");
+    assert_equal(&base, &index).await;
+    let log = base.documents.events(&base.owner, &id, 100).await.unwrap();
+    let kinds: Vec<DocumentEventKind> = log.iter().rev().map(|event| event.event).collect();
+    use DocumentEventKind::{Added, Embedded, Extracted, Indexed, Started, Waiting};
+    assert_eq!(kinds, [Added, Started, Extracted, Embedded, Waiting, Started, Embedded, Indexed]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_drifted_apart_is_found_both_ways_and_repaired() {
+    let (base, index) = remote().await;
+    let mut ids = Vec::new();
+    for seed in 0..12 {
+        ids.push(base.add(&format!("Documento {seed}"), &prose(seed, 4_000)).await.id);
+    }
+    base.work().await;
+    let clean = reconcile(&base.context, false).await.unwrap();
+    assert!(clean.is_clean() && clean.missing == 0 && clean.orphans == 0);
+    assert_eq!(clean.database, clean.index);
+    assert_eq!(clean.database.vectors, index.names().await.len() as u64);
+
+    // A lost one, a document that lost all, a version that is no more, and a document that is no more.
+    let names = index.names().await;
+    let lost: Vec<ChunkKey> = names.iter().filter(|name| name.document_id == ids[3]).cloned().collect();
+    index.inner.delete(&lost).await.unwrap();
+    index.inner.delete(&[names[0].clone()]).await.unwrap();
+    for (document, version) in [(ids[5].clone(), 7), (DocumentId::parse("nobody").unwrap(), 1)] {
+        let record = cjhirashi_vectors::VectorRecord {
+            key: ChunkKey { document_id: document, version, seq: 0 },
+            ordinal: 999_999,
+            values: vec![1.0; DIMENSION],
+            language: None,
+            text: Some("x".to_owned()),
+            document: Arc::new(cjhirashi_vectors::DocumentMetadata {
+                visibility: Visibility::Public,
+                title: "x".to_owned(),
+                source: cjhirashi_domain::document::Source::Api,
+                source_url: None,
+                created_at: base.store.now(),
+                tags: Vec::new(),
+            }),
+        };
+        index.inner.upsert(vec![record]).await.unwrap();
+    }
+    let looked = reconcile(&base.context, true).await.unwrap();
+    assert!(!looked.is_clean());
+    assert_eq!((looked.missing, looked.orphans), (lost.len() as u64 + 1, 2));
+    assert_ne!(looked.database.hash, looked.index.hash);
+
+    let worker = Worker::start(base.context.clone(), options());
+    let embedded = base.embedder.embedded();
+    let report = reconcile(&base.context, false).await.unwrap();
+    worker.shutdown().await;
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.repaired, 4);
+    assert_eq!(report.database, report.index);
+    assert_eq!(base.embedder.embedded(), embedded, "a repair embeds nothing");
+    assert_equal(&base, &index).await;
+    let kept = base.store.list_reconciliations(10).await.unwrap();
+    assert_eq!(kept.len(), 3);
+    assert_eq!(kept[0].report.as_ref(), Some(&report));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_does_not_answer_is_reported_and_not_taken_for_empty() {
+    let (base, index) = remote().await;
+    base.add("Uno", &prose(1, 2_000)).await;
+    base.work().await;
+    index.go_away(true);
+    let report = reconcile(&base.context, false).await.unwrap();
+    assert!(!report.is_clean());
+    assert_eq!(report.error.unwrap().code, "index:unavailable");
+    assert_eq!(report.missing, 0);
+}
+
+async fn rebuild(base: &mut Base, name: &IndexName, index: Arc<RemoteIndex>, embedder: Arc<FakeEmbedder>) {
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    base.context.makers = Arc::new(OneOfEach { index, embedder });
+    assert!(base.store.build_index(name).await.unwrap());
+    base.work().await;
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!((rows[0].state, &rows[0].name), (IndexState::Active, name), "{rows:?}");
+    assert!(rows[1..].iter().all(|row| row.state == IndexState::Previous));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_index_is_filled_from_the_database_without_a_call_to_the_model_and_takes_over() {
+    let mut base = base().await;
+    for seed in 0..8 {
+        base.add(&format!("Documento {seed}"), &prose(seed, 5_000)).await;
+    }
+    base.work().await;
+    let embedded = base.embedder.embedded();
+    let index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
+    let embedder = base.embedder.clone();
+    rebuild(&mut base, &name, index.clone(), embedder).await;
+    assert_eq!(base.embedder.embedded(), embedded);
+    assert_equal(&base, &index).await;
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!(rows[0].copied, rows[0].copied.max(0));
+    assert!(base.store.forget_index(&rows[1].name).await.unwrap());
+    assert_eq!(base.store.list_indexes().await.unwrap().len(), 1);
+    assert!(base.count("SELECT count(*) FROM embeddings").await > 0, "the model is still needed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_model_is_built_beside_the_first_and_both_keep_their_embeddings() {
+    let mut base = base().await;
+    for seed in 0..4 {
+        base.add(&format!("Documento {seed}"), &prose(seed, 5_000)).await;
+    }
+    base.work().await;
+    let chunks = base.count("SELECT count(*) FROM chunks").await;
+    let index = RemoteIndex::new(&base, "other", "fake:two@16").await;
+    let name = IndexName { kind: IndexKind::Embedded, model: "fake:two@16".to_owned() };
+    let second = Arc::new(FakeEmbedder::new("fake:two@16", 8));
+    rebuild(&mut base, &name, index.clone(), second.clone()).await;
+    assert_eq!(i64::try_from(second.embedded()).unwrap(), chunks);
+    assert_eq!(base.count("SELECT count(*) FROM embeddings").await, 2 * chunks);
+    assert_equal(&base, &index).await;
+    // Back again: nothing has to be embedded.
+    let first = IndexName { kind: IndexKind::Embedded, model: "fake:one@16".to_owned() };
+    let (before, embedder) = (base.embedder.embedded(), base.embedder.clone());
+    let index = RemoteIndex::new(&base, "back", "fake:one@16").await;
+    rebuild(&mut base, &first, index, embedder).await;
+    assert_eq!(base.embedder.embedded(), before);
+    assert!(base.store.forget_index(&name).await.unwrap());
+    assert_eq!(base.count("SELECT count(*) FROM embeddings").await, chunks);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_version_answers_when_it_is_complete_and_embeds_only_what_changed() {
+    let (base, index) = remote().await;
+    let first = prose(6, 9_000);
+    let id = base.add("Versión", &first).await.id;
+    base.work().await;
+    let embedded = base.embedder.embedded();
+    let mut writer = base.documents.upload().await.unwrap();
+    writer.write(format!("{first}\n\nUn párrafo nuevo al final, sobre la devolución.").as_bytes()).await.unwrap();
+    let blob = writer.finish().await.unwrap();
+    let version = base.documents.add_version(&base.owner, &id, Some("v.txt"), None, &blob).await.unwrap();
+    assert_eq!(version, 2);
+    assert_eq!(base.get(&id).await.unwrap().version, 1, "the old one answers until the new one is complete");
+    assert!(found(&base, &base.context, "contrato").await.0.contains(&id));
+    base.work().await;
+    let document = base.get(&id).await.unwrap();
+    assert_eq!((document.version, document.status), (2, DocumentStatus::Indexed));
+    assert!(base.embedder.embedded() - embedded <= 2, "unchanged chunks keep their embeddings");
+    assert_equal(&base, &index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_or_unshared_counts_at_commit_and_the_index_follows() {
+    let (base, index) = remote().await;
+    let ana = base.person("ana", Role::User).await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    let documents = &base.documents;
+    assert!(documents.set_visibility(&ana, &id, &Visibility::Public).await.is_err(), "not hers to share");
+    assert!(documents.get(&ana, &id).await.unwrap().is_none());
+    documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+    assert!(documents.get(&ana, &id).await.unwrap().is_some());
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner, None);
+    let own = Visibility::Private(base.owner.user_id.clone());
+    documents.set_visibility(&base.owner, &id, &own).await.unwrap();
+    assert!(documents.get(&ana, &id).await.unwrap().is_none());
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner.as_ref(), Some(&base.owner.user_id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_stops_stays_stopped_until_they_try_again() {
+    let (base, index) = remote().await;
+    index.go_away(true);
+    let id = base.add("Parado", &prose(4, 3_000)).await.id;
+    base.work().await;
+    base.documents.cancel(&base.owner, &id).await.unwrap();
+    assert!(base.documents.cancel(&base.owner, &id).await.is_err(), "it is stopped already");
+    index.go_away(false);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(base.work().await, 0);
+    let document = base.get(&id).await.unwrap();
+    assert_eq!(
+        (document.status, document.error.unwrap().code.as_str()),
+        (DocumentStatus::Failed, "documents:cancelled")
+    );
+    assert_eq!(base.documents.retry_all(&base.owner).await.unwrap(), 1);
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_equal(&base, &index).await;
+}
