@@ -241,29 +241,6 @@ async fn a_provider_that_is_away_is_tried_again_and_in_the_end_the_job_is_a_dead
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_to_a_model_that_is_away_for_long_reaches_every_document_at_the_next_start() {
-    let base = base().await;
-    let id = base.add("Cambio", &prose(32, 6_000)).await.id;
-    base.work().await;
-    let embedder = Arc::new(FakeEmbedder::new("fake:two@16", 8));
-    embedder.failures.lock().push_back(unavailable());
-    let folder = tempfile::tempdir().unwrap();
-    let (mut context, _index) = context(&base.store, folder.path(), embedder.clone()).await;
-    context.blobs = base.context.blobs.clone();
-    let options = WorkerOptions { max_attempts: 1, ..options() };
-    let worker = Worker::start(context.clone(), options.clone());
-    let document = base.wait_for(&id, DocumentStatus::Failed).await;
-    worker.shutdown().await;
-    assert_eq!(document.version, 1, "it still answers");
-    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
-
-    let worker = Worker::start(context, options);
-    base.wait_for(&id, DocumentStatus::Indexed).await;
-    worker.shutdown().await;
-    assert_eq!(embedder.embedded(), base.embedder.embedded());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_not_here_is_looked_for_again_and_one_that_is_lost_fails_its_document() {
     let base = base().await;
     let id = base.add("Ajeno", &prose(34, 3_000)).await.id;
