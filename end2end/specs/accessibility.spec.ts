@@ -28,7 +28,7 @@ for (const theme of ['light', 'dark'] as const) {
     await product.addText('Público', 'Un texto para todos.', { visibility: 'public', tags: ['horario'] });
     await product.script({ answer: { text: ANSWER } });
     const id = await product.ask('¿Puedo devolver cualquier producto?');
-    for (const path of ['/', `/chat/${id}`, '/documents', '/documents?q=nada', `/documents/${document}`, `/documents/${document}?view=chunks`, `/documents/${document}?start=4&end=40`, '/settings', '/admin', '/admin/people', '/sign-in']) {
+    for (const path of ['/', `/chat/${id}`, '/documents', '/documents?q=nada', `/documents/${document}`, `/documents/${document}?view=chunks`, `/documents/${document}?start=4&end=140&quote_start=8&quote_end=40`, '/settings', '/admin', '/admin?tag=horario&state=ready&sort=-title', '/admin/people?sort=-seen', '/sign-in']) {
       await chat.open(path);
       expect.soft(await violations(page), path).toEqual([]);
     }
@@ -40,6 +40,10 @@ for (const theme of ['light', 'dark'] as const) {
     await page.keyboard.press('Control+k');
     await expect(page.getByRole('dialog')).toBeVisible();
     expect.soft(await violations(page), 'the palette').toEqual([]);
+    await product.setting('default_model', 'extractive');
+    await chat.open('/');
+    await expect(page.getByRole('list', { name: 'Para empezar' })).toBeVisible();
+    expect.soft(await violations(page), 'the first page without a model').toEqual([]);
   });
 }
 

@@ -241,7 +241,7 @@ test('pictures of what goes wrong, and of what takes its time', async ({ page, p
         { name: 'fotografías-de-las-vacaciones-de-verano-en-la-costa.zip', mimeType: 'application/zip', buffer: Buffer.from('PK') },
       ]);
       await page.locator('.uploads .problem').first().waitFor();
-      await expect(page.locator('.uploads .hint')).toBeVisible();
+      await expect(page.locator('.uploads .hint').first()).toBeVisible();
       await expect(page.locator('.uploads .state.working')).toHaveCount(0);
     } },
     { name: 'writing', path: `/chat/${writing.id}`, prepare: () => expect(page.locator('article[aria-busy=true]')).toContainText('treinta') },

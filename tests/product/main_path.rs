@@ -47,6 +47,12 @@ async fn a_document_goes_in_and_an_answer_comes_out_that_cites_it() {
     let citation = &message["citations"][0];
     assert_eq!((citation["n"].as_i64(), citation["document_id"].as_str()), (Some(1), Some(id.as_str())), "{message}");
     assert_eq!(citation["verdict"], "verified", "{citation}");
+    let place = |name: &str| citation[name].as_i64().expect("a place");
+    let quoted = citation["text"].as_str().expect("the passage").chars();
+    let quoted = quoted.skip(usize::try_from(place("quote_start") - place("start")).expect("inside the passage"));
+    let quoted: String = quoted.take(usize::try_from(place("quote_end") - place("quote_start")).unwrap_or(0)).collect();
+    let said = message["content"].as_str().unwrap_or_default();
+    assert!(quoted.len() > 20 && said.contains(&quoted), "{quoted} is quoted in {said}");
 
     // A click on the citation opens the document at the passage.
     let (start, end) = (&citation["start"], &citation["end"]);

@@ -137,7 +137,7 @@ texts! {
     no_match: "Ningún documento coincide con la búsqueda.", "No document matches the search.";
     clear_search: "Quitar el filtro", "Clear the filter";
     state: "Estado", "State";
-    all_states: "Todos los estados", "All states";
+    all_states: "Estado: todos", "State: all";
     state_ready: "Listos", "Ready";
     state_working: "En proceso", "In progress";
     state_failed: "Con fallos", "Failed";
