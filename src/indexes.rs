@@ -22,6 +22,8 @@ pub struct IndexMakers {
     models: ModelRegistry,
     /// The database of everything else, which pgvector may share.
     database_url: String,
+    /// Where embedded indexes are kept.
+    folder: PathBuf,
 }
 
 impl std::fmt::Debug for IndexMakers {
@@ -34,7 +36,14 @@ impl IndexMakers {
     /// Over a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Self {
-        Self { config, models, database_url: database_url.to_owned() }
+        let folder = config.index_dir();
+        Self { config, models, database_url: database_url.to_owned(), folder }
+    }
+
+    /// With embedded indexes in another folder.
+    #[must_use]
+    pub fn with_folder(self, folder: PathBuf) -> Self {
+        Self { folder, ..self }
     }
 
     /// The index that should answer: of the kind that somebody chose or that the configuration asks for, with the
@@ -60,7 +69,7 @@ impl IndexMakers {
     /// Each model has a folder of its own: one may be built while another answers.
     fn folder(&self, model: &str) -> PathBuf {
         let name: String = model.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        self.config.index_dir().join(name)
+        self.folder.join(name)
     }
 }
 

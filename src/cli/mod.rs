@@ -3,12 +3,17 @@
 mod api_key;
 mod doctor;
 mod migrate;
+mod reconcile;
+mod reindex;
 mod serve;
 mod sign_in_link;
+mod work;
+mod worker;
 
 use std::{future::Future, io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
+use cjhirashi_domain::sync::IndexKind;
 use cjhirashi_storage::Store;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -39,6 +44,13 @@ pub enum Command {
     Migrate,
     /// Check settings, database, models and port, and say what to do.
     Doctor,
+    /// Run jobs apart from the server: read, embed and index documents, until told to stop. Any number may run.
+    Worker,
+    /// Compare the database with the vector index, repair what differs, and print a report. Fails when something could
+    /// not be repaired.
+    Reconcile(Reconcile),
+    /// Build the vector index anew beside the one that answers, and switch to it; works while the server runs.
+    Reindex(Reindex),
     /// Manage keys of the public API.
     #[command(subcommand)]
     ApiKey(ApiKey),
@@ -51,6 +63,29 @@ pub enum Command {
         #[arg(long)]
         kind: String,
     },
+}
+
+/// How to compare.
+#[derive(Debug, Args)]
+pub struct Reconcile {
+    /// Only look, repair nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What to build.
+#[derive(Debug, Args)]
+pub struct Reindex {
+    /// The kind of index: embedded, pgvector or qdrant. Without it, the one that the configuration asks for.
+    #[arg(long, value_parser = parse_kind)]
+    pub to: Option<IndexKind>,
+}
+
+fn parse_kind(text: &str) -> Result<IndexKind, String> {
+    // Pinecone's is not wired yet.
+    IndexKind::parse(text)
+        .filter(|kind| *kind != IndexKind::Pinecone)
+        .ok_or_else(|| "write embedded, pgvector or qdrant".to_owned())
 }
 
 /// Keys of the public API.
@@ -96,6 +131,9 @@ pub fn run() -> ExitCode {
         Command::Doctor => with_runtime(doctor::run),
         Command::Serve => with_config(false, serve::run),
         Command::Migrate => with_config(false, migrate::run),
+        Command::Worker => with_config(false, worker::run),
+        Command::Reconcile(args) => with_config(true, |config| reconcile::run(config, args)),
+        Command::Reindex(args) => with_config(true, |config| reindex::run(config, args)),
         Command::ApiKey(ApiKey::Create(args)) => with_config(true, |config| api_key::create(config, args)),
         Command::SignInLink(args) => with_config(true, |config| sign_in_link::run(config, args)),
     }

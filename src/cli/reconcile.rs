@@ -1,0 +1,42 @@
+//! `cjhirashi reconcile`.
+
+use anyhow::bail;
+use cjhirashi_domain::sync::{ReconciliationReport, Side};
+
+use super::{Reconcile, print, work::with_worker};
+use crate::config::Config;
+
+pub(super) async fn run(config: Config, args: Reconcile) -> anyhow::Result<()> {
+    with_worker(config, async |work| {
+        let name = work.context.engine.current().name.clone();
+        if name.kind.is_local() {
+            print(&format!("{name}: every process keeps its own equal to the database; there is nothing to compare."));
+            return Ok(());
+        }
+        let report = cjhirashi_sync::reconcile(&work.context, args.dry_run).await?;
+        print(&described(&name.to_string(), &report));
+        if !report.is_clean() {
+            bail!("the database and the vector index differ; see the report above");
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn described(name: &str, report: &ReconciliationReport) -> String {
+    let side = |side: &Side| format!("{} vectors, hash {}", side.vectors, side.hash);
+    let mut lines = vec![
+        name.to_owned(),
+        format!("  database    {}", side(&report.database)),
+        format!("  index       {}", side(&report.index)),
+        format!("  missing     {} vectors", report.missing),
+        format!("  orphans     {} vectors", report.orphans),
+        format!("  repaired    {} documents", report.repaired),
+        format!("  unrepaired  {} documents", report.unrepaired),
+        format!("  in work     {} documents", report.in_work),
+    ];
+    if let Some(error) = &report.error {
+        lines.push(format!("  error       {} {}", error.code, error.detail.as_deref().unwrap_or_default()));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,64 @@
+//! `cjhirashi reindex`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use cjhirashi_domain::sync::{IndexName, IndexState};
+
+use super::{Reindex, print, work::with_worker};
+use crate::config::Config;
+
+/// How often the progress is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often it is printed.
+const PRINT: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
+    with_worker(config, async |work| {
+        let mut name = work.makers.wanted(&work.store).await?;
+        if let Some(kind) = args.to {
+            name = IndexName { kind, ..name };
+        }
+        if !work.store.build_index(&name).await? {
+            bail!("another index is being built; wait until it is done");
+        }
+        if let Some(kind) = args.to {
+            work.makers.choose(&work.store, kind).await?;
+        }
+        let (began, mut printed) = (Instant::now(), Instant::now());
+        loop {
+            let rows = work.store.list_indexes().await?;
+            let Some(row) = rows.into_iter().find(|row| row.name == name) else {
+                bail!("{name} was removed meanwhile")
+            };
+            match row.state {
+                IndexState::Active => {
+                    print(&format!("{name} answers, after {} s.", began.elapsed().as_secs()));
+                    return Ok(());
+                }
+                IndexState::Previous => bail!("the building of {name} was stopped"),
+                IndexState::Building => {}
+            }
+            let dead = work.store.list_dead_jobs(100).await?;
+            if let Some(job) = dead.iter().find(|job| job.kind == cjhirashi_storage::JobKind::Reindex) {
+                let error = job.error.clone();
+                let words = error.map_or_else(String::new, |error| error.detail.unwrap_or(error.code));
+                bail!("{name} could not be built: {words}");
+            }
+            if printed.elapsed() > PRINT {
+                printed = Instant::now();
+                let seconds = ((work.store.now().0 - row.started_at.0).max(1) as f64 / 1000.0).max(0.001);
+                let rate = row.copied as f64 / seconds;
+                let left = (row.total - row.copied).max(0) as f64 / rate.max(0.001);
+                print(&format!(
+                    "{}: {} of {} chunks, {rate:.0} a second, {left:.0} s left",
+                    row.phase.as_str(),
+                    row.copied,
+                    row.total
+                ));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    })
+    .await
+}

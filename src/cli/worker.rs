@@ -1,0 +1,15 @@
+//! `cjhirashi worker`.
+
+use super::work::with_worker;
+use crate::{config::Config, lifecycle::StopSignals};
+
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = StopSignals::catch()?;
+    with_worker(config, async |_| {
+        tracing::info!("jobs are run until told to stop");
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping");
+        Ok(())
+    })
+    .await
+}
