@@ -61,11 +61,14 @@ impl QdrantIndex {
             None => {
                 while !smallest.is_full() {
                     let page = self.page(from).await?;
-                    let last = page.points.last().and_then(|record| record.order_value);
-                    let Some(last) = last.filter(|_| page.points.len() == PAGE) else {
+                    if page.points.len() < PAGE {
                         page.points.iter().for_each(|record| smallest.take(record));
                         break;
-                    };
+                    }
+                    // Without it the listing would end too early, and what it left out would count as missing.
+                    let last = page.points.last().and_then(|record| record.order_value);
+                    let last = last
+                        .ok_or_else(|| self.remote.refused("it does not say by what it ordered; update it to 1.12"))?;
                     let whole =
                         page.points.iter().filter(|record| record.order_value.is_some_and(|order| order < last));
                     whole.for_each(|record| smallest.take(record));

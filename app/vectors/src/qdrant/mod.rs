@@ -1,4 +1,4 @@
-//! The index for those who run Qdrant: one collection per model, over its REST API (version 1.10 or newer).
+//! The index for those who run Qdrant: one collection per model, over its REST API (version 1.12 or newer).
 //!
 //! A point is named by a UUID, so a chunk's is made of its key (version 5, hence always the same), and the key itself
 //! lies in the payload. Writes wait until they are applied (`wait=true`), so on one node a query sees them; where the
