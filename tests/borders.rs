@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("models", &["domain", "e5", "outbound"]),
     ("ingest", &["domain"]),
     ("retrieval", &["domain", "storage", "vectors", "models"]),
-    ("sync", &["domain", "storage", "vectors", "models", "ingest"]),
+    ("sync", &["domain", "storage", "vectors", "models", "ingest", "retrieval"]),
     ("chat", &["domain", "storage", "models", "retrieval"]),
     ("web", &["domain", "storage", "models", "retrieval", "sync", "chat"]),
     ("browser", &["web"]),
