@@ -305,7 +305,7 @@ async fn jobs_left(url: &str) -> anyhow::Result<Vec<String>> {
     loop {
         let jobs: Vec<String> = sqlx::query_scalar(
             "SELECT concat_ws(' ', kind, key, 'run', attempts, error) FROM jobs
-             WHERE dead_at IS NULL AND kind <> 'housekeeping'",
+             WHERE dead_at IS NULL AND kind NOT IN ('housekeeping', 'reconcile', 'export_vectors')",
         )
         .fetch_all(&mut database)
         .await?;
