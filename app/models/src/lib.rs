@@ -28,5 +28,5 @@ mod tokens;
 pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason};
 pub use config::{Connection, EmbeddingChoice, ModelsConfig, Secret};
 pub use embedding::{Embedded, Embedder, InputKind, Measure};
-pub use error::{ModelError, Outage};
+pub use error::{ModelError, Outage, some_of};
 pub use registry::{EXTRACTIVE, LocalServer, ModelInfo, ModelRegistry, ResolvedModel};
