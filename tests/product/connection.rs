@@ -43,14 +43,15 @@ async fn a_server_found_on_this_machine_is_offered_connected_kept_and_removed() 
     found.set(Script { key: Some("la-llave".to_owned()), ..Script::saying("Hola desde al lado.") });
     for (url, key, words) in [
         (base_url.as_str(), "otra", "El servidor no acepta la clave."),
-        ("http://127.0.0.1:9/v1", "", "http://127.0.0.1:9/v1/models"),
-        ("no es una dirección", "", "models:not_connected"),
+        ("http://127.0.0.1:9/v1", "", "Nadie contesta en ese equipo y puerto."),
+        ("no es una dirección", "", "no es una dirección completa"),
         // Which of several models is to answer has to be said, and the refusal names them.
         (base_url.as_str(), "la-llave", "scripted-chat, scripted-other"),
     ] {
         let fields = [("base_url", url), ("api_key", key), ("model", "")];
         let (status, answer) = product.call(&cookie, "save_connection", &fields).await;
         assert!(status.is_client_error() || status.is_server_error(), "{url}: {status} {answer}");
+        assert_eq!(answer["code"], "models:not_connected", "{url}: {answer}");
         assert!(answer.to_string().contains(words), "{url}: {answer}");
         assert!(settings(&product, &cookie).await["connection"].is_null(), "{url} is kept");
     }

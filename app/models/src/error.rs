@@ -95,7 +95,7 @@ pub enum ModelError {
         detail: String,
     },
     /// A model has to be chosen before a server can be used.
-    #[error("the server needs the name of a model; it lists {}", if models.is_empty() { "none that chats".to_owned() } else { models.join(", ") })]
+    #[error("the server needs the name of a model; it lists {}", if models.is_empty() { "none that chats".to_owned() } else { some_of(models) })]
     ModelNotChosen {
         /// Those that it lists.
         models: Vec<String>,
@@ -118,6 +118,16 @@ pub enum ModelError {
         /// Why.
         detail: String,
     },
+}
+
+/// The most names of a list that are told.
+const NAMED: usize = 20;
+
+/// Names, the first few of many: "a, b, …".
+#[must_use]
+pub fn some_of(names: &[String]) -> String {
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", names.get(..NAMED).unwrap_or(names).join(", "))
 }
 
 /// Why a provider does not answer.

@@ -29,5 +29,5 @@ pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishRe
 pub use cjhirashi_outbound::Secret;
 pub use config::{Connection, EmbeddingChoice, ModelsConfig};
 pub use embedding::{Embedded, Embedder, InputKind, Measure};
-pub use error::{ModelError, Outage};
+pub use error::{ModelError, Outage, some_of};
 pub use registry::{EXTRACTIVE, LocalServer, ModelInfo, ModelRegistry, ResolvedModel};

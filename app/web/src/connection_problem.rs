@@ -2,12 +2,9 @@
 //! The server's own words are quoted as they are.
 
 use cjhirashi_domain::settings::Language;
-use cjhirashi_models::{ModelError, Outage};
+use cjhirashi_models::{ModelError, Outage, some_of};
 
 use crate::texts::Texts;
-
-/// The most models of a server that are named.
-const MAX_NAMED: usize = 20;
 
 /// What to tell whoever entered this address.
 pub(crate) fn explain(error: &ModelError, address: &str, language: Language) -> String {
@@ -79,9 +76,8 @@ fn to_do(error: &ModelError, address: &str, language: Language) -> String {
             say("Escribe el nombre de uno.", "Write the name of one.")
         }
         ModelError::ModelNotChosen { models } => {
-            let named = models.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = if models.len() > MAX_NAMED { "…" } else { "" };
-            say(&format!("Escribe el nombre de uno: {named}{more}"), &format!("Write the name of one: {named}{more}"))
+            let named = some_of(models);
+            say(&format!("Escribe el nombre de uno: {named}"), &format!("Write the name of one: {named}"))
         }
         ModelError::Unauthorized { .. } => say(
             "Revisa la clave; si la dejaste vacía, este servidor pide una.",
@@ -194,6 +190,6 @@ mod tests {
     fn models_to_choose_from_are_named() {
         let models: Vec<String> = (0..30).map(|n| format!("m{n}")).collect();
         let words = explain(&ModelError::ModelNotChosen { models }, ADDRESS, Language::En);
-        assert!(words.contains("m0, m1, ") && words.ends_with("m19…"), "{words}");
+        assert!(words.contains("m0, m1, ") && words.ends_with("m19, …"), "{words}");
     }
 }

@@ -383,26 +383,20 @@ impl Texts {
         if self.es() { format!("hace {count} {es}") } else { format!("{count} {en} ago") }
     }
 
+    /// A number of things. `words` has the word for one and for more, in Spanish, then in English.
+    fn count(&self, count: i64, [spanish, english]: [(&str, &str); 2]) -> String {
+        let (one, more) = if self.es() { spanish } else { english };
+        format!("{} {}", self.number(count), if count == 1 { one } else { more })
+    }
+
     /// "1 documento", "12 documentos".
     pub(crate) fn count_documents(&self, count: i64) -> String {
-        let number = self.number(count);
-        match (self.es(), count) {
-            (true, 1) => "1 documento".to_owned(),
-            (true, _) => format!("{number} documentos"),
-            (false, 1) => "1 document".to_owned(),
-            (false, _) => format!("{number} documents"),
-        }
+        self.count(count, [("documento", "documentos"), ("document", "documents")])
     }
 
     /// "1 persona", "12 personas".
     pub(crate) fn count_people(&self, count: i64) -> String {
-        let number = self.number(count);
-        match (self.es(), count) {
-            (true, 1) => "1 persona".to_owned(),
-            (true, _) => format!("{number} personas"),
-            (false, 1) => "1 person".to_owned(),
-            (false, _) => format!("{number} people"),
-        }
+        self.count(count, [("persona", "personas"), ("person", "people")])
     }
 
     /// The documents that stand so, as a choice.
@@ -416,24 +410,12 @@ impl Texts {
 
     /// "1 pasaje", "5 pasajes".
     pub(crate) fn count_passages(&self, count: i64) -> String {
-        let number = self.number(count);
-        match (self.es(), count) {
-            (true, 1) => "1 pasaje".to_owned(),
-            (true, _) => format!("{number} pasajes"),
-            (false, 1) => "1 passage".to_owned(),
-            (false, _) => format!("{number} passages"),
-        }
+        self.count(count, [("pasaje", "pasajes"), ("passage", "passages")])
     }
 
     /// "1 fragmento", "8 fragmentos".
     pub(crate) fn count_chunks(&self, count: i64) -> String {
-        let number = self.number(count);
-        match (self.es(), count) {
-            (true, 1) => "1 fragmento".to_owned(),
-            (true, _) => format!("{number} fragmentos"),
-            (false, 1) => "1 chunk".to_owned(),
-            (false, _) => format!("{number} chunks"),
-        }
+        self.count(count, [("fragmento", "fragmentos"), ("chunk", "chunks")])
     }
 
     /// "12 de 200 archivos".

@@ -9,7 +9,7 @@ use leptos::server;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
-use super::Failure;
+use super::{Failure, list_address};
 
 /// The list of people.
 pub(crate) const PEOPLE: &str = "/admin/people";
@@ -44,15 +44,7 @@ impl PeopleAsked {
 
     /// The address: what [`PeopleAsked::read`] reads.
     pub(crate) fn address(&self) -> String {
-        let mut query = ParamsMap::new();
-        let order = self.order.map(|order| order.to_string()).unwrap_or_default();
-        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
-        for (name, value) in [("q", &self.words), ("sort", &order), ("page", &page)] {
-            if !value.is_empty() {
-                query.insert(name, value.clone());
-            }
-        }
-        format!("{PEOPLE}{}", query.to_query_string())
+        list_address(PEOPLE, &[("q", &self.words)], self.order, self.page)
     }
 }
 

@@ -47,9 +47,9 @@ pub(crate) struct MessageView {
     pub(crate) retrieval: Option<RetrievalSummary>,
     pub(crate) sources: Vec<SourceView>,
     pub(crate) generation_id: Option<GenerationId>,
-    /// What an answer that has just begun has told so far.
-    #[serde(default)]
-    pub(crate) told: Beginning,
+    /// What an answer that has just begun has told so far. Every message of a chat travels: those without it say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<Beginning>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -114,7 +114,7 @@ impl MessageView {
             retrieval: self.retrieval.clone(),
             sources: self.sources.clone(),
             generation_id: self.generation_id.clone(),
-            told: Beginning::default(),
+            told: None,
             created_at: self.created_at,
         }
     }
@@ -135,7 +135,7 @@ impl MessageView {
             retrieval: None,
             sources: Vec::new(),
             generation_id: Some(generation),
-            told: Beginning::default(),
+            told: None,
             created_at: now,
         }
     }
@@ -145,7 +145,7 @@ impl MessageView {
 mod server_side {
     use cjhirashi_domain::chat::{Citation, Message, MessageRole, MessageStatus};
 
-    use super::{Beginning, MessageView, SourceView};
+    use super::{MessageView, SourceView};
     use crate::api::server::escape;
 
     /// Whether a question is folded.
@@ -187,7 +187,7 @@ mod server_side {
                 latency_ms: message.latency_ms,
                 retrieval: message.retrieval,
                 generation_id: message.generation_id,
-                told: Beginning::default(),
+                told: None,
                 created_at: message.created_at,
             }
         }
@@ -305,7 +305,7 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
     Ok(cjhirashi_chat::markdown::aside(move || MessageView::from(found)).await)
 }
 
-/// The answer to a question brings the answer's first words along when they come so soon: a second request would show
+/// So long a reply to a question waits for the answer's first words, to bring them along: a second request would show
 /// them later.
 #[cfg(feature = "ssr")]
 const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(60);
@@ -332,10 +332,14 @@ pub(crate) async fn send_message(
     let sent = services.chat.send(&who.viewer(), message).await?;
     // Only a retry has no question of its own.
     let asked = sent.user_message.ok_or_else(|| fail(ErrorCode::Internal))?;
-    forward(&format!("/chat/{}", sent.chat.id));
-    let told = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS).await.unwrap_or_default();
-    let last = told.last().map_or(0, |(seq, _)| *seq);
-    let told = Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last };
+    // A form without script reads nothing of the reply, so it waits for nothing.
+    let told = if forward(&format!("/chat/{}", sent.chat.id)) {
+        None
+    } else {
+        let told = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS).await.unwrap_or_default();
+        let last = told.last().map_or(0, |(seq, _)| *seq);
+        Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
+    };
     let now = services.store.now();
     let question = MessageView {
         role: MessageRole::User,

@@ -11,7 +11,7 @@ use leptos::server;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, WithoutHtml};
+use super::{Failure, WithoutHtml, list_address};
 
 /// Documents on one page of a list.
 pub(crate) const PAGE_SIZE: u32 = 50;
@@ -59,23 +59,9 @@ impl ListAsked {
 
     /// The address: what [`ListAsked::read`] reads, behind `path`.
     pub(crate) fn address(&self, path: &str, scope: &str) -> String {
-        let mut query = ParamsMap::new();
         let state = self.state.map_or("", DocumentState::as_str);
-        let order = self.order.map(|order| order.to_string()).unwrap_or_default();
-        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
-        for (name, value) in [
-            ("scope", scope),
-            ("q", &self.words),
-            ("tag", &self.tag),
-            ("state", state),
-            ("sort", &order),
-            ("page", &page),
-        ] {
-            if !value.is_empty() {
-                query.insert(name, value.to_owned());
-            }
-        }
-        format!("{path}{}", query.to_query_string())
+        let filters = [("scope", scope), ("q", &self.words), ("tag", &self.tag), ("state", state)];
+        list_address(path, &filters, self.order, self.page)
     }
 }
 

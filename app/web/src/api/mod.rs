@@ -12,6 +12,9 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod settings;
 
+use cjhirashi_domain::order::{Column, Order};
+use leptos_router::params::ParamsMap;
+
 pub use failure::Failure;
 
 /// Where server functions live.
@@ -40,6 +43,26 @@ impl<T: serde::de::DeserializeOwned> codee::Decoder<T> for InPage {
     fn decode(text: &str) -> Result<T, serde_json::Error> {
         serde_json::from_slice(text.as_bytes())
     }
+}
+
+/// The address of a list: what is shown of it, in which order, and which page.
+pub(crate) fn list_address<C: Column>(
+    path: &str,
+    filters: &[(&'static str, &str)],
+    order: Option<Order<C>>,
+    page: u32,
+) -> String {
+    let mut query = ParamsMap::new();
+    for (name, value) in filters.iter().filter(|(_, value)| !value.is_empty()) {
+        query.insert(*name, (*value).to_owned());
+    }
+    if let Some(order) = order {
+        query.insert("sort", order.to_string());
+    }
+    if page > 1 {
+        query.insert("page", page.to_string());
+    }
+    format!("{path}{}", query.to_query_string())
 }
 
 /// What a page is made of, loaded before it is sent.

@@ -53,11 +53,13 @@ pub(crate) fn fail(code: ErrorCode) -> Failure {
     Failure::new(code)
 }
 
-/// After a command: a form without script goes to `path`; the program stays where it is.
-pub(crate) fn forward(path: &str) {
-    if is_plain_form() {
+/// After a command: a form without script goes to `path`; the program stays where it is. Whether it was such a form.
+pub(crate) fn forward(path: &str) -> bool {
+    let plain = is_plain_form();
+    if plain {
         leptos_axum::redirect(path);
     }
+    plain
 }
 
 /// The same, back to the page where the form stood if that is below `home`, else to `other`.

@@ -44,7 +44,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
         StreamEvent::Block { index, html } => put(blocks, index, html),
         StreamEvent::End { .. } => {}
     };
-    let Beginning { events, last } = message.told;
+    let Beginning { events, last } = message.told.unwrap_or_default();
     let over = events.iter().any(|event| matches!(event, StreamEvent::End { .. }));
     events.into_iter().for_each(take);
 

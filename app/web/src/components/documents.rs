@@ -10,7 +10,10 @@ use cjhirashi_domain::{
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
-use super::{Ago, DeleteMenu, DropZone, Heading, Icon, Piece, UploadList, icon, pager, pages, sort_choice, sort_heads};
+use super::{
+    Ago, DeleteMenu, DropZone, Heading, Icon, Piece, UploadList, filter_button, icon, pager, pages, search_field,
+    sort_choice, sort_heads,
+};
 use crate::components::Whole as _;
 use crate::{
     api::{
@@ -277,27 +280,13 @@ fn Filters(list: Listed, sort: Piece) -> impl IntoView {
     view! {
         <form method="get" action=list.shelf.path role="search" on:submit=search>
             {hidden("scope", list.scope_in_address().to_owned())} {hidden("tag", tag.clone())}
-            <div class="search-field">
-                {icon(Icon::Search)}
-                <input
-                    class="input"
-                    type="search"
-                    name="q"
-                    id="list-words"
-                    value=words
-                    placeholder=t.find_document
-                    aria-label=t.find_document
-                    maxlength="200"
-                />
-            </div>
+            {search_field(words, t.find_document)}
             <select class="select" name="state" id="list-state" aria-label=t.state on:change=browser::send_form>
                 <option value="">{t.all_states}</option>
                 {states}
             </select>
             {sort}
-            <button class="button plain-line without-script" type="submit">
-                {t.filter}
-            </button>
+            {filter_button()}
         </form>
         {chip}
     }

@@ -24,6 +24,6 @@ pub(crate) use documents::{DocumentList, Shelf, StateOf};
 pub(crate) use frame::{Frame, Page};
 pub(crate) use icon::{Icon, brand, icon};
 pub(crate) use problem::{FormProblem, Problem, Skeleton, error_callout};
-pub(crate) use table::{Heading, pager, pages, sort_choice, sort_heads};
+pub(crate) use table::{Heading, filter_button, pager, pages, search_field, sort_choice, sort_heads};
 pub(crate) use uploads::{DropAnywhere, DropZone, FileChooser, UploadList};
 pub(crate) use whole::{Children, Piece, Whole};

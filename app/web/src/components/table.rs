@@ -1,5 +1,5 @@
-//! What lists share: headings that order them, the choice of an order where there are no headings, and pages. All are
-//! links and forms with the state in the address, so that they work without script and can be kept and sent.
+//! What lists share: a field to search them, headings that order them, the choice of an order where there are no
+//! headings, and pages. All are links and forms with the state in the address, so that they work without script and can be kept and sent.
 
 use cjhirashi_domain::order::{Column, Order};
 use leptos::prelude::*;
@@ -64,6 +64,36 @@ pub(crate) fn sort_choice<C: Column>(headings: &[Heading<C>], now: Option<Order<
             <option value="">{usual}</option>
             {options}
         </select>
+    }
+    .whole()
+}
+
+/// The field for the words that a list is searched for.
+pub(crate) fn search_field(words: String, label: &'static str) -> Piece {
+    view! {
+        <div class="search-field">
+            {icon(Icon::Search)}
+            <input
+                class="input"
+                type="search"
+                name="q"
+                id="list-words"
+                value=words
+                placeholder=label
+                aria-label=label
+                maxlength="200"
+            />
+        </div>
+    }
+    .whole()
+}
+
+/// Sends a list's form where no script does it at every change.
+pub(crate) fn filter_button() -> Piece {
+    view! {
+        <button class="button plain-line without-script" type="submit">
+            {use_texts().filter}
+        </button>
     }
     .whole()
 }

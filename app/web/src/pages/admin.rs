@@ -17,7 +17,8 @@ use crate::{
         load,
     },
     components::{
-        Ago, DocumentList, Heading, Icon, Page, Problem, Shelf, Skeleton, icon, pager, pages, sort_choice, sort_heads,
+        Ago, DocumentList, Heading, Icon, Page, Problem, Shelf, Skeleton, filter_button, icon, pager, pages,
+        search_field, sort_choice, sort_heads,
     },
     state::{Go, browser, use_session, use_texts},
 };
@@ -154,23 +155,9 @@ fn People(view: PeopleView) -> impl IntoView {
     view! {
         <div class="filters">
             <form method="get" action=PEOPLE role="search" on:submit=search>
-                <div class="search-field">
-                    {icon(Icon::Search)}
-                    <input
-                        class="input"
-                        type="search"
-                        name="q"
-                        id="list-words"
-                        value=asked.words.clone()
-                        placeholder=t.find_person
-                        aria-label=t.find_person
-                        maxlength="200"
-                    />
-                </div>
+                {search_field(asked.words.clone(), t.find_person)}
                 {sort}
-                <button class="button plain-line without-script" type="submit">
-                    {t.filter}
-                </button>
+                {filter_button()}
             </form>
             <span class="count">{t.count_people(view.total)}</span>
         </div>

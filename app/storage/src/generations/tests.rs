@@ -1,0 +1,346 @@
+//! Turns and runs on a real database.
+
+use cjhirashi_domain::{
+    chat::{BestMatch, Message, MessageRole, Verdict},
+    id::DocumentId,
+    passage::TextRange,
+    text::{ChatTitle, MessageText},
+    user::Role,
+};
+
+use super::*;
+use crate::testing;
+
+struct World {
+    _database: cjhirashi_testkit::TestDb,
+    store: Store,
+    viewer: Viewer,
+    stranger: Viewer,
+}
+
+async fn world() -> World {
+    let (database, store, _clock) = testing::migrated().await;
+    let owner = store.ensure_local_owner().await.unwrap();
+    let viewer = Viewer { user_id: owner.id, role: Role::Owner };
+    let stranger = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
+    World { _database: database, store, viewer, stranger }
+}
+
+impl World {
+    async fn send(&self, chat: Option<&ChatId>, message: Option<&MessageId>) -> TurnOutcome {
+        self.send_as(&self.viewer, chat, message).await
+    }
+
+    async fn send_as(&self, viewer: &Viewer, chat: Option<&ChatId>, message: Option<&MessageId>) -> TurnOutcome {
+        let text = MessageText::parse("How long?").unwrap();
+        let title = ChatTitle::from_question(&text);
+        let turn = NewTurn { viewer, chat, title: &title, text: &text, message, model: "extractive" };
+        self.store.start_turn(turn).await.unwrap()
+    }
+
+    async fn started(&self, chat: Option<&ChatId>) -> Turn {
+        match self.send(chat, None).await {
+            TurnOutcome::Started(turn) => turn,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn finish(&self, turn: &Turn, content: &str, status: MessageStatus, citations: &[Citation]) -> bool {
+        self.store.finish_generation(finished(turn, content, status, citations)).await.unwrap()
+    }
+
+    /// A document that [`citation`] cites.
+    async fn add_document(&self) {
+        for sql in [
+            "INSERT INTO documents (id, user_id, title, source, version, status) VALUES ('doc', $1, 'Manual', 'upload', 2, 'indexed')",
+            "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash) SELECT 'chunk', 'doc', 2, 0, 'Two years.', 0, 10, '\\x00' WHERE $1 <> ''",
+        ] {
+            sqlx::query(sql).bind(self.viewer.user_id.as_str()).execute(self.store.pool()).await.unwrap();
+        }
+    }
+
+    async fn message(&self, turn: &Turn) -> Message {
+        let messages = self.store.list_messages(&self.viewer, &turn.chat.id).await.unwrap().unwrap();
+        messages.into_iter().find(|message| message.id == turn.assistant_message).unwrap()
+    }
+}
+
+fn finished<'a>(
+    turn: &'a Turn,
+    content: &'a str,
+    status: MessageStatus,
+    citations: &'a [Citation],
+) -> FinishedGeneration<'a> {
+    FinishedGeneration {
+        generation: &turn.generation,
+        status,
+        error: None,
+        content,
+        tokens_used: Some(7),
+        latency_ms: Some(12),
+        retrieval: None,
+        citations,
+        trace: None,
+        seq: 1,
+    }
+}
+
+fn citation() -> Citation {
+    Citation {
+        n: 1,
+        document_id: DocumentId::parse("doc").unwrap(),
+        version: 2,
+        seq: 0,
+        start: 0,
+        end: 10,
+        quote: None,
+        page: Some(4),
+        score: 0.8,
+        verdict: Verdict::Verified,
+        source: None,
+    }
+}
+
+fn text(delta: &str) -> GenerationEvent {
+    GenerationEvent::Text { delta: delta.to_owned() }
+}
+
+#[tokio::test]
+async fn a_turn_is_a_question_an_open_answer_and_a_run() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    assert_eq!(turn.chat.title, "How long?");
+    world.store.append_events(&turn.generation, 1, &[text("Two "), text("years")]).await.unwrap();
+    let page = world.store.open_chat(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    assert!(page.summary.answering);
+    let [question, answer] = page.messages.as_slice() else { panic!("{:?}", page.messages) };
+    assert_eq!((question.role, question.status), (MessageRole::User, MessageStatus::Complete));
+    assert_eq!(answer.parent_id.as_ref(), Some(&question.id));
+    assert_eq!(answer.content, "Two years", "the text so far is read from the events");
+    assert_eq!(answer.generation_id.as_ref(), Some(&turn.generation));
+
+    assert!(world.finish(&turn, "Two years.", MessageStatus::Complete, &[]).await);
+    let answer = world.message(&turn).await;
+    assert_eq!(
+        (answer.status, answer.content.as_str(), answer.tokens_used, answer.generation_id),
+        (MessageStatus::Complete, "Two years.", Some(7), None)
+    );
+    let events = world.store.events_after(&turn.generation, 0, 100).await.unwrap();
+    assert_eq!(events.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(matches!(events[2].1, GenerationEvent::End { status: MessageStatus::Complete, .. }));
+    assert!(!world.finish(&turn, "again", MessageStatus::Failed, &[]).await, "a run ends once");
+    let next = world.started(Some(&turn.chat.id)).await;
+    let history = world.store.conversation_before(&next.assistant_message, 10).await.unwrap();
+    let said: Vec<&str> = history.iter().map(|turn| turn.content.as_str()).collect();
+    assert_eq!(said, ["How long?", "Two years.", "How long?"]);
+}
+
+#[tokio::test]
+async fn the_same_question_sent_twice_is_one_question() {
+    let world = world().await;
+    let id = MessageId::parse("chosen-by-the-browser").unwrap();
+    let (a, b) = tokio::join!(world.send(None, Some(&id)), world.send(None, Some(&id)));
+    let turns: Vec<Turn> = [a, b]
+        .into_iter()
+        .map(|outcome| match outcome {
+            TurnOutcome::Started(turn) | TurnOutcome::Repeated(turn) => turn,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(turns[0].generation, turns[1].generation);
+    assert_eq!(world.store.list_chats(&world.viewer.user_id, 10, None).await.unwrap().len(), 1);
+    assert_eq!(world.send_as(&world.stranger, None, Some(&id)).await, TurnOutcome::NotFound);
+}
+
+#[tokio::test]
+async fn one_answer_at_a_time_and_none_in_the_chat_of_another() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    assert_eq!(world.send(Some(&turn.chat.id), None).await, TurnOutcome::Busy);
+    let messages = world.store.list_messages(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    assert_eq!(messages.len(), 2, "a refused question leaves nothing behind");
+    assert_eq!(world.send_as(&world.stranger, Some(&turn.chat.id), None).await, TurnOutcome::NotFound);
+    let store = &world.store;
+    let again = store.restart_turn(&world.stranger, &turn.assistant_message, "m").await.unwrap();
+    assert_eq!(again, TurnOutcome::NotFound);
+    assert_eq!(store.get_generation(&world.stranger, &turn.generation).await.unwrap(), None);
+    assert!(!store.request_stop(&world.stranger, &turn.generation).await.unwrap());
+}
+
+impl World {
+    async fn again(&self, turn: &Turn) -> Turn {
+        match self.store.restart_turn(&self.viewer, &turn.assistant_message, "other").await.unwrap() {
+            TurnOutcome::Started(turn) => turn,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_breaks_off_keeps_the_answer_before_it_whole() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    world.finish(&turn, "half an ans [1]", MessageStatus::Stopped, &[citation()]).await;
+    let before = world.message(&turn).await;
+    for (text, status) in
+        [("", MessageStatus::Failed), ("", MessageStatus::Stopped), ("half", MessageStatus::Interrupted)]
+    {
+        let again = world.again(&turn).await;
+        assert_eq!(again.assistant_message, turn.assistant_message);
+        assert_eq!(again.user_message, turn.user_message);
+        let running = world.message(&turn).await;
+        assert_eq!((running.content.as_str(), running.citations.len()), ("", 0), "a new run shows its own text");
+        assert_eq!((running.model.as_deref(), running.tokens_used), (Some("other"), None));
+        world.finish(&again, text, status, &[]).await;
+        let kept = Message { status, ..before.clone() };
+        assert_eq!(world.message(&turn).await, kept);
+    }
+    let again = world.again(&turn).await;
+    world.finish(&again, "all", MessageStatus::Complete, &[]).await;
+    let answer = world.message(&turn).await;
+    assert_eq!((answer.content.as_str(), answer.model.as_deref()), ("all", Some("other")));
+    assert!(answer.citations.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_written_behind_the_end_of_a_run() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    world.finish(&turn, "", MessageStatus::Interrupted, &[]).await;
+    assert_eq!(world.store.append_events(&turn.generation, 1, &[text("late")]).await.unwrap(), RunState::Gone);
+    let events = world.store.events_after(&turn.generation, 0, 10).await.unwrap();
+    assert!(matches!(events.as_slice(), [(1, GenerationEvent::End { .. })]), "{events:?}");
+}
+
+#[tokio::test]
+async fn the_title_of_a_best_match_is_gone_with_its_document() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    world.add_document().await;
+    let retrieval = RetrievalSummary {
+        searched_documents: 1,
+        passages: 0,
+        best: Some(BestMatch { document_id: DocumentId::parse("doc").unwrap(), title: "Manual".into(), score: 0.2 }),
+        min_score: 0.5,
+        degraded: false,
+    };
+    let end =
+        FinishedGeneration { retrieval: Some(&retrieval), ..finished(&turn, "No.", MessageStatus::Complete, &[]) };
+    world.store.finish_generation(end).await.unwrap();
+    assert_eq!(world.message(&turn).await.retrieval, Some(retrieval.clone()));
+    let pool = world.store.pool();
+    let stored: String = sqlx::query_scalar("SELECT retrieval::text FROM messages WHERE retrieval IS NOT NULL")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert!(!stored.contains("Manual"), "{stored}");
+    sqlx::query("UPDATE documents SET deleted_at = now()").execute(pool).await.unwrap();
+    assert_eq!(world.message(&turn).await.retrieval, Some(RetrievalSummary { best: None, ..retrieval }));
+}
+
+#[tokio::test]
+async fn appending_twice_changes_nothing_and_tells_how_the_run_stands() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    let id = &turn.generation;
+    for _ in 0..2 {
+        assert_eq!(world.store.append_events(id, 1, &[text("a"), text("b")]).await.unwrap(), RunState::Running);
+    }
+    assert_eq!(world.store.events_after(id, 0, 10).await.unwrap(), [(1, text("a")), (2, text("b"))]);
+    assert_eq!(world.store.events_after(id, 1, 10).await.unwrap(), [(2, text("b"))]);
+    assert!(world.store.request_stop(&world.viewer, id).await.unwrap());
+    assert_eq!(world.store.append_events(id, 3, &[text("c")]).await.unwrap(), RunState::StopRequested);
+    assert_eq!(world.store.heartbeat(std::slice::from_ref(id)).await.unwrap(), [(id.clone(), RunState::StopRequested)]);
+    world.store.delete_chat(&world.viewer, &turn.chat.id).await.unwrap();
+    assert_eq!(world.store.append_events(id, 4, &[text("d")]).await.unwrap(), RunState::Gone);
+    assert_eq!(world.store.heartbeat(std::slice::from_ref(id)).await.unwrap(), [(id.clone(), RunState::Gone)]);
+}
+
+#[tokio::test]
+async fn replicas_hear_of_events_and_of_stops() {
+    let world = world().await;
+    let mut listener = world.store.listen_generations().await.unwrap();
+    let turn = world.started(None).await;
+    world.store.append_events(&turn.generation, 1, &[text("a"), text("b")]).await.unwrap();
+    assert_eq!(listener.next().await.unwrap(), GenerationSignal::Events(turn.generation.clone(), 2));
+    world.store.request_stop(&world.viewer, &turn.generation).await.unwrap();
+    assert_eq!(listener.next().await.unwrap(), GenerationSignal::Stop(turn.generation.clone()));
+    world.finish(&turn, "ab", MessageStatus::Stopped, &[]).await;
+    assert!(matches!(listener.next().await.unwrap(), GenerationSignal::Events(_, _)));
+}
+
+#[tokio::test]
+async fn a_run_whose_heart_stopped_is_found() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    assert!(world.store.stale_generations(20.0).await.unwrap().is_empty());
+    sqlx::query("UPDATE generations SET heartbeat_at = now() - interval '21 seconds'")
+        .execute(world.store.pool())
+        .await
+        .unwrap();
+    let stale = world.store.stale_generations(20.0).await.unwrap();
+    assert_eq!(stale, [(turn.generation.clone(), world.viewer.user_id.clone())]);
+    world.store.heartbeat(std::slice::from_ref(&turn.generation)).await.unwrap();
+    assert!(world.store.stale_generations(20.0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_citation_keeps_the_place_of_its_quote_and_names_that_page() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    world.add_document().await;
+    let paged = "INSERT INTO document_versions (document_id, version, blob_key, size_bytes, mime_type, page_starts)
+                 VALUES ('doc', 2, '', 1, 'application/pdf', '{0, 3, 6}')";
+    sqlx::query(paged).execute(world.store.pool()).await.unwrap();
+    let quoted = Citation { quote: TextRange::new(4, 9), ..citation() };
+    let unpaged = Citation { n: 2, page: None, ..quoted.clone() };
+    let unknown = Citation { n: 3, version: 9, ..quoted.clone() };
+    let mut citations = [quoted, unpaged, unknown, Citation { n: 4, ..citation() }];
+    world.store.name_pages_of_quotes(&mut citations).await.unwrap();
+    assert_eq!(citations.each_ref().map(|citation| citation.page), [Some(2), None, Some(4), Some(4)]);
+    world.finish(&turn, "Two years [1].", MessageStatus::Complete, &citations).await;
+    let shown = world.message(&turn).await.citations;
+    let told: Vec<_> = shown.iter().map(|citation| (citation.quote, citation.page)).collect();
+    assert_eq!(told, citations.map(|citation| (citation.quote, citation.page)));
+}
+
+#[tokio::test]
+async fn a_source_is_shown_while_it_may_be_read_and_the_revision_tells_when_that_changes() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    let pool = world.store.pool();
+    world.add_document().await;
+    let citation = citation();
+    world.finish(&turn, "Two years [1].", MessageStatus::Complete, std::slice::from_ref(&citation)).await;
+    let shown = world.message(&turn).await.citations;
+    assert_eq!(shown.len(), 1);
+    let source = shown[0].source.clone().unwrap();
+    assert_eq!((source.title.as_str(), source.text.as_str()), ("Manual", "Two years."));
+    let texts = world.store.load_cited_texts(&world.viewer.user_id, std::slice::from_ref(&citation)).await.unwrap();
+    assert_eq!(texts, [Some("Two years.".to_owned())]);
+    let texts = world.store.load_cited_texts(&world.stranger.user_id, std::slice::from_ref(&citation)).await.unwrap();
+    assert_eq!(texts, [None]);
+
+    let mut revision = world.store.chat_revision(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    for change in [
+        "UPDATE documents SET title = 'Guide'",
+        "UPDATE documents SET version = 3",
+        "UPDATE documents SET deleted_at = now()",
+        "DELETE FROM documents",
+    ] {
+        sqlx::query(change).execute(pool).await.unwrap();
+        let now = world.store.chat_revision(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+        assert!(now > revision, "{change}");
+        revision = now;
+    }
+    assert_eq!(world.message(&turn).await.citations[0].source, None);
+}
+
+#[test]
+fn a_signal_that_is_not_ours_is_passed_over() {
+    assert_eq!(parse_signal("events:abc:7"), Some(GenerationSignal::Events(GenerationId::parse("abc").unwrap(), 7)));
+    assert_eq!(parse_signal("stop:abc"), Some(GenerationSignal::Stop(GenerationId::parse("abc").unwrap())));
+    for other in ["", "events", "events:abc", "events:abc:x", "events:a b:1", "stop:", "other:abc"] {
+        assert_eq!(parse_signal(other), None, "{other:?}");
+    }
+}

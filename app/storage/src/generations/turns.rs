@@ -1,0 +1,299 @@
+//! Turns: a question, the place of its answer, and the run that fills it.
+
+use cjhirashi_domain::{
+    Timestamp, Viewer,
+    chat::ChatSummary,
+    id::{ChatId, GenerationId, MessageId},
+    text::{ChatTitle, MessageText},
+};
+
+use crate::{
+    Result, StorageError, Store,
+    chats::ChatRow,
+    connect::{from_db, to_db},
+};
+
+/// Constraints that a second question at the same moment runs into.
+const ONE_PER_CHAT: &str = "generations_one_per_chat";
+const MESSAGE_KEY: &str = "messages_pkey";
+
+/// A question to be stored with the place for its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTurn<'a> {
+    /// Who asks.
+    pub viewer: &'a Viewer,
+    /// In which chat; a new one when absent.
+    pub chat: Option<&'a ChatId>,
+    /// The name of a new chat.
+    pub title: &'a ChatTitle,
+    /// The question.
+    pub text: &'a MessageText,
+    /// The question's id as the sender chose it, so that sending twice is harmless.
+    pub message: Option<&'a MessageId>,
+    /// Which model will answer.
+    pub model: &'a str,
+}
+
+/// A question, the place of its answer, and the run that fills it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// The chat.
+    pub chat: ChatSummary,
+    /// The question, where the chat has one before the answer.
+    pub user_message: Option<MessageId>,
+    /// The answer.
+    pub assistant_message: MessageId,
+    /// The run.
+    pub generation: GenerationId,
+    /// When the question was committed.
+    pub started_at: Timestamp,
+}
+
+/// What came of starting a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnOutcome {
+    /// Stored; now somebody must run it.
+    Started(Turn),
+    /// This question was stored before; its run is under way or over.
+    Repeated(Turn),
+    /// Another answer of the chat is being written.
+    Busy,
+    /// No such chat or message of the viewer.
+    NotFound,
+}
+
+struct TurnRow {
+    chat_id: String,
+    title: String,
+    created_at: time::OffsetDateTime,
+    updated_at: time::OffsetDateTime,
+    answering: bool,
+    user_message: Option<String>,
+    assistant_message: String,
+    generation: String,
+    started_at: time::OffsetDateTime,
+}
+
+impl TryFrom<TurnRow> for Turn {
+    type Error = StorageError;
+
+    fn try_from(row: TurnRow) -> Result<Self> {
+        let corrupt = |column, value: &str| StorageError::corrupt("generations", column, value, value);
+        Ok(Self {
+            user_message: row
+                .user_message
+                .map(|id| MessageId::parse(id.as_str()).map_err(|_| corrupt("parent_id", &id)))
+                .transpose()?,
+            assistant_message: MessageId::parse(row.assistant_message.as_str())
+                .map_err(|_| corrupt("message_id", &row.assistant_message))?,
+            generation: GenerationId::parse(row.generation.as_str()).map_err(|_| corrupt("id", &row.generation))?,
+            started_at: from_db(row.started_at),
+            chat: ChatRow {
+                id: row.chat_id,
+                title: row.title,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                answering: row.answering,
+            }
+            .try_into()?,
+        })
+    }
+}
+
+impl Store {
+    /// Stores a question, the empty answer after it and the run, in one transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
+        match self.try_start_turn(turn).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            // The same question was committed by another request in between: it is found now, or is another's.
+            Err(StorageError::Constraint(name)) if name == MESSAGE_KEY => match turn.message {
+                Some(message) => self.find_turn(turn.viewer, message).await,
+                None => Ok(TurnOutcome::NotFound),
+            },
+            other => other,
+        }
+    }
+
+    async fn try_start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
+        if let Some(message) = turn.message
+            && self.message_exists(message).await?
+        {
+            return self.find_turn(turn.viewer, message).await;
+        }
+        let now = self.now();
+        let mut tx = self.pool.begin().await?;
+        let (chat, last) = match turn.chat {
+            Some(chat) => {
+                let row = sqlx::query!(
+                    "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
+                     RETURNING title, created_at",
+                    chat.as_str(),
+                    turn.viewer.user_id.as_str(),
+                    to_db(now),
+                )
+                .fetch_optional(&mut *tx)
+                .await?;
+                let Some(row) = row else { return Ok(TurnOutcome::NotFound) };
+                let last = sqlx::query!(
+                    "SELECT id, created_at FROM messages WHERE chat_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
+                    chat.as_str(),
+                )
+                .fetch_optional(&mut *tx)
+                .await?;
+                let summary = ChatSummary {
+                    id: chat.clone(),
+                    title: row.title,
+                    created_at: from_db(row.created_at),
+                    updated_at: now,
+                    answering: true,
+                };
+                (summary, last.map(|last| (last.id, from_db(last.created_at))))
+            }
+            None => {
+                let id = ChatId::new(now, self.random());
+                sqlx::query!(
+                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $4, 1)",
+                    id.as_str(),
+                    turn.viewer.user_id.as_str(),
+                    turn.title.as_str(),
+                    to_db(now),
+                )
+                .execute(&mut *tx)
+                .await?;
+                let title = turn.title.as_str().to_owned();
+                (ChatSummary { id, title, created_at: now, updated_at: now, answering: true }, None)
+            }
+        };
+        // Messages are read in the order of their times, so a clock that went back must not put a question before
+        // the answer it follows.
+        let asked_at = last.as_ref().map_or(now, |(_, at)| now.max(at.plus_millis(1)));
+        let user_message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
+        let assistant_message = MessageId::new(asked_at.plus_millis(1), self.random());
+        let generation = GenerationId::new(now, self.random());
+        sqlx::query!(
+            "WITH question AS (
+                 INSERT INTO messages (id, chat_id, role, content, parent_id, created_at)
+                 VALUES ($1, $2, 'user', $3, $4, $5)
+             ), answer AS (
+                 INSERT INTO messages (id, chat_id, role, content, parent_id, created_at, status, model)
+                 VALUES ($6, $2, 'assistant', '', $1, $7, 'streaming', $8)
+             )
+             INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
+             VALUES ($9, $2, $6, $10, $8, $11)",
+            user_message.as_str(),
+            chat.id.as_str(),
+            turn.text.as_str(),
+            last.map(|(id, _)| id),
+            to_db(asked_at),
+            assistant_message.as_str(),
+            to_db(asked_at.plus_millis(1)),
+            turn.model,
+            generation.as_str(),
+            turn.viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(TurnOutcome::Started(Turn {
+            chat,
+            user_message: Some(user_message),
+            assistant_message,
+            generation,
+            started_at: now,
+        }))
+    }
+
+    async fn message_exists(&self, message: &MessageId) -> Result<bool> {
+        let exists =
+            sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM messages WHERE id = $1) AS "exists!""#, message.as_str())
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(exists)
+    }
+
+    /// The turn that a question began, when the question is the viewer's.
+    async fn find_turn(&self, viewer: &Viewer, message: &MessageId) -> Result<TurnOutcome> {
+        let row = sqlx::query_as!(
+            TurnRow,
+            r#"SELECT c.id AS chat_id, c.title, c.created_at, c.updated_at, g.status = 'streaming' AS "answering!",
+                      m.id AS "user_message?", a.id AS assistant_message, g.id AS generation, g.started_at
+               FROM messages m
+               JOIN chats c ON c.id = m.chat_id
+               JOIN messages a ON a.parent_id = m.id AND a.role = 'assistant'
+               JOIN generations g ON g.message_id = a.id
+               WHERE m.id = $1 AND m.role = 'user' AND c.user_id = $2
+               ORDER BY g.started_at DESC, g.id DESC
+               LIMIT 1"#,
+            message.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match row {
+            Some(row) => Ok(TurnOutcome::Repeated(row.try_into()?)),
+            None => Ok(TurnOutcome::NotFound),
+        }
+    }
+
+    /// Begins a new run for an answer that is there, in its place. What it has is kept until the new run has ended and
+    /// has more to show.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restart_turn(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        match self.try_restart_turn(viewer, answer, model).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            other => other,
+        }
+    }
+
+    async fn try_restart_turn(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        let now = self.now();
+        let generation = GenerationId::new(now, self.random());
+        let mut tx = self.pool.begin().await?;
+        let chat = sqlx::query!(
+            "UPDATE chats SET updated_at = $3, revision = revision + 1
+             FROM messages WHERE messages.id = $1 AND messages.role = 'assistant' AND chats.id = messages.chat_id
+                 AND chats.user_id = $2
+             RETURNING chats.id, chats.title, chats.created_at, messages.parent_id",
+            answer.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
+        sqlx::query!(
+            "WITH answer AS (
+                 UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
+             )
+             INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
+             VALUES ($1, $2, $3, $5, $4, $6)",
+            generation.as_str(),
+            chat.id,
+            answer.as_str(),
+            model,
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let row = TurnRow {
+            chat_id: chat.id,
+            title: chat.title,
+            created_at: chat.created_at,
+            updated_at: to_db(now),
+            answering: true,
+            user_message: chat.parent_id,
+            assistant_message: answer.as_str().to_owned(),
+            generation: generation.into_string(),
+            started_at: to_db(now),
+        };
+        Ok(TurnOutcome::Started(row.try_into()?))
+    }
+}
