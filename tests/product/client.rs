@@ -363,9 +363,3 @@ impl Events {
         }
     }
 }
-
-/// A test that cannot run here says so; on CI it must not pass for one that did.
-pub(crate) fn left_out(what: &str, way_out: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what}: {way_out}");
-    eprintln!("\nLEFT OUT: {what}: {way_out}\n");
-}

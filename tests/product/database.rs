@@ -8,10 +8,10 @@ use std::{
 };
 
 use cjhirashi_postgres::{Postgres, PostgresOptions};
-use cjhirashi_testkit::{Script, ScriptedModels, TestApp, TestAppOptions, TestDatabase, TestDb};
+use cjhirashi_testkit::{Script, ScriptedModels, TestApp, TestAppOptions, TestDatabase, TestDb, left_out};
 use sqlx::{Connection as _, Executor as _};
 
-use crate::client::{PATIENCE, Product, left_out, text_of_blocks};
+use crate::client::{PATIENCE, Product, text_of_blocks};
 
 /// A document goes in, is found, and an answer streams; whatever lies between server and database.
 async fn works_over(url: &str) -> Product {

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cjhirashi_testkit::{ScriptedModels, TestDatabase, files};
+use cjhirashi_testkit::{ScriptedModels, TestDatabase, files, left_out};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::client::{PATIENCE, Product, StreamEvent, id_of, left_out, text_of_blocks};
+use crate::client::{PATIENCE, Product, StreamEvent, id_of, text_of_blocks};
 
 /// The folder that the scripts keep what they fetch in.
 fn cache() -> PathBuf {

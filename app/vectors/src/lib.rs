@@ -6,13 +6,17 @@
 //! not touch the database: what an index holds is fed to it.
 //!
 //! [`EmbeddedIndex`] lives in this process and needs nothing; see its documentation for the way it works.
+//! [`pinecone::PineconeIndex`] is a service, shared by many replicas.
 //!
 //! To add an index: a module with a type that implements [`VectorIndex`], and the conformance suite of
-//! `tests/conformance.rs` run over it.
+//! `tests/indexes/suite.rs` run over it.
 
+mod custom;
 mod embedded;
 mod index;
+pub mod pinecone;
 
+pub use custom::{CustomMetadata, CustomValue, InvalidCustomMetadata};
 pub use embedded::{EmbeddedIndex, EmbeddedOptions, FedVector, Holding, OpenReport};
 pub use index::{
     Answer, ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey,

@@ -36,6 +36,7 @@ use self::{
 };
 use crate::{
     Answer, ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord, Written,
+    index::check_vector,
 };
 
 /// Numbers that are multiplied one by one before the graph is worth its while: 10,000 vectors of 384, a few
@@ -250,14 +251,7 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError>
 
 /// Checks a vector from outside and gives it length 1.
 fn unit(values: &[f32], dimension: usize, name: impl FnOnce() -> String) -> Result<Vec<f32>, IndexError> {
-    if values.len() != dimension {
-        return Err(IndexError::Dimension { expected: dimension, actual: values.len() });
-    }
-    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    // `max` passes over NaN, so each number is looked at.
-    if !values.iter().all(|value| value.is_finite()) || largest < 1e-8 {
-        return Err(IndexError::NoDirection { key: name() });
-    }
+    let largest = check_vector(values, dimension, name)?;
     // Dividing by the largest first keeps the squares inside the range of a float.
     let scaled: Vec<f32> = values.iter().map(|value| value / largest).collect();
     let length = dot(&scaled, &scaled).sqrt();
