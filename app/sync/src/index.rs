@@ -6,7 +6,7 @@ use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
 use cjhirashi_models::{InputKind, ModelError};
 use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
-use cjhirashi_vectors::{ChunkKey, DocumentMetadata, VectorRecord};
+use cjhirashi_vectors::{ChunkKey, CustomMetadata, DocumentMetadata, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
@@ -185,6 +185,7 @@ fn metadata(task: &IndexTask) -> Arc<DocumentMetadata> {
         source_url: task.source_url.clone(),
         created_at: task.created_at,
         tags: task.tags.clone(),
+        custom: CustomMetadata::default(),
     })
 }
 
