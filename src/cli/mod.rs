@@ -2,6 +2,7 @@
 
 mod api_key;
 mod doctor;
+mod init_index;
 mod migrate;
 mod serve;
 mod sign_in_link;
@@ -39,6 +40,8 @@ pub enum Command {
     Migrate,
     /// Check settings, database, models and port, and say what to do.
     Doctor,
+    /// Make the Pinecone index that the settings name, wait for it, and say what it holds; safe to repeat.
+    InitIndex,
     /// Manage keys of the public API.
     #[command(subcommand)]
     ApiKey(ApiKey),
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Extract { kind } => cjhirashi_ingest::run_extract_child(&kind),
         Command::Doctor => with_runtime(doctor::run),
         Command::Serve => with_config(false, serve::run),
+        Command::InitIndex => with_config(true, init_index::run),
         Command::Migrate => with_config(false, migrate::run),
         Command::ApiKey(ApiKey::Create(args)) => with_config(true, |config| api_key::create(config, args)),
         Command::SignInLink(args) => with_config(true, |config| sign_in_link::run(config, args)),

@@ -6,6 +6,8 @@ use cjhirashi_domain::access::Visibility;
 use cjhirashi_testkit::pinecone::{Fault, FaultKind, Plan, Positions};
 use cjhirashi_vectors::{IndexError, IndexQuery, VectorIndex as _, VectorRecord};
 
+use futures::future::join_all;
+
 use super::{DIMENSION, Knowledge};
 use crate::suite::{axis, document, key, question, record};
 
@@ -23,7 +25,7 @@ fn failing(operation: &str, times: u32, kind: FaultKind) -> Plan {
 
 #[tokio::test]
 async fn what_passes_by_itself_is_tried_again_and_changes_nothing() {
-    for kind in [
+    let kinds = [
         FaultKind::Status(500),
         FaultKind::Status(503),
         FaultKind::Page(502),
@@ -31,27 +33,30 @@ async fn what_passes_by_itself_is_tried_again_and_changes_nothing() {
         FaultKind::Reset,
         FaultKind::LostAcknowledgement,
         FaultKind::Slow(300),
-    ] {
-        let knowledge = Knowledge::start().await;
-        knowledge.set(failing("upsertVectors", 2, kind));
-        assert!(knowledge.upsert(one()).await.unwrap().position.is_some(), "{kind:?}");
-        let tries = if matches!(kind, FaultKind::Slow(_)) { 1 } else { 3 };
-        assert_eq!(knowledge.server.count("upsertVectors"), tries, "{kind:?}");
-        assert_eq!(knowledge.names(), ["a#1#0"], "{kind:?}");
+    ];
+    join_all(kinds.map(passes)).await;
+}
 
-        knowledge.set(failing("queryVectors", 1, kind));
-        assert_eq!(knowledge.query(asked()).await.unwrap().matches.len(), 1, "{kind:?}");
+async fn passes(kind: FaultKind) {
+    let knowledge = Knowledge::start().await;
+    knowledge.set(failing("upsertVectors", 2, kind));
+    assert!(knowledge.upsert(one()).await.unwrap().position.is_some(), "{kind:?}");
+    let tries = if matches!(kind, FaultKind::Slow(_)) { 1 } else { 3 };
+    assert_eq!(knowledge.server.count("upsertVectors"), tries, "{kind:?}");
+    assert_eq!(knowledge.names(), ["a#1#0"], "{kind:?}");
 
-        knowledge.set(failing("listVectors", 1, kind));
-        assert_eq!(knowledge.list(None, None, 10).await.unwrap(), [key("a", 1, 0)], "{kind:?}");
+    knowledge.set(failing("queryVectors", 1, kind));
+    assert_eq!(knowledge.query(asked()).await.unwrap().matches.len(), 1, "{kind:?}");
 
-        knowledge.set(failing("describeIndexStats", 1, kind));
-        assert_eq!(knowledge.stats().await.unwrap().vectors, 1, "{kind:?}");
+    knowledge.set(failing("listVectors", 1, kind));
+    assert_eq!(knowledge.list(None, None, 10).await.unwrap(), [key("a", 1, 0)], "{kind:?}");
 
-        knowledge.set(failing("deleteVectors", 1, kind));
-        knowledge.delete_document(&document("a"), None).await.unwrap();
-        assert_eq!(knowledge.names(), Vec::<String>::new(), "{kind:?}");
-    }
+    knowledge.set(failing("describeIndexStats", 1, kind));
+    assert_eq!(knowledge.stats().await.unwrap().vectors, 1, "{kind:?}");
+
+    knowledge.set(failing("deleteVectors", 1, kind));
+    knowledge.delete_document(&document("a"), None).await.unwrap();
+    assert_eq!(knowledge.names(), Vec::<String>::new(), "{kind:?}");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ const NAMESPACE: &str = "test:axes@8";
 struct Knowledge {
     server: FaultyPinecone,
     index: PineconeIndex,
+    other_program: reqwest::Client,
 }
 
 impl Deref for Knowledge {
@@ -51,7 +52,8 @@ impl Knowledge {
         let server = FaultyPinecone::start().await.unwrap();
         let index = PineconeIndex::new(PineconeOptions { dimension, ..options(&server) }).unwrap();
         make(&index, dimension).await;
-        Self { server, index }
+        let other_program = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { server, index, other_program }
     }
 
     fn set(&self, plan: Plan) {

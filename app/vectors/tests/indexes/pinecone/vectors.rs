@@ -5,12 +5,11 @@ use std::sync::Arc;
 use cjhirashi_domain::{access::Visibility, id::UserId};
 use cjhirashi_testkit::pinecone::{Fault, FaultKind, Plan};
 use cjhirashi_vectors::{
-    ChunkKey, CustomMetadata, IndexError, VectorIndex as _, VectorRecord, Written,
-    pinecone::{Namespace, PineconeIndex, PineconeOptions},
+    ChunkKey, CustomMetadata, IndexError, VectorIndex as _, VectorRecord, Written, pinecone::Namespace,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{DIMENSION, Knowledge, NAME, NAMESPACE, options};
+use super::{DIMENSION, Knowledge, NAME, NAMESPACE};
 use crate::suite::{axis, document, key, question, record};
 
 fn public(key: ChunkKey) -> VectorRecord {
@@ -19,6 +18,22 @@ fn public(key: ChunkKey) -> VectorRecord {
 
 fn many(name: &str, count: i32) -> Vec<VectorRecord> {
     (0..count).map(|seq| public(key(name, 1, seq))).collect()
+}
+
+/// Writes as another program does.
+async fn write(knowledge: &Knowledge, namespace: &str, id: &str, metadata: &Value) {
+    let host = knowledge.control().describe(&super::name()).await.unwrap().unwrap().host;
+    let vector = json!({"id": id, "values": axis(DIMENSION, 0), "metadata": metadata});
+    let answer = knowledge
+        .other_program
+        .post(format!("{host}/vectors/upsert"))
+        .header("api-key", "another")
+        .header("x-pinecone-api-version", "2026-07")
+        .json(&json!({"namespace": namespace, "vectors": [vector]}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
 }
 
 #[tokio::test]
@@ -152,20 +167,7 @@ async fn names_that_are_not_ours_are_passed_over_and_can_be_had_raw() {
     let data = knowledge.data().await.unwrap();
     knowledge.upsert(vec![public(key("a", 1, 0))]).await.unwrap();
     // As the ADR's application named them, in the same place.
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let host = knowledge.control().describe(&super::name()).await.unwrap().unwrap().host;
-    let body = json!({"namespace": NAMESPACE, "vectors": [
-        {"id": "a-chunk-0", "values": axis(DIMENSION, 0), "metadata": {"visibility": "public", "documentId": "a"}}
-    ]});
-    let answer = client
-        .post(format!("{host}/vectors/upsert"))
-        .header("api-key", "k")
-        .header("x-pinecone-api-version", "2026-07")
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200);
+    write(&knowledge, NAMESPACE, "a-chunk-0", &json!({"visibility": "public", "documentId": "a"})).await;
     let found = knowledge.query(question(axis(DIMENSION, 0), "ana", None)).await.unwrap();
     assert_eq!(found.matches.iter().map(|found| found.key.clone()).collect::<Vec<_>>(), [key("a", 1, 0)]);
     assert_eq!(knowledge.list(None, None, 10).await.unwrap(), [key("a", 1, 0)]);
@@ -209,7 +211,7 @@ async fn what_is_kept_beside_a_vector_is_what_the_adr_has() {
     let text = text.as_str().unwrap();
     assert!(text.len() > 39_000 && text.chars().all(|c| c == 'ñ'));
     assert_eq!(
-        serde_json::Value::Object(own),
+        Value::Object(own),
         json!({
             "documentId": "a", "chunkIndex": 5, "title": "El documento a", "source": "upload",
             "sourceUrl": "https://example.org/manual", "userId": "ana", "createdAt": 1_790_000_000,
@@ -225,9 +227,7 @@ async fn namespaces_are_apart_and_can_be_listed_and_removed() {
     let knowledge = Knowledge::start().await;
     knowledge.upsert(vec![public(key("a", 1, 0))]).await.unwrap();
     for n in 0..120 {
-        let namespace = Namespace::parse(&format!("old/{n:03}#?")).unwrap();
-        let other = PineconeIndex::new(PineconeOptions { namespace, ..options(&knowledge.server) }).unwrap();
-        other.upsert(vec![public(key("z", 1, 0))]).await.unwrap();
+        write(&knowledge, &format!("old/{n:03}#?"), "z#1#0", &json!({"visibility": "public"})).await;
     }
     assert_eq!(knowledge.stats().await.unwrap().vectors, 1);
     let found = knowledge.query(question(axis(DIMENSION, 0), "ana", None)).await.unwrap().matches;
