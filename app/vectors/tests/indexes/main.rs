@@ -1,6 +1,6 @@
 //! Every index against one suite, and each against what only it can meet.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod embedded;
 mod pinecone;
