@@ -1,6 +1,9 @@
 //! The control plane.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -97,7 +100,7 @@ fn create(shared: &Shared, body: &Value) -> Reply {
         tags: body["tags"].clone(),
         made: Instant::now(),
         host: format!("{name}-{}", state.made),
-        namespaces: std::collections::BTreeMap::new(),
+        namespaces: BTreeMap::new(),
     };
     let answer = model(shared, name, &index);
     state.indexes.insert(name.to_owned(), index);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Reply,
     filter::admits,
-    state::{Change, Index, Stored},
+    state::{Change, Index, Namespace, Stored},
 };
 
 /// The most bytes of a request.
@@ -181,12 +181,15 @@ fn query(index: &mut Index, asked: &Asked<'_>) -> anyhow::Result<Reply> {
         })
         .collect();
     let units = 1 + namespace.map_or(0, |namespace| namespace.seen().len()) / 1000;
-    let position = namespace.map(super::state::Namespace::position);
+    let position = namespace.map(Namespace::position);
     let body = json!({
         "matches": matches, "namespace": name, "usage": {"readUnits": units, "egressBytes": 100 * matches.len()}
     });
     let reply = Reply::ok(200, body);
-    Ok(position.map_or_else(|| reply.clone(), |position| reply.clone().seen(position)))
+    Ok(match position {
+        Some(position) => reply.seen(position),
+        None => reply,
+    })
 }
 
 fn delete(index: &mut Index, asked: &Asked<'_>) -> anyhow::Result<Reply> {
@@ -243,7 +246,7 @@ fn update(index: &mut Index, asked: &Asked<'_>) -> anyhow::Result<Reply> {
 fn fetch(index: &Index, asked: &Asked<'_>) -> Reply {
     let name = asked.namespace();
     let ids = asked.query.iter().filter(|(parameter, _)| parameter == "ids").map(|(_, id)| id);
-    let seen = index.namespaces.get(&name).map(super::state::Namespace::seen);
+    let seen = index.namespaces.get(&name).map(Namespace::seen);
     let vectors: Map<String, Value> = ids
         .filter_map(|id| {
             let stored = seen?.get(id)?;

@@ -147,7 +147,7 @@ impl Client {
                 return Err(error);
             }
             metrics::counter!("cjhirashi_pinecone_retries_total", "operation" => operation).increment(1);
-            tracing::info!(operation, %error, tries, wait_ms = pause.as_millis(), "A call of Pinecone is tried again.");
+            tracing::debug!(operation, tries, wait_ms = pause.as_millis(), "A call of Pinecone is tried again.");
             tokio::time::sleep(pause).await;
         }
     }
@@ -166,13 +166,14 @@ impl Client {
         let outcome = result.as_ref().map_or_else(PineconeError::kind, |_| "ok");
         metrics::histogram!("cjhirashi_pinecone_call_duration_seconds", "operation" => operation, "outcome" => outcome)
             .record(elapsed.as_secs_f64());
-        tracing::debug!(
-            operation,
-            outcome,
-            request.id = request_id.as_deref().unwrap_or_default(),
-            duration_ms = elapsed.as_secs_f64() * 1e3,
-            "Called Pinecone."
-        );
+        let (id, duration_ms) = (request_id.as_deref().unwrap_or_default(), elapsed.as_secs_f64() * 1e3);
+        match &result {
+            // Asked whether something is there, or told to make what is there: no failures.
+            Ok(_) | Err(PineconeError::NotFound { .. } | PineconeError::AlreadyExists { .. }) => {
+                tracing::debug!(operation, outcome, request.id = id, duration_ms, "Called Pinecone.");
+            }
+            Err(error) => tracing::info!(operation, %error, request.id = id, duration_ms, "A call of Pinecone failed."),
+        }
         result
     }
 

@@ -114,7 +114,7 @@ impl PineconeControl {
 
 /// Refuses an index that cannot hold the vectors of an embedding model. What is not told is not compared.
 pub(super) fn compare(
-    name: &IndexName,
+    index: &str,
     dimension: Option<usize>,
     metric: Option<&str>,
     model: &str,
@@ -130,7 +130,7 @@ pub(super) fn compare(
         (Some(dimension), None) => format!("vectors of {dimension} numbers"),
         (None, metric) => format!("vectors compared by {}", metric.unwrap_or("something else")),
     };
-    Err(PineconeError::Mismatch { index: name.to_string(), holds, model: model.to_owned(), dimension: wanted })
+    Err(PineconeError::Mismatch { index: index.to_owned(), holds, model: model.to_owned(), dimension: wanted })
 }
 
 #[cfg(test)]
@@ -139,15 +139,14 @@ mod tests {
 
     #[test]
     fn a_mismatch_is_refused_with_the_way_out() {
-        let name = IndexName::parse("knowledge").unwrap();
         let model = "cohere:embed-v4.0@1536";
         for (dimension, metric) in
             [(Some(1536), Some("cosine")), (Some(1536), None), (None, Some("cosine")), (None, None)]
         {
-            assert_eq!(compare(&name, dimension, metric, model, 1536), Ok(()));
+            assert_eq!(compare("knowledge", dimension, metric, model, 1536), Ok(()));
         }
         for (dimension, metric) in [(Some(1024), Some("cosine")), (Some(1536), Some("euclidean")), (None, Some("x"))] {
-            let words = compare(&name, dimension, metric, model, 1536).unwrap_err().to_string();
+            let words = compare("knowledge", dimension, metric, model, 1536).unwrap_err().to_string();
             for part in ["\"knowledge\"", model, "PINECONE_INDEX", "cjhirashi reindex", "EMBEDDINGS"] {
                 assert!(words.contains(part), "{words}");
             }

@@ -100,12 +100,12 @@ pub enum PineconeError {
     },
     /// The index is not for the vectors of the embedding model.
     #[error(
-        "the Pinecone index \"{index}\" holds {holds}, but {model} makes vectors of {dimension} numbers, compared by \
-         cosine; name another index in PINECONE_INDEX and make it with \"cjhirashi init-index\", copy into it with \
-         \"cjhirashi reindex\", or set EMBEDDINGS to a model that fits the index"
+        "the Pinecone index {index:?} holds {holds}, but {model} makes vectors of {dimension} numbers, compared by \
+         cosine; name another index in PINECONE_INDEX (and in PINECONE_HOST, where it is set) and make it with \
+         \"cjhirashi init-index\", copy into it with \"cjhirashi reindex\", or set EMBEDDINGS to a model that fits"
     )]
     Mismatch {
-        /// The index.
+        /// The index, or where it is.
         index: String,
         /// What it holds, in words.
         holds: String,

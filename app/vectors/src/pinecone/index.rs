@@ -101,19 +101,19 @@ impl PineconeIndex {
 
     async fn find(&self) -> Result<Host, PineconeError> {
         let options = &self.options;
-        let fits = |dimension, metric: Option<&str>| {
-            compare(&options.index, dimension, metric, &options.model, options.dimension)
+        let fits = |index: &str, dimension, metric: Option<&str>| {
+            compare(index, dimension, metric, &options.model, options.dimension)
         };
         if let Some(host) = &options.host {
             let counts = self.data_at(host.clone()).counts().await?;
-            fits(counts.dimension, counts.metric.as_deref())?;
+            fits(&host.to_string(), counts.dimension, counts.metric.as_deref())?;
             return Ok(host.clone());
         }
         let Some(index) = self.control.describe(&options.index).await? else {
             return Err(PineconeError::NoIndex { index: options.index.to_string() });
         };
         // An index of another kind tells no dimension.
-        fits(Some(index.dimension.unwrap_or(0)), index.metric.as_deref())?;
+        fits(options.index.as_str(), Some(index.dimension.unwrap_or(0)), index.metric.as_deref())?;
         Host::parse(&index.host)
             .map_err(|error| PineconeError::Unexpected { detail: format!("the index's address {error}") })
     }
