@@ -12,6 +12,8 @@ use std::{
 use cjhirashi_models::{EmbeddingChoice, ModelError, ModelRegistry, ModelsConfig, Secret};
 use cjhirashi_storage::AppSecret;
 
+use crate::pinecone::PineconeConfig;
+
 /// One variable, as `--help` and the README explain it.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -79,6 +81,20 @@ pub const VARIABLES: &[Variable] = &[
     variable("OLLAMA_BASE_URL", "http://127.0.0.1:11434", "where Ollama listens"),
     variable("LOOK_ON_LOOPBACK", "yes", "no: do not look for Ollama and other model servers on this machine"),
     variable(
+        "PINECONE_API_KEY",
+        "",
+        "key of a Pinecone project, where cjhirashi init-index makes an index for the vectors",
+    ),
+    variable("PINECONE_INDEX", "cjhirashi-knowledge", "the name of that index"),
+    variable("PINECONE_CONTROL_URL", "https://api.pinecone.io", "another address of Pinecone's control plane"),
+    variable(
+        "PINECONE_HOST",
+        "asked of the control plane",
+        "where the index is; with http:// and a path where that is so",
+    ),
+    variable("PINECONE_CLOUD", "aws", "whose data centre a new index lies in: aws, gcp or azure"),
+    variable("PINECONE_REGION", "us-east-1", "and in which, as that cloud calls it"),
+    variable(
         "SITE_DIR",
         "in the program, or target/site",
         "folder with script, program and style of the pages, for builds that do not hold them",
@@ -101,7 +117,7 @@ pub struct ConfigError {
     pub reason: String,
 }
 
-fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
+pub(crate) fn invalid(variable: &str, reason: impl Into<String>) -> ConfigError {
     ConfigError { variable: variable.to_owned(), reason: reason.into() }
 }
 
@@ -166,6 +182,8 @@ pub struct Config {
     pub pgvector_url: Option<String>,
     /// Where a Qdrant is.
     pub qdrant: QdrantConfig,
+    /// Everything about Pinecone.
+    pub pinecone: PineconeConfig,
     /// `SITE_DIR`, absolute.
     pub site_dir: PathBuf,
     /// `RUST_LOG`.
@@ -269,6 +287,7 @@ impl Config {
             app_url: app_url.unwrap_or_else(|| url_of(listen)),
             app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
             models,
+            pinecone: PineconeConfig::read(&get)?,
             site_dir: folder("SITE_DIR", Path::new("target/site"))?,
             log: get("RUST_LOG")?.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_format: match get("LOG_FORMAT")?.as_deref() {

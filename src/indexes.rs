@@ -9,6 +9,7 @@ use cjhirashi_storage::{StorageError, Store};
 use cjhirashi_sync::{Makers, OpenIndex, wanted_kind};
 use cjhirashi_vectors::{
     EmbeddedIndex, EmbeddedOptions, IndexError, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions,
+    pinecone::PineconeIndex,
 };
 
 use crate::config::{Config, QdrantConfig};
@@ -54,7 +55,7 @@ impl IndexMakers {
     pub async fn wanted(&self, store: &Store) -> Result<IndexName, StorageError> {
         let chosen = store.get_instance_setting(CHOSEN_KIND).await?;
         let chosen = chosen.as_ref().and_then(|kind| IndexKind::parse(kind.as_str()?));
-        let kind = wanted_kind(chosen, false);
+        let kind = wanted_kind(chosen, self.config.pinecone.key.is_some());
         Ok(IndexName { kind, model: self.models.embedder().id().to_owned() })
     }
 
@@ -74,7 +75,7 @@ impl IndexMakers {
 }
 
 fn not_configured(kind: IndexKind, variable: &str) -> IndexError {
-    IndexError::Refused { index: kind.as_str(), detail: format!("{variable} is not set on this server") }
+    IndexError::Misconfigured { index: kind.as_str(), detail: format!("{variable} is not set on this server") }
 }
 
 #[async_trait]
@@ -107,7 +108,12 @@ impl Makers for IndexMakers {
                 };
                 Ok(OpenIndex::Remote(Arc::new(QdrantIndex::open(options).await?)))
             }
-            IndexKind::Pinecone => Err(not_configured(name.kind, "PINECONE_API_KEY")),
+            IndexKind::Pinecone => {
+                let options = self.config.pinecone.options(&name.model, dimension).map_err(|error| {
+                    IndexError::Misconfigured { index: name.kind.as_str(), detail: error.to_string() }
+                })?;
+                Ok(OpenIndex::Remote(Arc::new(PineconeIndex::new(options)?)))
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 //! | [`cli`] | the subcommands, one file each |
 //! | [`config`] | every variable, read and checked once |
 //! | [`embedded`] | which database: the configured one, or our own under the data folder |
+//! | [`pinecone`] | which Pinecone index, where one is configured |
 //! | [`state`] | the services, made and connected |
 //! | [`lifecycle`] | serve until told to stop, then stop in order |
 //! | [`indexes`] | vector indexes and embedding models, opened as configured |
@@ -24,6 +25,7 @@ pub mod http;
 pub mod indexes;
 pub mod lifecycle;
 pub mod model_file;
+pub mod pinecone;
 pub mod state;
 pub mod telemetry;
 

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod doctor;
+mod init_index;
 mod migrate;
 mod reconcile;
 mod reindex;
@@ -51,6 +52,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Build the vector index anew beside the one that answers, and switch to it; works while the server runs.
     Reindex(Reindex),
+    /// Make the Pinecone index that the settings name, wait for it, and say what it holds; safe to repeat.
+    InitIndex,
     /// Manage keys of the public API.
     #[command(subcommand)]
     ApiKey(ApiKey),
@@ -76,16 +79,13 @@ pub struct Reconcile {
 /// What to build.
 #[derive(Debug, Args)]
 pub struct Reindex {
-    /// The kind of index: embedded, pgvector or qdrant. Without it, the one that the configuration asks for.
+    /// The kind of index: pinecone, embedded, pgvector or qdrant. Without it, the one that the configuration asks for.
     #[arg(long, value_parser = parse_kind)]
     pub to: Option<IndexKind>,
 }
 
 fn parse_kind(text: &str) -> Result<IndexKind, String> {
-    // Pinecone's is not wired yet.
-    IndexKind::parse(text)
-        .filter(|kind| *kind != IndexKind::Pinecone)
-        .ok_or_else(|| "write embedded, pgvector or qdrant".to_owned())
+    IndexKind::parse(text).ok_or_else(|| "write pinecone, embedded, pgvector or qdrant".to_owned())
 }
 
 /// Keys of the public API.
@@ -130,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Extract { kind } => cjhirashi_ingest::run_extract_child(&kind),
         Command::Doctor => with_runtime(doctor::run),
         Command::Serve => with_config(false, serve::run),
+        Command::InitIndex => with_config(true, init_index::run),
         Command::Migrate => with_config(false, migrate::run),
         Command::Worker => with_config(false, worker::run),
         Command::Reconcile(args) => with_config(true, |config| reconcile::run(config, args)),

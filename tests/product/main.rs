@@ -11,6 +11,7 @@ mod generations;
 mod interface;
 mod local;
 mod main_path;
+mod pinecone;
 mod providers;
 mod replicas;
 mod start;

@@ -36,6 +36,8 @@ pub struct IndexTask {
     pub source_url: Option<String>,
     /// Its labels.
     pub tags: Vec<String>,
+    /// Its own keys, as they were given.
+    pub metadata: Option<serde_json::Value>,
     /// When it came.
     pub created_at: Timestamp,
     /// The file.
@@ -147,12 +149,13 @@ impl Store {
                 WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
                   AND j.id = $2 AND j.claim = $3 AND j.key = d.id
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at, d.version, j.attempts
+                RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.metadata, d.created_at, d.version,
+                    j.attempts
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt)
                 SELECT b.id, n.version, 'started', b.attempts FROM begun b, newest n
             )
-            SELECT b.id, b.user_id, b.title, b.source, b.source_url, b.tags, b.created_at,
+            SELECT b.id, b.user_id, b.title, b.source, b.source_url, b.tags, b.metadata, b.created_at,
                 b.version AS current_version,
                 n.version AS "version?", n.blob_key AS "blob_key?", n.file_name AS "file_name?",
                 n.mime_type AS "mime_type?", n.extracted AS "extracted?",
@@ -182,6 +185,7 @@ impl Store {
             source,
             source_url: row.source_url,
             tags: row.tags,
+            metadata: row.metadata,
             created_at: from_db(row.created_at),
             blob: row.blob_key.as_deref().and_then(BlobKey::parse),
             file_name: row.file_name,

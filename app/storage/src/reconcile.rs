@@ -51,6 +51,8 @@ pub struct StoredRecord {
     pub source_url: Option<String>,
     /// The document's labels.
     pub tags: Vec<String>,
+    /// The document's own keys, as they were given.
+    pub metadata: Option<serde_json::Value>,
     /// When the document came.
     pub created_at: Timestamp,
 }
@@ -99,6 +101,18 @@ impl Store {
             .collect()
     }
 
+    /// The places of all chunks of a document, of every version, also when the document is deleted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_chunk_places(&self, document: &DocumentId) -> Result<Vec<ChunkPlace>> {
+        let rows = sqlx::query!("SELECT version, seq FROM chunks WHERE document_id = $1", document.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        let place = |version, seq| ChunkPlace { document_id: document.clone(), version, seq };
+        Ok(rows.into_iter().map(|row| place(row.version, row.seq)).collect())
+    }
+
     /// Answering chunks with all that an index may keep of them, in the order of their ordinals, after one: of one
     /// document, or of all. Whoever's they are: for filling an index only.
     ///
@@ -113,7 +127,7 @@ impl Store {
     ) -> Result<Vec<StoredRecord>> {
         let rows = sqlx::query!(
             "SELECT c.document_id, c.version, c.seq, c.ordinal, c.text, c.language, e.embedding,
-                d.user_id, d.title, d.source, d.source_url, d.tags, d.created_at
+                d.user_id, d.title, d.source, d.source_url, d.tags, d.metadata, d.created_at
              FROM chunks c JOIN documents d ON d.id = c.document_id
              JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $1
              WHERE c.ordinal > $2 AND d.deleted_at IS NULL AND d.version = c.version
@@ -146,6 +160,7 @@ impl Store {
                     title: row.title,
                     source_url: row.source_url,
                     tags: row.tags,
+                    metadata: row.metadata,
                     created_at: from_db(row.created_at),
                 })
             })

@@ -2,12 +2,12 @@
 
 use cjhirashi_storage::Job;
 
-use crate::{WorkerContext, error::Failure, index::job_document};
+use crate::{WorkerContext, error::Failure, index::job_document, records::remove_vectors};
 
 pub(crate) async fn delete_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
     let document = job_document(job)?;
     // The rows go last: while they are there, the deletion can be repeated from the beginning.
-    context.engine.current().index.delete_document(&document, None).await?;
+    remove_vectors(&context.store, context.engine.current().index.as_ref(), &document, None).await?;
     for blob in context.store.purge_document(&job.claim, &document).await? {
         context.store.release_blob(&context.blobs, &blob).await?;
     }

@@ -8,6 +8,9 @@ use cjhirashi_models::ModelError;
 use cjhirashi_storage::{AddDocumentError, BlobError, ReleaseError, StorageError};
 use cjhirashi_vectors::IndexError;
 
+/// How long a job waits for somebody who mends a setting of the vector index, before it looks again.
+const MENDED_AFTER: Duration = Duration::from_secs(60);
+
 /// A document could not be added, changed or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
@@ -144,6 +147,8 @@ impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let remedy = match &error {
             IndexError::Unavailable { retry_after: Some(after), .. } => Remedy::Wait { after: *after },
+            // Until somebody has mended it, however long that takes.
+            IndexError::Misconfigured { .. } => Remedy::Wait { after: MENDED_AFTER },
             _ if error.is_transient() => Remedy::TryAgain { after: None },
             _ => Remedy::GiveUp,
         };

@@ -13,6 +13,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     WorkerContext,
     error::{Failure, Remedy},
+    records::{own_keys, remove_vectors},
 };
 
 /// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
@@ -57,7 +58,7 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     let Some(lag) = context.store.complete_indexing(claim, &document, version, position).await? else { return Ok(()) };
     metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
     if version > 1 {
-        run.engine.index.delete_document(&document, Some(version)).await?;
+        remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
         context.store.remove_old_chunks(claim, &document).await?;
     }
     Ok(())
@@ -203,6 +204,7 @@ fn metadata(task: &IndexTask) -> Arc<DocumentMetadata> {
         source_url: task.source_url.clone(),
         created_at: task.created_at,
         tags: task.tags.clone(),
+        custom: own_keys(&task.document_id, task.metadata.as_ref()),
     })
 }
 

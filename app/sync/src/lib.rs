@@ -19,6 +19,7 @@ mod error;
 mod export;
 mod index;
 mod reconcile;
+mod records;
 mod reindex;
 mod repair;
 mod service;

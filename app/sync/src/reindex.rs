@@ -20,7 +20,7 @@ use crate::{
     OpenIndex, WorkerContext,
     error::{Failure, Remedy},
     reconcile::compare,
-    repair::record,
+    records::record,
 };
 
 /// Chunks read and written at once.

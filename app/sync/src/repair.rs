@@ -4,14 +4,14 @@
 //! It runs as the document's job, so nothing else changes the document's vectors meanwhile, and it looks at both sides
 //! anew: what asked for it may be old.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use cjhirashi_domain::{id::DocumentId, sync::DocumentEventKind};
 use cjhirashi_retrieval::Engine;
-use cjhirashi_storage::{Job, StoredRecord};
-use cjhirashi_vectors::{ChunkKey, DocumentMetadata, IndexError, VectorIndex, VectorRecord, Written};
+use cjhirashi_storage::Job;
+use cjhirashi_vectors::{ChunkKey, IndexError, VectorRecord, Written};
 
-use crate::{WorkerContext, error::Failure, index::job_document};
+use crate::{WorkerContext, error::Failure, index::job_document, records::record};
 
 /// Chunks that go to the index at once.
 const BATCH: usize = 500;
@@ -95,24 +95,5 @@ async fn sort_names(
         if last {
             return Ok((extra, held));
         }
-    }
-}
-
-/// A stored chunk as an index takes it.
-pub(crate) fn record(index: &dyn VectorIndex, stored: StoredRecord) -> VectorRecord {
-    VectorRecord {
-        key: ChunkKey { document_id: stored.place.document_id, version: stored.place.version, seq: stored.place.seq },
-        ordinal: stored.ordinal,
-        values: stored.values,
-        language: stored.language,
-        text: index.keeps_text().then_some(stored.text),
-        document: Arc::new(DocumentMetadata {
-            visibility: stored.visibility,
-            title: stored.title,
-            source: stored.source,
-            source_url: stored.source_url,
-            created_at: stored.created_at,
-            tags: stored.tags,
-        }),
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     export::export_vectors,
     index::index_document,
     reconcile::reconcile_job,
+    records::remove_vectors,
     reindex::reindex,
     repair::{repair_document, update_metadata},
 };
@@ -460,9 +461,10 @@ impl Runner {
             let answering = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
             if let (None, Some(version)) = (&retry, answering)
                 // Vectors of the version that will not answer would take the places of those that do.
-                && let Err(error) = self.context.engine.current().index.delete_document(document, Some(version)).await
+                && let Err(Failure { error, .. }) =
+                    remove_vectors(store, self.context.engine.current().index.as_ref(), document, Some(version)).await
             {
-                tracing::warn!(%error, "vectors of a version that was given up stay in the index for now");
+                tracing::warn!(error.code, "vectors of a version that was given up stay in the index for now");
             }
         }
         let detail = error.detail.as_deref().unwrap_or_default();

@@ -5,16 +5,21 @@ mod database;
 pub mod files;
 pub mod load;
 pub mod models;
-mod qdrant;
+pub mod pinecone;
+pub mod qdrant;
 
 pub use app::{TestApp, TestAppOptions, TestDatabase};
 pub use database::{PgVector, TestDb};
 pub use models::{Answer, Break, Script, ScriptedModels};
-pub use qdrant::{FakeQdrant, Fault};
+pub use pinecone::FaultyPinecone;
+pub use qdrant::FakeQdrant;
 
 /// A test that cannot run here says so; on CI it must not pass for one that did.
-#[expect(clippy::print_stderr, reason = "for the one who runs the tests")]
+///
+/// # Panics
+/// On CI.
 pub fn left_out(what: &str, way_out: &str) {
+    use std::io::Write as _;
     assert!(std::env::var_os("CI").is_none(), "{what}: {way_out}");
-    eprintln!("\nLEFT OUT: {what}: {way_out}\n");
+    let _ = writeln!(std::io::stderr(), "\nLEFT OUT: {what}: {way_out}\n");
 }

@@ -21,7 +21,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_testkit::{PgVector, TestDb};
 use cjhirashi_vectors::{
-    ChunkKey, DocumentMetadata, EmbeddedIndex, EmbeddedOptions, IndexFilter, IndexQuery, PgVectorIndex,
+    ChunkKey, CustomMetadata, DocumentMetadata, EmbeddedIndex, EmbeddedOptions, IndexFilter, IndexQuery, PgVectorIndex,
     PgVectorOptions, QdrantIndex, QdrantOptions, VectorIndex, VectorRecord,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -68,6 +68,7 @@ impl Corpus {
             source_url: None,
             created_at: Timestamp(1_790_000_000_000),
             tags: Vec::new(),
+            custom: CustomMetadata::default(),
         });
         Self { vectors, questions, document }
     }

@@ -1,10 +1,7 @@
 //! Calling an index over HTTP: an address that was checked, a key that is not printed, and other tries after a wait.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use cjhirashi_outbound::{BodyError, Clients, Secret, innermost, read_body, retry_after, shorten};
-use rand::RngExt as _;
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
@@ -12,20 +9,13 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::IndexError;
+use crate::{
+    IndexError,
+    retry::{Patience, Pauses},
+};
 
 /// The most of an answer that is read: 10,000 matches with their payload are a tenth of it.
 const ANSWER_BYTES: usize = 64 << 20;
-
-/// A server that says nothing for this long is gone, whatever a call may take.
-const SILENCE: Duration = Duration::from_secs(60);
-
-/// Tries of one call, with the first.
-const TRIES: u32 = 4;
-/// No wait begins that would end later than this after the first try: whoever has longer is a job, and waits itself.
-const PATIENCE: Duration = Duration::from_secs(10);
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// A server and how to talk to it.
 #[derive(Clone)]
@@ -52,8 +42,7 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a str,
     /// JSON.
     pub(crate) body: Option<Bytes>,
-    /// For one try.
-    pub(crate) limit: Duration,
+    pub(crate) patience: Patience,
 }
 
 /// An answer that is final, a success or not.
@@ -78,7 +67,7 @@ impl Remote {
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
             return Err(refused("has a user, a ? or a # in it"));
         }
-        let clients = Clients::new(SILENCE).map_err(|error| refused(&format!("cannot be used ({error})")))?;
+        let clients = Clients::new(Patience::JOB.one).map_err(|error| refused(&format!("cannot be used ({error})")))?;
         Ok(Self {
             client: clients.for_url(url.as_str()).clone(),
             index,
@@ -98,10 +87,11 @@ impl Remote {
 
     /// Calls until there is a final answer, or patience ends.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Reply, IndexError> {
-        let started = Instant::now();
-        let mut wait = SHORTEST_WAIT;
-        let mut tries = 1;
+        let began = Instant::now();
+        let mut pauses = Pauses::new();
+        let mut tries = 0;
         loop {
+            tries += 1;
             let (detail, retry_after) = match self.try_once(call).await {
                 Ok(answer) if !passes(answer.status()) => {
                     let status = answer.status();
@@ -117,10 +107,9 @@ impl Remote {
                 }
                 Err(error) => (error, None),
             };
-            // Decorrelated jitter: callers that failed together do not come back together.
-            wait = rand::rng().random_range(SHORTEST_WAIT..wait * 3).min(LONGEST_WAIT);
-            let pause = retry_after.unwrap_or(wait);
-            if tries >= TRIES || started.elapsed() + pause > PATIENCE {
+            let Patience { tries: most, limit, .. } = call.patience;
+            let pause = pauses.next(retry_after, &mut rand::rng());
+            if tries >= most || began.elapsed() + pause >= limit {
                 return Err(IndexError::Unavailable { index: self.index, detail, retry_after });
             }
             tracing::info!(
@@ -131,13 +120,12 @@ impl Remote {
                 "a call of the vector index is tried again"
             );
             tokio::time::sleep(pause).await;
-            tries += 1;
         }
     }
 
     async fn try_once(&self, call: &Call<'_>) -> Result<Response, String> {
         let mut request =
-            self.client.request(call.method.clone(), format!("{}{}", self.base, call.path)).timeout(call.limit);
+            self.client.request(call.method.clone(), format!("{}{}", self.base, call.path)).timeout(call.patience.one);
         if let Some(key) = &self.key {
             request = request.header(&key.header, &key.value);
         }

@@ -10,6 +10,8 @@ use cjhirashi_domain::{
     id::{DocumentId, UserId},
 };
 
+use crate::CustomMetadata;
+
 /// The name of a vector: `document#version#seq`. Deterministic, so that every write can be repeated, and with the
 /// document first, so that an index that lists by prefix finds all of a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +68,8 @@ pub struct DocumentMetadata {
     pub created_at: Timestamp,
     /// Its labels.
     pub tags: Vec<String>,
+    /// Its own keys.
+    pub custom: CustomMetadata,
 }
 
 /// One chunk on its way into an index.
@@ -207,6 +211,24 @@ pub enum IndexError {
         /// How long it asks to wait.
         retry_after: Option<std::time::Duration>,
     },
+    /// A setting, or what it names at the service, is not right: the same call succeeds once somebody has mended it.
+    #[error("the vector index {index} cannot be used: {detail}")]
+    Misconfigured {
+        /// Which.
+        index: &'static str,
+        /// What is wrong, and the way out.
+        detail: String,
+    },
+    /// A chunk, with what is kept beside it, is larger than the index takes.
+    #[error("{key} is too large for the vector index: {bytes} bytes, of {limit}")]
+    TooLarge {
+        /// Which.
+        key: String,
+        /// Its bytes.
+        bytes: usize,
+        /// The most bytes.
+        limit: usize,
+    },
     /// The index refused; the same call will not succeed later.
     #[error("the vector index {index} refuses: {detail}")]
     Refused {
@@ -221,15 +243,17 @@ impl IndexError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Io { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Misconfigured { .. } | Self::Io { .. })
     }
 
     /// The public code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable { .. } | Self::Io { .. } => ErrorCode::IndexUnavailable,
-            Self::Dimension { .. } | Self::NoDirection { .. } | Self::Refused { .. } => ErrorCode::IndexRefused,
+            Self::Unavailable { .. } | Self::Misconfigured { .. } | Self::Io { .. } => ErrorCode::IndexUnavailable,
+            Self::Dimension { .. } | Self::NoDirection { .. } | Self::TooLarge { .. } | Self::Refused { .. } => {
+                ErrorCode::IndexRefused
+            }
         }
     }
 }
@@ -310,6 +334,19 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
     async fn checkpoint(&self) -> Result<(), IndexError> {
         Ok(())
     }
+}
+
+/// Checks that a vector from outside has the right length and a direction; gives its largest number, without its sign.
+pub(crate) fn check_vector(values: &[f32], dimension: usize, name: impl FnOnce() -> String) -> Result<f32, IndexError> {
+    if values.len() != dimension {
+        return Err(IndexError::Dimension { expected: dimension, actual: values.len() });
+    }
+    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    // `max` passes over NaN, so each number is looked at.
+    if !values.iter().all(|value| value.is_finite()) || largest < 1e-8 {
+        return Err(IndexError::NoDirection { key: name() });
+    }
+    Ok(largest)
 }
 
 #[cfg(test)]

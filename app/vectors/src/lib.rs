@@ -10,17 +10,22 @@
 //! | [`EmbeddedIndex`] | this process | everybody who starts; needs nothing |
 //! | [`PgVectorIndex`] | PostgreSQL with pgvector, in a schema of its own | one database and nothing beside it |
 //! | [`QdrantIndex`] | Qdrant, over its REST API | those who run one already |
+//! | [`pinecone::PineconeIndex`] | Pinecone, a service | many replicas and nothing to run |
 //!
 //! To add an index: a module with a type that implements [`VectorIndex`], and the conformance suite of
-//! `tests/conformance.rs` run over it.
+//! `tests/indexes/suite.rs` run over it.
 
+mod custom;
 mod embedded;
 mod http;
 mod index;
 mod pgvector;
+pub mod pinecone;
 mod qdrant;
+mod retry;
 mod vector;
 
+pub use custom::{CustomMetadata, CustomValue, InvalidCustomMetadata};
 pub use embedded::{EmbeddedIndex, EmbeddedOptions, FedVector, Holding, OpenReport};
 pub use index::{
     Answer, ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, IndexStats, InvalidChunkKey,

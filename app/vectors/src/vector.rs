@@ -1,17 +1,10 @@
-//! Vectors as numbers: checked, of length 1, and multiplied.
+//! Vectors as numbers: of length 1, and multiplied.
 
-use crate::IndexError;
+use crate::{IndexError, index::check_vector};
 
 /// Checks a vector from outside and gives it length 1.
 pub(crate) fn unit(values: &[f32], dimension: usize, name: impl FnOnce() -> String) -> Result<Vec<f32>, IndexError> {
-    if values.len() != dimension {
-        return Err(IndexError::Dimension { expected: dimension, actual: values.len() });
-    }
-    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    // `max` passes over NaN, so each number is looked at.
-    if !values.iter().all(|value| value.is_finite()) || largest < 1e-8 {
-        return Err(IndexError::NoDirection { key: name() });
-    }
+    let largest = check_vector(values, dimension, name)?;
     // Dividing by the largest first keeps the squares inside the range of a float.
     let scaled: Vec<f32> = values.iter().map(|value| value / largest).collect();
     let length = dot(&scaled, &scaled).sqrt();

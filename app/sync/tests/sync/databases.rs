@@ -233,6 +233,7 @@ async fn what_drifted_apart_is_found_both_ways_and_repaired() {
                 source_url: None,
                 created_at: base.store.now(),
                 tags: Vec::new(),
+                custom: cjhirashi_vectors::CustomMetadata::default(),
             }),
         };
         index.inner.upsert(vec![record]).await.unwrap();

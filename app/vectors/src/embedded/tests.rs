@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{DocumentMetadata, IndexFilter, vector::dot};
+use crate::{CustomMetadata, DocumentMetadata, IndexFilter, vector::dot};
 
 const DIMENSION: usize = 32;
 
@@ -35,6 +35,7 @@ fn record(document: &str, seq: i32, values: Vec<f32>, visibility: Visibility) ->
             source_url: None,
             created_at: Timestamp(0),
             tags: Vec::new(),
+            custom: CustomMetadata::default(),
         }),
     }
 }

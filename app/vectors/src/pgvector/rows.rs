@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use super::error::refused;
-use crate::{IndexError, VectorRecord, vector::unit};
+use crate::{CustomMetadata, IndexError, VectorRecord, vector::unit};
 
 /// Rows of one statement: few enough that a batch ends well within its time while the graph grows.
 const ROWS: usize = 500;
@@ -40,6 +40,8 @@ struct Metadata<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
+    #[serde(skip_serializing_if = "CustomMetadata::is_empty")]
+    custom: &'a CustomMetadata,
 }
 
 impl Batch {
@@ -76,6 +78,7 @@ impl Batch {
             created_at: document.created_at.0.div_euclid(1_000),
             tags: &document.tags,
             language: record.language.as_deref(),
+            custom: &document.custom,
         })
         .map_err(|error| refused(format!("the metadata of {name}: {error}")))?;
         self.ids.push(name);

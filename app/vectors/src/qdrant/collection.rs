@@ -5,11 +5,11 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    NAME, QdrantIndex, READ_LIMIT, WRITE_LIMIT,
+    NAME, QdrantIndex,
     point::{DOCUMENT, ORDER, USER, VERSION, VISIBILITY},
     wire::{Collection, Reply, Vectors},
 };
-use crate::{Consistency, IndexError, http::Call};
+use crate::{Consistency, IndexError, http::Call, retry::Patience};
 
 /// The longest prefix; the rest of a name takes up to 90 characters, and Qdrant takes 255.
 const LONGEST_PREFIX: usize = 100;
@@ -68,7 +68,8 @@ impl QdrantIndex {
 
     async fn describe(&self) -> Result<Option<Collection>, IndexError> {
         let path = format!("/collections/{}", self.collection);
-        let reply = self.remote.call(&Call { method: Method::GET, path: &path, body: None, limit: READ_LIMIT }).await?;
+        let reply =
+            self.remote.call(&Call { method: Method::GET, path: &path, body: None, patience: Patience::JOB }).await?;
         match reply.status {
             status if status.is_success() => Ok(Some(self.remote.parse::<Reply<_>>(&reply)?.result)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -84,7 +85,7 @@ impl QdrantIndex {
             "on_disk_payload": true,
         });
         let path = format!("/collections/{}", self.collection);
-        let call = Call { method: Method::PUT, path: &path, body: Some(self.json(&body)?), limit: WRITE_LIMIT };
+        let call = Call { method: Method::PUT, path: &path, body: Some(self.json(&body)?), patience: Patience::JOB };
         let reply = self.remote.call(&call).await?;
         match reply.status {
             // Versions before 1.14 say 400 of one that exists.
@@ -98,7 +99,7 @@ impl QdrantIndex {
     /// Deletes the collection; one that is not there is deleted.
     pub(super) async fn drop_collection(&self) -> Result<(), IndexError> {
         let path = format!("/collections/{}", self.collection);
-        let call = Call { method: Method::DELETE, path: &path, body: None, limit: WRITE_LIMIT };
+        let call = Call { method: Method::DELETE, path: &path, body: None, patience: Patience::JOB };
         let reply = self.remote.call(&call).await?;
         match reply.status {
             StatusCode::NOT_FOUND => Ok(()),
@@ -120,7 +121,7 @@ impl QdrantIndex {
                 continue;
             }
             let body = self.json(&json!({"field_name": field, "field_schema": schema}))?;
-            let _: super::Update = self.send(Method::PUT, "/index?wait=true", Some(body), WRITE_LIMIT).await?;
+            let _: super::Update = self.send(Method::PUT, "/index?wait=true", Some(body), Patience::JOB).await?;
         }
         Ok(())
     }

@@ -9,8 +9,6 @@ mod list;
 mod point;
 mod wire;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use cjhirashi_domain::id::DocumentId;
@@ -22,6 +20,7 @@ use self::wire::{Condition, Count, Filter, Points, Query, Reply, Selection, Upda
 use crate::{
     Answer, ChunkKey, Consistency, IndexError, IndexQuery, IndexStats, Match, VectorIndex, VectorRecord, Written,
     http::{Call, Remote},
+    retry::Patience,
     vector::unit,
 };
 
@@ -29,10 +28,6 @@ use crate::{
 const NAME: &str = "qdrant";
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("api-key");
-
-/// What one try of a question, and of a write, may take.
-const READ_LIMIT: Duration = Duration::from_secs(10);
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Names per delete or look-up.
 const NAMES_AT_ONCE: usize = 1_000;
@@ -130,13 +125,13 @@ impl QdrantIndex {
         body: Option<&impl Serialize>,
     ) -> Result<T, IndexError> {
         let body = body.map(|body| self.json(body)).transpose()?;
-        self.send(method, path, body, READ_LIMIT).await
+        self.send(method, path, body, Patience::JOB).await
     }
 
     /// Deletes points; those that are not there are deleted.
     async fn remove(&self, selection: &Selection<'_>) -> Result<(), IndexError> {
         let body = self.json(selection)?;
-        let _: Update = self.send(Method::POST, "/points/delete?wait=true", Some(body), WRITE_LIMIT).await?;
+        let _: Update = self.send(Method::POST, "/points/delete?wait=true", Some(body), Patience::JOB).await?;
         Ok(())
     }
 
@@ -150,10 +145,10 @@ impl QdrantIndex {
         method: Method,
         path: &str,
         body: Option<Bytes>,
-        limit: Duration,
+        patience: Patience,
     ) -> Result<T, IndexError> {
         let path = format!("/collections/{}{path}", self.collection);
-        let reply = self.remote.call(&Call { method, path: &path, body, limit }).await?;
+        let reply = self.remote.call(&Call { method, path: &path, body, patience }).await?;
         if reply.status.is_success() {
             return Ok(self.remote.parse::<Reply<T>>(&reply)?.result);
         }
@@ -198,7 +193,7 @@ impl VectorIndex for QdrantIndex {
 
     async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError> {
         for body in point::batches(&records, self.dimension)? {
-            let _: Update = self.send(Method::PUT, "/points?wait=true", Some(body), WRITE_LIMIT).await?;
+            let _: Update = self.send(Method::PUT, "/points?wait=true", Some(body), Patience::JOB).await?;
         }
         Ok(Written::default())
     }
@@ -233,7 +228,8 @@ impl VectorIndex for QdrantIndex {
             limit: query.top_k.clamp(1, 10_000),
             with_payload: [point::KEY],
         };
-        let found: Points = self.read(Method::POST, "/points/query", Some(&body)).await?;
+        let body = self.json(&body)?;
+        let found: Points = self.send(Method::POST, "/points/query", Some(body), Patience::ASKED).await?;
         // What has no key of ours was put there by somebody else.
         let matches = found.points.into_iter().filter_map(|found| {
             Some(Match { key: found.payload?.key.parse().ok()?, score: found.score.clamp(-1.0, 1.0) })

@@ -9,7 +9,7 @@ use super::{
     NAME,
     wire::{Condition, Filter, Matches},
 };
-use crate::{ChunkKey, IndexError, IndexFilter, VectorRecord, vector::unit};
+use crate::{ChunkKey, CustomMetadata, IndexError, IndexFilter, VectorRecord, vector::unit};
 
 // Fields of the payload that are searched.
 pub(super) const KEY: &str = "key";
@@ -75,6 +75,8 @@ struct Payload<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
+    #[serde(skip_serializing_if = "CustomMetadata::is_empty")]
+    custom: &'a CustomMetadata,
 }
 
 /// Checks all records, then writes the requests' bodies.
@@ -125,6 +127,7 @@ fn point(record: &VectorRecord, dimension: usize) -> Result<Vec<u8>, IndexError>
             created_at: document.created_at.0.div_euclid(1_000),
             tags: &document.tags,
             language: record.language.as_deref(),
+            custom: &document.custom,
         },
     };
     serde_json::to_vec(&point).map_err(|error| IndexError::Refused { index: NAME, detail: format!("{key}: {error}") })
@@ -171,6 +174,7 @@ mod tests {
                 source_url: None,
                 created_at: Timestamp(1_790_000_000_999),
                 tags: Vec::new(),
+                custom: CustomMetadata::default(),
             }),
         }
     }

@@ -1,6 +1,4 @@
-//! What every vector index has to do. A new index adds a test at the end that runs [`conforms`] over it.
-
-#![expect(clippy::unwrap_used, reason = "a test")]
+//! What every vector index has to do. A new index adds a test that runs [`conforms`] over it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,29 +8,28 @@ use cjhirashi_domain::{
     document::Source,
     id::{DocumentId, UserId},
 };
-use cjhirashi_testkit::{FakeQdrant, PgVector, TestDb, left_out};
 use cjhirashi_vectors::{
-    ChunkKey, Consistency, DocumentMetadata, EmbeddedIndex, EmbeddedOptions, IndexError, IndexFilter, IndexQuery,
-    Match, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions, VectorIndex, VectorRecord,
+    ChunkKey, Consistency, CustomMetadata, DocumentMetadata, IndexError, IndexFilter, IndexQuery, Match, VectorIndex,
+    VectorRecord,
 };
 
 /// The vector that points along one axis, a little towards the next.
-fn axis(dimension: usize, number: usize) -> Vec<f32> {
+pub(crate) fn axis(dimension: usize, number: usize) -> Vec<f32> {
     let mut values = vec![0.0; dimension];
     values[number % dimension] = 1.0;
     values[(number + 1) % dimension] = 0.2;
     values
 }
 
-fn document(name: &str) -> DocumentId {
+pub(crate) fn document(name: &str) -> DocumentId {
     DocumentId::parse(name).unwrap()
 }
 
-fn key(name: &str, version: i32, seq: i32) -> ChunkKey {
+pub(crate) fn key(name: &str, version: i32, seq: i32) -> ChunkKey {
     ChunkKey { document_id: document(name), version, seq }
 }
 
-fn record(key: ChunkKey, values: Vec<f32>, visibility: Visibility) -> VectorRecord {
+pub(crate) fn record(key: ChunkKey, values: Vec<f32>, visibility: Visibility) -> VectorRecord {
     VectorRecord {
         ordinal: i64::from(key.version) * 1_000 + i64::from(key.seq) + 1,
         values,
@@ -45,17 +42,22 @@ fn record(key: ChunkKey, values: Vec<f32>, visibility: Visibility) -> VectorReco
             source_url: None,
             created_at: Timestamp(1_790_000_000_000),
             tags: vec!["manual".to_owned()],
+            custom: CustomMetadata::default(),
         }),
         key,
     }
 }
 
-fn question(vector: Vec<f32>, reader: &str, documents: Option<Vec<DocumentId>>) -> IndexQuery {
+pub(crate) fn question(vector: Vec<f32>, reader: &str, documents: Option<Vec<DocumentId>>) -> IndexQuery {
     IndexQuery { vector, top_k: 10, filter: IndexFilter { reader: UserId::parse(reader).unwrap(), documents } }
 }
 
 /// Asks until the answer is as expected: at once for an index that shows its writes, for a while for one that lags.
-async fn eventually(index: &dyn VectorIndex, query: IndexQuery, expected: impl Fn(&[Match]) -> bool) -> Vec<Match> {
+pub(crate) async fn eventually(
+    index: &dyn VectorIndex,
+    query: IndexQuery,
+    expected: impl Fn(&[Match]) -> bool,
+) -> Vec<Match> {
     let tries = if index.consistency() == Consistency::Immediate { 1 } else { 100 };
     let mut found = Vec::new();
     for _ in 0..tries {
@@ -69,7 +71,7 @@ async fn eventually(index: &dyn VectorIndex, query: IndexQuery, expected: impl F
 }
 
 /// The suite. The index is empty and has at least four dimensions.
-async fn conforms(index: &dyn VectorIndex) {
+pub(crate) async fn conforms(index: &dyn VectorIndex) {
     let n = index.dimension();
     let private = |user: &str| Visibility::Private(UserId::parse(user).unwrap());
     let keys = |found: &[Match]| found.iter().map(|found| found.key.to_string()).collect::<Vec<_>>();
@@ -140,45 +142,4 @@ async fn conforms(index: &dyn VectorIndex) {
     bad[2] = f32::NAN;
     assert!(matches!(index.query(question(bad, "ana", None)).await, Err(IndexError::NoDirection { .. })));
     index.checkpoint().await.unwrap();
-}
-
-#[tokio::test]
-async fn the_embedded_index_conforms() {
-    let folder = tempfile::tempdir().unwrap();
-    let options =
-        EmbeddedOptions { folder: folder.path().join("index"), model: "test:axes@8".to_owned(), dimension: 8 };
-    let (index, _) = EmbeddedIndex::open(options).await.unwrap();
-    conforms(&index).await;
-}
-
-async fn pgvector_conforms(version: PgVector, exact_limit: usize) {
-    let Some(db) = TestDb::with_pgvector(version).await.unwrap() else {
-        return left_out("there is no PostgreSQL with pgvector", "run `scripts/fetch-pgvector`");
-    };
-    let options = PgVectorOptions::new(&db.url, "test:axes@8", 8);
-    let index = PgVectorIndex::open_with(options, exact_limit).await.unwrap();
-    conforms(&index).await;
-}
-
-#[tokio::test]
-async fn pgvector_conforms_where_it_scores_one_by_one() {
-    pgvector_conforms(PgVector::Current, 1_000).await;
-}
-
-#[tokio::test]
-async fn pgvector_conforms_where_it_walks_its_graph() {
-    pgvector_conforms(PgVector::Current, 0).await;
-}
-
-#[tokio::test]
-async fn an_old_pgvector_without_half_precision_and_iterative_scans_conforms() {
-    pgvector_conforms(PgVector::Old, 0).await;
-}
-
-#[tokio::test]
-async fn qdrant_conforms() {
-    let server = FakeQdrant::start(Some("the key")).await.unwrap();
-    let key = Some("the key".into());
-    let options = QdrantOptions { api_key: key, ..QdrantOptions::new(server.url(), "test:axes@8", 8) };
-    conforms(&QdrantIndex::open(options).await.unwrap()).await;
 }

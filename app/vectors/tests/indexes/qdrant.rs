@@ -1,7 +1,5 @@
 //! What only the index on Qdrant does: its collection, listing in order, and faults on the way.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
@@ -11,12 +9,14 @@ use cjhirashi_domain::{
     id::{DocumentId, UserId},
 };
 use cjhirashi_outbound::Secret;
-use cjhirashi_testkit::{FakeQdrant, Fault};
+use cjhirashi_testkit::{FakeQdrant, qdrant::Fault};
 use cjhirashi_vectors::{
-    ChunkKey, Consistency, DocumentMetadata, IndexError, IndexFilter, IndexQuery, QdrantIndex, QdrantOptions,
-    VectorIndex, VectorRecord,
+    ChunkKey, Consistency, CustomMetadata, DocumentMetadata, IndexError, IndexFilter, IndexQuery, QdrantIndex,
+    QdrantOptions, VectorIndex, VectorRecord,
 };
 use serde_json::json;
+
+use crate::suite::{conforms, key};
 
 const MODEL: &str = "test:axes@4";
 
@@ -32,10 +32,6 @@ async fn opened(server: &FakeQdrant) -> QdrantIndex {
     QdrantIndex::open(options(server)).await.unwrap()
 }
 
-fn key(document: &str, version: i32, seq: i32) -> ChunkKey {
-    ChunkKey { document_id: DocumentId::parse(document).unwrap(), version, seq }
-}
-
 fn record(key: ChunkKey) -> VectorRecord {
     VectorRecord {
         ordinal: 1,
@@ -49,6 +45,7 @@ fn record(key: ChunkKey) -> VectorRecord {
             source_url: Some("https://example.org/viajes".to_owned()),
             created_at: Timestamp(1_790_000_000_000),
             tags: vec!["manual".to_owned()],
+            custom: CustomMetadata::parse(&json!({"area": "finanzas"})).unwrap(),
         }),
         key,
     }
@@ -230,9 +227,9 @@ async fn a_fault_that_stays_is_told_with_the_time_to_wait() {
     }
     // Nobody waits an hour in a call.
     assert_eq!(server.requests(), before + 1);
-    server.fail(vec![Fault::Status(503, None); 4]);
+    server.fail(vec![Fault::Status(503, None); 3]);
     assert!(index.query(question()).await.unwrap_err().is_transient());
-    assert_eq!(server.requests(), before + 5);
+    assert_eq!(server.requests(), before + 4);
 }
 
 #[tokio::test]
@@ -281,4 +278,12 @@ async fn the_tests_server_refuses_what_qdrant_does_not_know() {
         let said = answer.text().await.unwrap();
         assert!(said.contains(part), "{said}");
     }
+}
+
+#[tokio::test]
+async fn qdrant_conforms() {
+    let server = FakeQdrant::start(Some("the key")).await.unwrap();
+    let key = Some(Secret::from("the key"));
+    let options = QdrantOptions { api_key: key, ..QdrantOptions::new(server.url(), "test:axes@8", 8) };
+    conforms(&QdrantIndex::open(options).await.unwrap()).await;
 }

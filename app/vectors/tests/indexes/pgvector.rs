@@ -1,22 +1,17 @@
 //! What only the index on pgvector does: its tables, filters that the graph alone would starve, and what it says when it
 //! cannot be had.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::sync::Arc;
 
-use cjhirashi_domain::{
-    Timestamp,
-    access::Visibility,
-    document::Source,
-    id::{DocumentId, UserId},
-};
+use cjhirashi_domain::{Timestamp, access::Visibility, document::Source, id::UserId};
 use cjhirashi_testkit::{PgVector, TestDb, left_out};
 use cjhirashi_vectors::{
-    ChunkKey, DocumentMetadata, IndexError, IndexFilter, IndexQuery, PgVectorIndex, PgVectorOptions, VectorIndex,
-    VectorRecord,
+    ChunkKey, CustomMetadata, DocumentMetadata, IndexError, IndexFilter, IndexQuery, PgVectorIndex, PgVectorOptions,
+    VectorIndex, VectorRecord,
 };
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
+
+use crate::suite::{conforms, key};
 
 const MODEL: &str = "test:random@16";
 const DIMENSION: usize = 16;
@@ -46,10 +41,6 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
         .collect()
 }
 
-fn key(document: &str, version: i32, seq: i32) -> ChunkKey {
-    ChunkKey { document_id: DocumentId::parse(document).unwrap(), version, seq }
-}
-
 fn record(key: ChunkKey, values: Vec<f32>, visibility: Visibility) -> VectorRecord {
     VectorRecord {
         ordinal: 1,
@@ -63,6 +54,7 @@ fn record(key: ChunkKey, values: Vec<f32>, visibility: Visibility) -> VectorReco
             source_url: None,
             created_at: Timestamp(1_790_000_000_123),
             tags: vec!["manual".to_owned()],
+            custom: CustomMetadata::parse(&serde_json::json!({"area": "finanzas"})).unwrap(),
         }),
         key,
     }
@@ -202,7 +194,7 @@ async fn rows_say_what_they_are_and_an_equal_write_changes_nothing() {
     let metadata: serde_json::Value = row.get(5);
     let expected = serde_json::json!({
         "title": "Política «única»  de viajes", "source": "upload", "created_at": 1_790_000_000, "tags": ["manual"],
-        "language": "es"
+        "language": "es", "custom": {"area": "finanzas"}
     });
     assert_eq!(metadata, expected);
     assert_eq!(row.get::<String, _>(7), "halfvec");
@@ -326,4 +318,25 @@ async fn more_numbers_than_a_graph_takes_are_scored_one_by_one() {
     index.upsert(vec![record(key("d", 1, 0), numbers(1, 4_001), Visibility::Public)]).await.unwrap();
     let found = index.query(question(numbers(1, 4_001), "ana", 5)).await.unwrap().matches;
     assert!(found.len() == 1 && found[0].score > 0.999, "{found:?}");
+}
+
+async fn pgvector_conforms(version: PgVector, exact_limit: usize) {
+    let Some(db) = database(version).await else { return };
+    let options = PgVectorOptions::new(&db.url, "test:axes@8", 8);
+    conforms(&PgVectorIndex::open_with(options, exact_limit).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn pgvector_conforms_where_it_scores_one_by_one() {
+    pgvector_conforms(PgVector::Current, 1_000).await;
+}
+
+#[tokio::test]
+async fn pgvector_conforms_where_it_walks_its_graph() {
+    pgvector_conforms(PgVector::Current, 0).await;
+}
+
+#[tokio::test]
+async fn an_old_pgvector_without_half_precision_and_iterative_scans_conforms() {
+    pgvector_conforms(PgVector::Old, 0).await;
 }
