@@ -6,16 +6,13 @@ use async_trait::async_trait;
 use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_models::{Embedder, ModelError, ModelRegistry};
 use cjhirashi_storage::{StorageError, Store};
-use cjhirashi_sync::{Makers, OpenIndex, wanted_kind};
+use cjhirashi_sync::{Makers, OpenIndex, chosen_kind, wanted_kind};
 use cjhirashi_vectors::{
     EmbeddedIndex, EmbeddedOptions, IndexError, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions,
     pinecone::PineconeIndex,
 };
 
 use crate::config::{Config, QdrantConfig};
-
-/// Which kind of index somebody chose by a re-index; absent: as the configuration says.
-const CHOSEN_KIND: &str = "vector_index";
 
 /// Opens what the configuration names.
 pub struct IndexMakers {
@@ -53,18 +50,8 @@ impl IndexMakers {
     /// # Errors
     /// [`StorageError`].
     pub async fn wanted(&self, store: &Store) -> Result<IndexName, StorageError> {
-        let chosen = store.get_instance_setting(CHOSEN_KIND).await?;
-        let chosen = chosen.as_ref().and_then(|kind| IndexKind::parse(kind.as_str()?));
-        let kind = wanted_kind(chosen, self.config.pinecone.key.is_some());
+        let kind = wanted_kind(chosen_kind(store).await?, self.config.pinecone.key.is_some());
         Ok(IndexName { kind, model: self.models.embedder().id().to_owned() })
-    }
-
-    /// Remembers that somebody chose a kind, whatever the configuration says later.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn choose(&self, store: &Store, kind: IndexKind) -> Result<(), StorageError> {
-        store.set_instance_setting(CHOSEN_KIND, Some(&kind.as_str().into())).await
     }
 
     /// Each model has a folder of its own: one may be built while another answers.
@@ -119,5 +106,18 @@ impl Makers for IndexMakers {
 
     fn embedder(&self, model: &str) -> Result<Arc<dyn Embedder>, ModelError> {
         self.models.embedder_of(model)
+    }
+
+    fn kinds(&self) -> Vec<IndexKind> {
+        let configured = |kind: &IndexKind| match kind {
+            IndexKind::Embedded | IndexKind::Pgvector => true,
+            IndexKind::Pinecone => self.config.pinecone.key.is_some(),
+            IndexKind::Qdrant => self.config.qdrant.url.is_some(),
+        };
+        IndexKind::ALL.into_iter().filter(configured).collect()
+    }
+
+    fn model(&self) -> String {
+        self.models.embedder().id().to_owned()
     }
 }

@@ -7,7 +7,7 @@ use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_retrieval::{EngineCell, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, Engines, Worker, WorkerContext, WorkerHandle, WorkerOptions};
+use cjhirashi_sync::{DocumentService, Engines, SyncService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,8 @@ pub struct AppState {
     pub chat: ChatService,
     /// Documents: add, list, read, delete.
     pub documents: DocumentService,
+    /// The two databases, for administrators.
+    pub sync: SyncService,
     /// Search.
     pub retriever: Arc<Retriever>,
     /// The vector index that search and jobs share, with its embedding model.
@@ -122,7 +124,7 @@ impl Running {
             store: store.clone(),
             blobs: blobs.clone(),
             engine: engines.cell(),
-            makers,
+            makers: makers.clone(),
             exports: config.export_dir(),
             sandbox: Sandbox::new(program, Limits::default()),
         };
@@ -131,11 +133,13 @@ impl Running {
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
+        let sync = SyncService::new(store.clone(), makers);
         let state = AppState {
             config,
             store,
             chat,
             documents,
+            sync,
             retriever,
             engine: engines.cell(),
             work,

@@ -23,7 +23,7 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             bail!("another index is being built; wait until it is done");
         }
         if let Some(kind) = args.to {
-            work.makers.choose(&work.store, kind).await?;
+            cjhirashi_sync::choose_kind(&work.store, kind).await?;
         }
         let (began, mut printed) = (Instant::now(), Instant::now());
         loop {

@@ -47,6 +47,7 @@ pub fn router(state: AppState) -> Router {
         store: state.store.clone(),
         chat: state.chat.clone(),
         documents: state.documents.clone(),
+        sync: state.sync.clone(),
         models: state.models.clone(),
         instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: site.assets() }),
     };
@@ -58,6 +59,7 @@ pub fn router(state: AppState) -> Router {
         .route("/documents/{id}/file", get(files::download))
         .route("/sign-in/link", get(sign_in::redeem_link))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/documents/{id}/versions", post(uploads::upload_version))
         .merge(pages::routes(services))
         .layer(from_fn_with_state(state.clone(), sign_in::identify))
         .layer(sign_in::sessions(&state))

@@ -24,6 +24,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    body::ApiId,
     error::{ApiError, ApiResult, accepts_html, language_of},
     sign_in::{Person, local_path},
 };
@@ -167,6 +168,39 @@ pub(crate) async fn upload(
         return Ok(Redirect::to(&to).into_response());
     }
     Ok((outcome.status(), Json(outcome)).into_response())
+}
+
+/// `POST /documents/{id}/versions`, from a document's page: its next version.
+pub(crate) async fn upload_version(
+    State(state): State<AppState>,
+    Person(person): Person,
+    ApiId(id): ApiId<DocumentId>,
+    request: Request,
+) -> ApiResult<Redirect> {
+    let page = format!("/documents/{id}?view=history");
+    let added = match read_form(&state.documents, request).await {
+        Ok(form) => add_version(&state.documents, &person.viewer(), &id, form).await,
+        Err(error) => Err(error),
+    };
+    // A form without script: what went wrong is told on the page.
+    Ok(Redirect::to(&match added {
+        Ok(_) => page,
+        Err(error) => format!("{page}&error={}", error.code.as_str()),
+    }))
+}
+
+/// Adds a form's one file as a document's next version; its number.
+pub(crate) async fn add_version(
+    documents: &DocumentService,
+    viewer: &Viewer,
+    id: &DocumentId,
+    mut form: Form,
+) -> ApiResult<i32> {
+    let (Some(file), None) = (form.files.pop(), form.files.pop()) else {
+        return Err(ApiError::invalid("a version is one file"));
+    };
+    let ReceivedFile { name, mime_type, content } = file;
+    Ok(documents.add_version(viewer, id, Some(&name), mime_type.as_deref(), &content?).await?)
 }
 
 /// Text as a value in an address.

@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod connection;
 mod database;
+mod databases;
 mod generations;
 mod interface;
 mod local;

@@ -23,6 +23,9 @@ pub enum DocumentStatus {
 }
 
 impl DocumentStatus {
+    /// All there are, in the order in which a document passes through them.
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Processing, Self::Indexed, Self::Failed];
+
     /// The word stored in the database and shown in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -37,7 +40,7 @@ impl DocumentStatus {
     /// Reads the stored word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Queued, Self::Processing, Self::Indexed, Self::Failed].into_iter().find(|status| status.as_str() == text)
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
     /// Whether it will become another one by itself.

@@ -1,16 +1,22 @@
 //! What answers now: a vector index and the embedding model whose vectors it holds. They are exchanged together, while
 //! searches run.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Instant,
 };
 
 use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_models::Embedder;
 use cjhirashi_vectors::VectorIndex;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+/// The most acknowledged writes that are waited for; beyond that the oldest are not measured.
+const WATCHED: usize = 1_000;
 /// No position of the index's log is known.
 const UNKNOWN: i64 = -1;
 
@@ -24,6 +30,8 @@ pub struct Engine {
     pub embedder: Arc<dyn Embedder>,
     /// How far queries have seen the log of the index.
     seen: AtomicI64,
+    /// Writes that the index has acknowledged and no query has seen yet, by their positions.
+    unseen: Mutex<VecDeque<(i64, Instant)>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -37,7 +45,7 @@ impl Engine {
     #[must_use]
     pub fn new(kind: IndexKind, index: Arc<dyn VectorIndex>, embedder: Arc<dyn Embedder>) -> Self {
         let name = IndexName { kind, model: embedder.id().to_owned() };
-        Self { name, index, embedder, seen: AtomicI64::new(UNKNOWN) }
+        Self { name, index, embedder, seen: AtomicI64::new(UNKNOWN), unseen: Mutex::default() }
     }
 
     /// How far queries have seen the log of the index; `None` where it tells no positions, or was not asked yet.
@@ -46,9 +54,32 @@ impl Engine {
         Some(self.seen.load(Ordering::Relaxed)).filter(|position| *position != UNKNOWN)
     }
 
+    /// The index has acknowledged a write of this process at a position of its log: how long it then takes until a query
+    /// sees it is measured.
+    pub fn acknowledged(&self, position: i64) {
+        if self.seen().is_some_and(|seen| seen >= position) {
+            return;
+        }
+        let mut unseen = self.unseen.lock();
+        if unseen.len() == WATCHED {
+            unseen.pop_front();
+        }
+        unseen.push_back((position, Instant::now()));
+    }
+
     /// A query saw the log up to here. A log never goes back, but answers may overtake each other.
     pub(crate) fn saw(&self, position: u64) {
-        self.seen.fetch_max(i64::try_from(position).unwrap_or(i64::MAX), Ordering::Relaxed);
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        if self.seen.fetch_max(position, Ordering::Relaxed) >= position {
+            return;
+        }
+        // Told by the next query after it could be seen: with few questions it looks longer than it was.
+        self.unseen.lock().retain(|(written, at)| {
+            if *written <= position {
+                metrics::histogram!("cjhirashi_freshness_lag_seconds").record(at.elapsed().as_secs_f64());
+            }
+            *written > position
+        });
     }
 }
 

@@ -63,7 +63,8 @@ impl JobKind {
         }
     }
 
-    const ALL: [Self; 8] = [
+    /// All there are.
+    pub const ALL: [Self; 8] = [
         Self::IndexDocument,
         Self::DeleteDocument,
         Self::UpdateMetadata,
@@ -74,7 +75,7 @@ impl JobKind {
         Self::Housekeeping,
     ];
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
@@ -121,17 +122,6 @@ pub struct Retry {
     pub error: Option<DocumentError>,
     /// Whether the run counts as an attempt. Being asked to wait is no failure.
     pub counted: bool,
-}
-
-/// How many jobs there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct JobCounts {
-    /// Due or waiting for their time.
-    pub waiting: i64,
-    /// Being run.
-    pub running: i64,
-    /// Given up.
-    pub dead: i64,
 }
 
 /// A job that was given up.
@@ -481,24 +471,6 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.is_some_and(|row| row.dead))
-    }
-
-    /// How many jobs there are, those aside that only wait for their time to come again.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn count_jobs(&self) -> Result<JobCounts> {
-        let row = sqlx::query!(
-            r#"SELECT
-                count(*) FILTER (WHERE claim IS NULL AND dead_at IS NULL) AS "waiting!",
-                count(*) FILTER (WHERE claim IS NOT NULL) AS "running!",
-                count(*) FILTER (WHERE dead_at IS NOT NULL) AS "dead!"
-               FROM jobs
-               WHERE kind NOT IN ('housekeeping', 'reconcile', 'export_vectors') OR run_at <= now() OR claim IS NOT NULL"#,
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(JobCounts { waiting: row.waiting, running: row.running, dead: row.dead })
     }
 
     /// Removes what is no longer needed.

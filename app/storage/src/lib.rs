@@ -24,6 +24,7 @@ mod jobs;
 mod messages;
 mod migrate;
 mod notices;
+mod overview;
 mod reconcile;
 mod search;
 mod secrets;
@@ -48,9 +49,10 @@ pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
 pub use indexes::IndexListener;
-pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
+pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
+pub use overview::JobsOfKind;
 pub use reconcile::{AnsweringDocument, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,

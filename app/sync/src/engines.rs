@@ -42,6 +42,12 @@ pub trait Makers: Send + Sync {
     /// # Errors
     /// [`ModelError`], such as a key that is missing.
     fn embedder(&self, model: &str) -> Result<Arc<dyn Embedder>, ModelError>;
+
+    /// The kinds of index that this process is configured for.
+    fn kinds(&self) -> Vec<IndexKind>;
+
+    /// The embedding model that the configuration names.
+    fn model(&self) -> String;
 }
 
 /// An index that was opened.
@@ -289,6 +295,26 @@ impl Embedder for AbsentModel {
     fn calibrate(&self, cosine: f32) -> f64 {
         f64::from(cosine)
     }
+}
+
+/// Which kind of index somebody chose by a re-index; absent: as the configuration says.
+const CHOSEN_KIND: &str = "vector_index";
+
+/// The kind that somebody chose, if anybody did.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn chosen_kind(store: &Store) -> Result<Option<IndexKind>, StorageError> {
+    let chosen = store.get_instance_setting(CHOSEN_KIND).await?;
+    Ok(chosen.as_ref().and_then(|kind| IndexKind::parse(kind.as_str()?)))
+}
+
+/// Remembers that somebody chose a kind, whatever the configuration says later.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn choose_kind(store: &Store, kind: IndexKind) -> Result<(), StorageError> {
+    store.set_instance_setting(CHOSEN_KIND, Some(&kind.as_str().into())).await
 }
 
 /// The kind that a configuration asks for, unless somebody chose another: Pinecone with a key, else the embedded one.

@@ -57,6 +57,9 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     let position = written.position.and_then(|position| i64::try_from(position).ok());
     let Some(lag) = context.store.complete_indexing(claim, &document, version, position).await? else { return Ok(()) };
     metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
+    if let Some(position) = position.filter(|_| run.engine.index.consistency() == Consistency::Eventual) {
+        run.engine.acknowledged(position);
+    }
     if version > 1 {
         remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
         context.store.remove_old_chunks(claim, &document).await?;

@@ -18,6 +18,7 @@ mod engines;
 mod error;
 mod export;
 mod index;
+mod overview;
 mod reconcile;
 mod records;
 mod reindex;
@@ -25,13 +26,15 @@ mod repair;
 mod service;
 mod worker;
 
-pub use engines::{Engines, Makers, OpenIndex, wanted_kind};
+pub use engines::{Engines, Makers, OpenIndex, choose_kind, chosen_kind, wanted_kind};
 pub use error::DocumentError;
+pub use overview::{SyncOverview, SyncService};
 pub use reconcile::reconcile;
 pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText, parse_tags};
 pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 
 // What the service takes and gives, so that callers need not know where it is defined.
 pub use cjhirashi_storage::{
-    BlobWriter, DocumentFilter, DocumentList, DocumentPart, DocumentScope, OriginalFile, StoredBlob, Twin,
+    BlobWriter, DeadJob, DocumentFilter, DocumentList, DocumentPart, DocumentScope, JobKind, JobsOfKind, OriginalFile,
+    StoredBlob, Twin,
 };

@@ -213,9 +213,7 @@ impl DocumentService {
     /// # Errors
     /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
     pub async fn set_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<(), DocumentError> {
-        let tags = parse_tags(tags)?;
-        let change = DocumentChange { tags: Some(&tags), ..DocumentChange::default() };
-        if self.store.change_document(viewer, id, &change).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+        self.change(viewer, id, None, Some(tags), None).await
     }
 
     /// Gives a document another title.
@@ -223,9 +221,7 @@ impl DocumentService {
     /// # Errors
     /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
     pub async fn set_title(&self, viewer: &Viewer, id: &DocumentId, title: &str) -> Result<(), DocumentError> {
-        let title = parse_title(title)?;
-        let change = DocumentChange { title: Some(title.as_str()), ..DocumentChange::default() };
-        if self.store.change_document(viewer, id, &change).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+        self.change(viewer, id, Some(title), None, None).await
     }
 
     /// Shares a document with everybody, or makes it the viewer's own again: from the commit on, searches and answers
@@ -239,14 +235,36 @@ impl DocumentService {
         id: &DocumentId,
         visibility: &Visibility,
     ) -> Result<(), DocumentError> {
-        if !viewer.may_change(visibility) {
+        self.change(viewer, id, None, None, Some(visibility)).await
+    }
+
+    /// Changes a document's title, labels and visibility in one step; what is `None` stays.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`] when sharing is not the viewer's to do, [`DocumentError::NotFound`],
+    /// [`DocumentError::Invalid`], [`DocumentError::Storage`].
+    pub async fn change(
+        &self,
+        viewer: &Viewer,
+        id: &DocumentId,
+        title: Option<&str>,
+        tags: Option<&[String]>,
+        visibility: Option<&Visibility>,
+    ) -> Result<(), DocumentError> {
+        if visibility.is_some_and(|visibility| !viewer.may_change(visibility)) {
             return Err(DocumentError::Forbidden);
         }
-        let change = DocumentChange { visibility: Some(visibility), ..DocumentChange::default() };
+        let title = title.map(parse_title).transpose()?;
+        let tags = tags.map(parse_tags).transpose()?;
+        let change =
+            DocumentChange { title: title.as_ref().map(DocumentTitle::as_str), tags: tags.as_deref(), visibility };
         if !self.store.change_document(viewer, id, &change).await? {
             return Err(DocumentError::NotFound);
         }
-        tracing::info!(document.id = %id, public = matches!(visibility, Visibility::Public), "document shared or un-shared");
+        if let Some(visibility) = visibility {
+            let public = matches!(visibility, Visibility::Public);
+            tracing::info!(document.id = %id, public, "document shared or un-shared");
+        }
         Ok(())
     }
 

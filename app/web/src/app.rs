@@ -19,7 +19,7 @@ use crate::{
     components::Frame,
     pages::{
         AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, PeoplePage, SettingsPage,
-        SignInPage,
+        SignInPage, SyncPage,
     },
     state::{PageLanguage, Session, browser},
 };
@@ -74,6 +74,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/settings") view=SettingsPage ssr=mode.clone() />
             <Route path=path!("/admin") view=AdminPage ssr=mode.clone() />
             <Route path=path!("/admin/people") view=PeoplePage ssr=mode.clone() />
+            <Route path=path!("/admin/sync") view=SyncPage ssr=mode.clone() />
             <Route path=path!("/sign-in") view=SignInPage ssr=mode />
         </FlatRoutes>
     }

@@ -25,6 +25,8 @@ mod connection;
 mod connection_problem;
 mod pages;
 #[cfg(feature = "ssr")]
+mod served;
+#[cfg(feature = "ssr")]
 mod services;
 #[cfg(feature = "ssr")]
 mod shell;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cjhirashi_chat::ChatService;
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_storage::Store;
-use cjhirashi_sync::DocumentService;
+use cjhirashi_sync::{DocumentService, SyncService};
 
 /// Everything a page or a server function may ask. The binary provides it in the context of every request.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct Services {
     pub chat: ChatService,
     /// Documents.
     pub documents: DocumentService,
+    /// The two databases, for administrators.
+    pub sync: SyncService,
     /// The models that answer.
     pub models: ModelRegistry,
     /// What the pages say about this instance.

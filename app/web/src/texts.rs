@@ -149,6 +149,8 @@ texts! {
     oldest_account_first: "Por antigüedad", "Oldest account first";
     turned_round: "al revés", "reversed";
     size: "Tamaño", "Size";
+    history: "Historial", "History";
+    two_databases: "Sincronización", "Synchronisation";
     fragments: "Fragmentos", "Chunks";
     changed: "Cambio", "Changed";
     actions: "Acciones", "Actions";

@@ -1,4 +1,4 @@
-//! Documents: add, list, look at, delete.
+//! Documents: add, list, look at, change, delete; their versions and their history.
 
 use axum::{
     Json,
@@ -14,24 +14,28 @@ use cjhirashi_domain::{
     text::{InvalidText, QueryText, Tag},
 };
 use cjhirashi_sync::{DocumentFilter, DocumentScope, NewText};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     auth::Caller,
-    shapes::{DocumentBody, DocumentsBody},
+    shapes::{DocumentBody, DocumentEventBody, DocumentEventsBody, DocumentsBody},
 };
 use crate::{
     AppState,
     http::{
         body::{ApiId, ApiQuery, parse_json, read},
         error::{ApiError, ApiResult, ErrorBody, language_of},
-        uploads::{AcceptedDocument, Outcome, add_files, parse_public, read_form, visibility},
+        uploads::{AcceptedDocument, Outcome, add_files, add_version, parse_public, read_form, visibility},
     },
 };
 
 /// The most bytes of a document sent as JSON.
 const TEXT_BYTES: usize = 20 << 20;
+/// The most bytes of a change, with every label there may be.
+const CHANGE_BYTES: usize = 64 << 10;
+/// Events of a document that are listed.
+const EVENTS: i64 = 200;
 
 /// A text to be added.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -223,4 +227,147 @@ pub(super) async fn delete_document(
 ) -> ApiResult<StatusCode> {
     state.documents.delete(&viewer, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What of a document is to be changed; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct DocumentChangeBody {
+    #[serde(default)]
+    title: Option<String>,
+    /// All of its labels from now on.
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    /// `private` or `public`; only administrators share a document and take it back.
+    #[serde(default)]
+    #[schema(example = "public")]
+    visibility: Option<String>,
+}
+
+/// Changes a document's title, labels, or whom it is shared with. In force for every search when it is answered.
+#[utoipa::path(
+    patch, path = "/documents/{id}", tag = "documents", params(("id" = String, Path)),
+    request_body = DocumentChangeBody,
+    responses(
+        (status = 200, body = DocumentBody),
+        (status = 400, description = "The request cannot be read", body = ErrorBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 403, description = "Sharing is for administrators", body = ErrorBody),
+        (status = 404, description = "Not there, or not the caller's to change", body = ErrorBody),
+        (status = 422, description = "A field is not valid", body = ErrorBody),
+    )
+)]
+pub(super) async fn change_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+    request: Request,
+) -> ApiResult<Json<DocumentBody>> {
+    let (parts, body) = request.into_parts();
+    let change: DocumentChangeBody = parse_json(&read(&parts.headers, body, CHANGE_BYTES).await?)?;
+    let visibility = match change.visibility.as_deref() {
+        Some(text) => Some(visibility(&viewer, parse_public(text)?)),
+        None => None,
+    };
+    state.documents.change(&viewer, &id, change.title.as_deref(), change.tags.as_deref(), visibility.as_ref()).await?;
+    let document = state.documents.get(&viewer, &id).await?.ok_or(ApiError::new(ErrorCode::DocumentNotFound))?;
+    Ok(Json(document.into()))
+}
+
+/// A version that was kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VersionBody {
+    #[schema(value_type = String)]
+    id: DocumentId,
+    /// The number of the version, which answers as soon as it is complete.
+    version: i32,
+}
+
+/// A document's next version.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form for openapi.json")]
+pub(super) struct NewVersionForm {
+    /// One file.
+    #[schema(value_type = String, format = Binary)]
+    file: String,
+}
+
+/// Adds a document's next version. The one that answers goes on answering until the new one is complete.
+#[utoipa::path(
+    post, path = "/documents/{id}/versions", tag = "documents", params(("id" = String, Path)),
+    request_body(content = NewVersionForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 202, description = "Kept, and to be indexed", body = VersionBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, or not the caller's to change", body = ErrorBody),
+        (status = 413, description = "Too large", body = ErrorBody),
+        (status = 415, description = "A kind of file that cannot be read", body = ErrorBody),
+        (status = 422, description = "The form or the file is not valid", body = ErrorBody),
+    )
+)]
+pub(super) async fn add_document_version(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+    request: Request,
+) -> ApiResult<(StatusCode, Json<VersionBody>)> {
+    let form = read_form(&state.documents, request).await?;
+    let version = add_version(&state.documents, &viewer, &id, form).await?;
+    Ok((StatusCode::ACCEPTED, Json(VersionBody { id, version })))
+}
+
+/// Tries a document again that failed.
+#[utoipa::path(
+    post, path = "/documents/{id}/retry", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 202, description = "It will be tried"),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, not failed, or not the caller's to change", body = ErrorBody),
+    )
+)]
+pub(super) async fn retry_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+) -> ApiResult<StatusCode> {
+    state.documents.retry(&viewer, &id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Ends the attempts to index a document's newest version. A version that answers goes on answering.
+#[utoipa::path(
+    post, path = "/documents/{id}/cancel", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "No more attempts"),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, not in work, or not the caller's to change", body = ErrorBody),
+    )
+)]
+pub(super) async fn cancel_document(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+) -> ApiResult<StatusCode> {
+    state.documents.cancel(&viewer, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What happened to a document, newest first; at most 200 events.
+#[utoipa::path(
+    get, path = "/documents/{id}/events", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = DocumentEventsBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, or not readable", body = ErrorBody),
+    )
+)]
+pub(super) async fn list_document_events(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+) -> ApiResult<Json<DocumentEventsBody>> {
+    if state.documents.get(&viewer, &id).await?.is_none() {
+        return Err(ApiError::new(ErrorCode::DocumentNotFound));
+    }
+    let events = state.documents.events(&viewer, &id, EVENTS).await?;
+    Ok(Json(DocumentEventsBody { events: events.into_iter().map(DocumentEventBody::from).collect() }))
 }

@@ -50,7 +50,11 @@ impl Modify for Keys {
 fn calls() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(documents::add_document, documents::list_documents))
-        .routes(routes!(documents::get_document, documents::delete_document))
+        .routes(routes!(documents::get_document, documents::change_document, documents::delete_document))
+        .routes(routes!(documents::add_document_version))
+        .routes(routes!(documents::retry_document))
+        .routes(routes!(documents::cancel_document))
+        .routes(routes!(documents::list_document_events))
         .routes(routes!(search::search))
         .routes(routes!(models::list_models))
         .routes(routes!(completions::complete))
@@ -82,7 +86,19 @@ mod tests {
         let described: Vec<&str> = api.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(
             described,
-            ["/chat/completions", "/chats", "/chats/{id}", "/documents", "/documents/{id}", "/models", "/search"]
+            [
+                "/chat/completions",
+                "/chats",
+                "/chats/{id}",
+                "/documents",
+                "/documents/{id}",
+                "/documents/{id}/cancel",
+                "/documents/{id}/events",
+                "/documents/{id}/retry",
+                "/documents/{id}/versions",
+                "/models",
+                "/search"
+            ]
         );
         let json = serde_json::to_value(&api).unwrap();
         assert!(json["components"]["securitySchemes"]["key"].is_object());

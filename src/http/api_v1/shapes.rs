@@ -6,6 +6,7 @@ use cjhirashi_domain::{
     access::Visibility,
     chat::{ChatSummary, Citation, Message},
     document::Document,
+    sync::DocumentEvent,
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
@@ -71,6 +72,40 @@ impl FailureBody {
             (None, detail) => detail.unwrap_or_default(),
         };
         Self { code, message }
+    }
+}
+
+/// What happened to a document, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DocumentEventsBody {
+    pub(super) events: Vec<DocumentEventBody>,
+}
+
+/// One thing that happened to a document.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DocumentEventBody {
+    /// `added`, `started`, `extracted`, `embedded` (it answers from here on), `indexed`, `waiting`, `failed`, `retried`,
+    /// `cancelled`, `changed`, `repaired` or `adopted`.
+    #[schema(example = "indexed")]
+    event: &'static str,
+    /// To which version; 0 for the document itself.
+    version: i32,
+    /// In which attempt of its job, from 1; 0 where no job was at work.
+    attempt: i32,
+    /// Why it failed.
+    error: Option<FailureBody>,
+    at: String,
+}
+
+impl From<DocumentEvent> for DocumentEventBody {
+    fn from(event: DocumentEvent) -> Self {
+        Self {
+            event: event.event.as_str(),
+            version: event.version,
+            attempt: event.attempt,
+            error: event.error.map(|error| FailureBody::new(error.code, error.detail)),
+            at: moment(event.at),
+        }
     }
 }
 

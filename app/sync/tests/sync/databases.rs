@@ -130,6 +130,14 @@ struct OneOfEach {
 
 #[async_trait]
 impl Makers for OneOfEach {
+    fn kinds(&self) -> Vec<IndexKind> {
+        IndexKind::ALL.to_vec()
+    }
+
+    fn model(&self) -> String {
+        "fake:one@16".to_owned()
+    }
+
     async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
         Ok(OpenIndex::Remote(Arc::clone(&self.index) as Arc<dyn VectorIndex>))
     }

@@ -49,7 +49,7 @@ async fn a_document_is_cut_embedded_and_indexed_and_every_chunk_is_a_slice_of_it
     assert_eq!(base.vectors(), chunks.len());
     assert_eq!(base.embedder.embedded(), chunks.len());
     assert_eq!(base.count("SELECT count(*) FROM chunks WHERE indexed_at IS NULL").await, 0);
-    assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+    assert_eq!(base.store.count_jobs_by_kind().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_bad_file_fails_at_once_in_words_and_is_not_tried_again() {
         let blank = base.get(&blank.id).await.unwrap();
         assert_eq!(blank.status, DocumentStatus::Failed);
         assert_eq!(blank.error.unwrap().code, ErrorCode::DocumentEmpty.as_str());
-        assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+        assert_eq!(base.store.count_jobs_by_kind().await.unwrap(), []);
         base.documents.retry(&base.owner, &blank.id).await.unwrap();
         assert_eq!(base.work().await, 1);
         assert_eq!(base.get(&blank.id).await.unwrap().status, DocumentStatus::Failed);
@@ -229,7 +229,7 @@ async fn a_provider_that_is_away_is_tried_again_and_in_the_end_the_job_is_a_dead
     let document = base.get(&id).await.unwrap();
     assert_eq!(document.status, DocumentStatus::Failed);
     assert_eq!(document.error.unwrap().detail.as_deref(), Some("no route to host"));
-    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
+    assert_eq!(base.store.count_jobs_by_kind().await.unwrap()[0].dead, 1);
     assert_eq!(base.count("SELECT attempts::bigint FROM jobs").await, 3);
 
     base.hurry().await;
@@ -262,7 +262,7 @@ async fn a_file_that_is_not_here_is_looked_for_again_and_one_that_is_lost_fails_
             assert_eq!(document.status, DocumentStatus::Failed);
         }
     }
-    assert_eq!(base.store.count_jobs().await.unwrap().dead, 1);
+    assert_eq!(base.store.count_jobs_by_kind().await.unwrap()[0].dead, 1);
     base.hurry().await;
     assert_eq!(Worker::run_due(&base.context, &options).await.unwrap(), 0, "it waits for somebody or the next start");
 

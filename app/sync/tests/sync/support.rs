@@ -161,6 +161,14 @@ struct NoMakers;
 
 #[async_trait]
 impl Makers for NoMakers {
+    fn kinds(&self) -> Vec<IndexKind> {
+        IndexKind::ALL.to_vec()
+    }
+
+    fn model(&self) -> String {
+        "fake:one@16".to_owned()
+    }
+
     async fn open_index(&self, name: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
         Err(IndexError::Refused { index: name.kind.as_str(), detail: "not in this test".to_owned() })
     }

@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp,
-    document::{Chunk, Document},
+    document::Document,
     id::DocumentId,
     order::{DocumentColumn, DocumentState, Order},
     passage::TextRange,
@@ -18,6 +18,9 @@ pub(crate) const PAGE_SIZE: u32 = 50;
 /// Characters of a document's text on one page.
 #[cfg(feature = "ssr")]
 const PART: i32 = 60_000;
+/// Lines of a document's history that are shown, the newest.
+#[cfg(feature = "ssr")]
+const EVENTS: i64 = 200;
 /// Chunks on one page.
 #[cfg(feature = "ssr")]
 const CHUNKS: u32 = 50;
@@ -74,16 +77,15 @@ pub(crate) struct DocumentsView {
     pub(crate) now: Timestamp,
 }
 
-/// A document's page: about it, and a part of its text or of its chunks.
+/// A document's page: about it, and one of its tabs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DocumentView {
     pub(crate) document: Document,
     /// May be tagged, retried and deleted by who looks.
     pub(crate) may_change: bool,
-    /// Safe HTML: the text with page marks and the highlighted passage. `None` before it was read.
+    /// Safe HTML of the tab: the text with page marks and the highlighted passage, for example. `None` before the file
+    /// was read.
     pub(crate) html: Option<String>,
-    /// The chunks, when they are asked for.
-    pub(crate) chunks: Vec<Chunk>,
     /// Which part this is, from 1, and of how many.
     pub(crate) part: u32,
     pub(crate) parts: u32,
@@ -109,11 +111,36 @@ pub(crate) struct PassageText {
     pub(crate) after: String,
 }
 
+/// A tab of a document's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DocumentTab {
+    /// What was read from the file.
+    Text,
+    /// How it was cut.
+    Chunks,
+    /// What happened to it, and what can be done with it.
+    History,
+}
+
+impl DocumentTab {
+    /// All, in the order of the page.
+    pub(crate) const ALL: [Self; 3] = [Self::Text, Self::Chunks, Self::History];
+
+    /// Its word in the address, after `view=`; nothing for the first.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "",
+            Self::Chunks => "chunks",
+            Self::History => "history",
+        }
+    }
+}
+
 /// What of a document's page is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PartAsked {
-    /// Its chunks instead of its text.
-    pub(crate) chunks: bool,
+    /// Which tab.
+    pub(crate) tab: DocumentTab,
     /// From 1; `None`: where the passage is, else the first.
     pub(crate) part: Option<u32>,
     /// What is marked, and in it what is marked strongly.
@@ -123,22 +150,33 @@ pub(crate) struct PartAsked {
 
 impl WithoutHtml for DocumentView {
     fn without_html(&self) -> Self {
-        Self {
-            document: self.document.clone(),
-            html: self.html.as_ref().map(|_| String::new()),
-            chunks: self.chunks.clone(),
-            ..*self
-        }
+        Self { document: self.document.clone(), html: self.html.as_ref().map(|_| String::new()), ..*self }
     }
 }
 
 #[cfg(feature = "ssr")]
 mod server_side {
-    use cjhirashi_domain::passage::TextRange;
+    use cjhirashi_domain::{ErrorCode, id::DocumentId, passage::TextRange};
     use cjhirashi_sync::DocumentPart;
 
-    use super::{AROUND, PART, PassageText, PassageView};
-    use crate::{api::server::escape, texts::Texts};
+    use super::{AROUND, DocumentTab, PART, PassageText, PassageView};
+    use crate::{
+        api::{
+            Failure,
+            server::{escape, fail, forward},
+        },
+        texts::Texts,
+    };
+
+    /// The id that a caller names.
+    pub(super) fn document_id(id: String) -> Result<DocumentId, Failure> {
+        DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))
+    }
+
+    /// After a command whose form stands there.
+    pub(super) fn back_to_history(id: &DocumentId) {
+        forward(&format!("/documents/{id}?view={}", DocumentTab::History.as_str()));
+    }
 
     /// The page that a character stands on, from 1.
     pub(super) fn page_of(pages: &[i32], at: i32) -> Option<i32> {
@@ -407,7 +445,7 @@ pub(crate) async fn document_states(ids: Vec<DocumentId>) -> Result<Vec<Document
 pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<DocumentView, Failure> {
     use self::server_side::{parts_of, render_part};
     use super::server::{fail, services, signed_in};
-    use crate::{components::pages, texts::Texts};
+    use crate::{components::pages, served, texts::Texts};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let viewer = who.viewer();
@@ -417,31 +455,40 @@ pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<Docume
         may_change: viewer.may_change(&document.visibility),
         document,
         html: None,
-        chunks: Vec::new(),
         part: asked.part.unwrap_or(1).max(1),
         parts: 1,
         now: services.store.now(),
     };
-    if asked.chunks {
-        let from = i32::try_from((shown.part - 1).saturating_mul(CHUNKS)).unwrap_or(i32::MAX);
-        shown.chunks = services.documents.chunks(&viewer, &id, from, i64::from(CHUNKS)).await?.unwrap_or_default();
-        shown.parts = pages(i64::from(shown.document.chunk_count), CHUNKS);
-    } else {
-        let PartAsked { part, passage, quote, .. } = asked;
-        let asked = match part.and_then(|part| i32::try_from(part).ok()?.checked_sub(1)) {
-            Some(asked) if asked >= 0 => asked,
-            _ => quote.or(passage).map_or(0, |place| place.start / PART),
-        };
-        let read = async |part: i32| services.documents.part(&viewer, &id, part.saturating_mul(PART), PART).await;
-        let mut text = read(asked).await?;
-        // There is nothing behind the last part, so that is shown instead.
-        if let Some(last) = text.as_ref().map(|text| parts_of(text.length) - 1).filter(|last| *last < asked) {
-            text = read(last).await?;
+    let texts = Texts::of(who.settings.language);
+    match asked.tab {
+        DocumentTab::Chunks => {
+            let from = i32::try_from((shown.part - 1).saturating_mul(CHUNKS)).unwrap_or(i32::MAX);
+            let chunks = services.documents.chunks(&viewer, &id, from, i64::from(CHUNKS)).await?.unwrap_or_default();
+            shown.html = Some(served::chunks(texts, &id, chunks));
+            shown.parts = pages(i64::from(shown.document.chunk_count), CHUNKS);
         }
-        if let Some(text) = text {
-            shown.html = Some(render_part(&text, passage, quote, Texts::of(who.settings.language)));
-            shown.part = u32::try_from(text.from / PART + 1).unwrap_or(1);
-            shown.parts = u32::try_from(parts_of(text.length)).unwrap_or(1);
+        DocumentTab::History => {
+            let events = services.documents.events(&viewer, &id, EVENTS).await?;
+            shown.html = Some(served::history(texts, &viewer, &shown.document, events, shown.now));
+            shown.part = 1;
+        }
+        DocumentTab::Text => {
+            let PartAsked { part, passage, quote, .. } = asked;
+            let asked = match part.and_then(|part| i32::try_from(part).ok()?.checked_sub(1)) {
+                Some(asked) if asked >= 0 => asked,
+                _ => quote.or(passage).map_or(0, |place| place.start / PART),
+            };
+            let read = async |part: i32| services.documents.part(&viewer, &id, part.saturating_mul(PART), PART).await;
+            let mut text = read(asked).await?;
+            // There is nothing behind the last part, so that is shown instead.
+            if let Some(last) = text.as_ref().map(|text| parts_of(text.length) - 1).filter(|last| *last < asked) {
+                text = read(last).await?;
+            }
+            if let Some(text) = text {
+                shown.html = Some(render_part(&text, passage, quote, texts));
+                shown.part = u32::try_from(text.from / PART + 1).unwrap_or(1);
+                shown.parts = u32::try_from(parts_of(text.length)).unwrap_or(1);
+            }
         }
     }
     Ok(shown)
@@ -470,10 +517,9 @@ pub(crate) async fn load_passage(
 /// Removes a document from every answer at once.
 #[server(prefix = "/fn", endpoint = "delete_document")]
 pub(crate) async fn delete_document(id: String) -> Result<(), Failure> {
-    use super::server::{fail, forward_within, services, signed_in};
-    use cjhirashi_domain::ErrorCode;
+    use super::server::{forward_within, services, signed_in};
     let (who, services) = (signed_in()?, services()?);
-    let id = DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
+    let id = server_side::document_id(id)?;
     services.documents.delete(&who.viewer(), &id).await?;
     forward_within("/admin", "/documents");
     Ok(())
@@ -482,20 +528,68 @@ pub(crate) async fn delete_document(id: String) -> Result<(), Failure> {
 /// Tries a document again that failed.
 #[server(prefix = "/fn", endpoint = "retry_document")]
 pub(crate) async fn retry_document(id: String) -> Result<(), Failure> {
-    use super::server::{fail, services, signed_in};
-    use cjhirashi_domain::ErrorCode;
+    use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
-    let id = DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
+    let id = server_side::document_id(id)?;
     Ok(services.documents.retry(&who.viewer(), &id).await?)
 }
 
 /// Gives a document other tags, separated by commas.
 #[server(prefix = "/fn", endpoint = "save_tags")]
 pub(crate) async fn save_tags(id: String, #[server(default)] tags: String) -> Result<(), Failure> {
-    use super::server::{fail, services, signed_in};
-    use cjhirashi_domain::ErrorCode;
+    use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
-    let id = DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))?;
+    let id = server_side::document_id(id)?;
     let tags: Vec<String> = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
     Ok(services.documents.set_tags(&who.viewer(), &id, &tags).await?)
+}
+
+/// Gives a document another title.
+#[server(prefix = "/fn", endpoint = "rename_document")]
+pub(crate) async fn rename_document(id: String, title: String) -> Result<(), Failure> {
+    use super::server::{services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    let id = server_side::document_id(id)?;
+    services.documents.set_title(&who.viewer(), &id, &title).await?;
+    server_side::back_to_history(&id);
+    Ok(())
+}
+
+/// Shares a document with everybody (`public`), or makes it one's own again (`private`). For administrators.
+#[server(prefix = "/fn", endpoint = "share_document")]
+pub(crate) async fn share_document(id: String, visibility: String) -> Result<(), Failure> {
+    use super::server::{fail, services, signed_in};
+    use cjhirashi_domain::{ErrorCode, access::Visibility};
+    let (who, services) = (signed_in()?, services()?);
+    let viewer = who.viewer();
+    let id = server_side::document_id(id)?;
+    let visibility = match visibility.as_str() {
+        "public" => Visibility::Public,
+        "private" => Visibility::Private(viewer.user_id.clone()),
+        _ => return Err(fail(ErrorCode::InvalidRequest)),
+    };
+    services.documents.set_visibility(&viewer, &id, &visibility).await?;
+    server_side::back_to_history(&id);
+    Ok(())
+}
+
+/// Ends the attempts to index a document's newest version.
+#[server(prefix = "/fn", endpoint = "cancel_document")]
+pub(crate) async fn cancel_document(id: String) -> Result<(), Failure> {
+    use super::server::{services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    let id = server_side::document_id(id)?;
+    services.documents.cancel(&who.viewer(), &id).await?;
+    server_side::back_to_history(&id);
+    Ok(())
+}
+
+/// Tries every failed document again that the caller may change.
+#[server(prefix = "/fn", endpoint = "retry_all_documents")]
+pub(crate) async fn retry_all_documents() -> Result<(), Failure> {
+    use super::server::{forward_within, services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    services.documents.retry_all(&who.viewer()).await?;
+    forward_within(super::sync::SYNC, "/documents");
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod failure;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod sync;
 
 use cjhirashi_domain::order::{Column, Order};
 use leptos_router::params::ParamsMap;

@@ -19,6 +19,8 @@ mod whole;
 
 pub(crate) use chat::Conversation;
 pub(crate) use dates::Ago;
+#[cfg(feature = "ssr")]
+pub(crate) use dates::iso;
 pub(crate) use delete::DeleteMenu;
 pub(crate) use documents::{DocumentList, Shelf, StateOf};
 pub(crate) use frame::{Frame, Page};

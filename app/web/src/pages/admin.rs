@@ -1,4 +1,6 @@
-//! `/admin`: the knowledge base and the people.
+//! `/admin`: the knowledge base, the people, and the two databases.
+
+use std::time::Duration;
 
 use cjhirashi_domain::{
     Timestamp,
@@ -11,10 +13,11 @@ use leptos_router::hooks::use_query_map;
 use crate::components::{Children, Whole as _};
 use crate::{
     api::{
-        Failure,
+        Failure, Shown,
         admin::{PAGE_SIZE, PEOPLE, PeopleAsked, PeopleView, list_people},
         documents::{ListAsked, list_documents},
         load,
+        sync::{SYNC, sync_overview},
     },
     components::{
         Ago, DocumentList, Heading, Icon, Page, Problem, Shelf, Skeleton, filter_button, icon, pager, pages,
@@ -55,6 +58,7 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
                             <ul>
                                 {item("/admin", Icon::Documents, t.knowledge_base)}
                                 {item(PEOPLE, Icon::People, t.people)}
+                                {item(SYNC, Icon::Retry, t.two_databases)}
                             </ul>
                         </nav>
                         <section>{children.show()}</section>
@@ -105,6 +109,45 @@ pub(crate) fn PeoplePage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match people.await {
                         Ok(view) => view! { <People view=view /> }.whole(),
+                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
+                    }
+                })}
+            </Transition>
+        </Sections>
+    }
+    .whole()
+}
+
+fn look_again(looks: RwSignal<u32>) {
+    let look = move || {
+        if browser::exists("#synchronisation :focus") {
+            look_again(looks);
+        } else {
+            looks.try_update(|looks| *looks += 1);
+        }
+    };
+    set_timeout(look, Duration::from_secs(2));
+}
+
+/// How the two databases stand. While something moves it is looked at again and again, unless somebody is at one of its
+/// buttons.
+#[component]
+pub(crate) fn SyncPage() -> impl IntoView {
+    let looks = RwSignal::new(0_u32);
+    let overview = load(move || looks.get(), |_| async { sync_overview().await.map(Shown) });
+    view! {
+        <Sections current=SYNC>
+            <Transition fallback=|| view! { <Skeleton /> }>
+                {move || Suspend::new(async move {
+                    match overview.await {
+                        Ok(Shown(view)) => {
+                            Effect::new(move |_| {
+                                if view.moves {
+                                    look_again(looks);
+                                }
+                            });
+                            view! { <div id="synchronisation" inner_html=view.html></div> }.whole()
+                        }
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}

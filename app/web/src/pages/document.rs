@@ -1,12 +1,12 @@
-//! `/documents/{id}`: what a document is, its text with the cited passage, and its chunks.
+//! `/documents/{id}`: what a document is, its text with the cited passage, its chunks, and its history.
 
 use std::time::Duration;
 
 use cjhirashi_domain::{
     ErrorCode,
     access::Visibility,
-    document::{Chunk, Document, DocumentStatus},
-    passage::{PassageAddress, TextRange},
+    document::{Document, DocumentStatus},
+    passage::TextRange,
 };
 use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -16,8 +16,8 @@ use crate::{
     api::{
         Failure, Shown,
         documents::{
-            DeleteDocument, DocumentView, PartAsked, RetryDocument, SaveTags, delete_document, document_states,
-            load_document, retry_document, save_tags,
+            DeleteDocument, DocumentTab, DocumentView, PartAsked, RetryDocument, SaveTags, delete_document,
+            document_states, load_document, retry_document, save_tags,
         },
         load,
     },
@@ -39,7 +39,10 @@ pub(crate) fn DocumentPage() -> impl IntoView {
             let number = |name: &str| query.get(name)?.parse::<i32>().ok();
             let range = |start, end| TextRange::new(number(start)?, number(end)?);
             let asked = PartAsked {
-                chunks: query.get("view").as_deref() == Some("chunks"),
+                tab: query
+                    .get("view")
+                    .and_then(|view| DocumentTab::ALL.into_iter().find(|tab| tab.as_str() == view))
+                    .unwrap_or(DocumentTab::Text),
                 part: query.get("part").and_then(|part| part.parse().ok()),
                 passage: range("start", "end"),
                 quote: range("quote_start", "quote_end"),
@@ -142,7 +145,7 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
     let (now, may_change, title) = (view.now, view.may_change, document.title.clone());
     let path = StoredValue::new(format!("/documents/{}", document.id));
     let (id, tags) = (document.id.to_string(), document.tags.join(", "));
-    let chunks = asked.1.chunks;
+    let tab = asked.1.tab;
     let highlighted = asked.1.passage.map(|_| if asked.1.quote.is_some() { "quote" } else { "passage" });
     let watched = Watched {
         asked: StoredValue::new(asked),
@@ -194,29 +197,39 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
     let body = move || {
         let view = watched.view.get();
         let path = path.get_value();
-        let parts = pager(view.part, view.parts, t.text, |part| {
-            format!("{path}?{}part={part}", if chunks { "view=chunks&" } else { "" })
-        });
+        let parts = pager(view.part, view.parts, t.text, |part| format!("{path}?view={}&part={part}", tab.as_str()));
         if let Some(failure) = watched.gone.get() {
             return view! { <Problem failure=failure /> }.whole();
         }
-        let body = if chunks {
-            view! { <Chunks chunks=view.chunks document=view.document.id.to_string() /> }.whole()
-        } else {
-            match view.html {
-                Some(html) => view! { <div class="prose document-text" inner_html=html></div> }.whole(),
-                // Its state above says all there is to say.
-                None if view.document.adopted => ().whole(),
-                None => {
-                    let failed = watched.document.with(|document| document.status == DocumentStatus::Failed);
-                    let words = if failed { t.document_without_text } else { t.document_not_ready };
-                    view! { <p class="empty">{words}</p> }.whole()
-                }
+        let body = match view.html {
+            Some(html) => {
+                let class = if tab == DocumentTab::Text { "prose document-text" } else { "served" };
+                view! { <div class=class inner_html=html></div> }.whole()
+            }
+            // Its state above says all there is to say.
+            None if view.document.adopted => ().whole(),
+            None => {
+                let failed = watched.document.with(|document| document.status == DocumentStatus::Failed);
+                let words = if failed { t.document_without_text } else { t.document_not_ready };
+                view! { <p class="empty">{words}</p> }.whole()
             }
         };
         view! { {body} {parts} }.whole()
     };
     let path = path.get_value();
+    let tabs = DocumentTab::ALL
+        .into_iter()
+        .zip([t.text, t.fragments, t.history])
+        .map(|(each, label)| {
+            let view = each.as_str();
+            let href = if view.is_empty() { path.clone() } else { format!("{path}?view={view}") };
+            view! {
+                <a href=href aria-current=(each == tab).then_some("page")>
+                    {label}
+                </a>
+            }
+        })
+        .collect_view();
     view! {
         <Page title=title.clone()>
             <header class="page-head">
@@ -235,44 +248,12 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
                 }}
             </header>
             <nav class="tabs" aria-label=t.text>
-                <a href=path.clone() aria-current=(!chunks).then_some("page")>
-                    {t.text}
-                </a>
-                <a href=format!("{path}?view=chunks") aria-current=chunks.then_some("page")>
-                    {t.fragments}
-                </a>
+                {tabs}
             </nav>
             {body}
         </Page>
     }
     .whole()
-}
-
-#[component]
-fn Chunks(chunks: Vec<Chunk>, document: String) -> impl IntoView {
-    let t = use_texts();
-    if chunks.is_empty() {
-        return view! { <p class="empty">{t.no_chunks}</p> }.whole();
-    }
-    let rows = chunks
-        .into_iter()
-        .map(|chunk| {
-            let passage = TextRange { start: chunk.start, end: chunk.end };
-            let href = PassageAddress { document: document.clone(), passage, quote: None }.to_string();
-            view! {
-                <li>
-                    <header>
-                        <a href=href>{format!("#{}", chunk.seq + 1)}</a>
-                        <span>{t.number(i64::from(chunk.start))} "–" {t.number(i64::from(chunk.end))}</span>
-                        {chunk.page.map(|page| view! { <span>{t.page(page)}</span> })}
-                    </header>
-                    <p>{chunk.text}</p>
-                </li>
-            }
-            .whole()
-        })
-        .collect_view();
-    view! { <ol class="chunks">{rows}</ol> }.whole()
 }
 
 #[component]

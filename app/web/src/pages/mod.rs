@@ -8,7 +8,7 @@ mod not_found;
 mod settings;
 mod sign_in;
 
-pub(crate) use admin::{AdminPage, PeoplePage};
+pub(crate) use admin::{AdminPage, PeoplePage, SyncPage};
 pub(crate) use chat::{ChatPage, NewChatPage};
 pub(crate) use document::DocumentPage;
 pub(crate) use documents::DocumentsPage;

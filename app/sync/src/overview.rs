@@ -1,0 +1,180 @@
+//! What administrators see of the two databases, and what they may command.
+
+use std::sync::Arc;
+
+use cjhirashi_domain::{
+    Viewer,
+    document::DocumentStatus,
+    sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation},
+};
+use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, Store};
+
+use crate::{DocumentError, Makers, choose_kind};
+
+/// Jobs that were given up, and comparisons, that are shown.
+const SHOWN: i64 = 50;
+const COMPARISONS: i64 = 10;
+
+/// How everything stands.
+#[derive(Debug, Clone)]
+pub struct SyncOverview {
+    /// The indexes that are known: the one that answers, one that is being built, those that answered before.
+    pub indexes: Vec<IndexRow>,
+    /// Kinds that could be switched to.
+    pub kinds: Vec<IndexKind>,
+    /// The embedding model that the configuration names.
+    pub model: String,
+    /// Jobs by kind; kinds without any are left out.
+    pub jobs: Vec<JobsOfKind>,
+    /// Documents of everybody by status.
+    pub documents: Vec<(DocumentStatus, i64)>,
+    /// Documents of the ADR's application whose text is still in its index alone.
+    pub to_adopt: i64,
+    /// Jobs that were given up, the last first; at most 50.
+    pub dead: Vec<DeadJob>,
+    /// The last comparisons of both databases, the last first; at most 10.
+    pub comparisons: Vec<Reconciliation>,
+}
+
+impl SyncOverview {
+    /// Whether it will look different soon by itself.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        self.indexes.iter().any(|row| row.state == IndexState::Building)
+            || self.jobs.iter().any(|jobs| jobs.waiting + jobs.running > 0)
+    }
+}
+
+/// For administrators; everybody else is refused. Cheap to clone.
+#[derive(Clone)]
+pub struct SyncService {
+    store: Store,
+    makers: Arc<dyn Makers>,
+}
+
+impl std::fmt::Debug for SyncService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncService").finish_non_exhaustive()
+    }
+}
+
+fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
+    if viewer.is_admin() { Ok(()) } else { Err(DocumentError::Forbidden) }
+}
+
+impl SyncService {
+    /// Over the store, with what opens indexes.
+    #[must_use]
+    pub const fn new(store: Store, makers: Arc<dyn Makers>) -> Self {
+        Self { store, makers }
+    }
+
+    /// How everything stands, in five queries.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
+    pub async fn overview(&self, viewer: &Viewer) -> Result<SyncOverview, DocumentError> {
+        admin(viewer)?;
+        let (indexes, jobs, (documents, to_adopt), dead, comparisons) = futures::try_join!(
+            self.store.list_indexes(),
+            self.store.count_jobs_by_kind(),
+            self.store.count_documents_by_status(),
+            self.store.list_dead_jobs(SHOWN),
+            self.store.list_reconciliations(COMPARISONS),
+        )?;
+        let (kinds, model) = (self.makers.kinds(), self.makers.model());
+        Ok(SyncOverview { indexes, kinds, model, jobs, documents, to_adopt, dead, comparisons })
+    }
+
+    /// Asks for a comparison of both databases with repair, now.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
+    pub async fn compare(&self, viewer: &Viewer) -> Result<(), DocumentError> {
+        admin(viewer)?;
+        Ok(self.store.ask_for(JobKind::Reconcile).await?)
+    }
+
+    /// Starts a job again that was given up.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::NotFound`], [`DocumentError::Storage`].
+    pub async fn replay(&self, viewer: &Viewer, job: i64) -> Result<(), DocumentError> {
+        admin(viewer)?;
+        if self.store.replay_dead_job(job).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Starts every job again that was given up; how many.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
+    pub async fn replay_all(&self, viewer: &Viewer) -> Result<i64, DocumentError> {
+        admin(viewer)?;
+        Ok(self.store.revive_dead_jobs().await?)
+    }
+
+    /// Asks for an index to be built beside the one that answers, and to take over when it is complete.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`]; [`DocumentError::Invalid`] when this server is not configured for it, or another one
+    /// is being built; [`DocumentError::Storage`].
+    pub async fn build(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
+        admin(viewer)?;
+        if !self.makers.kinds().contains(&index.kind) {
+            return Err(DocumentError::Invalid(format!("this server is not configured for {}", index.kind)));
+        }
+        if let Err(error) = self.makers.embedder(&index.model) {
+            return Err(DocumentError::Invalid(error.to_string()));
+        }
+        if !self.store.build_index(index).await? {
+            return Err(DocumentError::Invalid("another index is being built".to_owned()));
+        }
+        tracing::info!(%index, "an index was asked to be built");
+        Ok(choose_kind(&self.store, index.kind).await?)
+    }
+
+    /// Ends the building of an index; the one that answers goes on.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::NotFound`] when none is being built, [`DocumentError::Storage`].
+    pub async fn stop_building(&self, viewer: &Viewer) -> Result<(), DocumentError> {
+        admin(viewer)?;
+        if !self.store.stop_building().await? {
+            return Err(DocumentError::NotFound);
+        }
+        // Or the next start would build it again.
+        let active = self.store.list_indexes().await?.into_iter().find(|row| row.state == IndexState::Active);
+        match active {
+            Some(active) => Ok(choose_kind(&self.store, active.name.kind).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes an index that answered before, with what no other one needs.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`]; [`DocumentError::NotFound`] when there is no such one, or it is in use;
+    /// [`DocumentError::Storage`].
+    pub async fn forget(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
+        admin(viewer)?;
+        let known = self.store.list_indexes().await?;
+        if !known.iter().any(|row| row.name == *index && row.state == IndexState::Previous) {
+            return Err(DocumentError::NotFound);
+        }
+        self.clear(index).await;
+        if self.store.forget_index(index).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+    }
+
+    /// Empties an index. One that cannot be reached, or was never made, is forgotten all the same: what it holds is
+    /// never shown, since every passage is read from PostgreSQL.
+    async fn clear(&self, index: &IndexName) {
+        let dimension = index.model.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok());
+        let cleared = async {
+            let opened = self.makers.open_index(index, dimension.unwrap_or(1)).await?;
+            opened.index().clear().await
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(%index, %error, "an index that is no longer used could not be emptied");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `/admin/sync`: how the two databases stand, and what administrators command.
+
+use leptos::server;
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, WithoutHtml};
+
+/// A part of a page that the server made alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Served {
+    /// Safe HTML.
+    pub(crate) html: String,
+    /// It will look different soon by itself.
+    pub(crate) moves: bool,
+}
+
+impl WithoutHtml for Served {
+    fn without_html(&self) -> Self {
+        Self { html: String::new(), moves: self.moves }
+    }
+}
+
+/// How everything stands.
+#[server(prefix = "/fn", endpoint = "sync_overview", input = leptos::server_fn::codec::Json)]
+pub(crate) async fn sync_overview() -> Result<Served, Failure> {
+    use super::server::{admin, services};
+    let (who, services) = (admin()?, services()?);
+    let overview = services.sync.overview(&who.viewer()).await?;
+    let moves = overview.moves();
+    let html = crate::served::sync(crate::texts::Texts::of(who.settings.language), overview, services.store.now());
+    Ok(Served { html, moves })
+}
+
+/// Compares both databases and repairs what differs.
+#[server(prefix = "/fn", endpoint = "compare_now")]
+pub(crate) async fn compare_now() -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.compare(&who.viewer()).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// Starts a job again that was given up.
+#[server(prefix = "/fn", endpoint = "replay_job")]
+pub(crate) async fn replay_job(id: i64) -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.replay(&who.viewer(), id).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// Starts every job again that was given up.
+#[server(prefix = "/fn", endpoint = "replay_all")]
+pub(crate) async fn replay_all() -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.replay_all(&who.viewer()).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// Builds an index beside the one that answers.
+#[server(prefix = "/fn", endpoint = "build_index")]
+pub(crate) async fn build_index(kind: String, model: String) -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.build(&who.viewer(), &index_name(&kind, model)?).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// Ends the building of an index.
+#[server(prefix = "/fn", endpoint = "stop_building")]
+pub(crate) async fn stop_building() -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.stop_building(&who.viewer()).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// Removes an index that answered before.
+#[server(prefix = "/fn", endpoint = "forget_index")]
+pub(crate) async fn forget_index(kind: String, model: String) -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.forget(&who.viewer(), &index_name(&kind, model)?).await?;
+    forward(SYNC);
+    Ok(())
+}
+
+/// The page.
+pub(crate) const SYNC: &str = "/admin/sync";
+
+#[cfg(feature = "ssr")]
+fn index_name(kind: &str, model: String) -> Result<cjhirashi_domain::sync::IndexName, Failure> {
+    use cjhirashi_domain::{
+        ErrorCode,
+        sync::{IndexKind, IndexName},
+    };
+    let kind = IndexKind::parse(kind).ok_or_else(|| super::server::fail(ErrorCode::InvalidRequest))?;
+    Ok(IndexName { kind, model })
+}

@@ -1,0 +1,389 @@
+//! `/admin/sync`: the index, the queue, jobs that were given up, and comparisons.
+
+use cjhirashi_domain::{
+    Timestamp,
+    document::DocumentStatus,
+    sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation, Side},
+};
+use cjhirashi_sync::{DeadJob, JobsOfKind, SyncOverview};
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use super::{ago, command, reason, words::Words};
+use crate::{
+    api::{
+        documents::RetryAllDocuments,
+        sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, StopBuilding},
+    },
+    components::{Icon, Piece, Whole as _, icon},
+    texts::Texts,
+};
+
+/// The page's HTML.
+pub(crate) fn sync(texts: &'static Texts, overview: SyncOverview, now: Timestamp) -> String {
+    let w = Words::of(texts.language);
+    let local = overview.indexes.iter().any(|row| row.state == IndexState::Active && row.name.kind.is_local());
+    let indexes = indexes(texts, w, &overview, now);
+    let queue = queue(texts, w, &overview);
+    let dead = dead(texts, w, overview.dead, now);
+    let comparisons = comparisons(texts, w, overview.comparisons, local, now);
+    view! { {indexes} {queue} {dead} {comparisons} }.to_html()
+}
+
+fn section(title: &'static str, line: Option<&'static str>, actions: Piece, body: Piece) -> Piece {
+    view! {
+        <section class="served">
+            <header>
+                <div>
+                    <h2>{title}</h2>
+                    {line.map(|line| view! { <p class="faint">{line}</p> })}
+                </div>
+                {actions}
+            </header>
+            {body}
+        </section>
+    }
+    .whole()
+}
+
+fn nothing(words: &'static str) -> Piece {
+    view! { <p class="faint">{words}</p> }.whole()
+}
+
+fn name_fields(name: &IndexName) -> Vec<(&'static str, String)> {
+    vec![("kind", name.kind.as_str().to_owned()), ("model", name.model.clone())]
+}
+
+fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, now: Timestamp) -> Piece {
+    let rows = overview.indexes.iter().map(|row| index_row(texts, w, row, now)).collect_view();
+    let building = overview.indexes.iter().any(|row| row.state == IndexState::Building);
+    // Those that are not in the table yet.
+    let others: Vec<IndexKind> = overview
+        .kinds
+        .iter()
+        .copied()
+        .filter(|kind| !overview.indexes.iter().any(|row| row.name.kind == *kind && row.name.model == overview.model))
+        .collect();
+    let switch = (!building && !others.is_empty()).then(|| {
+        let options =
+            others.iter().map(|kind| view! { <option value=kind.as_str()>{w.kind(*kind)}</option> }).collect_view();
+        view! {
+            <form method="post" action=BuildIndex::url() class="line">
+                <input type="hidden" name="model" value=overview.model.clone() />
+                <label for="switch-to">{w.switch_to}</label>
+                <select class="select" name="kind" id="switch-to">
+                    {options}
+                </select>
+                <button class="button plain-line" type="submit">
+                    {w.build_index}
+                </button>
+            </form>
+        }
+    });
+    let table = view! {
+        <div class="table-wrap">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">{w.index}</th>
+                        <th scope="col">{w.state}</th>
+                        <th scope="col">{w.progress}</th>
+                        <th scope="col"></th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    };
+    section(w.index, Some(w.index_line), switch.whole(), table.whole())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people needs no more than a few digits")]
+fn index_row(texts: &'static Texts, w: &'static Words, row: &IndexRow, now: Timestamp) -> Piece {
+    let state = match row.state {
+        IndexState::Active => ("state indexed", Some(Icon::Check)),
+        IndexState::Building => ("state working", None),
+        IndexState::Previous => ("state", None),
+    };
+    let progress = match row.state {
+        IndexState::Building => {
+            let share = (row.copied as f64 / row.total.max(1) as f64).clamp(0.0, 1.0);
+            let seconds = ((now.0 - row.started_at.0).max(1) as f64) / 1000.0;
+            let rate = row.copied as f64 / seconds;
+            let left = (row.copied > 0).then(|| w.rate(rate, (row.total - row.copied).max(0) as f64 / rate));
+            view! {
+                <div>
+                    {w.phase(row.phase)} ": " {texts.number(row.copied)} " / " {texts.number(row.total)} " ("
+                    {texts.percent(share)} ")"
+                </div>
+                <span class="bar" aria-hidden="true">
+                    <i style=format!("inline-size:{:.0}%", share * 100.0)></i>
+                </span>
+                {left.map(|left| view! { <div class="faint">{left}</div> })}
+            }
+            .whole()
+        }
+        IndexState::Active | IndexState::Previous => {
+            row.activated_at.map(|at| ago(texts, now, at)).unwrap_or_else(|| ().whole())
+        }
+    };
+    let actions = match row.state {
+        IndexState::Active => ().whole(),
+        IndexState::Building => command(StopBuilding::url(), Vec::new(), Icon::Stop, w.stop),
+        IndexState::Previous => view! {
+            {command(BuildIndex::url(), name_fields(&row.name), Icon::Retry, w.back_to_this)}
+            {command(ForgetIndex::url(), name_fields(&row.name), Icon::Trash, w.remove)}
+        }
+        .whole(),
+    };
+    view! {
+        <tr>
+            <td class="main">
+                {w.kind(row.name.kind)} <div class="faint">{row.name.model.clone()}</div>
+            </td>
+            <td>
+                <span class=state.0>{state.1.map(icon)} {w.index_state(row.state)}</span>
+            </td>
+            <td data-label=w.progress>{progress}</td>
+            <td class="actions">
+                <div>{actions}</div>
+            </td>
+        </tr>
+    }
+    .whole()
+}
+
+fn queue(texts: &'static Texts, w: &'static Words, overview: &SyncOverview) -> Piece {
+    let failed = overview.documents.iter().any(|(status, count)| *status == DocumentStatus::Failed && *count > 0);
+    let retry =
+        if failed { command(RetryAllDocuments::url(), Vec::new(), Icon::Retry, w.retry_failed) } else { ().whole() };
+    let mut counts: Vec<String> = overview
+        .documents
+        .iter()
+        .map(|(status, count)| format!("{} {}", texts.number(*count), w.status(*status)))
+        .collect();
+    if overview.to_adopt > 0 {
+        counts.push(format!("{} {}", texts.number(overview.to_adopt), w.to_adopt()));
+    }
+    let facts = counts.into_iter().map(|fact| view! { <span>{fact}</span> }).collect_view();
+    let jobs = if overview.jobs.is_empty() { nothing(w.nothing_waits) } else { jobs(texts, w, &overview.jobs) };
+    let body = view! {
+        <p class="facts-line">{texts.documents} ": " {facts}</p>
+        {jobs}
+    };
+    section(w.queue, None, retry, body.whole())
+}
+
+fn jobs(texts: &'static Texts, w: &'static Words, jobs: &[JobsOfKind]) -> Piece {
+    let rows = jobs
+        .iter()
+        .map(|jobs| {
+            let oldest = jobs.oldest.map(|oldest| texts.seconds(i32::try_from(oldest.as_millis()).unwrap_or(i32::MAX)));
+            view! {
+                <tr>
+                    <td class="main">{w.job(jobs.kind)}</td>
+                    <td class="right" data-label=w.waiting>
+                        {texts.number(jobs.waiting)}
+                    </td>
+                    <td class="right" data-label=w.running>
+                        {texts.number(jobs.running)}
+                    </td>
+                    <td class="right" data-label=w.given_up>
+                        {texts.number(jobs.dead)}
+                    </td>
+                    <td class="right" data-label=w.oldest>
+                        {oldest}
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="table-wrap">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">{w.work}</th>
+                        <th scope="col" class="right">
+                            {w.waiting}
+                        </th>
+                        <th scope="col" class="right">
+                            {w.running}
+                        </th>
+                        <th scope="col" class="right">
+                            {w.given_up}
+                        </th>
+                        <th scope="col" class="right">
+                            {w.oldest}
+                        </th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .whole()
+}
+
+fn dead(texts: &'static Texts, w: &'static Words, dead: Vec<DeadJob>, now: Timestamp) -> Piece {
+    if dead.is_empty() {
+        return section(w.dead, None, ().whole(), nothing(w.no_dead));
+    }
+    let all = command(ReplayAll::url(), Vec::new(), Icon::Retry, w.replay_all);
+    let rows = dead
+        .into_iter()
+        .map(|job| {
+            let about = match (job.title, job.kind.is_of_a_document()) {
+                (Some(title), true) => {
+                    view! { <a href=format!("/documents/{}?view=history", job.key)>{title}</a> }.whole()
+                }
+                _ => ().whole(),
+            };
+            view! {
+                <tr>
+                    <td class="main">{w.job(job.kind)} <div>{about}</div></td>
+                    <td data-label=w.why>{job.error.map(|error| reason(texts, &error))}</td>
+                    <td class="right" data-label=w.attempts>
+                        {texts.number(i64::from(job.attempts))}
+                    </td>
+                    <td class="right" data-label=w.since>
+                        {ago(texts, now, job.at)}
+                    </td>
+                    <td class="actions">
+                        <div>{command(ReplayJob::url(), vec![("id", job.id.to_string())], Icon::Retry, w.replay)}</div>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let table = view! {
+        <div class="table-wrap">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">{w.work}</th>
+                        <th scope="col">{w.why}</th>
+                        <th scope="col" class="right">
+                            {w.attempts}
+                        </th>
+                        <th scope="col" class="right">
+                            {w.since}
+                        </th>
+                        <th scope="col"></th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    };
+    section(w.dead, Some(w.dead_line), all, table.whole())
+}
+
+fn comparisons(
+    texts: &'static Texts,
+    w: &'static Words,
+    comparisons: Vec<Reconciliation>,
+    local: bool,
+    now: Timestamp,
+) -> Piece {
+    if local && comparisons.is_empty() {
+        return section(w.comparisons, None, ().whole(), nothing(w.local_index));
+    }
+    let compare = command(CompareNow::url(), Vec::new(), Icon::Retry, w.compare);
+    let body = if comparisons.is_empty() {
+        nothing(w.no_comparison)
+    } else {
+        let rows = comparisons.into_iter().map(|comparison| comparison_row(texts, w, comparison, now)).collect_view();
+        view! {
+            <div class="table-wrap">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">{w.when}</th>
+                            <th scope="col">{w.result}</th>
+                            <th scope="col" class="right">
+                                {w.database}
+                            </th>
+                            <th scope="col" class="right">
+                                {w.in_index}
+                            </th>
+                            <th scope="col" class="right">
+                                {w.missing}
+                            </th>
+                            <th scope="col" class="right">
+                                {w.orphans}
+                            </th>
+                            <th scope="col" class="right">
+                                {w.repaired}
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+        .whole()
+    };
+    let actions = if local { ().whole() } else { compare };
+    section(w.comparisons, Some(w.comparisons_line), actions, body)
+}
+
+/// Vectors, and the beginning of the hash of their names; all of it on hovering.
+fn side(texts: &'static Texts, side: &Side) -> Piece {
+    let short: String = side.hash.chars().take(8).collect();
+    view! {
+        {texts.number(i64::try_from(side.vectors).unwrap_or(i64::MAX))}
+        <div class="faint mono" title=side.hash.clone()>
+            {short}
+        </div>
+    }
+    .whole()
+}
+
+fn comparison_row(texts: &'static Texts, w: &'static Words, comparison: Reconciliation, now: Timestamp) -> Piece {
+    let when = view! {
+        <td class="main">
+            {ago(texts, now, comparison.started_at)}
+            <div class="faint">
+                {w.kind(comparison.index.kind)} {comparison.dry_run.then(|| format!(", {}", w.only_looked))}
+            </div>
+        </td>
+    };
+    let Some(report) = comparison.report else {
+        // One that runs longer than this was ended with its process.
+        let stale = comparison.ended_at.is_some() || now.0 - comparison.started_at.0 > 3_600_000;
+        let words = if stale { w.ended_early } else { w.under_way };
+        return view! {
+            <tr>
+                {when} <td colspan="6">
+                    <span class="state">{words}</span>
+                </td>
+            </tr>
+        }
+        .whole();
+    };
+    let (class, mark, words) = match (report.is_clean(), report.database == report.index) {
+        (true, true) => ("state indexed", Icon::Check, w.equal),
+        (true, false) => ("state working", Icon::Info, w.under_way),
+        (false, _) => ("state failed", Icon::Alert, w.differ),
+    };
+    let number = |value: u64| texts.number(i64::try_from(value).unwrap_or(i64::MAX));
+    view! {
+        <tr>
+            {when} <td>
+                <span class=class>{icon(mark)} {words}</span>
+                {report.error.as_ref().map(|error| reason(texts, error))}
+            </td> <td class="right" data-label=w.database>
+                {side(texts, &report.database)}
+            </td> <td class="right" data-label=w.in_index>
+                {side(texts, &report.index)}
+            </td> <td class="right" data-label=w.missing>
+                {number(report.missing)}
+            </td> <td class="right" data-label=w.orphans>
+                {number(report.orphans)}
+            </td> <td class="right" data-label=w.repaired>
+                {number(report.repaired)}
+            </td>
+        </tr>
+    }
+    .whole()
+}

@@ -1,0 +1,185 @@
+//! The words of what the server makes alone, in both languages; they do not travel in the program.
+
+use cjhirashi_domain::{
+    document::DocumentStatus,
+    settings::Language,
+    sync::{BuildPhase, DocumentEventKind, IndexKind, IndexState},
+};
+use cjhirashi_sync::JobKind;
+
+macro_rules! words {
+    ($($name:ident: $es:literal, $en:literal;)+) => {
+        /// The words of one language.
+        pub(super) struct Words {
+            language: Language,
+            $(pub(super) $name: &'static str,)+
+        }
+
+        static ES: Words = Words { language: Language::Es, $($name: $es,)+ };
+        static EN: Words = Words { language: Language::En, $($name: $en,)+ };
+    };
+}
+
+words! {
+    // The two databases
+    index: "Índice vectorial", "Vector index";
+    index_line: "Lo que responde a las búsquedas por significado. Se puede volver a crear entero desde PostgreSQL.",
+        "What answers searches by meaning. All of it can be made again from PostgreSQL.";
+    state: "Estado", "State";
+    progress: "Progreso", "Progress";
+    switch_to: "Cambiar a", "Switch to";
+    build_index: "Crear y cambiar", "Build and switch";
+    back_to_this: "Volver a este", "Back to this one";
+    remove: "Eliminar", "Remove";
+    stop: "Detener", "Stop";
+    queue: "Cola", "Queue";
+    nothing_waits: "No hay nada pendiente.", "Nothing is waiting.";
+    work: "Tarea", "Job";
+    waiting: "En espera", "Waiting";
+    running: "En curso", "Running";
+    given_up: "Abandonadas", "Given up";
+    oldest: "La más antigua espera", "Oldest waits for";
+    retry_failed: "Reintentar los documentos fallidos", "Retry failed documents";
+    dead: "Tareas abandonadas", "Jobs given up";
+    dead_line: "Se intentaron varias veces. Corrige la causa y vuelve a intentarlo.",
+        "They were tried several times. Mend the cause and try again.";
+    no_dead: "Ninguna tarea se ha abandonado.", "No job was given up.";
+    attempts: "Intentos", "Attempts";
+    why: "Motivo", "Reason";
+    since: "Desde", "Since";
+    replay: "Reintentar", "Try again";
+    replay_all: "Reintentar todas", "Try all again";
+    comparisons: "Comparaciones", "Comparisons";
+    comparisons_line: "Cada noche se comparan PostgreSQL y el índice, y se corrige lo que difiere.",
+        "Every night PostgreSQL and the index are compared, and what differs is repaired.";
+    compare: "Comparar ahora", "Compare now";
+    local_index: "El índice integrado se mantiene igual a PostgreSQL por sí mismo; no hay nada que comparar.",
+        "The embedded index keeps itself equal to PostgreSQL; there is nothing to compare.";
+    no_comparison: "Aún no se ha hecho ninguna.", "None was made yet.";
+    when: "Cuándo", "When";
+    database: "PostgreSQL", "PostgreSQL";
+    in_index: "Índice", "Index";
+    missing: "Faltaban", "Missing";
+    orphans: "Sobraban", "Orphans";
+    repaired: "Corregidos", "Repaired";
+    result: "Resultado", "Result";
+    equal: "Iguales", "Equal";
+    differ: "Difieren", "They differ";
+    under_way: "En marcha", "Under way";
+    ended_early: "No terminó", "Did not end";
+    only_looked: "solo se miró", "only looked";
+    // A document's history
+    new_version: "Subir una versión nueva", "Upload a new version";
+    new_version_line: "La actual responde hasta que la nueva esté completa.",
+        "The present one answers until the new one is complete.";
+    upload: "Subir", "Upload";
+    share: "Compartir con todos", "Share with everybody";
+    unshare: "Dejar de compartir", "Stop sharing";
+    cancel: "Cancelar", "Cancel";
+    title: "Título", "Title";
+    save: "Guardar", "Save";
+    no_events: "Aún no hay nada.", "Nothing yet.";
+    version: "Versión", "Version";
+    event: "Qué pasó", "What happened";
+}
+
+impl Words {
+    pub(super) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Es => &ES,
+            Language::En => &EN,
+        }
+    }
+
+    const fn choose(&self, es: &'static str, en: &'static str) -> &'static str {
+        match self.language {
+            Language::Es => es,
+            Language::En => en,
+        }
+    }
+
+    pub(super) const fn kind(&self, kind: IndexKind) -> &'static str {
+        match kind {
+            IndexKind::Embedded => self.choose("Integrado", "Embedded"),
+            IndexKind::Pinecone => "Pinecone",
+            IndexKind::Qdrant => "Qdrant",
+            IndexKind::Pgvector => "pgvector",
+        }
+    }
+
+    pub(super) const fn index_state(&self, state: IndexState) -> &'static str {
+        match state {
+            IndexState::Active => self.choose("Responde", "Answers"),
+            IndexState::Building => self.choose("Creándose", "Being built"),
+            IndexState::Previous => self.choose("Anterior", "Previous"),
+        }
+    }
+
+    pub(super) const fn phase(&self, phase: BuildPhase) -> &'static str {
+        match phase {
+            BuildPhase::Embedding => self.choose("Calculando vectores", "Embedding"),
+            BuildPhase::Copying => self.choose("Copiando", "Copying"),
+            BuildPhase::Comparing => self.choose("Comparando", "Comparing"),
+        }
+    }
+
+    pub(super) const fn job(&self, kind: JobKind) -> &'static str {
+        match kind {
+            JobKind::IndexDocument => self.choose("Indexar un documento", "Index a document"),
+            JobKind::DeleteDocument => self.choose("Eliminar un documento", "Delete a document"),
+            JobKind::UpdateMetadata => self.choose("Actualizar metadatos", "Update metadata"),
+            JobKind::RepairDocument => self.choose("Corregir un documento", "Repair a document"),
+            JobKind::Reconcile => self.choose("Comparar", "Compare"),
+            JobKind::Reindex => self.choose("Crear un índice", "Build an index"),
+            JobKind::ExportVectors => self.choose("Exportar vectores", "Export vectors"),
+            JobKind::Housekeeping => self.choose("Limpieza", "Housekeeping"),
+        }
+    }
+
+    pub(super) const fn status(&self, status: DocumentStatus) -> &'static str {
+        match status {
+            DocumentStatus::Queued => self.choose("en cola", "queued"),
+            DocumentStatus::Processing => self.choose("procesándose", "being processed"),
+            DocumentStatus::Indexed => self.choose("listos", "ready"),
+            DocumentStatus::Failed => self.choose("fallidos", "failed"),
+        }
+    }
+
+    pub(super) const fn to_adopt(&self) -> &'static str {
+        self.choose("por incorporar", "to be adopted")
+    }
+
+    pub(super) const fn event(&self, event: DocumentEventKind) -> &'static str {
+        match event {
+            DocumentEventKind::Added => self.choose("Subida", "Uploaded"),
+            DocumentEventKind::Started => self.choose("Empezó el proceso", "Processing began"),
+            DocumentEventKind::Extracted => self.choose("Texto leído", "Text was read"),
+            DocumentEventKind::Embedded => self.choose("Responde en las búsquedas", "Answers searches"),
+            DocumentEventKind::Indexed => self.choose("Confirmada por el índice", "Acknowledged by the index"),
+            DocumentEventKind::Waiting => self.choose("Falló; se volverá a intentar", "Failed; will be tried again"),
+            DocumentEventKind::Failed => self.choose("Abandonada", "Given up"),
+            DocumentEventKind::Retried => self.choose("Alguien pidió reintentar", "Somebody asked to try again"),
+            DocumentEventKind::Cancelled => self.choose("Cancelada", "Cancelled"),
+            DocumentEventKind::Changed => {
+                self.choose("Cambió su título, etiquetas o dueño", "Title, tags or owner changed")
+            }
+            DocumentEventKind::Repaired => self.choose("El índice se corrigió", "The index was repaired"),
+            DocumentEventKind::Adopted => {
+                self.choose("Incorporada del índice anterior", "Adopted from the former index")
+            }
+        }
+    }
+
+    /// How fast building goes, and how long it will take.
+    pub(super) fn rate(&self, per_second: f64, seconds_left: f64) -> String {
+        let (rate, left) = (per_second.round(), (seconds_left / 60.0).ceil());
+        match self.language {
+            Language::Es => format!("{rate} fragmentos por segundo, quedan unos {left} min"),
+            Language::En => format!("{rate} passages a second, about {left} min left"),
+        }
+    }
+
+    pub(super) fn attempt(&self, attempt: i32) -> String {
+        format!("{} {attempt}", self.choose("intento", "attempt"))
+    }
+}
