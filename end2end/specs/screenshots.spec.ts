@@ -127,6 +127,8 @@ test('pictures of every page with something in it', async ({ page, product }) =>
     { name: 'settings-middle', path: '/settings#documents', widths: [1440, 390, 360] },
     { name: 'admin', path: '/admin' },
     { name: 'people', path: '/admin/people' },
+    { name: 'sync', path: '/admin/sync' },
+    { name: 'history', path: `/documents/${policy}?view=history` },
   ]);
 });
 

@@ -1,17 +1,23 @@
 //! `cjhirashi doctor`: looks at everything a start needs, changes nothing, and says what to do.
 
-use std::{net::TcpListener, path::Path, process::ExitCode, time::Duration};
+use std::{net::TcpListener, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
+use cjhirashi_domain::sync::IndexState;
 use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
 use cjhirashi_postgres::Postgres;
-use cjhirashi_storage::{AppSecret, Store, StoreOptions};
+use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, Store, StoreOptions};
+use cjhirashi_sync::Makers as _;
 use nix::unistd::{AccessFlags, access};
 
 use crate::{
     config::{Config, url_of},
-    embedded, telemetry,
+    embedded,
+    indexes::IndexMakers,
+    telemetry,
 };
 
+/// Before the first start there are no tables.
+const NOT_YET: &str = "the first start brings the schema up to date";
 /// A provider that does not answer within this time is as good as none.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,12 +53,25 @@ pub(super) async fn run() -> ExitCode {
     report.line("data folder", data_folder(&config.data_dir));
     report.line("database", database(&config).await);
     report.line("address", address(&config).await);
-    match config.registry() {
+    let models = match config.registry() {
         Ok(models) => {
             report.line("embeddings", embeddings(&models).await);
             report.line("answers", answers(&models).await);
+            Some(models)
         }
-        Err(error) => report.line("models", Err(error.to_string())),
+        Err(error) => {
+            report.line("models", Err(error.to_string()));
+            None
+        }
+    };
+    if let Some(url) = running_database(&config)
+        && let Ok(store) = connect(&url).await
+    {
+        if let Some(models) = models {
+            report.line("index", index(&config, models, &store, &url).await);
+        }
+        report.line("jobs", jobs(&store).await);
+        store.close().await;
     }
     report.line("pages", pages(&config));
     if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -91,11 +110,71 @@ async fn database(config: &Config) -> Result<String, String> {
     }
 }
 
+async fn connect(url: &str) -> Result<Store, ConnectError> {
+    // Nothing is sealed or opened here.
+    Store::connect(StoreOptions { max_connections: 2, ..StoreOptions::new(url, AppSecret::new([0; 32])) }).await
+}
+
+/// Where the database is, if it runs: nothing is started here.
+fn running_database(config: &Config) -> Option<String> {
+    if let Some(url) = &config.database_url {
+        return Some(url.clone());
+    }
+    let postgres = Postgres::running(&embedded::options(config)).ok().flatten()?;
+    Some(postgres.url(postgres.database()))
+}
+
+/// Which vector index answers, and whether it does.
+async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str) -> Result<String, String> {
+    let Ok(rows) = store.list_indexes().await else { return Ok(NOT_YET.to_owned()) };
+    let Some(active) = rows.iter().find(|row| row.state == IndexState::Active) else {
+        return Ok("the first start chooses one".to_owned());
+    };
+    let building = rows.iter().find(|row| row.state == IndexState::Building).map_or_else(String::new, |row| {
+        format!("; {} is being built: {} of {} chunks", row.name, row.copied, row.total)
+    });
+    let name = &active.name;
+    if name.kind.is_local() {
+        return Ok(format!("{name} answers, in the server's memory{building}"));
+    }
+    let dimension = name.model.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok()).unwrap_or(1);
+    let makers = IndexMakers::new(Arc::new(config.clone()), models, url);
+    let counted = async { makers.open_index(name, dimension).await?.index().stats().await };
+    match tokio::time::timeout(PATIENCE, counted).await {
+        Ok(Ok(stats)) => Ok(format!("{name} answers and holds {} vectors{building}", stats.vectors)),
+        Ok(Err(error)) => Err(format!("{name}: {error}")),
+        Err(_) => Err(format!("{name} does not answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// How the work on documents stands.
+async fn jobs(store: &Store) -> Result<String, String> {
+    let (Ok(jobs), Ok((documents, to_adopt))) =
+        tokio::join!(store.count_jobs_by_kind(), store.count_documents_by_status())
+    else {
+        return Ok(NOT_YET.to_owned());
+    };
+    let sum = |count: fn(&JobsOfKind) -> i64| jobs.iter().map(count).sum::<i64>();
+    let oldest = jobs.iter().filter_map(|jobs| jobs.oldest).max().unwrap_or_default();
+    let mut text = format!(
+        "{} waiting (the oldest for {:.1} s), {} running; documents:",
+        sum(|jobs| jobs.waiting),
+        oldest.as_secs_f64(),
+        sum(|jobs| jobs.running),
+    );
+    for (status, count) in documents {
+        text.push_str(&format!(" {count} {},", status.as_str()));
+    }
+    text.push_str(&format!(" {to_adopt} to adopt"));
+    match sum(|jobs| jobs.dead) {
+        0 => Ok(text),
+        dead => Err(format!("{dead} given up: look at /admin/sync, mend the reason and try them again; {text}")),
+    }
+}
+
 /// The version of the server at an address.
 async fn ask(url: &str) -> Result<String, String> {
-    // Nothing is sealed or opened here.
-    let options = StoreOptions { max_connections: 2, ..StoreOptions::new(url, AppSecret::new([0; 32])) };
-    let store = Store::connect(options).await.map_err(|error| error.to_string())?;
+    let store = connect(url).await.map_err(|error| error.to_string())?;
     let version = store.server_version().await.map_err(|error| error.to_string());
     store.close().await;
     version

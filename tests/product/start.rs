@@ -163,7 +163,7 @@ async fn doctor_finds_a_healthy_server_healthy_and_changes_nothing() {
     };
 
     let healthy = said(&run_in(folder.path(), &["doctor"], &env).await);
-    for what in ["settings", "data", "database", "address", "embeddings", "answers"] {
+    for what in ["settings", "data", "database", "address", "embeddings", "answers", "index", "jobs"] {
         assert!(line(&healthy, what).starts_with("ok"), "{healthy}");
     }
     assert!(line(&healthy, "database").contains("PostgreSQL"), "{healthy}");

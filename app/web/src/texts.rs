@@ -397,6 +397,7 @@ impl Texts {
     }
 
     /// "1 persona", "12 personas".
+    #[cfg(feature = "ssr")]
     pub(crate) fn count_people(&self, count: i64) -> String {
         self.count(count, [("persona", "personas"), ("person", "people")])
     }

@@ -1,29 +1,17 @@
 //! What administrators see beyond their own things.
 
-use cjhirashi_domain::{
-    Timestamp,
-    order::{Order, PersonColumn},
-    user::UserSummary,
-};
+use cjhirashi_domain::order::{Order, PersonColumn};
 use leptos::server;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, list_address};
+use super::{Failure, Served};
 
 /// The list of people.
 pub(crate) const PEOPLE: &str = "/admin/people";
 /// People on one page of it.
+#[cfg(feature = "ssr")]
 pub(crate) const PAGE_SIZE: u32 = 50;
-
-/// The people of this instance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PeopleView {
-    pub(crate) people: Vec<UserSummary>,
-    /// On all pages.
-    pub(crate) total: i64,
-    pub(crate) now: Timestamp,
-}
 
 /// What of the list is shown, as its address says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,19 +31,20 @@ impl PeopleAsked {
     }
 
     /// The address: what [`PeopleAsked::read`] reads.
+    #[cfg(feature = "ssr")]
     pub(crate) fn address(&self) -> String {
-        list_address(PEOPLE, &[("q", &self.words)], self.order, self.page)
+        super::list_address(PEOPLE, &[("q", &self.words)], self.order, self.page)
     }
 }
 
 /// People who have an account.
 #[server(prefix = "/fn", endpoint = "list_people", input = leptos::server_fn::codec::Json)]
-pub(crate) async fn list_people(asked: PeopleAsked) -> Result<PeopleView, Failure> {
+pub(crate) async fn list_people(asked: PeopleAsked) -> Result<Served, Failure> {
     use super::server::{admin, services};
+    use crate::texts::Texts;
     use cjhirashi_domain::text::QueryText;
     use cjhirashi_storage::PeopleFilter;
-    admin()?;
-    let services = services()?;
+    let (who, services) = (admin()?, services()?);
     let filter = PeopleFilter {
         query: QueryText::parse(&asked.words.chars().take(200).collect::<String>()).ok(),
         order: asked.order,
@@ -63,5 +52,6 @@ pub(crate) async fn list_people(asked: PeopleAsked) -> Result<PeopleView, Failur
         page_size: PAGE_SIZE,
     };
     let list = services.store.list_users(&filter).await?;
-    Ok(PeopleView { people: list.people, total: list.total, now: services.store.now() })
+    let html = crate::served::people(Texts::of(who.settings.language), &asked, list, services.store.now());
+    Ok(Served { html, moves: false })
 }

@@ -104,3 +104,18 @@ impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Shown<T> {
         T::deserialize(deserializer).map(Self)
     }
 }
+
+/// A part of a page that the server made alone.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Served {
+    /// Safe HTML.
+    pub(crate) html: String,
+    /// It will look different soon by itself.
+    pub(crate) moves: bool,
+}
+
+impl WithoutHtml for Served {
+    fn without_html(&self) -> Self {
+        Self { html: String::new(), moves: self.moves }
+    }
+}

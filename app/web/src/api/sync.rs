@@ -1,24 +1,8 @@
 //! `/admin/sync`: how the two databases stand, and what administrators command.
 
 use leptos::server;
-use serde::{Deserialize, Serialize};
 
-use super::{Failure, WithoutHtml};
-
-/// A part of a page that the server made alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Served {
-    /// Safe HTML.
-    pub(crate) html: String,
-    /// It will look different soon by itself.
-    pub(crate) moves: bool,
-}
-
-impl WithoutHtml for Served {
-    fn without_html(&self) -> Self {
-        Self { html: String::new(), moves: self.moves }
-    }
-}
+use super::{Failure, Served};
 
 /// How everything stands.
 #[server(prefix = "/fn", endpoint = "sync_overview", input = leptos::server_fn::codec::Json)]

@@ -5,6 +5,7 @@
 
 mod chunks;
 mod history;
+mod people;
 mod sync;
 mod words;
 
@@ -13,6 +14,7 @@ use leptos::prelude::*;
 
 pub(crate) use chunks::chunks;
 pub(crate) use history::history;
+pub(crate) use people::people;
 pub(crate) use sync::sync;
 
 use crate::{
