@@ -12,7 +12,7 @@ test('a document gets another title and a new version, and its history tells it'
 
   const file = { name: 'horario.txt', mimeType: 'text/plain', buffer: Buffer.from('El museo abre a las diez.') };
   await page.getByLabel('Subir una versión nueva').setInputFiles(file);
-  await page.getByRole('button', { name: 'Subir' }).click();
+  await page.getByRole('button', { name: 'Subir', exact: true }).click();
   await expect(page).toHaveURL(/view=history/);
   await expect
     .poll(async () => {
@@ -20,14 +20,14 @@ test('a document gets another title and a new version, and its history tells it'
       return page.getByRole('row').filter({ hasText: 'Confirmada por el índice' }).count();
     })
     .toBe(2);
-  await page.getByRole('link', { name: 'Texto' }).click();
+  await page.getByRole('link', { name: 'Texto', exact: true }).click();
   await expect(page.getByText('El museo abre a las diez.')).toBeVisible();
 
   // What is no file that can be read is told on the page, and the version that answers stays.
   await page.getByRole('link', { name: 'Historial' }).click();
   const image = { name: 'foto.png', mimeType: 'image/png', buffer: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) };
   await page.getByLabel('Subir una versión nueva').setInputFiles(image);
-  await page.getByRole('button', { name: 'Subir' }).click();
+  await page.getByRole('button', { name: 'Subir', exact: true }).click();
   await expect(page.getByRole('alert')).toBeVisible();
 });
 

@@ -87,7 +87,7 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
                         <th scope="col">{w.index}</th>
                         <th scope="col">{w.state}</th>
                         <th scope="col">{w.progress}</th>
-                        <th scope="col"></th>
+                        <td></td>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
@@ -268,7 +268,7 @@ fn dead(texts: &'static Texts, w: &'static Words, dead: Vec<DeadJob>, now: Times
                         <th scope="col" class="right">
                             {w.since}
                         </th>
-                        <th scope="col"></th>
+                        <td></td>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
