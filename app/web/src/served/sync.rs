@@ -87,7 +87,9 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
                         <th scope="col">{w.index}</th>
                         <th scope="col">{w.state}</th>
                         <th scope="col">{w.progress}</th>
-                        <td></td>
+                        <th scope="col">
+                            <span class="sr-only">{w.actions}</span>
+                        </th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
@@ -143,7 +145,7 @@ fn index_row(texts: &'static Texts, w: &'static Words, row: &IndexRow, now: Time
             <td>
                 <span class=state.0>{state.1.map(icon)} {w.index_state(row.state)}</span>
             </td>
-            <td data-label=w.progress>{progress}</td>
+            <td data-label=(row.state != IndexState::Building).then_some(w.since)>{progress}</td>
             <td class="actions">
                 <div>{actions}</div>
             </td>
@@ -164,10 +166,10 @@ fn queue(texts: &'static Texts, w: &'static Words, overview: &SyncOverview) -> P
     if overview.to_adopt > 0 {
         counts.push(format!("{} {}", texts.number(overview.to_adopt), w.to_adopt()));
     }
-    let facts = counts.into_iter().map(|fact| view! { <span>{fact}</span> }).collect_view();
+    let documents = format!("{}: {}", texts.documents, counts.join(" · "));
     let jobs = if overview.jobs.is_empty() { nothing(w.nothing_waits) } else { jobs(texts, w, &overview.jobs) };
     let body = view! {
-        <p class="facts-line">{texts.documents} ": " {facts}</p>
+        <p>{documents}</p>
         {jobs}
     };
     section(w.queue, None, retry, body.whole())
@@ -242,11 +244,8 @@ fn dead(texts: &'static Texts, w: &'static Words, dead: Vec<DeadJob>, now: Times
                 <tr>
                     <td class="main">{w.job(job.kind)} <div>{about}</div></td>
                     <td data-label=w.why>{job.error.map(|error| reason(texts, &error))}</td>
-                    <td class="right" data-label=w.attempts>
-                        {texts.number(i64::from(job.attempts))}
-                    </td>
                     <td class="right" data-label=w.since>
-                        {ago(texts, now, job.at)}
+                        {ago(texts, now, job.at)} <div class="faint">{w.attempts(job.attempts)}</div>
                     </td>
                     <td class="actions">
                         <div>{command(ReplayJob::url(), vec![("id", job.id.to_string())], Icon::Retry, w.replay)}</div>
@@ -263,12 +262,11 @@ fn dead(texts: &'static Texts, w: &'static Words, dead: Vec<DeadJob>, now: Times
                         <th scope="col">{w.work}</th>
                         <th scope="col">{w.why}</th>
                         <th scope="col" class="right">
-                            {w.attempts}
-                        </th>
-                        <th scope="col" class="right">
                             {w.since}
                         </th>
-                        <td></td>
+                        <th scope="col">
+                            <span class="sr-only">{w.actions}</span>
+                        </th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

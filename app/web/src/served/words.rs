@@ -44,7 +44,7 @@ words! {
     dead_line: "Se intentaron varias veces. Corrige la causa y vuelve a intentarlo.",
         "They were tried several times. Mend the cause and try again.";
     no_dead: "Ninguna tarea se ha abandonado.", "No job was given up.";
-    attempts: "Intentos", "Attempts";
+    actions: "Acciones", "Actions";
     why: "Motivo", "Reason";
     since: "Desde", "Since";
     replay: "Reintentar", "Try again";
@@ -176,6 +176,15 @@ impl Words {
         match self.language {
             Language::Es => format!("{rate} fragmentos por segundo, quedan unos {left} min"),
             Language::En => format!("{rate} passages a second, about {left} min left"),
+        }
+    }
+
+    pub(super) fn attempts(&self, attempts: i32) -> String {
+        match (self.language, attempts) {
+            (Language::Es, 1) => "1 intento".to_owned(),
+            (Language::Es, _) => format!("{attempts} intentos"),
+            (Language::En, 1) => "1 attempt".to_owned(),
+            (Language::En, _) => format!("{attempts} attempts"),
         }
     }
 
