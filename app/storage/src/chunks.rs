@@ -144,6 +144,13 @@ impl Store {
                     stage = CASE WHEN (SELECT extracted FROM newest) THEN 'embedding' ELSE 'extracting' END,
                     progress = 0,
                     error = NULL,
+                    -- Of what it does not hold yet the index is told as it is read here.
+                    acknowledged_at = CASE
+                        WHEN d.version = 0 AND NOT EXISTS (
+                            SELECT FROM chunks c WHERE c.document_id = d.id AND c.indexed_at IS NOT NULL
+                        ) THEN NULL
+                        ELSE d.acknowledged_at
+                    END,
                     updated_at = now()
                 FROM jobs j
                 WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
@@ -442,7 +449,9 @@ impl Store {
             .collect())
     }
 
-    /// Notes that the vector index has these chunks, and how far the document is.
+    /// Notes that the vector index has these chunks, and how far the document is. `position` is that of the index's log
+    /// after which its queries see them; together with the chunks it is noted, since a run may end right here. It grows
+    /// from write to write, so the last one's holds for all.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -451,11 +460,15 @@ impl Store {
         claim: &Claim,
         document: &DocumentId,
         ordinals: &[i64],
+        position: Option<i64>,
         progress: f32,
     ) -> Result<Held> {
         let row = sqlx::query!(
             r#"WITH held AS (
-                UPDATE documents d SET stage = 'indexing', progress = $5
+                UPDATE documents d SET
+                    stage = 'indexing', progress = $5,
+                    acknowledged_at = CASE WHEN d.acknowledged_at = 'infinity' THEN d.acknowledged_at ELSE now() END,
+                    acknowledged_position = CASE WHEN d.acknowledged_at = 'infinity' THEN NULL ELSE $6::bigint END
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
@@ -470,6 +483,7 @@ impl Store {
             document.as_str(),
             ordinals,
             progress,
+            position,
         )
         .fetch_one(&self.pool)
         .await?;
@@ -505,8 +519,8 @@ impl Store {
     }
 
     /// Says that the vector index has acknowledged all of a version, which answers from here on if it did not before.
-    /// `position` is that of the index's log after which its queries see it. Returns how long ago the document was
-    /// committed with its job: the lag of the index; `None` when the claim no longer counts or the document is gone.
+    /// Returns how long ago the document was committed with its job: the lag of the index; `None` when the claim no longer
+    /// counts or the document is gone.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -515,13 +529,11 @@ impl Store {
         claim: &Claim,
         document: &DocumentId,
         version: i32,
-        position: Option<i64>,
     ) -> Result<Option<Duration>> {
         let seconds = sqlx::query_scalar!(
             r#"WITH held AS (
                 UPDATE documents d SET
                     version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
-                    acknowledged_at = now(), acknowledged_position = $5,
                     chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
@@ -536,7 +548,6 @@ impl Store {
             claim.token,
             document.as_str(),
             version,
-            position,
         )
         .fetch_optional(&self.pool)
         .await?;

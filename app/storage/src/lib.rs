@@ -51,7 +51,7 @@ pub use indexes::IndexListener;
 pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobCounts, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
-pub use reconcile::{AnsweringDocument, Repairs, StoredRecord};
+pub use reconcile::{Acknowledged, AnsweringDocument, AnsweringVersion, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,
     TextTerm,

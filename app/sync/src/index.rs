@@ -7,13 +7,13 @@ use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
 use cjhirashi_models::{InputKind, ModelError};
 use cjhirashi_retrieval::Engine;
 use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
-use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord, Written};
+use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     WorkerContext,
     error::{Failure, Remedy},
-    records::{own_keys, remove_vectors},
+    records::{log_position, own_keys, remove_vectors},
 };
 
 /// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
@@ -52,10 +52,8 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
         hold!(read_file(&run).await?);
     }
     hold!(embed(&run).await?);
-    let (held, written) = write_vectors(&run).await?;
-    hold!(held);
-    let position = written.position.and_then(|position| i64::try_from(position).ok());
-    let Some(lag) = context.store.complete_indexing(claim, &document, version, position).await? else { return Ok(()) };
+    hold!(write_vectors(&run).await?);
+    let Some(lag) = context.store.complete_indexing(claim, &document, version).await? else { return Ok(()) };
     metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
     if version > 1 {
         remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
@@ -261,18 +259,18 @@ async fn call(
 /// Brings the vectors that the index has not acknowledged to it: those of documents larger than one call, those that were
 /// known before, and those of a run during which the index was away. The version answers before they are written, so
 /// that it is found whatever the index does: what it has not acknowledged is scored one by one.
-async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
+async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
     let Run { context, engine, claim, task } = run;
     let metadata = metadata(task);
     let model = engine.embedder.id();
-    let (mut done, mut written) = (0, Written::NOTHING);
+    let mut done = 0;
     loop {
         let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, model, INDEX_BATCH).await?;
         if chunks.is_empty() {
-            return Ok((Held::Yes, written));
+            return Ok(Held::Yes);
         }
         if done == 0 && context.store.let_answer(claim, &task.document_id, task.version).await? == Held::No {
-            return Ok((Held::No, written));
+            return Ok(Held::No);
         }
         let last = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < INDEX_BATCH;
         let ordinals: Vec<i64> = chunks.iter().map(|chunk| chunk.ordinal).collect();
@@ -284,12 +282,13 @@ async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
                 record(run, &metadata, found, chunk.values)
             })
             .collect();
-        written = written.and(engine.index.upsert(records).await?);
+        let written = engine.index.upsert(records).await?;
         done += ordinals.len();
         let progress = if last { 1.0 } else { share(done, done + ordinals.len()) };
-        let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, progress).await?;
+        let position = log_position(written);
+        let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, position, progress).await?;
         if noted == Held::No || last {
-            return Ok((noted, written));
+            return Ok(noted);
         }
     }
 }
