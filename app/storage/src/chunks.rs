@@ -15,7 +15,7 @@ use cjhirashi_domain::{
 };
 use half::f16;
 
-use crate::{BlobKey, Claim, Result, StorageError, Store, connect::from_db};
+use crate::{BlobKey, Claim, Job, Result, StorageError, Store, connect::from_db};
 
 /// The newest version of a document, on its way into search.
 #[derive(Debug, Clone, PartialEq)]
@@ -348,13 +348,13 @@ impl Store {
     }
 
     /// Stores embeddings of chunks, by ordinal, and shows how far the document is. `indexed` says whether the vector
-    /// index has them already.
+    /// index has them already, which counts unless the job was asked for again since the run began.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn save_embeddings(
         &self,
-        claim: &Claim,
+        job: &Job,
         document: &DocumentId,
         model: &str,
         embeddings: &[(i64, Vec<f32>)],
@@ -369,7 +369,7 @@ impl Store {
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING d.id
+                RETURNING d.id, j.revision
             ), stored AS (
                 -- Not a join with UNNEST: on a table without statistics that reads all of it.
                 INSERT INTO embeddings (ordinal, model, embedding)
@@ -378,17 +378,18 @@ impl Store {
                 ON CONFLICT (ordinal, model) DO UPDATE SET embedding = excluded.embedding
             ), acknowledged AS (
                 UPDATE chunks c SET indexed_at = now()
-                WHERE $8 AND c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
+                WHERE $8 AND c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held WHERE revision = $9)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
-            claim.job,
-            claim.token,
+            job.claim.job,
+            job.claim.token,
             document.as_str(),
             &ordinals,
             &vectors,
             model,
             progress,
             indexed,
+            job.revision,
         )
         .fetch_one(&self.pool)
         .await?;
@@ -453,11 +454,14 @@ impl Store {
     /// after which its queries see them; together with the chunks it is noted, since a run may end right here. It grows
     /// from write to write, so the last one's holds for all.
     ///
+    /// It is not noted when the job was asked for again since the run began: what the run wrote may be old by now, or in
+    /// an index that no longer answers, and the next run begins at once.
+    ///
     /// # Errors
     /// [`StorageError`].
     pub async fn acknowledge_chunks(
         &self,
-        claim: &Claim,
+        job: &Job,
         document: &DocumentId,
         ordinals: &[i64],
         position: Option<i64>,
@@ -470,20 +474,21 @@ impl Store {
                     acknowledged_at = CASE WHEN d.acknowledged_at = 'infinity' THEN d.acknowledged_at ELSE now() END,
                     acknowledged_position = CASE WHEN d.acknowledged_at = 'infinity' THEN NULL ELSE $6::bigint END
                 FROM jobs j
-                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
-                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                WHERE j.id = $1 AND j.claim = $2 AND j.revision = $7 AND j.key = d.id AND d.id = $3
+                  AND d.deleted_at IS NULL AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id
             ), stored AS (
                 UPDATE chunks c SET indexed_at = now()
                 WHERE c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
-            claim.job,
-            claim.token,
+            job.claim.job,
+            job.claim.token,
             document.as_str(),
             ordinals,
             progress,
             position,
+            job.revision,
         )
         .fetch_one(&self.pool)
         .await?;

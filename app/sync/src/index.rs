@@ -6,7 +6,7 @@ use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
 use cjhirashi_models::{InputKind, ModelError};
 use cjhirashi_retrieval::Engine;
-use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
+use cjhirashi_storage::{Held, IndexTask, Job, NewChunk, UnembeddedChunk};
 use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -38,7 +38,7 @@ macro_rules! hold {
 struct Run<'a> {
     context: &'a WorkerContext,
     engine: Arc<Engine>,
-    claim: &'a Claim,
+    job: &'a Job,
     task: IndexTask,
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     let claim = &job.claim;
     let document = job_document(job)?;
     let Some(task) = context.store.begin_indexing(claim, &document).await? else { return Ok(()) };
-    let run = Run { context, engine: context.engine.current(), claim, task };
+    let run = Run { context, engine: context.engine.current(), job, task };
     let version = run.task.version;
     if !run.task.extracted {
         hold!(read_file(&run).await?);
@@ -70,7 +70,7 @@ pub(crate) fn job_document(job: &Job) -> Result<DocumentId, Failure> {
 
 /// The file becomes text and chunks.
 async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
-    let Run { context, engine, claim, task } = run;
+    let Run { context, engine, job, task } = run;
     let (Some(blob), Some(kind)) = (&task.blob, Kind::from_mime_type(&task.mime_type)) else {
         return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
     };
@@ -95,7 +95,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
     let model = engine.embedder.id();
     if task.has_chunks {
         // Of a run that died before it stored the text; how it cut may not be how we cut.
-        context.store.clear_chunks(claim, &task.document_id, task.version).await?;
+        context.store.clear_chunks(&job.claim, &task.document_id, task.version).await?;
     }
     let mut drafts = drafts.into_iter().peekable();
     while drafts.peek().is_some() {
@@ -112,7 +112,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
                 hash: draft.hash,
             })
             .collect();
-        if context.store.add_chunks(claim, &task.document_id, task.version, &batch, model).await? == Held::No {
+        if context.store.add_chunks(&job.claim, &task.document_id, task.version, &batch, model).await? == Held::No {
             return Ok(Held::No);
         }
     }
@@ -120,7 +120,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
     let held = context
         .store
         .save_text(
-            claim,
+            &job.claim,
             &task.document_id,
             task.version,
             &extracted.text,
@@ -137,7 +137,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
 /// A larger document's come when all are there ([`write_vectors`]): the index knows no version that answers, and vectors
 /// of one that does not yet would take the places of those that do.
 async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
-    let Run { context, engine, claim, task } = run;
+    let Run { context, engine, job, task } = run;
     let model = engine.embedder.id();
     let size = engine.embedder.batch_size().max(1);
     let window = i64::try_from(size * PARALLEL_CALLS).unwrap_or(i64::MAX);
@@ -179,7 +179,7 @@ async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
             let progress = share(done, all);
             // What was paid for is kept even if the index is away.
             let saved =
-                context.store.save_embeddings(claim, &task.document_id, model, &embeddings, indexed, progress).await?;
+                context.store.save_embeddings(job, &task.document_id, model, &embeddings, indexed, progress).await?;
             if saved == Held::No {
                 return Ok(Held::No);
             }
@@ -260,7 +260,7 @@ async fn call(
 /// known before, and those of a run during which the index was away. The version answers before they are written, so
 /// that it is found whatever the index does: what it has not acknowledged is scored one by one.
 async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
-    let Run { context, engine, claim, task } = run;
+    let Run { context, engine, job, task } = run;
     let metadata = metadata(task);
     let model = engine.embedder.id();
     let mut done = 0;
@@ -269,7 +269,7 @@ async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
         if chunks.is_empty() {
             return Ok(Held::Yes);
         }
-        if done == 0 && context.store.let_answer(claim, &task.document_id, task.version).await? == Held::No {
+        if done == 0 && context.store.let_answer(&job.claim, &task.document_id, task.version).await? == Held::No {
             return Ok(Held::No);
         }
         let last = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < INDEX_BATCH;
@@ -286,7 +286,7 @@ async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
         done += ordinals.len();
         let progress = if last { 1.0 } else { share(done, done + ordinals.len()) };
         let position = log_position(written);
-        let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, position, progress).await?;
+        let noted = context.store.acknowledge_chunks(job, &task.document_id, &ordinals, position, progress).await?;
         if noted == Held::No || last {
             return Ok(noted);
         }

@@ -40,6 +40,8 @@ struct RemoteIndex {
     blind: AtomicBool,
     /// Places in the log, where it tells them.
     written: Mutex<Option<u64>>,
+    /// Listings wait here when there is a gate.
+    gate: Option<Semaphore>,
 }
 
 impl RemoteIndex {
@@ -48,7 +50,7 @@ impl RemoteIndex {
             EmbeddedOptions { folder: base.folder.path().join(name), model: model.to_owned(), dimension: DIMENSION };
         let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
         let (away, blind) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { inner, away, blind, written: Mutex::new(None) })
+        Arc::new(Self { inner, away, blind, written: Mutex::new(None), gate: None })
     }
 
     fn here(&self) -> Result<(), IndexError> {
@@ -127,6 +129,9 @@ impl VectorIndex for RemoteIndex {
         limit: usize,
     ) -> Result<Vec<ChunkKey>, IndexError> {
         self.here()?;
+        if let Some(gate) = &self.gate {
+            let _open = gate.acquire().await.unwrap();
+        }
         self.inner.list(document, after, limit).await
     }
 
@@ -458,6 +463,64 @@ async fn what_is_shared_is_shared_in_the_index_too_when_the_next_version_is_stop
     base.work().await;
     assert_eq!(base.get(&id).await.unwrap().version, 1);
     assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_while_another_index_is_built_is_shared_in_that_one_too() {
+    let mut base = base().await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    let mut index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    Arc::get_mut(&mut index).unwrap().gate = Some(Semaphore::new(0));
+    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
+    assert!(base.store.build_index(&name).await.unwrap());
+    let sharing = async {
+        base.until("the copy", async || !index.inner.holdings().is_empty()).await;
+        base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+        base.work().await;
+        index.gate.as_ref().unwrap().add_permits(100);
+    };
+    tokio::join!(base.work(), sharing);
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!((rows[0].state, &rows[0].name), (IndexState::Active, &name));
+    let engine = Engine::new(IndexKind::Qdrant, index.clone(), base.embedder.clone());
+    base.context.engine.exchange(engine);
+    let ana = base.person("ana", Role::User).await;
+    let (documents, _) = found_by(&ana, &base, &base.context, "contrato").await;
+    assert_eq!(documents, [id]);
+    base.hurry().await;
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_indexed_while_another_index_takes_over_is_brought_to_that_one() {
+    let gate = Arc::new(Semaphore::new(100));
+    let embedder = FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 8) };
+    let (mut base, old) = remote_of(base_with(embedder).await).await;
+    base.add("Antes", &prose(8, 2_000)).await;
+    base.work().await;
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    gate.forget_permits(100);
+    base.add("Durante", &prose(9, 2_000)).await;
+    let index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    let taking_over = async {
+        base.until("the run to have begun", async || *base.embedder.calls.lock() > 1).await;
+        let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
+        let mut context = base.context.clone();
+        context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+        assert!(base.store.build_index(&name).await.unwrap());
+        Worker::run_due(&context, &options()).await.unwrap();
+        gate.add_permits(100);
+    };
+    tokio::join!(base.work(), taking_over);
+    assert!(!old.names().await.is_empty());
+    base.context.engine = EngineCell::new(Engine::new(IndexKind::Pinecone, index.clone(), base.embedder.clone()));
+    base.hurry().await;
+    base.work().await;
+    assert_equal(&base, &index).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
