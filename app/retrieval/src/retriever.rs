@@ -535,7 +535,10 @@ fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use cjhirashi_domain::id::DocumentId;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -559,6 +562,118 @@ mod tests {
         let term = |weight| TextTerm { stems: vec!["x".to_owned()], weight, chunks: 1.0 };
         assert_eq!(coverage(&[term(3.0), term(1.0)], &[true, false]), Some(0.75));
         assert_eq!(coverage(&[], &[]), None);
+    }
+
+    fn any_place() -> impl Strategy<Value = ChunkPlace> {
+        ("[ab]", 1..3, 0..6).prop_map(|(document, version, seq)| {
+            let document_id = DocumentId::parse(document).unwrap();
+            ChunkPlace { document_id, version, seq }
+        })
+    }
+
+    /// Passages with their scores, each once; few scores, so that many are equal.
+    fn any_matches() -> impl Strategy<Value = BTreeMap<ChunkKey, f32>> {
+        let score = prop_oneof![(-4i8..=4).prop_map(|score| f32::from(score) / 4.0), -1.0f32..=1.0];
+        prop::collection::btree_map(any_place().prop_map(|place| key_of(&place)), score, 0..24)
+    }
+
+    /// Best first, by looking at all of them.
+    fn best(all: &BTreeMap<ChunkKey, f32>, top_k: usize) -> Vec<Match> {
+        let mut found: Vec<Match> = all.iter().map(|(key, &score)| Match { key: key.clone(), score }).collect();
+        // A stable sort of what comes in the order of its keys.
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(top_k);
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn each_passage_comes_once_with_its_exact_score_where_there_is_one_and_no_better_one_is_left_out(
+            index in any_matches(), exact in any_matches(), top_k in 0usize..30,
+        ) {
+            let mut all = index.clone();
+            all.extend(exact.clone());
+            let merged = merge_exact(best(&index, 100), best(&exact, 100), top_k);
+            prop_assert_eq!(merged, best(&all, top_k));
+        }
+
+        #[test]
+        fn the_order_in_which_they_come_does_not_count(
+            (index, mixed) in any_matches().prop_map(|all| best(&all, 100)).prop_flat_map(|all| {
+                (Just(all.clone()), Just(all).prop_shuffle())
+            }),
+            exact in any_matches(),
+            top_k in 0usize..30,
+        ) {
+            let mut backwards = best(&exact, 100);
+            backwards.reverse();
+            prop_assert_eq!(merge_exact(index, best(&exact, 100), top_k), merge_exact(mixed, backwards, top_k));
+        }
+
+        #[test]
+        fn the_best_are_the_same_whatever_the_index_does_not_show_yet(
+            all in any_matches(),
+            unseen in prop::collection::btree_set(any_place().prop_map(|place| key_of(&place)), 0..12),
+            old in any_matches(),
+            top_k in 1usize..30,
+        ) {
+            let apart = |seen: bool| {
+                let some = all.iter().filter(|(key, _)| unseen.contains(*key) != seen);
+                some.map(|(key, score)| (key.clone(), *score)).collect::<BTreeMap<_, _>>()
+            };
+            // Of what was written anew it may still show what was there before.
+            let mut shown = apart(true);
+            shown.extend(old.into_iter().filter(|(key, _)| unseen.contains(key) && all.contains_key(key)));
+            // It ranks what it shows; those of before may take the places of others, hence it is asked for more.
+            let asked = top_k + unseen.len();
+            let merged = merge_exact(best(&shown, asked), best(&apart(false), asked), top_k);
+            prop_assert_eq!(merged, best(&all, top_k));
+        }
+
+        #[test]
+        fn vectors_are_scored_by_their_cosine_and_those_without_direction_left_out(
+            question in prop::collection::vec(-1.0f32..1.0, 4),
+            vectors in prop::collection::btree_map(any_place(), prop::collection::vec(-1.0f32..1.0, 3..6), 0..16),
+            nothing in any_place(),
+            top_k in 0usize..20,
+        ) {
+            let mut vectors = vectors;
+            vectors.insert(nothing, vec![0.0; 4]);
+            let all = vectors
+                .iter()
+                .filter_map(|(place, values)| Some((key_of(place), cosine(&question, values)?)))
+                .collect();
+            let stored = vectors
+                .into_iter()
+                .map(|(place, values)| StoredVector { place, ordinal: 0, owner: None, values })
+                .collect();
+            let found = scored(&question, stored, top_k);
+            prop_assert!(found.iter().all(|found| (-1.0..=1.0).contains(&found.score)));
+            prop_assert_eq!(found, best(&all, top_k));
+        }
+
+        #[test]
+        fn candidates_of_both_ways_are_read_once_and_the_most_promising_of_them(
+            matches in any_matches(),
+            hits in prop::collection::btree_set(any_place(), 0..24).prop_map(Vec::from_iter).prop_shuffle(),
+            limit in 0usize..40,
+        ) {
+            let matches = best(&matches, 100);
+            let (places, ranks) = merge(&matches, &hits, limit);
+            let once: HashSet<&ChunkPlace> = places.iter().collect();
+            prop_assert_eq!((once.len(), places.len()), (places.len(), limit.min(ranks.len())));
+            for (rank, found) in (1..).zip(&matches) {
+                let ranks = ranks.iter().find(|(place, _)| key_of(place) == found.key).unwrap().1;
+                prop_assert_eq!((ranks.dense, ranks.cosine), (Some(rank), Some(found.score)));
+            }
+            for (rank, place) in (1..).zip(&hits) {
+                prop_assert_eq!(ranks[place].text, Some(rank));
+            }
+            let promise = |place: &ChunkPlace| fused(ranks[place].dense, ranks[place].text);
+            prop_assert!(places.is_sorted_by(|a, b| promise(a) >= promise(b)));
+            let least = places.last().map_or(1.0, promise);
+            prop_assert!(limit == 0 || ranks.keys().all(|place| once.contains(place) || promise(place) <= least));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use cjhirashi_domain::{
 };
 use half::f16;
 
-use crate::{BlobKey, Claim, Result, StorageError, Store, connect::from_db};
+use crate::{BlobKey, Claim, Job, Result, StorageError, Store, connect::from_db};
 
 /// The newest version of a document, on its way into search.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,6 +144,13 @@ impl Store {
                     stage = CASE WHEN (SELECT extracted FROM newest) THEN 'embedding' ELSE 'extracting' END,
                     progress = 0,
                     error = NULL,
+                    -- Of what it does not hold yet the index is told as it is read here.
+                    acknowledged_at = CASE
+                        WHEN d.version = 0 AND NOT EXISTS (
+                            SELECT FROM chunks c WHERE c.document_id = d.id AND c.indexed_at IS NOT NULL
+                        ) THEN NULL
+                        ELSE d.acknowledged_at
+                    END,
                     updated_at = now()
                 FROM jobs j
                 WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
@@ -341,13 +348,13 @@ impl Store {
     }
 
     /// Stores embeddings of chunks, by ordinal, and shows how far the document is. `indexed` says whether the vector
-    /// index has them already.
+    /// index has them already, which counts unless the job was asked for again since the run began.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn save_embeddings(
         &self,
-        claim: &Claim,
+        job: &Job,
         document: &DocumentId,
         model: &str,
         embeddings: &[(i64, Vec<f32>)],
@@ -362,7 +369,7 @@ impl Store {
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING d.id
+                RETURNING d.id, j.revision
             ), stored AS (
                 -- Not a join with UNNEST: on a table without statistics that reads all of it.
                 INSERT INTO embeddings (ordinal, model, embedding)
@@ -371,17 +378,18 @@ impl Store {
                 ON CONFLICT (ordinal, model) DO UPDATE SET embedding = excluded.embedding
             ), acknowledged AS (
                 UPDATE chunks c SET indexed_at = now()
-                WHERE $8 AND c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
+                WHERE $8 AND c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held WHERE revision = $9)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
-            claim.job,
-            claim.token,
+            job.claim.job,
+            job.claim.token,
             document.as_str(),
             &ordinals,
             &vectors,
             model,
             progress,
             indexed,
+            job.revision,
         )
         .fetch_one(&self.pool)
         .await?;
@@ -442,34 +450,45 @@ impl Store {
             .collect())
     }
 
-    /// Notes that the vector index has these chunks, and how far the document is.
+    /// Notes that the vector index has these chunks, and how far the document is. `position` is that of the index's log
+    /// after which its queries see them; together with the chunks it is noted, since a run may end right here. It grows
+    /// from write to write, so the last one's holds for all.
+    ///
+    /// It is not noted when the job was asked for again since the run began: what the run wrote may be old by now, or in
+    /// an index that no longer answers, and the next run begins at once.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn acknowledge_chunks(
         &self,
-        claim: &Claim,
+        job: &Job,
         document: &DocumentId,
         ordinals: &[i64],
+        position: Option<i64>,
         progress: f32,
     ) -> Result<Held> {
         let row = sqlx::query!(
             r#"WITH held AS (
-                UPDATE documents d SET stage = 'indexing', progress = $5
+                UPDATE documents d SET
+                    stage = 'indexing', progress = $5,
+                    acknowledged_at = CASE WHEN d.acknowledged_at = 'infinity' THEN d.acknowledged_at ELSE now() END,
+                    acknowledged_position = CASE WHEN d.acknowledged_at = 'infinity' THEN NULL ELSE $6::bigint END
                 FROM jobs j
-                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
-                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                WHERE j.id = $1 AND j.claim = $2 AND j.revision = $7 AND j.key = d.id AND d.id = $3
+                  AND d.deleted_at IS NULL AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id
             ), stored AS (
                 UPDATE chunks c SET indexed_at = now()
                 WHERE c.ordinal = ANY($4::bigint[]) AND EXISTS (SELECT 1 FROM held)
             )
             SELECT EXISTS (SELECT 1 FROM held) AS "held!""#,
-            claim.job,
-            claim.token,
+            job.claim.job,
+            job.claim.token,
             document.as_str(),
             ordinals,
             progress,
+            position,
+            job.revision,
         )
         .fetch_one(&self.pool)
         .await?;
@@ -505,8 +524,8 @@ impl Store {
     }
 
     /// Says that the vector index has acknowledged all of a version, which answers from here on if it did not before.
-    /// `position` is that of the index's log after which its queries see it. Returns how long ago the document was
-    /// committed with its job: the lag of the index; `None` when the claim no longer counts or the document is gone.
+    /// Returns how long ago the document was committed with its job: the lag of the index; `None` when the claim no longer
+    /// counts or the document is gone.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -515,13 +534,11 @@ impl Store {
         claim: &Claim,
         document: &DocumentId,
         version: i32,
-        position: Option<i64>,
     ) -> Result<Option<Duration>> {
         let seconds = sqlx::query_scalar!(
             r#"WITH held AS (
                 UPDATE documents d SET
                     version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
-                    acknowledged_at = now(), acknowledged_position = $5,
                     chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
                 FROM jobs j
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
@@ -536,7 +553,6 @@ impl Store {
             claim.token,
             document.as_str(),
             version,
-            position,
         )
         .fetch_optional(&self.pool)
         .await?;

@@ -420,7 +420,9 @@ impl Store {
     }
 
     /// Changes what is known of a document; `false` when there is none that the viewer may change. Searches read all of
-    /// it from here, so the change counts at once; a job tells the vector index.
+    /// it from here, so the change counts at once; a job tells the vector index. Until that has acknowledged the change,
+    /// `acknowledged_at` is infinite: whoever may read the document by now finds it although the index would not show it,
+    /// and no run of another kind that takes the job's place can forget it.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -436,6 +438,8 @@ impl Store {
                     title = coalesce($4, title),
                     tags = coalesce($5, tags),
                     user_id = CASE WHEN $6 THEN $7 ELSE user_id END,
+                    acknowledged_at = 'infinity',
+                    acknowledged_position = NULL,
                     updated_at = $8
                 WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
                 RETURNING id, version
@@ -466,27 +470,35 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn cancel_document(&self, viewer: &Viewer, id: &DocumentId, error: &DocumentError) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
         // The job's row goes, so the run in hand finds at its next write that its claim no longer counts.
-        let done = sqlx::query!(
-            "WITH cancelled AS (
+        let untold = sqlx::query_scalar!(
+            r#"WITH cancelled AS (
                 UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
                 WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
                   AND (user_id = $1 OR (user_id IS NULL AND $3))
-                RETURNING id, version
+                RETURNING id, version, acknowledged_at
             ), dropped AS (
                 DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, at)
+                SELECT id, version, 'cancelled', $4 FROM cancelled
             )
-            INSERT INTO document_events (document_id, version, event, at)
-            SELECT id, version, 'cancelled', $4 FROM cancelled",
+            SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "untold!" FROM cancelled"#,
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
             to_db(self.now()),
             serde_json::to_value(error).unwrap_or_default(),
         )
-        .execute(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        // What answers goes on answering, and the index has yet to hear of a change.
+        if untold == Some(true) {
+            jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
+        }
+        tx.commit().await?;
+        Ok(untold.is_some())
     }
 
     /// A document's log, newest first, if the viewer may read the document.

@@ -127,10 +127,13 @@ impl Store {
             Some("active") => return Ok(!building),
             Some("building") => {}
             _ if building => return Ok(false),
-            // What it holds is still there; only what came since is copied, and comparing finds the rest.
+            // What it holds is still there; only what came since is copied, and comparing finds the rest. One that never
+            // was complete begins anew: nobody knows of which changes it was told.
             Some(_) => {
                 sqlx::query!(
-                    "UPDATE vector_indexes SET state = 'building', phase = 'embedding', copied = 0, started_at = now()
+                    "UPDATE vector_indexes SET
+                        state = 'building', phase = 'embedding', copied = 0, started_at = now(),
+                        copied_to = CASE WHEN activated_at IS NULL THEN 0 ELSE copied_to END
                      WHERE kind = $1 AND model = $2",
                     wanted.kind.as_str(),
                     wanted.model,
@@ -232,15 +235,17 @@ impl Store {
     }
 
     /// Lets the index that was built answer, in every process. What the one before acknowledged from `since` on, the new
-    /// one may not have: it counts as not acknowledged, is scored exactly, and is brought there by jobs. `false` when
-    /// the claim no longer counts or it is no longer built.
+    /// one may not have: it counts as not acknowledged, is scored exactly, and is brought there by jobs. So are documents
+    /// of which the title, the labels or the owner changed since the new one was told everything. `false` when the claim
+    /// no longer counts or it is no longer built.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn switch_index(&self, claim: &Claim, index: &IndexName, since: Timestamp) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
-        let held = sqlx::query_scalar!(
-            r#"SELECT 1 AS "held!" FROM jobs j, vector_indexes v
+        // Of changes of title, labels and owner the old one was told, and from here on maybe the old one alone.
+        let alone = sqlx::query_scalar!(
+            r#"SELECT least(v.started_at, v.activated_at) AS "since!" FROM jobs j, vector_indexes v
                WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $3 AND v.model = $4
                FOR UPDATE OF v"#,
             claim.job,
@@ -250,9 +255,7 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        if held.is_none() {
-            return Ok(false);
-        }
+        let Some(alone) = alone else { return Ok(false) };
         sqlx::query!("UPDATE vector_indexes SET state = 'previous' WHERE state = 'active'").execute(&mut *tx).await?;
         sqlx::query!(
             "UPDATE vector_indexes SET state = 'active', activated_at = now() WHERE kind = $1 AND model = $2",
@@ -268,17 +271,44 @@ impl Store {
         let documents = sqlx::query_scalar!(
             r#"WITH unsure AS (
                 UPDATE chunks SET indexed_at = NULL WHERE indexed_at >= $1 RETURNING document_id
+            ), untold AS (
+                UPDATE documents d SET acknowledged_at = 'infinity'
+                WHERE d.acknowledged_at >= $2 AND d.version > 0 AND d.deleted_at IS NULL
+                  AND EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event = 'changed')
+                RETURNING d.id
             )
-            SELECT DISTINCT document_id AS "id!" FROM unsure"#,
+            SELECT document_id AS "id!" FROM unsure UNION SELECT id FROM untold"#,
             to_db(since),
+            alone,
         )
         .fetch_all(&mut *tx)
         .await?;
         for document in documents {
             jobs::enqueue(&mut tx, JobKind::RepairDocument, &document).await?;
         }
+        // Runs in hand write into the old index: they count for nothing, and come again.
+        sqlx::query!("UPDATE jobs SET revision = revision + 1 WHERE claim IS NOT NULL AND id <> $1", claim.job)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Whether what is written into an index counts: it answers, or none has been chosen yet.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn index_answers(&self, index: &IndexName) -> Result<bool> {
+        let answers = sqlx::query_scalar!(
+            r#"SELECT NOT EXISTS (
+                SELECT FROM vector_indexes WHERE state = 'active' AND (kind, model) <> ($1, $2)
+            ) AS "answers!""#,
+            index.kind.as_str(),
+            index.model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(answers)
     }
 
     /// Forgets an index that neither answers nor is built, and the embeddings that no other one needs. `false` when it

@@ -110,7 +110,7 @@ pub struct Job {
     pub key: String,
     /// Runs begun, this one included; also those whose process died.
     pub attempts: i32,
-    revision: i32,
+    pub(crate) revision: i32,
 }
 
 /// How a run that did not end well goes on.
@@ -383,23 +383,36 @@ impl Store {
         Ok(rows.into_iter().map(|row| Claim { job: row.id, token: row.claim }).collect())
     }
 
-    /// Ends a run that did its work. If the work was asked for again meanwhile, the job stays and is due at once.
-    /// Returns whether the claim still counted.
+    /// Ends a run that did its work. If the work was asked for again meanwhile, the job stays and is due at once. If a run
+    /// that indexed leaves a document of which the vector index has not heard the latest change, telling it is what the
+    /// job does next: one row per document means that such a request was answered with the indexing alone. Returns whether
+    /// the claim still counted.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn finish_job(&self, job: &Job) -> Result<bool> {
-        let done = sqlx::query!(
-            "DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3
-               AND set_config('synchronous_commit', 'off', true) IS NOT NULL",
+        let ended = sqlx::query_scalar!(
+            r#"WITH untold AS (
+                UPDATE jobs SET
+                    kind = 'update_metadata', claim = NULL, lease_until = NULL, attempts = 0, error = NULL, run_at = now()
+                FROM documents d
+                WHERE jobs.id = $1 AND jobs.claim = $2 AND jobs.revision = $3 AND jobs.kind = 'index_document'
+                  AND d.id = jobs.key AND d.acknowledged_at = 'infinity' AND d.version > 0 AND d.deleted_at IS NULL
+                RETURNING jobs.id
+            ), ended AS (
+                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3 AND NOT EXISTS (SELECT FROM untold)
+                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                RETURNING id
+            )
+            SELECT EXISTS (SELECT FROM untold UNION ALL SELECT FROM ended) AS "ended!""#,
             job.claim.job,
             job.claim.token,
             job.revision,
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
         // A statement of its own: it sees the revision of a request that the first one had to wait for.
-        Ok(done.rows_affected() > 0 || self.repeat_job(job, Duration::ZERO).await?)
+        Ok(ended || self.repeat_job(job, Duration::ZERO).await?)
     }
 
     /// Ends a run that did its work of a job that comes back after a while, as if it had never failed. Returns whether

@@ -53,7 +53,7 @@ pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobKind, JobListener, ReleaseE
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;
-pub use reconcile::{AnsweringDocument, Repairs, StoredRecord};
+pub use reconcile::{Acknowledged, AnsweringDocument, AnsweringVersion, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,
     TextTerm,

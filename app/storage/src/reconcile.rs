@@ -5,11 +5,12 @@ use cjhirashi_domain::{
     access::Visibility,
     document::Source,
     id::{DocumentId, UserId},
-    sync::{IndexKind, IndexName, Reconciliation, ReconciliationReport},
+    sync::{DocumentEventKind, IndexKind, IndexName, Reconciliation, ReconciliationReport},
 };
 
 use crate::{
-    ChunkPlace, Claim, Held, Result, StorageError, Store, chunks::decode_embedding, connect::from_db, notices::Channel,
+    ChunkPlace, Claim, Held, Job, Result, StorageError, Store, chunks::decode_embedding, connect::from_db,
+    notices::Channel,
 };
 
 /// Reports that are kept.
@@ -26,6 +27,22 @@ pub struct AnsweringDocument {
     pub seqs: Vec<i32>,
     /// A job is at work on it, or waits to be.
     pub in_work: bool,
+}
+
+/// Which version of a document answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnsweringVersion {
+    /// Its number; 0 for none.
+    pub version: i32,
+    /// The index has not heard of the document's latest change of title, labels or owner.
+    pub untold: bool,
+}
+
+/// What a repair wrote into the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The position of the index's log after which its queries see it, where it tells one.
+    pub position: Option<i64>,
 }
 
 /// An answering chunk with all that an index may keep of it.
@@ -167,59 +184,71 @@ impl Store {
             .collect()
     }
 
-    /// The version of a document that answers, 0 for none, while a job's claim on it counts: also when the document is
-    /// gone, since then nothing may be left of it in an index. `None` when the claim no longer counts.
+    /// The version of a document that answers, while a job's claim on it counts: also when the document is gone, since
+    /// then nothing may be left of it in an index. `None` when the claim no longer counts.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn answering_version(&self, claim: &Claim, document: &DocumentId) -> Result<Option<i32>> {
-        let row = sqlx::query!(
-            r#"SELECT coalesce((SELECT version FROM documents WHERE id = $3 AND deleted_at IS NULL), 0) AS "version!"
-               FROM jobs WHERE id = $1 AND claim = $2 AND key = $3"#,
+    pub async fn answering_version(&self, claim: &Claim, document: &DocumentId) -> Result<Option<AnsweringVersion>> {
+        let row = sqlx::query_as!(
+            AnsweringVersion,
+            r#"SELECT coalesce(d.version, 0) AS "version!", coalesce(d.acknowledged_at = 'infinity', false) AS "untold!"
+               FROM jobs j LEFT JOIN documents d ON d.id = j.key AND d.deleted_at IS NULL
+               WHERE j.id = $1 AND j.claim = $2 AND j.key = $3"#,
             claim.job,
             claim.token,
             document.as_str(),
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| row.version))
+        Ok(row)
     }
 
-    /// Notes that the vector index has acknowledged all of what answers, after a repair or a change.
+    /// Notes that the vector index has acknowledged all of what answers, after a repair or a change: what was written for
+    /// it, `None` for nothing. It does not when the document was asked for again meanwhile: the run may have read what
+    /// has changed since, and the job comes at once.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn note_repaired(
         &self,
-        claim: &Claim,
+        job: &Job,
         document: &DocumentId,
         version: i32,
-        position: Option<i64>,
-        event: cjhirashi_domain::sync::DocumentEventKind,
+        written: Option<Acknowledged>,
+        event: Option<DocumentEventKind>,
     ) -> Result<Held> {
-        let done = sqlx::query!(
-            "WITH held AS (
-                UPDATE documents d SET acknowledged_at = now(), acknowledged_position = $5
+        let done = sqlx::query_scalar!(
+            r#"WITH held AS (
+                UPDATE documents d SET
+                    acknowledged_at =
+                        CASE WHEN $8 OR d.acknowledged_at = 'infinity' THEN now() ELSE d.acknowledged_at END,
+                    acknowledged_position =
+                        CASE WHEN $8 OR d.acknowledged_at = 'infinity' THEN $5::bigint ELSE d.acknowledged_position END
                 FROM jobs j
-                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.version = $4
+                WHERE j.id = $1 AND j.claim = $2 AND j.revision = $7 AND j.key = d.id AND d.id = $3 AND d.version = $4
                   AND d.deleted_at IS NULL
                 RETURNING d.id, j.attempts
             ), acknowledged AS (
                 UPDATE chunks c SET indexed_at = now()
                 FROM held WHERE c.document_id = held.id AND c.version = $4 AND c.indexed_at IS NULL
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt)
+                SELECT id, $4, $6, attempts FROM held WHERE $6::text IS NOT NULL
             )
-            INSERT INTO document_events (document_id, version, event, attempt)
-            SELECT id, $4, $6, attempts FROM held",
-            claim.job,
-            claim.token,
+            SELECT EXISTS (SELECT FROM held) AS "held!""#,
+            job.claim.job,
+            job.claim.token,
             document.as_str(),
             version,
-            position,
-            event.as_str(),
+            written.and_then(|written| written.position),
+            event.map(DocumentEventKind::as_str),
+            job.revision,
+            written.is_some(),
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(if done.rows_affected() > 0 { Held::Yes } else { Held::No })
+        Ok(if done { Held::Yes } else { Held::No })
     }
 
     /// Asks for the repair of documents that no job is at work on; returns for which it asked.

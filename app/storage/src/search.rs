@@ -474,7 +474,8 @@ impl Store {
     /// Answering chunks that an index with delayed writes may not show, newest first: they are scored one by one, so
     /// that what somebody just added is found at once. They are those it has not acknowledged, and of those it has, the
     /// ones beyond the `position` of its log that its queries have seen; where positions are not known, those of the
-    /// last seconds.
+    /// last seconds. And they are those of documents of which it has not heard the latest change, whose `acknowledged_at`
+    /// is infinite: it may hide them from somebody with whom they are shared by now.
     ///
     /// # Errors
     /// [`StorageError`].

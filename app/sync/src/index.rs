@@ -6,14 +6,14 @@ use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
 use cjhirashi_models::{InputKind, ModelError};
 use cjhirashi_retrieval::Engine;
-use cjhirashi_storage::{Claim, Held, IndexTask, Job, NewChunk, UnembeddedChunk};
-use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord, Written};
+use cjhirashi_storage::{Held, IndexTask, Job, NewChunk, UnembeddedChunk};
+use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     WorkerContext,
     error::{Failure, Remedy},
-    records::{own_keys, remove_vectors},
+    records::{log_position, own_keys, remove_vectors},
 };
 
 /// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
@@ -38,7 +38,7 @@ macro_rules! hold {
 struct Run<'a> {
     context: &'a WorkerContext,
     engine: Arc<Engine>,
-    claim: &'a Claim,
+    job: &'a Job,
     task: IndexTask,
 }
 
@@ -46,20 +46,15 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     let claim = &job.claim;
     let document = job_document(job)?;
     let Some(task) = context.store.begin_indexing(claim, &document).await? else { return Ok(()) };
-    let run = Run { context, engine: context.engine.current(), claim, task };
+    let run = Run { context, engine: context.engine.current(), job, task };
     let version = run.task.version;
     if !run.task.extracted {
         hold!(read_file(&run).await?);
     }
     hold!(embed(&run).await?);
-    let (held, written) = write_vectors(&run).await?;
-    hold!(held);
-    let position = written.position.and_then(|position| i64::try_from(position).ok());
-    let Some(lag) = context.store.complete_indexing(claim, &document, version, position).await? else { return Ok(()) };
+    hold!(write_vectors(&run).await?);
+    let Some(lag) = context.store.complete_indexing(claim, &document, version).await? else { return Ok(()) };
     metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
-    if let Some(position) = position.filter(|_| run.engine.index.consistency() == Consistency::Eventual) {
-        run.engine.acknowledged(position);
-    }
     if version > 1 {
         remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
         context.store.remove_old_chunks(claim, &document).await?;
@@ -75,7 +70,7 @@ pub(crate) fn job_document(job: &Job) -> Result<DocumentId, Failure> {
 
 /// The file becomes text and chunks.
 async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
-    let Run { context, engine, claim, task } = run;
+    let Run { context, engine, job, task } = run;
     let (Some(blob), Some(kind)) = (&task.blob, Kind::from_mime_type(&task.mime_type)) else {
         return Err(Failure::new(ErrorCode::DocumentUnsupported, Some(task.mime_type.clone()), Remedy::GiveUp));
     };
@@ -100,7 +95,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
     let model = engine.embedder.id();
     if task.has_chunks {
         // Of a run that died before it stored the text; how it cut may not be how we cut.
-        context.store.clear_chunks(claim, &task.document_id, task.version).await?;
+        context.store.clear_chunks(&job.claim, &task.document_id, task.version).await?;
     }
     let mut drafts = drafts.into_iter().peekable();
     while drafts.peek().is_some() {
@@ -117,7 +112,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
                 hash: draft.hash,
             })
             .collect();
-        if context.store.add_chunks(claim, &task.document_id, task.version, &batch, model).await? == Held::No {
+        if context.store.add_chunks(&job.claim, &task.document_id, task.version, &batch, model).await? == Held::No {
             return Ok(Held::No);
         }
     }
@@ -125,7 +120,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
     let held = context
         .store
         .save_text(
-            claim,
+            &job.claim,
             &task.document_id,
             task.version,
             &extracted.text,
@@ -142,7 +137,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
 /// A larger document's come when all are there ([`write_vectors`]): the index knows no version that answers, and vectors
 /// of one that does not yet would take the places of those that do.
 async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
-    let Run { context, engine, claim, task } = run;
+    let Run { context, engine, job, task } = run;
     let model = engine.embedder.id();
     let size = engine.embedder.batch_size().max(1);
     let window = i64::try_from(size * PARALLEL_CALLS).unwrap_or(i64::MAX);
@@ -184,7 +179,7 @@ async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
             let progress = share(done, all);
             // What was paid for is kept even if the index is away.
             let saved =
-                context.store.save_embeddings(claim, &task.document_id, model, &embeddings, indexed, progress).await?;
+                context.store.save_embeddings(job, &task.document_id, model, &embeddings, indexed, progress).await?;
             if saved == Held::No {
                 return Ok(Held::No);
             }
@@ -264,18 +259,18 @@ async fn call(
 /// Brings the vectors that the index has not acknowledged to it: those of documents larger than one call, those that were
 /// known before, and those of a run during which the index was away. The version answers before they are written, so
 /// that it is found whatever the index does: what it has not acknowledged is scored one by one.
-async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
-    let Run { context, engine, claim, task } = run;
+async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
+    let Run { context, engine, job, task } = run;
     let metadata = metadata(task);
     let model = engine.embedder.id();
-    let (mut done, mut written) = (0, Written::NOTHING);
+    let mut done = 0;
     loop {
         let chunks = context.store.list_unindexed_chunks(&task.document_id, task.version, model, INDEX_BATCH).await?;
         if chunks.is_empty() {
-            return Ok((Held::Yes, written));
+            return Ok(Held::Yes);
         }
-        if done == 0 && context.store.let_answer(claim, &task.document_id, task.version).await? == Held::No {
-            return Ok((Held::No, written));
+        if done == 0 && context.store.let_answer(&job.claim, &task.document_id, task.version).await? == Held::No {
+            return Ok(Held::No);
         }
         let last = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < INDEX_BATCH;
         let ordinals: Vec<i64> = chunks.iter().map(|chunk| chunk.ordinal).collect();
@@ -287,12 +282,16 @@ async fn write_vectors(run: &Run<'_>) -> Result<(Held, Written), Failure> {
                 record(run, &metadata, found, chunk.values)
             })
             .collect();
-        written = written.and(engine.index.upsert(records).await?);
+        let written = engine.index.upsert(records).await?;
         done += ordinals.len();
         let progress = if last { 1.0 } else { share(done, done + ordinals.len()) };
-        let noted = context.store.acknowledge_chunks(claim, &task.document_id, &ordinals, progress).await?;
+        let position = log_position(written);
+        let noted = context.store.acknowledge_chunks(job, &task.document_id, &ordinals, position, progress).await?;
+        if let Some(position) = position {
+            engine.acknowledged(position);
+        }
         if noted == Held::No || last {
-            return Ok((noted, written));
+            return Ok(noted);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cjhirashi_domain::id::DocumentId;
 use cjhirashi_storage::{Store, StoredRecord};
-use cjhirashi_vectors::{ChunkKey, Consistency, CustomMetadata, DocumentMetadata, VectorIndex, VectorRecord};
+use cjhirashi_vectors::{ChunkKey, Consistency, CustomMetadata, DocumentMetadata, VectorIndex, VectorRecord, Written};
 
 use crate::error::Failure;
 
@@ -27,6 +27,11 @@ pub(crate) fn record(index: &dyn VectorIndex, stored: StoredRecord) -> VectorRec
             custom,
         }),
     }
+}
+
+/// The place of a write in the log of the index, as PostgreSQL keeps it.
+pub(crate) fn log_position(written: Written) -> Option<i64> {
+    written.position.and_then(|position| i64::try_from(position).ok())
 }
 
 /// A document's own keys, or none where an index cannot hold them: nobody searches by them in vain, since searches read

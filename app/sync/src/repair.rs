@@ -8,42 +8,44 @@ use std::collections::HashSet;
 
 use cjhirashi_domain::{id::DocumentId, sync::DocumentEventKind};
 use cjhirashi_retrieval::Engine;
-use cjhirashi_storage::Job;
+use cjhirashi_storage::{Acknowledged, AnsweringVersion, Job};
 use cjhirashi_vectors::{ChunkKey, IndexError, VectorRecord, Written};
 
-use crate::{WorkerContext, error::Failure, index::job_document, records::record};
+use crate::{
+    WorkerContext,
+    error::Failure,
+    index::job_document,
+    records::{log_position, record},
+};
 
 /// Chunks that go to the index at once.
 const BATCH: usize = 500;
 /// Names that are listed at once.
 const NAMES: usize = 1_000;
 
-/// Which chunks are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Write {
-    /// Those that are missing.
-    Missing,
-    /// All: what is kept beside the vectors has changed.
-    All,
-}
-
 pub(crate) async fn repair_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
-    agree(context, job, Write::Missing, DocumentEventKind::Repaired).await
+    agree(context, job, DocumentEventKind::Repaired).await
 }
 
 pub(crate) async fn update_metadata(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
-    let engine = context.engine.current();
-    if !engine.index.keeps_text() {
-        // Only whose it is counts there, and that follows the database by itself.
-        return Ok(());
+    if context.engine.current().index.keeps_text() {
+        return agree(context, job, DocumentEventKind::Changed).await;
     }
-    agree(context, job, Write::All, DocumentEventKind::Changed).await
+    // Only whose it is counts there, and that follows the database by itself.
+    let document = job_document(job)?;
+    if let Some(AnsweringVersion { version, .. }) = context.store.answering_version(&job.claim, &document).await? {
+        let _ = context.store.note_repaired(job, &document, version, None, None).await?;
+    }
+    Ok(())
 }
 
-async fn agree(context: &WorkerContext, job: &Job, write: Write, event: DocumentEventKind) -> Result<(), Failure> {
+async fn agree(context: &WorkerContext, job: &Job, event: DocumentEventKind) -> Result<(), Failure> {
     let document = job_document(job)?;
     let engine = context.engine.current();
-    let Some(version) = context.store.answering_version(&job.claim, &document).await? else { return Ok(()) };
+    let answering = context.store.answering_version(&job.claim, &document).await?;
+    let Some(AnsweringVersion { version, untold }) = answering else { return Ok(()) };
+    // What is kept beside the vectors has changed: those that are there are written, too.
+    let all = untold || event == DocumentEventKind::Changed;
     let (extra, held) = sort_names(&engine, &document, version).await?;
     if !extra.is_empty() {
         engine.index.delete(&extra).await?;
@@ -51,7 +53,7 @@ async fn agree(context: &WorkerContext, job: &Job, write: Write, event: Document
     if version == 0 {
         return Ok(());
     }
-    let (mut after, mut written) = (0, Written::NOTHING);
+    let (mut after, mut written) = (0, None);
     loop {
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         let page = context.store.list_answering_records(Some(&document), engine.embedder.id(), after, limit).await?;
@@ -61,15 +63,15 @@ async fn agree(context: &WorkerContext, job: &Job, write: Write, event: Document
             .into_iter()
             .filter(|record| record.place.version == version)
             .map(|stored| record(engine.index.as_ref(), stored))
-            .filter(|record| write == Write::All || !held.contains(&record.key))
+            .filter(|record| all || !held.contains(&record.key))
             .collect();
         if !records.is_empty() {
-            written = written.and(engine.index.upsert(records).await?);
+            written = Some(written.unwrap_or(Written::NOTHING).and(engine.index.upsert(records).await?));
         }
     }
-    let position = written.position.and_then(|position| i64::try_from(position).ok());
-    // Not held: it was deleted meanwhile, or another version answers; their own jobs see to the rest.
-    let _ = context.store.note_repaired(&job.claim, &document, version, position, event).await?;
+    let written = written.map(|written| Acknowledged { position: log_position(written) });
+    // Not held: it was deleted or changed meanwhile, or another version answers; what asked for that sees to the rest.
+    let _ = context.store.note_repaired(job, &document, version, written, Some(event)).await?;
     Ok(())
 }
 

@@ -39,6 +39,10 @@ const RECURRING_RETRY: Duration = Duration::from_secs(15 * 60);
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
+/// How long this process takes to follow when another index begins to answer; until then its runs would write into the
+/// one before.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
+
 /// What jobs work with. Cheap to clone.
 #[derive(Clone)]
 pub struct WorkerContext {
@@ -392,6 +396,10 @@ impl Runner {
     }
 
     async fn work(&self, job: &Job) -> Result<(), Failure> {
+        if job.kind.is_of_a_document() && !self.context.store.index_answers(&self.context.engine.current().name).await?
+        {
+            return Err(Failure::new(ErrorCode::IndexUnavailable, None, Remedy::Wait { after: FOLLOWS_WITHIN }));
+        }
         match job.kind {
             JobKind::IndexDocument => index_document(&self.context, job).await,
             JobKind::DeleteDocument => delete_document(&self.context, job).await,

@@ -351,6 +351,8 @@ pub(crate) fn check_vector(values: &[f32], dimension: usize, name: impl FnOnce()
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -359,6 +361,40 @@ mod tests {
         let key: ChunkKey = text.parse().unwrap();
         assert_eq!((key.version, key.seq), (3, 17));
         assert_eq!(key.to_string(), text);
+    }
+
+    fn any_key() -> impl Strategy<Value = ChunkKey> {
+        ("[0-9a-z]{1,26}", 1..i32::MAX, 0..i32::MAX).prop_map(|(document, version, seq)| ChunkKey {
+            document_id: DocumentId::parse(document).unwrap(),
+            version,
+            seq,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_reads_what_it_writes_and_no_two_have_one_name(a in any_key(), b in any_key()) {
+            prop_assert_eq!(a.to_string().parse(), Ok(a.clone()));
+            prop_assert_eq!(a.to_string() == b.to_string(), a == b);
+        }
+
+        #[test]
+        fn a_document_and_a_version_are_found_by_the_beginning_of_a_name_and_nothing_else_is(
+            a in any_key(), b in any_key(), same in any::<bool>(),
+        ) {
+            let b = if same { ChunkKey { document_id: a.document_id.clone(), ..b } } else { b };
+            let name = b.to_string();
+            prop_assert_eq!(name.starts_with(&format!("{}#", a.document_id)), a.document_id == b.document_id);
+            let of_the_version = a.document_id == b.document_id && a.version == b.version;
+            prop_assert_eq!(name.starts_with(&format!("{}#{}#", a.document_id, a.version)), of_the_version);
+        }
+
+        #[test]
+        fn no_text_makes_reading_a_name_panic(text in ".{0,60}") {
+            if let Ok(key) = text.parse::<ChunkKey>() {
+                prop_assert_eq!(key.to_string().parse(), Ok(key));
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use cjhirashi_domain::{
+    Viewer,
     access::Visibility,
     document::DocumentStatus,
     id::DocumentId,
@@ -25,13 +26,22 @@ use cjhirashi_vectors::{
     VectorRecord, Written,
 };
 
-use crate::support::{Base, DIMENSION, FakeEmbedder, base, options, prose};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::support::{Base, DIMENSION, FakeEmbedder, base, base_with, options, prose};
 
 /// An index in another process, as far as anybody can tell: it may be away, and its writes are seen later.
 #[derive(Debug)]
 struct RemoteIndex {
     inner: EmbeddedIndex,
     away: AtomicBool,
+    /// Queries do not see what was written.
+    blind: AtomicBool,
+    /// Places in the log, where it tells them.
+    written: Mutex<Option<u64>>,
+    /// Listings wait here when there is a gate.
+    gate: Option<Semaphore>,
 }
 
 impl RemoteIndex {
@@ -39,7 +49,8 @@ impl RemoteIndex {
         let options =
             EmbeddedOptions { folder: base.folder.path().join(name), model: model.to_owned(), dimension: DIMENSION };
         let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
-        Arc::new(Self { inner, away: AtomicBool::new(false) })
+        let (away, blind) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { inner, away, blind, written: Mutex::new(None), gate: None })
     }
 
     fn here(&self) -> Result<(), IndexError> {
@@ -83,7 +94,14 @@ impl VectorIndex for RemoteIndex {
     async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError> {
         self.here()?;
         assert!(records.iter().all(|record| record.text.is_some()), "an index that keeps texts gets them");
-        self.inner.upsert(records).await
+        let written = self.inner.upsert(records).await?;
+        Ok(match &mut *self.written.lock() {
+            Some(position) => {
+                *position += 1;
+                Written { position: Some(*position) }
+            }
+            None => written,
+        })
     }
 
     async fn delete(&self, keys: &[ChunkKey]) -> Result<Written, IndexError> {
@@ -98,6 +116,9 @@ impl VectorIndex for RemoteIndex {
 
     async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError> {
         self.here()?;
+        if self.blind.load(Ordering::Relaxed) {
+            return Ok(Answer { matches: Vec::new(), position: Some(0) });
+        }
         self.inner.query(query).await
     }
 
@@ -108,6 +129,9 @@ impl VectorIndex for RemoteIndex {
         limit: usize,
     ) -> Result<Vec<ChunkKey>, IndexError> {
         self.here()?;
+        if let Some(gate) = &self.gate {
+            let _open = gate.acquire().await.unwrap();
+        }
         self.inner.list(document, after, limit).await
     }
 
@@ -149,19 +173,27 @@ impl Makers for OneOfEach {
 
 /// A base whose index is a remote one.
 async fn remote() -> (Base, Arc<RemoteIndex>) {
-    let mut base = base().await;
+    remote_of(base().await).await
+}
+
+async fn remote_of(mut base: Base) -> (Base, Arc<RemoteIndex>) {
     let index = RemoteIndex::new(&base, "remote", "fake:one@16").await;
     let engine = Engine::new(IndexKind::Qdrant, index.clone(), base.embedder.clone());
     base.context.engine = EngineCell::new(engine);
     (base, index)
 }
 
-/// What somebody finds by meaning alone.
+/// What the owner finds by meaning alone.
 async fn found(base: &Base, context: &WorkerContext, words: &str) -> (Vec<DocumentId>, bool) {
+    found_by(&base.owner, base, context, words).await
+}
+
+/// What somebody finds by meaning alone.
+async fn found_by(viewer: &Viewer, base: &Base, context: &WorkerContext, words: &str) -> (Vec<DocumentId>, bool) {
     let retriever = Retriever::new(base.store.clone(), context.engine.clone());
     let query =
-        SearchQuery { text: words.to_owned(), top_k: 50, min_score: 0.0, tags: Vec::new(), mode: SearchMode::Dense };
-    let outcome = retriever.search(&base.owner, query).await.unwrap();
+        SearchQuery { text: words.to_owned(), top_k: 50, min_score: -1.0, tags: Vec::new(), mode: SearchMode::Dense };
+    let outcome = retriever.search(viewer, query).await.unwrap();
     let mut documents: Vec<DocumentId> = outcome.passages.into_iter().map(|passage| passage.document_id).collect();
     documents.dedup();
     (documents, outcome.degraded)
@@ -371,6 +403,161 @@ async fn what_is_shared_or_unshared_counts_at_commit_and_the_index_follows() {
     assert!(documents.get(&ana, &id).await.unwrap().is_none());
     base.work().await;
     assert_eq!(index.inner.holdings()[0].owner.as_ref(), Some(&base.owner.user_id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_is_found_by_its_meaning_before_the_index_has_heard_of_it() {
+    let (base, index) = remote().await;
+    let ana = base.person("ana", Role::User).await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    index.go_away(true);
+    base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+    base.work().await;
+    index.go_away(false);
+    let (documents, degraded) = found_by(&ana, &base, &base.context, "contrato").await;
+    assert_eq!((documents, degraded), (vec![id.clone()], false));
+    base.hurry().await;
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner, None);
+    let (documents, _) = found_by(&ana, &base, &base.context, "contrato").await;
+    assert_eq!(documents, [id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_while_it_is_indexed_is_shared_in_the_index_too() {
+    let gate = Arc::new(Semaphore::new(0));
+    let embedder = FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 8) };
+    let (base, index) = remote_of(base_with(embedder).await).await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    let sharing = async {
+        base.until("the run to have begun", async || *base.embedder.calls.lock() > 0).await;
+        base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+        gate.add_permits(100);
+    };
+    tokio::join!(base.work(), sharing);
+    assert_eq!(index.inner.holdings()[0].owner, None);
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_before_a_version_that_cannot_be_read_is_shared_in_the_index_too() {
+    let (base, index) = remote().await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+    let mut writer = base.documents.upload().await.unwrap();
+    writer.write(b" \n ").await.unwrap();
+    let blob = writer.finish().await.unwrap();
+    base.documents.add_version(&base.owner, &id, Some("v.txt"), None, &blob).await.unwrap();
+    base.work().await;
+    let document = base.get(&id).await.unwrap();
+    assert_eq!((document.status, document.version), (DocumentStatus::Failed, 1));
+    assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_is_shared_in_the_index_too_when_the_next_version_is_stopped() {
+    let (base, index) = remote().await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+    let mut writer = base.documents.upload().await.unwrap();
+    writer.write(prose(10, 2_000).as_bytes()).await.unwrap();
+    let blob = writer.finish().await.unwrap();
+    base.documents.add_version(&base.owner, &id, Some("v.txt"), None, &blob).await.unwrap();
+    base.documents.cancel(&base.owner, &id).await.unwrap();
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().version, 1);
+    assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_while_another_index_is_built_is_shared_in_that_one_too() {
+    let mut base = base().await;
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    let mut index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    Arc::get_mut(&mut index).unwrap().gate = Some(Semaphore::new(0));
+    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
+    assert!(base.store.build_index(&name).await.unwrap());
+    let sharing = async {
+        base.until("the copy", async || !index.inner.holdings().is_empty()).await;
+        base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+        base.work().await;
+        index.gate.as_ref().unwrap().add_permits(100);
+    };
+    tokio::join!(base.work(), sharing);
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!((rows[0].state, &rows[0].name), (IndexState::Active, &name));
+    let engine = Engine::new(IndexKind::Qdrant, index.clone(), base.embedder.clone());
+    base.context.engine.exchange(engine);
+    let ana = base.person("ana", Role::User).await;
+    let (documents, _) = found_by(&ana, &base, &base.context, "contrato").await;
+    assert_eq!(documents, [id]);
+    base.hurry().await;
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_indexed_while_another_index_takes_over_is_brought_to_that_one() {
+    let gate = Arc::new(Semaphore::new(100));
+    let embedder = FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 8) };
+    let (mut base, old) = remote_of(base_with(embedder).await).await;
+    base.add("Antes", &prose(8, 2_000)).await;
+    base.work().await;
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    gate.forget_permits(100);
+    base.add("Durante", &prose(9, 2_000)).await;
+    let index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    let taking_over = async {
+        base.until("the run to have begun", async || *base.embedder.calls.lock() > 1).await;
+        let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
+        let mut context = base.context.clone();
+        context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+        assert!(base.store.build_index(&name).await.unwrap());
+        Worker::run_due(&context, &options()).await.unwrap();
+        gate.add_permits(100);
+    };
+    tokio::join!(base.work(), taking_over);
+    assert!(!old.names().await.is_empty());
+    base.context.engine = EngineCell::new(Engine::new(IndexKind::Pinecone, index.clone(), base.embedder.clone()));
+    base.hurry().await;
+    base.work().await;
+    assert_equal(&base, &index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_index_has_acknowledged_and_does_not_show_is_found_although_the_run_died_in_between() {
+    let (base, index) = remote().await;
+    *index.written.lock() = Some(40);
+    index.blind.store(true, Ordering::Relaxed);
+    let refuse = [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON documents FOR EACH ROW WHEN (NEW.status = 'indexed')
+         EXECUTE FUNCTION refuse()",
+    ];
+    for sql in refuse {
+        sqlx::query(sql).execute(base.store.pool()).await.unwrap();
+    }
+    let id = base.add("Tarde", &prose(8, 2_000)).await.id;
+    base.work().await;
+    assert_eq!(base.count("SELECT count(*) FROM chunks WHERE indexed_at IS NULL").await, 0);
+    let found = async || {
+        // From the second search on it is known how far the index has come.
+        found(&base, &base.context, "contrato").await;
+        found(&base, &base.context, "contrato").await.0
+    };
+    assert_eq!(found().await, std::slice::from_ref(&id));
+    sqlx::query("DROP TRIGGER refuse ON documents").execute(base.store.pool()).await.unwrap();
+    base.hurry().await;
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_eq!(found().await, [id]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

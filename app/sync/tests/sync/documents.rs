@@ -363,10 +363,10 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
     assert!(store.begin_indexing(claim, &id).await.unwrap().is_none());
     assert_eq!(store.add_chunks(claim, &id, 1, &[], "fake:one@16").await.unwrap(), Held::No);
     assert_eq!(store.save_text(claim, &id, 1, "x", None, None).await.unwrap(), Held::No);
-    assert_eq!(store.save_embeddings(claim, &id, "fake:one@16", &[], false, 0.5).await.unwrap(), Held::No);
-    assert_eq!(store.acknowledge_chunks(claim, &id, &[], 0.5).await.unwrap(), Held::No);
+    assert_eq!(store.save_embeddings(&asleep, &id, "fake:one@16", &[], false, 0.5).await.unwrap(), Held::No);
+    assert_eq!(store.acknowledge_chunks(&asleep, &id, &[], None, 0.5).await.unwrap(), Held::No);
     assert_eq!(store.let_answer(claim, &id, 1).await.unwrap(), Held::No);
-    assert_eq!(store.complete_indexing(claim, &id, 1, None).await.unwrap(), None);
+    assert_eq!(store.complete_indexing(claim, &id, 1).await.unwrap(), None);
     assert_eq!(store.remove_old_chunks(claim, &id).await.unwrap(), 0);
     let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
     assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), None);
