@@ -132,7 +132,7 @@ impl Store {
             Some(_) => {
                 sqlx::query!(
                     "UPDATE vector_indexes SET
-                        state = 'building', phase = 'embedding', copied = 0, started_at = now(),
+                        state = 'building', phase = 'embedding', copied = 0, started_at = now(), asked_at = now(),
                         copied_to = CASE WHEN activated_at IS NULL THEN 0 ELSE copied_to END
                      WHERE kind = $1 AND model = $2",
                     wanted.kind.as_str(),
@@ -245,7 +245,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         // Of changes of title, labels and owner the old one was told, and from here on maybe the old one alone.
         let alone = sqlx::query_scalar!(
-            r#"SELECT least(v.started_at, v.activated_at) AS "since!" FROM jobs j, vector_indexes v
+            r#"SELECT least(v.asked_at, v.activated_at) AS "since!" FROM jobs j, vector_indexes v
                WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $3 AND v.model = $4
                FOR UPDATE OF v"#,
             claim.job,

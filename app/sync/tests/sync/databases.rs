@@ -438,7 +438,7 @@ async fn what_is_shared_while_it_is_indexed_is_shared_in_the_index_too() {
     tokio::join!(base.work(), sharing);
     assert_eq!(index.inner.holdings()[0].owner, None);
     assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
-    assert_eq!(base.store.count_jobs().await.unwrap(), cjhirashi_storage::JobCounts::default());
+    assert_eq!(base.store.count_jobs_by_kind().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
