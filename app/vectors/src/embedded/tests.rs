@@ -232,6 +232,25 @@ async fn a_damaged_checkpoint_is_named_and_not_used() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_that_cannot_be_written_is_told_and_harms_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (index, _) = filled(&folder, 50, 10_000).await;
+    // As a full disk does: what is to be written cannot be.
+    let place = folder.path().to_owned();
+    fs::remove_dir_all(&place).unwrap();
+    fs::write(&place, "in the way").unwrap();
+    let error = index.checkpoint().await.unwrap_err();
+    assert!(matches!(error, IndexError::Io { .. }) && error.is_transient(), "{error}");
+    assert!(error.to_string().contains(&place.display().to_string()), "{error}");
+    assert_eq!(index.stats().await.unwrap().vectors, 50, "it goes on answering");
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    index.checkpoint().await.unwrap();
+    drop(index);
+    assert_eq!(EmbeddedIndex::open(options(&folder)).await.unwrap().1.loaded, 50);
+}
+
+#[tokio::test]
 async fn a_damaged_graph_is_built_anew_beside_an_intact_table() {
     let folder = TempDir::new().unwrap();
     let (index, vectors) = filled(&folder, 1_500, 500).await;

@@ -1,6 +1,9 @@
 //! What every vector index has to do. A new index adds a test that runs [`conforms`] over it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cjhirashi_domain::{
     Timestamp,
@@ -142,4 +145,14 @@ pub(crate) async fn conforms(index: &dyn VectorIndex) {
     bad[2] = f32::NAN;
     assert!(matches!(index.query(question(bad, "ana", None)).await, Err(IndexError::NoDirection { .. })));
     index.checkpoint().await.unwrap();
+
+    // Emptying it is final and can be repeated; an index that must be made anew for it is, by opening it.
+    for _ in 0..2 {
+        index.clear().await.unwrap();
+    }
+    let asked = Instant::now();
+    while index.list(None, None, 10).await.is_ok_and(|names| !names.is_empty()) {
+        assert!(asked.elapsed() < Duration::from_secs(10), "still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
