@@ -46,9 +46,11 @@ sizes: ## Sizes of what the browser loads, against their limits
 screenshots: ## Pictures of every page into target/screenshots
 	@scripts/test screenshots
 
-.PHONY: bench sqlx clean
+.PHONY: bench crash sqlx clean
 bench: ## Figures, as a table with their targets
 	@scripts/bench
+crash: ## Workers killed at every step, and how often
+	@scripts/crash
 sqlx: ## Write .sqlx, the checked queries' data, from a scratch database
 	@scripts/sqlx
 clean: ## Remove what was built; data/ stays

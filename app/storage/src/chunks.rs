@@ -1,6 +1,10 @@
 //! Chunks: what indexing writes, step by step. Every write names the claim of the run that makes it and does nothing
 //! once that claim no longer counts or the document is gone; every step can be repeated.
 //!
+//! A statement that had to wait for the document's row sees the row as it is by then, and everything else as it was when
+//! the statement began. So those that say how a document stands lock its job too, after it, as whoever changes a document
+//! does: a run that a person stopped meanwhile finds the job gone.
+//!
 //! Because they can, these writes do not wait for the disk (`synchronous_commit` off, for their own transaction): a
 //! crash of PostgreSQL may lose the last moments of a run, in order, and the run is repeated from there. What a person
 //! was told is kept (an upload, a deletion) is written elsewhere, and waits.
@@ -152,9 +156,12 @@ impl Store {
                         ELSE d.acknowledged_at
                     END,
                     updated_at = now()
-                FROM jobs j
-                WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted
-                  AND j.id = $2 AND j.claim = $3 AND j.key = d.id
+                FROM (
+                    SELECT d.id, j.attempts FROM documents d JOIN jobs j ON j.key = d.id
+                    WHERE d.id = $1 AND d.deleted_at IS NULL AND NOT d.adopted AND j.id = $2 AND j.claim = $3
+                    FOR NO KEY UPDATE OF d FOR SHARE OF j
+                ) j
+                WHERE d.id = j.id
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id, d.user_id, d.title, d.source, d.source_url, d.tags, d.metadata, d.created_at, d.version,
                     j.attempts
@@ -540,9 +547,12 @@ impl Store {
                 UPDATE documents d SET
                     version = $4, status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = now(),
                     chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
-                FROM jobs j
-                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
-                  AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+                FROM (
+                    SELECT d.id, j.attempts, j.created_at FROM documents d JOIN jobs j ON j.key = d.id
+                    WHERE d.id = $3 AND d.deleted_at IS NULL AND j.id = $1 AND j.claim = $2
+                    FOR NO KEY UPDATE OF d FOR SHARE OF j
+                ) j
+                WHERE d.id = j.id AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id, j.attempts, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt)
@@ -594,8 +604,12 @@ impl Store {
                 UPDATE documents d SET
                     status = CASE WHEN $5 THEN 'failed' ELSE 'queued' END,
                     stage = NULL, error = $4, updated_at = now()
-                FROM jobs j
-                WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
+                FROM (
+                    SELECT d.id, j.attempts FROM documents d JOIN jobs j ON j.key = d.id
+                    WHERE d.id = $3 AND d.deleted_at IS NULL AND j.id = $1 AND j.claim = $2
+                    FOR NO KEY UPDATE OF d FOR SHARE OF j
+                ) j
+                WHERE d.id = j.id
                 RETURNING d.id, d.version, j.attempts
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt, error)
@@ -621,8 +635,12 @@ impl Store {
     pub async fn pause_indexing(&self, claim: &Claim, document: &DocumentId) -> Result<()> {
         sqlx::query!(
             "UPDATE documents d SET status = 'queued', stage = NULL
-             FROM jobs j
-             WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL",
+             FROM (
+                SELECT d.id FROM documents d JOIN jobs j ON j.key = d.id
+                WHERE d.id = $3 AND d.deleted_at IS NULL AND j.id = $1 AND j.claim = $2
+                FOR NO KEY UPDATE OF d FOR SHARE OF j
+             ) held
+             WHERE d.id = held.id",
             claim.job,
             claim.token,
             document.as_str(),

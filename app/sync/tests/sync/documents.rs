@@ -379,6 +379,36 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_had_to_wait_for_the_person_who_stops_it_does_not_say_that_it_goes_on() {
+    let base = base().await;
+    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
+    for write in 0..4 {
+        let id = base.add("Parado", &prose(16, 3_000)).await.id;
+        let job = base.store.claim_jobs(1, Duration::from_secs(60)).await.unwrap().remove(0);
+        let mut stopping = base.store.pool().begin().await.unwrap();
+        for sql in ["UPDATE documents SET status = 'failed' WHERE id = $1", "DELETE FROM jobs WHERE key = $1"] {
+            sqlx::query(sql).bind(id.as_str()).execute(&mut *stopping).await.unwrap();
+        }
+        let writing = async {
+            match write {
+                0 => assert!(base.store.begin_indexing(&job.claim, &id).await.unwrap().is_none()),
+                1 => assert_eq!(base.store.complete_indexing(&job.claim, &id, 1).await.unwrap(), None),
+                2 => assert_eq!(base.store.fail_indexing(&job.claim, &id, &error, false).await.unwrap(), None),
+                _ => base.store.pause_indexing(&job.claim, &id).await.unwrap(),
+            }
+        };
+        let stopped = async {
+            let waits = "SELECT count(*) FROM pg_stat_activity
+                         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            base.until("the write to wait", async || base.count(waits).await == 1).await;
+            stopping.commit().await.unwrap();
+        };
+        tokio::join!(writing, stopped);
+        assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Failed, "{write}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_loses_its_lease_stops_the_run() {
     let gate = Arc::new(Semaphore::new(0));
     let base = base_with(FakeEmbedder { gate: Some(gate.clone()), ..FakeEmbedder::new("fake:one@16", 4) }).await;

@@ -17,7 +17,7 @@ use cjhirashi_domain::{
     user::Role,
 };
 use cjhirashi_ingest::{Limits, Sandbox};
-use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError};
+use cjhirashi_models::{Embedded, Embedder, InputKind, Measure, ModelError};
 use cjhirashi_retrieval::{Engine, EngineCell};
 use cjhirashi_storage::{AppSecret, Blobs, Store, StoreOptions};
 use cjhirashi_sync::{DocumentService, Makers, NewDocument, NewText, OpenIndex, WorkerContext, WorkerOptions};
@@ -33,6 +33,8 @@ pub(crate) const DIMENSION: usize = 16;
 pub(crate) struct FakeEmbedder {
     pub(crate) id: String,
     pub(crate) batch: usize,
+    /// The most tokens of a passage.
+    pub(crate) max_tokens: usize,
     /// How long a call takes.
     pub(crate) delay: Duration,
     /// Calls wait here when there is a gate.
@@ -50,6 +52,7 @@ impl FakeEmbedder {
         Self {
             id: id.to_owned(),
             batch,
+            max_tokens: 512,
             delay: Duration::ZERO,
             gate: None,
             failures: Mutex::default(),
@@ -91,6 +94,10 @@ impl Embedder for FakeEmbedder {
 
     fn batch_size(&self) -> usize {
         self.batch
+    }
+
+    fn measure(&self) -> Measure {
+        Measure { max_tokens: self.max_tokens, ..Measure::default() }
     }
 
     async fn embed(&self, texts: &[String], kind: InputKind) -> Result<Embedded, ModelError> {
@@ -157,7 +164,7 @@ pub(crate) fn secret() -> AppSecret {
 }
 
 /// No index is opened and no model found: for tests that stay with the one they have.
-struct NoMakers;
+pub(crate) struct NoMakers;
 
 #[async_trait]
 impl Makers for NoMakers {
