@@ -287,6 +287,7 @@ async fn adopt_all(
 ) -> Result<(), AdoptError> {
     let store = &context.store;
     report.already = store.count_taken_over().await?;
+    // Until the end, whatever answers meanwhile: this is the model that the vectors are compared with.
     let embedder = context.engine.current().embedder.clone();
     // Another model's vectors may have any length: nothing of them is used.
     let dimension = (!options.embed_anew).then(|| embedder.dimension());
@@ -317,7 +318,7 @@ async fn adopt_all(
                     }
                     let chunks = match options {
                         AdoptOptions { dry_run: true, .. } => Some(pieces.len()),
-                        AdoptOptions { embed_anew: false, .. } => keep(context, &name, pieces).await?,
+                        AdoptOptions { embed_anew: false, .. } => keep(context, &name, pieces, embedder.id()).await?,
                         AdoptOptions { embed_anew: true, .. } => keep_text(context, &name, pieces).await?,
                     };
                     // `None`: uploaded again or deleted meanwhile.
@@ -499,7 +500,12 @@ async fn compare_models(embedder: &dyn Embedder, pieces: &[Piece]) -> Result<(),
 }
 
 /// Keeps a document with its chunks as they were cut and their vectors; how many, or `None` when it is no longer wanted.
-async fn keep(context: &WorkerContext, name: &Named, pieces: Vec<Piece>) -> Result<Option<usize>, AdoptError> {
+async fn keep(
+    context: &WorkerContext,
+    name: &Named,
+    pieces: Vec<Piece>,
+    model: &str,
+) -> Result<Option<usize>, AdoptError> {
     let (vectors, extracted, drafts) = tokio::task::spawn_blocking(move || {
         let language = common_language(&pieces);
         let (texts, vectors): (Vec<String>, Vec<Vec<f32>>) =
@@ -508,8 +514,7 @@ async fn keep(context: &WorkerContext, name: &Named, pieces: Vec<Piece>) -> Resu
         (vectors, extracted, drafts)
     })
     .await?;
-    let model = context.engine.current().embedder.id().to_owned();
-    store(context, name, &extracted, drafts, Some((&model, &vectors))).await
+    store(context, name, &extracted, drafts, Some((model, &vectors))).await
 }
 
 /// Keeps a document's text, cut anew; the job embeds it.
