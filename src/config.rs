@@ -83,7 +83,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PINECONE_API_KEY",
         "",
-        "key of a Pinecone project, where cjhirashi init-index makes an index for the vectors",
+        "key of a Pinecone project, where cjhirashi init-index makes an index for the vectors and adopt-index finds the ADR's",
     ),
     variable("PINECONE_INDEX", "cjhirashi-knowledge", "the name of that index"),
     variable("PINECONE_CONTROL_URL", "https://api.pinecone.io", "another address of Pinecone's control plane"),

@@ -75,6 +75,18 @@ impl PineconeConfig {
         })
     }
 
+    /// A namespace of another application's index, of whichever model; without a name, of the same index.
+    ///
+    /// # Errors
+    /// `PINECONE_API_KEY` when it is not set.
+    pub fn of_another(&self, index: Option<IndexName>, namespace: Namespace) -> Result<PineconeOptions, ConfigError> {
+        let options = self.options("unknown", 0)?;
+        let index = index.unwrap_or_else(|| self.index.clone());
+        // PINECONE_HOST says where the configured one is.
+        let host = options.host.filter(|_| index == self.index);
+        Ok(PineconeOptions { index, host, namespace, ..options })
+    }
+
     /// The index to be made for vectors of so many numbers.
     #[must_use]
     pub fn spec(&self, dimension: usize) -> IndexSpec {
@@ -103,6 +115,17 @@ mod tests {
         let options = config.options("m@4", 4).unwrap();
         assert_eq!((options.namespace.as_str(), options.dimension), ("m@4", 4));
         assert!(!format!("{config:?}{options:?}").contains("pcsk_secret"));
+    }
+
+    #[test]
+    fn the_configured_host_is_not_another_indexs() {
+        let config = read(&[("PINECONE_API_KEY", "k"), ("PINECONE_HOST", "http://127.0.0.1:1")]).unwrap();
+        let namespace = || Namespace::parse(Namespace::DEFAULT).unwrap();
+        let options = config.of_another(None, namespace()).unwrap();
+        assert!(options.host.is_some() && options.namespace == namespace());
+        let old = IndexName::parse("old").unwrap();
+        let options = config.of_another(Some(old.clone()), namespace()).unwrap();
+        assert!(options.host.is_none() && options.index == old);
     }
 
     #[test]

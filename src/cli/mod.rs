@@ -1,5 +1,6 @@
 //! The subcommands: one file each, what they print, and how they fail.
 
+mod adopt_index;
 mod api_key;
 mod doctor;
 mod init_index;
@@ -16,6 +17,7 @@ use std::{future::Future, io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use cjhirashi_domain::sync::IndexKind;
 use cjhirashi_storage::Store;
+use cjhirashi_vectors::pinecone::{IndexName as PineconeIndexName, Namespace};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
@@ -54,6 +56,9 @@ pub enum Command {
     Reindex(Reindex),
     /// Make the Pinecone index that the settings name, wait for it, and say what it holds; safe to repeat.
     InitIndex,
+    /// Take over the documents of the ADR's application from its Pinecone index, the only place that has their texts.
+    /// Safe to repeat; fails when a document is not all there, after the others were taken over.
+    AdoptIndex(AdoptIndex),
     /// Manage keys of the public API.
     #[command(subcommand)]
     ApiKey(ApiKey),
@@ -82,6 +87,35 @@ pub struct Reindex {
     /// The kind of index: pinecone, embedded, pgvector or qdrant. Without it, the one that the configuration asks for.
     #[arg(long, value_parser = parse_kind)]
     pub to: Option<IndexKind>,
+}
+
+/// From where, and what with it.
+#[derive(Debug, Args)]
+pub struct AdoptIndex {
+    /// Only look, change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The namespace that the ADR's application wrote to; "" is another name of the default one.
+    #[arg(long, value_name = "NAME", default_value = Namespace::DEFAULT, value_parser = parse_namespace)]
+    pub namespace: Namespace,
+    /// The Pinecone index that it wrote to. Without it, the one in PINECONE_INDEX.
+    #[arg(long, value_name = "NAME", value_parser = parse_pinecone_index)]
+    pub index: Option<PineconeIndexName>,
+    /// Take the texts alone, where the vectors are of another embedding model than the configured one, which then embeds
+    /// them.
+    #[arg(long)]
+    pub embed_anew: bool,
+    /// Remove the old vectors of documents that are in our own index by now.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub remove_old: bool,
+}
+
+fn parse_namespace(text: &str) -> Result<Namespace, String> {
+    Namespace::parse(if text.is_empty() { Namespace::DEFAULT } else { text }).map_err(|error| error.to_string())
+}
+
+fn parse_pinecone_index(text: &str) -> Result<PineconeIndexName, String> {
+    PineconeIndexName::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_kind(text: &str) -> Result<IndexKind, String> {
@@ -135,6 +169,7 @@ pub fn run() -> ExitCode {
         Command::Worker => with_config(false, worker::run),
         Command::Reconcile(args) => with_config(true, |config| reconcile::run(config, args)),
         Command::Reindex(args) => with_config(true, |config| reindex::run(config, args)),
+        Command::AdoptIndex(args) => with_config(true, |config| adopt_index::run(config, args)),
         Command::ApiKey(ApiKey::Create(args)) => with_config(true, |config| api_key::create(config, args)),
         Command::SignInLink(args) => with_config(true, |config| sign_in_link::run(config, args)),
     }

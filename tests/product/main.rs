@@ -2,6 +2,7 @@
 //! speak the real wire formats.
 
 mod access;
+mod adopt_index;
 mod adoption;
 mod bad_input;
 mod client;

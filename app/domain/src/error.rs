@@ -128,9 +128,9 @@ codes! {
     /// Took too long or too much memory to read.
     DocumentTooSlow = "documents:too_complex", 422,
         es "Leer el archivo lleva demasiado tiempo o memoria. Divídelo y sube las partes.", en "Reading the file takes too much time or memory. Split it and upload the parts.";
-    /// Came from the ADR's application, without its text.
+    /// Came from the ADR's application, and its text was not taken over yet.
     DocumentAdopted = "documents:adopted", 422,
-        es "Viene de la aplicación anterior y no tiene texto aquí. Súbelo de nuevo para poder citarlo.", en "It comes from the application before and has no text here. Upload it again so that it can be cited.";
+        es "Viene de la aplicación anterior y su texto aún no está aquí. Quien administra el servidor puede traerlo con «cjhirashi adopt-index»; si allí no está, súbelo de nuevo.", en "It comes from the application before and its text is not here yet. Whoever runs the server can bring it with \"cjhirashi adopt-index\"; if it is not there, upload it again.";
     /// The original file is not in this server's folder.
     DocumentFileMissing = "documents:file_missing", 503,
         es "Este servidor no tiene el archivo original. Si hay varios servidores, deben compartir la carpeta blobs de DATA_DIR.", en "This server does not have the original file. Where there are several servers, they must share the folder blobs of DATA_DIR.";

@@ -9,6 +9,7 @@
 //! `fn read(bytes, limits) -> Result<Extracted, IngestError>` called by [`extract`]; its bad inputs as tests in
 //! `tests/bad_input.rs`.
 
+mod assemble;
 mod chunk;
 mod docx;
 mod error;
@@ -20,6 +21,7 @@ mod recognise;
 mod sandbox;
 mod text;
 
+pub use assemble::{assemble, clean_text};
 pub use chunk::{ChunkDraft, ChunkOptions, chunk};
 pub use error::IngestError;
 pub use extracted::{Extracted, Limits, PageStart};

@@ -657,7 +657,7 @@ impl Store {
     pub async fn purge_document(&self, claim: &Claim, document: &DocumentId) -> Result<Vec<BlobKey>> {
         let mut tx = self.pool.begin().await?;
         let keys = sqlx::query_scalar!(
-            "SELECT DISTINCT blob_key FROM document_versions WHERE document_id = $1",
+            r#"SELECT DISTINCT blob_key AS "key!" FROM document_versions WHERE document_id = $1 AND blob_key IS NOT NULL"#,
             document.as_str()
         )
         .fetch_all(&mut *tx)

@@ -644,16 +644,17 @@ impl Store {
         Ok(Some(chunks))
     }
 
-    /// The newest file of a document, if the viewer may read it.
+    /// The newest file of a document, if the viewer may read it and it has one.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn get_original(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<OriginalFile>> {
         let row = sqlx::query!(
-            "SELECT d.title, v.blob_key, v.file_name, v.mime_type, v.size_bytes
-             FROM documents d JOIN document_versions v ON v.document_id = d.id
-             WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
-             ORDER BY v.version DESC LIMIT 1",
+            r#"SELECT d.title, v.blob_key AS "blob_key!", v.file_name, v.mime_type, v.size_bytes AS "size_bytes!"
+               FROM documents d JOIN document_versions v ON v.document_id = d.id
+               WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
+                 AND v.blob_key IS NOT NULL
+               ORDER BY v.version DESC LIMIT 1"#,
             viewer.user_id.as_str(),
             id.as_str(),
         )

@@ -9,6 +9,7 @@
 //!
 //! To add an aggregate: a migration, a module here, `make sqlx`, and its test against a real database.
 
+mod adoption;
 mod api_keys;
 mod blobs;
 mod chats;
@@ -35,6 +36,7 @@ mod sign_in_links;
 mod testing;
 mod users;
 
+pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
 pub use chats::{ChatCursor, ChatPage};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};

@@ -13,7 +13,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     WorkerContext,
     error::{Failure, Remedy},
-    records::{log_position, own_keys, remove_vectors},
+    records::{log_position, new_chunk, own_keys, remove_vectors},
 };
 
 /// Chunks that are stored by one statement: a fraction of a second, so that nothing waits long for it.
@@ -99,19 +99,7 @@ async fn read_file(run: &Run<'_>) -> Result<Held, Failure> {
     }
     let mut drafts = drafts.into_iter().peekable();
     while drafts.peek().is_some() {
-        let batch: Vec<NewChunk> = drafts
-            .by_ref()
-            .take(STORE_BATCH)
-            .map(|draft| NewChunk {
-                seq: draft.seq,
-                text: draft.text,
-                start: draft.start,
-                end: draft.end,
-                page: draft.page,
-                language: draft.language,
-                hash: draft.hash,
-            })
-            .collect();
+        let batch: Vec<NewChunk> = drafts.by_ref().take(STORE_BATCH).map(new_chunk).collect();
         if context.store.add_chunks(&job.claim, &task.document_id, task.version, &batch, model).await? == Held::No {
             return Ok(Held::No);
         }

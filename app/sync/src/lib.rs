@@ -13,6 +13,7 @@
 //!
 //! To add a job: a variant of `storage::JobKind`, a module with its handler, its arm in `worker.rs`.
 
+mod adopt;
 mod delete;
 mod engines;
 mod error;
@@ -26,6 +27,10 @@ mod repair;
 mod service;
 mod worker;
 
+pub use adopt::{
+    AdoptError, AdoptOptions, AdoptionReport, Named, OldIndex, Problem, Removal, adopt, remove_old_vectors,
+    wait_until_indexed,
+};
 pub use engines::{Engines, Makers, OpenIndex, choose_kind, chosen_kind, wanted_kind};
 pub use error::DocumentError;
 pub use overview::{SyncOverview, SyncService};

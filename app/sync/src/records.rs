@@ -3,10 +3,17 @@
 use std::sync::Arc;
 
 use cjhirashi_domain::id::DocumentId;
-use cjhirashi_storage::{Store, StoredRecord};
+use cjhirashi_ingest::ChunkDraft;
+use cjhirashi_storage::{NewChunk, Store, StoredRecord};
 use cjhirashi_vectors::{ChunkKey, Consistency, CustomMetadata, DocumentMetadata, VectorIndex, VectorRecord, Written};
 
 use crate::error::Failure;
+
+/// A chunk that was cut, as it is stored.
+pub(crate) fn new_chunk(draft: ChunkDraft) -> NewChunk {
+    let ChunkDraft { seq, text, start, end, page, language, hash } = draft;
+    NewChunk { seq, text, start, end, page, language, hash }
+}
 
 /// A stored chunk as an index takes it.
 pub(crate) fn record(index: &dyn VectorIndex, stored: StoredRecord) -> VectorRecord {

@@ -161,6 +161,7 @@ texts! {
     processing: "Procesando", "Processing";
     indexed: "Listo", "Ready";
     failed: "Ha fallado", "Failed";
+    not_adopted: "Aún no adoptado", "Not yet adopted";
     technical: "Detalle técnico", "Technical detail";
     previous: "Anterior", "Previous";
     next: "Siguiente", "Next";
@@ -473,6 +474,7 @@ impl Texts {
             (DocumentStatus::Processing, Some(Stage::Indexing)) => self.indexing,
             (DocumentStatus::Processing, None) => self.processing,
             (DocumentStatus::Indexed, _) => self.indexed,
+            (DocumentStatus::Failed, _) if document.adopted => self.not_adopted,
             (DocumentStatus::Failed, _) => self.failed,
         }
     }

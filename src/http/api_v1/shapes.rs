@@ -26,7 +26,8 @@ pub(super) fn moment(time: Timestamp) -> String {
 pub(super) struct DocumentBody {
     id: String,
     title: String,
-    /// `queued`, `processing`, `indexed` or `failed`.
+    /// `queued`, `processing`, `indexed` or `failed`; `not_adopted` for a document of the ADR's application whose text is
+    /// not here yet.
     #[schema(example = "indexed")]
     status: &'static str,
     /// Whether it can be found.
@@ -38,7 +39,7 @@ pub(super) struct DocumentBody {
     /// Passages that can be found.
     chunk_count: i32,
     version: i32,
-    /// Why it failed.
+    /// Why it cannot be found.
     error: Option<FailureBody>,
     tags: Vec<String>,
     /// `private` or `public`.
@@ -114,11 +115,11 @@ impl From<Document> for DocumentBody {
         Self {
             id: document.id.into_string(),
             title: document.title,
-            status: document.status.as_str(),
+            status: if document.adopted { "not_adopted" } else { document.status.as_str() },
             indexed: document.version > 0,
             stage: document.stage.map(cjhirashi_domain::document::Stage::as_str),
             progress: document.progress,
-            chunk_count: document.chunk_count,
+            chunk_count: if document.adopted { 0 } else { document.chunk_count },
             version: document.version,
             error: document.error.map(|error| FailureBody::new(error.code, error.detail)),
             tags: document.tags,

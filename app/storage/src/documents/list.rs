@@ -57,7 +57,8 @@ pub struct DocumentList {
 }
 
 impl Store {
-    /// Documents the viewer may read, the newest first.
+    /// Documents the viewer may read, the newest first. One of the ADR's application whose text is not here yet counts as
+    /// one that waits, not as one that failed.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -86,12 +87,12 @@ impl Store {
               AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
                   SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
               AND ($5::text IS NULL OR $5 = ANY(d.tags))
-              AND ($8::text[] IS NULL OR d.status = ANY($8))
+              AND ($8::text[] IS NULL OR CASE WHEN d.adopted THEN 'queued' ELSE d.status END = ANY($8))
             ORDER BY
                 CASE WHEN $9 = 'title' AND NOT $10 THEN sort_key(d.title) END COLLATE "C",
                 CASE WHEN $9 = 'title' AND $10 THEN sort_key(d.title) END COLLATE "C" DESC,
                 CASE WHEN $10 THEN -1 ELSE 1 END * CASE $9
-                    WHEN 'state' THEN array_position('{failed,processing,queued,indexed}', d.status)
+                    WHEN 'state' THEN array_position('{failed,processing,queued,indexed}', CASE WHEN d.adopted THEN 'queued' ELSE d.status END)
                     WHEN 'size' THEN v.size_bytes
                     WHEN 'changed' THEN (extract(epoch FROM d.updated_at) * 1000)::bigint
                 END,
@@ -122,7 +123,7 @@ impl Store {
                      AND ($4::text IS NULL OR position(fold_accents($4) IN fold_accents(d.title)) > 0 OR EXISTS (
                          SELECT FROM unnest(d.tags) tag WHERE position(fold_accents($4) IN fold_accents(tag)) > 0))
                      AND ($5::text IS NULL OR $5 = ANY(d.tags))
-                     AND ($6::text[] IS NULL OR d.status = ANY($6))"#,
+                     AND ($6::text[] IS NULL OR CASE WHEN d.adopted THEN 'queued' ELSE d.status END = ANY($6))"#,
                 viewer.user_id.as_str(),
                 own,
                 public,

@@ -194,6 +194,24 @@ impl FaultyPinecone {
         self.shared.state.lock().indexes.remove(name);
     }
 
+    /// Writes vectors behind everybody's back, as another application would have. Where there is no such index, nothing.
+    pub fn put(&self, index: &str, namespace: &str, vectors: Vec<(String, Stored)>) {
+        self.change(index, namespace, state::Change::Put(vectors));
+    }
+
+    /// Removes vectors behind everybody's back.
+    pub fn remove(&self, index: &str, namespace: &str, ids: &[&str]) {
+        self.change(index, namespace, state::Change::Remove(ids.iter().map(ToString::to_string).collect()));
+    }
+
+    fn change(&self, index: &str, namespace: &str, change: state::Change) {
+        if let Some(index) = self.shared.state.lock().indexes.get_mut(index) {
+            let namespace = index.namespaces.entry(namespace.to_owned()).or_default();
+            namespace.accept(change);
+            namespace.settle(Duration::ZERO);
+        }
+    }
+
     /// What readers see in a namespace.
     #[must_use]
     pub fn vectors(&self, index: &str, namespace: &str) -> BTreeMap<String, Stored> {

@@ -44,6 +44,15 @@ pub struct PineconeOptions {
     pub dimension: usize,
 }
 
+/// Where an index is, and what it holds.
+struct Located {
+    /// The index, or its address.
+    name: String,
+    host: Host,
+    dimension: Option<usize>,
+    metric: Option<String>,
+}
+
 /// See the module.
 ///
 /// Nothing is called before it is used. The first call finds out where the index is and compares its dimension and metric
@@ -99,23 +108,37 @@ impl PineconeIndex {
         PineconeData::new(Arc::clone(&self.client), host, self.options.namespace.clone())
     }
 
+    /// The namespace's data, whichever model made its vectors, and how many numbers each has, where that is told: to take
+    /// over what another application wrote. Nothing of it is kept, so each call finds the index anew.
+    ///
+    /// # Errors
+    /// [`PineconeError::NoIndex`], and what a call may meet.
+    pub async fn data_of_any_model(&self) -> Result<(PineconeData, Option<usize>), PineconeError> {
+        let found = self.locate().await?;
+        Ok((self.data_at(found.host), found.dimension))
+    }
+
     async fn find(&self) -> Result<Host, PineconeError> {
+        let Located { name, host, dimension, metric } = self.locate().await?;
+        compare(&name, dimension, metric.as_deref(), &self.options.model, self.options.dimension)?;
+        Ok(host)
+    }
+
+    async fn locate(&self) -> Result<Located, PineconeError> {
         let options = &self.options;
-        let fits = |index: &str, dimension, metric: Option<&str>| {
-            compare(index, dimension, metric, &options.model, options.dimension)
-        };
         if let Some(host) = &options.host {
             let counts = self.data_at(host.clone()).counts().await?;
-            fits(&host.to_string(), counts.dimension, counts.metric.as_deref())?;
-            return Ok(host.clone());
+            let (name, host) = (host.to_string(), host.clone());
+            return Ok(Located { name, host, dimension: counts.dimension, metric: counts.metric });
         }
         let Some(index) = self.control.describe(&options.index).await? else {
             return Err(PineconeError::NoIndex { index: options.index.to_string() });
         };
+        let host = Host::parse(&index.host)
+            .map_err(|error| PineconeError::Unexpected { detail: format!("the index's address {error}") })?;
         // An index of another kind tells no dimension.
-        fits(options.index.as_str(), Some(index.dimension.unwrap_or(0)), index.metric.as_deref())?;
-        Host::parse(&index.host)
-            .map_err(|error| PineconeError::Unexpected { detail: format!("the index's address {error}") })
+        let dimension = Some(index.dimension.unwrap_or(0));
+        Ok(Located { name: options.index.to_string(), host, dimension, metric: index.metric })
     }
 
     /// Passes a result on. Where nobody was there, the index is looked for again: now, when its address knows nothing of

@@ -47,6 +47,9 @@ impl fmt::Display for IndexName {
 pub struct Namespace(String);
 
 impl Namespace {
+    /// The name of the part that clients write to which name none.
+    pub const DEFAULT: &str = "__default__";
+
     /// Checks a name.
     ///
     /// # Errors

@@ -31,12 +31,15 @@ use crate::{
 pub(crate) fn StateOf(document: Document) -> impl IntoView {
     let t = use_texts();
     let (class, mark) = match document.status {
+        // Nothing is broken: its text is still elsewhere.
+        DocumentStatus::Failed if document.adopted => ("state", None),
         DocumentStatus::Indexed => ("state indexed", Some(Icon::Check)),
         DocumentStatus::Failed => ("state failed", Some(Icon::Alert)),
         DocumentStatus::Queued | DocumentStatus::Processing => ("state working", None),
     };
     let moving = document.status == DocumentStatus::Processing;
     let share = f64::from(document.progress.clamp(0.0, 1.0));
+    let reason = if document.adopted { "faint" } else { "problem" };
     let percent = (moving && share > 0.0).then(|| format!(" {}", t.percent(share)));
     view! {
         <span class=class>{mark.map(icon)} {t.document_state(&document)} {percent}</span>
@@ -52,7 +55,7 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
             .error
             .map(|error| {
                 view! {
-                    <p class="problem">
+                    <p class=reason>
                         {t.error(&error.code)}
                         {error.detail.map(|detail| view! { <small>{t.technical} ": " {detail}</small> })}
                     </p>

@@ -230,14 +230,22 @@ fn Opened(view: DocumentView, asked: Asked) -> impl IntoView {
             }
         })
         .collect_view();
+    // What was taken over from the index of the ADR's application has none.
+    let has_file = document.size_bytes.is_some();
     view! {
         <Page title=title.clone()>
             <header class="page-head">
                 <h1>{title}</h1>
-                <a class="button plain-line" href=format!("{path}/file") rel="external" download>
-                    {icon(Icon::Download)}
-                    {t.download}
-                </a>
+                {has_file
+                    .then(|| {
+                        view! {
+                            <a class="button plain-line" href=format!("{path}/file") rel="external" download>
+                                {icon(Icon::Download)}
+                                {t.download}
+                            </a>
+                        }
+                        .whole()
+                    })}
                 {may_change.then(|| view! { <Remove id=id.clone() /> })}
                 <div class="facts-line">{facts} <Ago at=document.updated_at now=now /></div>
                 {state}

@@ -14,7 +14,6 @@ use cjhirashi_domain::{
 use cjhirashi_ingest::{ChunkOptions, Kind, Limits, chunk, extract};
 use cjhirashi_models::Embedder as _;
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchOutcome, SearchQuery};
-use cjhirashi_storage::JobCounts;
 use cjhirashi_sync::{Worker, WorkerOptions, reconcile};
 use cjhirashi_testkit::{FaultyPinecone, pinecone::Plan};
 use cjhirashi_vectors::pinecone::{Deployment, Host, IndexName, IndexSpec, Namespace, PineconeIndex, PineconeOptions};
@@ -363,9 +362,9 @@ impl World {
             .await
             .unwrap();
             Worker::run_due(&self.base.context, &options).await.unwrap();
-            let counts = self.base.store.count_jobs().await.unwrap();
-            if (counts.waiting, counts.running) == (0, 0) {
-                assert_eq!(counts, JobCounts::default(), "{:?}", self.base.store.list_dead_jobs(9).await.unwrap());
+            let jobs = self.base.store.count_jobs_by_kind().await.unwrap();
+            if jobs.iter().all(|jobs| (jobs.waiting, jobs.running) == (0, 0)) {
+                assert_eq!(jobs, [], "{:?}", self.base.store.list_dead_jobs(9).await.unwrap());
                 return;
             }
         }
