@@ -131,7 +131,7 @@ impl Scenario {
         let steps = process.gates.steps();
         let last = steps.last().cloned().unwrap_or_default();
         let when = format!("{self:?}, {kill:?}, late {late}, {last:?}");
-        world.note_lost(Some(1)).await;
+        world.note_lost().await;
         // What the index lost is found again when it is repaired, not before.
         if self != Self::Repair {
             world.check_answers(&format!("{when}, dead")).await;
