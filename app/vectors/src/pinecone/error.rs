@@ -161,7 +161,10 @@ impl PineconeError {
 
     /// Whether the same call may succeed within seconds.
     pub(super) const fn is_worth_another_try(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unauthorized { .. })
+        matches!(
+            self,
+            Self::RateLimited { .. } | Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unauthorized { .. }
+        )
     }
 
     /// How long Pinecone asks to wait.
