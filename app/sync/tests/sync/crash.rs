@@ -131,7 +131,7 @@ impl Scenario {
         let steps = process.gates.steps();
         let last = steps.last().cloned().unwrap_or_default();
         let when = format!("{self:?}, {kill:?}, late {late}, {last:?}");
-        world.note_lost(Some(1)).await;
+        world.note_lost().await;
         // What the index lost is found again when it is repaired, not before.
         if self != Self::Repair {
             world.check_answers(&format!("{when}, dead")).await;
@@ -162,12 +162,13 @@ where
         let (mut world, mut outcomes) = (world().await, Vec::new());
         loop {
             let task = tasks.lock().next();
-            let Some(task) = task else { return (outcomes, world.drifted) };
+            let Some(task) = task else { return (outcomes, world) };
             outcomes.push(run(&mut world, task).await);
         }
     });
-    let (outcomes, drifted): (Vec<_>, Vec<_>) = join_all(all).await.into_iter().unzip();
-    (outcomes.into_iter().flatten().collect(), drifted.into_iter().sum())
+    // None goes before all are done: to drop a database blocks the thread, on which the others may just be connecting.
+    let (outcomes, worlds): (Vec<_>, Vec<_>) = join_all(all).await.into_iter().unzip();
+    (outcomes.into_iter().flatten().collect(), worlds.iter().map(|world| world.drifted).sum())
 }
 
 /// Kills a worker at some of all steps of these scenarios, drawn by a seed.
@@ -202,18 +203,18 @@ async fn kill_at_steps(name: &str, scenarios: &[Scenario], most: usize, world: i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_killed_at_any_step_leaves_right_answers_and_databases_that_come_together() {
-    kill_at_steps("steps", &SCENARIOS, setting("CRASH_POINTS", 60), inhabited).await;
+    kill_at_steps("steps", &SCENARIOS, setting("CRASH_POINTS", 40), inhabited).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_killed_within_a_document_of_many_batches_leaves_databases_that_come_together() {
-    let most = setting("CRASH_POINTS", 60).div_ceil(10);
+    let most = setting("CRASH_POINTS", 40).div_ceil(10);
     kill_at_steps("steps of many batches", &[Scenario::Large], most, async || World::new(100, TOKENS).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_that_die_among_faults_and_changes_leave_databases_that_come_together() {
-    let (seed, count, began) = (seed(), setting("CRASH_INTERLEAVINGS", 8), Instant::now());
+    let (seed, count, began) = (seed(), setting("CRASH_INTERLEAVINGS", 6), Instant::now());
     let seeds: Vec<u64> = (0..count as u64).map(|n| seed.wrapping_add(n)).collect();
     let run = async |world: &mut World, seed: u64| {
         eprintln!("interleaving: CRASH_SEED={seed} CRASH_INTERLEAVINGS=1");

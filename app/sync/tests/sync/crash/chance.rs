@@ -18,6 +18,9 @@ const DOCUMENTS: usize = 4;
 /// One request to the index in so many meets a fault.
 const FAULTS: u32 = 8;
 
+/// Runs of one process at the same time.
+pub(crate) const RUNS: usize = 2;
+
 /// What became of one interleaving.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Outcome {
@@ -27,7 +30,7 @@ pub(crate) struct Outcome {
 
 fn options() -> WorkerOptions {
     // Long enough that nobody loses one who lives, however busy the machine.
-    WorkerOptions { concurrency: 2, lease: Duration::from_secs(2), ..WorkerOptions::default() }
+    WorkerOptions { concurrency: RUNS, lease: Duration::from_secs(2), ..WorkerOptions::default() }
 }
 
 async fn start(world: &World, random: &mut SmallRng) -> Process {
@@ -61,7 +64,7 @@ pub(crate) async fn run(world: &mut World, seed: u64) -> Outcome {
             if process.ended().is_some() {
                 process.wait().await;
                 outcome.kills += 1;
-                world.note_lost(None).await;
+                world.deaths += 1;
                 world.check_answers(&format!("seed {seed}, death {} at operation {operation}", outcome.kills)).await;
                 *process = start(world, &mut random).await;
                 process.begin().await;
@@ -76,8 +79,8 @@ pub(crate) async fn run(world: &mut World, seed: u64) -> Outcome {
     for process in processes {
         process.kill().await;
         outcome.kills += 1;
+        world.deaths += 1;
     }
-    world.note_lost(None).await;
     world.check_answers(&format!("seed {seed}, all dead")).await;
     world.retry_all().await;
     world.work_until_quiet().await;

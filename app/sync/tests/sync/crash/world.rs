@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) index: Arc<PineconeIndex>,
     /// Texts that may have to be embedded once more, since an embedding of theirs was lost with a process or a version.
     pub(crate) lost: Vec<String>,
+    /// Processes that died while others lived: whose runs were lost is not known.
+    pub(crate) deaths: usize,
     /// Differences that a comparison found when all was quiet.
     pub(crate) drifted: usize,
     data: String,
@@ -124,7 +126,7 @@ impl World {
         let serving = tokio::spawn(process::serve_model(listener, base.embedder.clone()));
         let ana = base.person("ana", Role::User).await;
         let (documents, lost) = (BTreeMap::new(), Vec::new());
-        Self { base, ana, pinecone, documents, index, lost, drifted: 0, data, model, serving, texts: 0 }
+        Self { base, ana, pinecone, documents, index, lost, deaths: 0, drifted: 0, data, model, serving, texts: 0 }
     }
 
     /// Somebody whom a process talks to.
@@ -325,9 +327,9 @@ impl World {
         found
     }
 
-    /// Notes what the death of a process cost: texts that were embedded and whose embedding was not kept. Those are at
-    /// most what so many runs had in hand.
-    pub(crate) async fn note_lost(&mut self, runs: Option<usize>) {
+    /// Notes what the death of the only process cost: texts that were embedded and whose embedding was not kept. Those are
+    /// at most what a run had in hand.
+    pub(crate) async fn note_lost(&mut self) {
         let kept: HashSet<String> =
             sqlx::query_scalar("SELECT c.text FROM chunks c JOIN embeddings e ON e.ordinal = c.ordinal")
                 .fetch_all(self.base.store.pool())
@@ -344,9 +346,14 @@ impl World {
         let embedded: BTreeSet<String> = self.base.embedder.texts.lock().iter().cloned().collect();
         let lost: Vec<String> =
             embedded.into_iter().filter(|text| living.contains(text) && !kept.contains(text)).collect();
-        let most = runs.map_or(usize::MAX, |runs| PARALLEL_CALLS * self.base.embedder.batch * runs);
+        let most = self.in_hand();
         assert!(lost.len() <= most, "{} embeddings were lost, of {most} in hand at most", lost.len());
         self.lost.extend(lost);
+    }
+
+    /// Texts that a run may have in hand.
+    fn in_hand(&self) -> usize {
+        PARALLEL_CALLS * self.base.embedder.batch
     }
 
     /// Lets the jobs of dead processes be taken, and works until nothing is left to do.
@@ -463,8 +470,11 @@ impl World {
         for text in self.base.embedder.texts.lock().iter() {
             *times.entry(text.clone()).or_default() += 1;
         }
+        let surplus: usize = times.values().map(|times| times - 1).sum();
+        let most = self.lost.len() + self.deaths * super::chance::RUNS * self.in_hand();
+        assert!(surplus <= most, "{when}: {surplus} texts were embedded again, of {most} that may have been lost");
         for (text, times) in times {
-            let most = 1 + spare.get(text.as_str()).copied().unwrap_or(0);
+            let most = 1 + self.deaths + spare.get(text.as_str()).copied().unwrap_or(0);
             if times > most {
                 let order: Vec<String> =
                     self.base.embedder.texts.lock().iter().map(|text| self.places(text).join(" ")).collect();
@@ -497,5 +507,6 @@ impl World {
         self.documents.retain(|_, expected| !expected.deleted);
         self.base.embedder.texts.lock().clear();
         self.lost.clear();
+        self.deaths = 0;
     }
 }
