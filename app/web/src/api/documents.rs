@@ -24,6 +24,11 @@ const EVENTS: i64 = 200;
 /// Chunks on one page.
 #[cfg(feature = "ssr")]
 const CHUNKS: u32 = 50;
+/// Characters of a text that are looked at for what it is about, and the most of them that name it.
+#[cfg(feature = "ssr")]
+const BEGINNING: i32 = 600;
+#[cfg(feature = "ssr")]
+const SUBJECT: usize = 60;
 /// Characters shown before and after a passage in the panel, and the most of the passage itself.
 #[cfg(feature = "ssr")]
 const AROUND: i32 = 700;
@@ -159,18 +164,38 @@ mod server_side {
     use cjhirashi_domain::{ErrorCode, id::DocumentId, passage::TextRange};
     use cjhirashi_sync::DocumentPart;
 
-    use super::{AROUND, DocumentTab, PART, PassageText, PassageView};
+    use super::{AROUND, DocumentTab, PART, PassageText, PassageView, SUBJECT};
     use crate::{
         api::{
             Failure,
             server::{escape, fail, forward},
         },
-        texts::Texts,
+        texts::{Texts, says},
     };
 
     /// The id that a caller names.
     pub(super) fn document_id(id: String) -> Result<DocumentId, Failure> {
         DocumentId::parse(id).map_err(|_| fail(ErrorCode::DocumentNotFound))
+    }
+
+    /// What a document can be asked about so that its own words answer: its title where its text says that too, as no
+    /// bare name of a file does; else how the text begins.
+    pub(super) fn subject(title: &str, beginning: &str) -> String {
+        let of_text = |line: &str| line.chars().any(char::is_alphanumeric);
+        let Some(line) = beginning.lines().find(|line| of_text(line)) else { return title.to_owned() };
+        if says(beginning, title) {
+            return title.to_owned();
+        }
+        let line = line.trim_matches(|c: char| !c.is_alphanumeric());
+        let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence);
+        if sentence.chars().count() <= SUBJECT {
+            return sentence.to_owned();
+        }
+        let cut: String = sentence.chars().take(SUBJECT).collect();
+        cut.rsplit_once(char::is_whitespace)
+            .map_or(cut.as_str(), |(whole, _)| whole)
+            .trim_end_matches([',', ';', ':'])
+            .to_owned()
     }
 
     /// After a command whose form stands there.
@@ -385,6 +410,17 @@ mod server_side {
         }
 
         #[test]
+        fn a_document_is_asked_about_by_words_of_its_own() {
+            let text = "# Política de vacaciones\n\nHay veintidós días. Y más.";
+            assert_eq!(subject("Política de vacaciones", text), "Política de vacaciones");
+            assert_eq!(subject("politica_v2", text), "Política de vacaciones");
+            assert_eq!(subject("nota", "---\n\nHay veintidós días. Y más."), "Hay veintidós días");
+            let long = "Los productos que no se hayan usado se devuelven, con su recibo, en treinta días.";
+            assert_eq!(subject("x", long), "Los productos que no se hayan usado se devuelven, con su");
+            assert_eq!(subject("vacío", " \n"), "vacío");
+        }
+
+        #[test]
         fn a_passage_knows_its_page() {
             assert_eq!(page_of(&[0, 10, 20], 9), Some(1));
             assert_eq!(page_of(&[0, 10, 20], 10), Some(2));
@@ -418,9 +454,9 @@ pub(crate) async fn list_documents(scope: String, asked: ListAsked) -> Result<Do
     Ok(DocumentsView { documents: list.documents, total: list.total, now: services.store.now() })
 }
 
-/// The titles of the newest documents that can be asked about; at most two.
-#[server(prefix = "/fn", endpoint = "newest_titles")]
-pub(crate) async fn newest_titles() -> Result<Vec<String>, Failure> {
+/// What the newest documents can be asked about; at most two.
+#[server(prefix = "/fn", endpoint = "newest_subjects")]
+pub(crate) async fn newest_subjects() -> Result<Vec<String>, Failure> {
     use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
     let filter = cjhirashi_sync::DocumentFilter {
@@ -428,8 +464,15 @@ pub(crate) async fn newest_titles() -> Result<Vec<String>, Failure> {
         page_size: 2,
         ..cjhirashi_sync::DocumentFilter::default()
     };
-    let list = services.documents.list(&who.viewer(), &filter).await?;
-    Ok(list.documents.into_iter().map(|document| document.title).collect())
+    let viewer = who.viewer();
+    let list = services.documents.list(&viewer, &filter).await?;
+    let mut subjects = Vec::new();
+    for document in list.documents {
+        let beginning = services.documents.part(&viewer, &document.id, 0, BEGINNING).await?;
+        let beginning = beginning.map_or_else(String::new, |part| part.text);
+        subjects.push(server_side::subject(&document.title, &beginning));
+    }
+    Ok(subjects)
 }
 
 /// Where some documents stand, while they are being processed; at most 100.

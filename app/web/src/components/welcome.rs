@@ -5,7 +5,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use super::{DropZone, FileChooser, Icon, icon};
 use crate::components::{Piece, Whole as _};
 use crate::{
-    api::{EXTRACTIVE, chats::SendMessage, documents::newest_titles, load},
+    api::{EXTRACTIVE, chats::SendMessage, documents::newest_subjects, load},
     state::{ChatState, Uploads, use_session, use_texts},
 };
 
@@ -43,7 +43,7 @@ fn WithoutModel(state: ChatState, admin: bool) -> impl IntoView {
     let t = use_texts();
     let changed = use_context::<Uploads>().map(|uploads| uploads.changed);
     // Files that are dropped here can be asked about as soon as they are ready.
-    let titles = load(move || changed.map(|changed| changed.get()).unwrap_or_default(), |_| newest_titles());
+    let titles = load(move || changed.map(|changed| changed.get()).unwrap_or_default(), |_| newest_subjects());
     let questions = move || {
         Suspend::new(async move {
             let titles = titles.await.unwrap_or_default();
