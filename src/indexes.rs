@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_models::{Embedder, ModelError, ModelRegistry};
 use cjhirashi_storage::{StorageError, Store};
-use cjhirashi_sync::{Makers, OpenIndex, chosen_kind, wanted_kind};
+use cjhirashi_sync::{Makers, OpenIndex, wanted_index};
 use cjhirashi_vectors::{
     EmbeddedIndex, EmbeddedOptions, IndexError, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions,
     pinecone::PineconeIndex,
@@ -44,14 +44,14 @@ impl IndexMakers {
         Self { folder, ..self }
     }
 
-    /// The index that should answer: of the kind that somebody chose or that the configuration asks for, with the
+    /// The index that should answer: as somebody chose, else Pinecone's with a key and the embedded one without, with the
     /// configured embedding model.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn wanted(&self, store: &Store) -> Result<IndexName, StorageError> {
-        let kind = wanted_kind(chosen_kind(store).await?, self.config.pinecone.key.is_some());
-        Ok(IndexName { kind, model: self.models.embedder().id().to_owned() })
+        let kind = if self.config.pinecone.key.is_some() { IndexKind::Pinecone } else { IndexKind::Embedded };
+        wanted_index(store, IndexName { kind, model: self.models.embedder().id().to_owned() }).await
     }
 
     /// Each model has a folder of its own: one may be built while another answers.

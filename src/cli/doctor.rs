@@ -149,8 +149,8 @@ async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str)
 
 /// How the work on documents stands.
 async fn jobs(store: &Store) -> Result<String, String> {
-    let (Ok(jobs), Ok((documents, to_adopt))) =
-        tokio::join!(store.count_jobs_by_kind(), store.count_documents_by_status())
+    let (Ok(jobs), Ok((documents, to_adopt)), Ok(lag)) =
+        tokio::join!(store.count_jobs_by_kind(), store.count_documents_by_status(), store.sync_lag())
     else {
         return Ok(NOT_YET.to_owned());
     };
@@ -166,6 +166,10 @@ async fn jobs(store: &Store) -> Result<String, String> {
         text.push_str(&format!(" {count} {},", status.as_str()));
     }
     text.push_str(&format!(" {to_adopt} to adopt"));
+    if let Some((median, p95)) = lag {
+        let (median, p95) = (median.as_secs_f64(), p95.as_secs_f64());
+        text.push_str(&format!("; from upload to the index {median:.1} s, p95 {p95:.1} s, within the last day"));
+    }
     match sum(|jobs| jobs.dead) {
         0 => Ok(text),
         dead => Err(format!("{dead} given up: look at /admin/sync, mend the reason and try them again; {text}")),

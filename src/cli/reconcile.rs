@@ -23,7 +23,7 @@ pub(super) async fn run(config: Config, args: Reconcile) -> anyhow::Result<()> {
     .await
 }
 
-fn described(name: &str, report: &ReconciliationReport) -> String {
+pub(super) fn described(name: &str, report: &ReconciliationReport) -> String {
     let side = |side: &Side| format!("{} vectors, hash {}", side.vectors, side.hash);
     let mut lines = vec![
         name.to_owned(),

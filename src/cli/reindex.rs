@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use cjhirashi_domain::sync::{IndexName, IndexState};
+use cjhirashi_sync::Makers as _;
 
 use super::{Reindex, print, work::with_worker};
 use crate::config::Config;
@@ -19,11 +20,21 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
         if let Some(kind) = args.to {
             name = IndexName { kind, ..name };
         }
+        if work.store.active_index_or(&name).await? == name && !name.kind.is_local() {
+            // There is nothing to switch to: what it lacks is written into it.
+            print(&format!("{name} answers already; it is compared with the database and repaired."));
+            let report = cjhirashi_sync::reconcile(&work.context, false).await?;
+            print(&super::reconcile::described(&name.to_string(), &report));
+            if !report.is_clean() {
+                bail!("the database and the vector index differ; see the report above");
+            }
+            return Ok(());
+        }
         if !work.store.build_index(&name).await? {
             bail!("another index is being built; wait until it is done");
         }
-        if let Some(kind) = args.to {
-            cjhirashi_sync::choose_kind(&work.store, kind).await?;
+        if args.to.is_some() {
+            cjhirashi_sync::choose_index(&work.store, &name, &work.makers.model()).await?;
         }
         let (began, mut printed) = (Instant::now(), Instant::now());
         loop {
@@ -47,6 +58,10 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             }
             if printed.elapsed() > PRINT {
                 printed = Instant::now();
+                if let Some(error) = work.store.waits_for(cjhirashi_storage::JobKind::Reindex).await? {
+                    print(&format!("waiting: {}", error.detail.unwrap_or(error.code)));
+                    continue;
+                }
                 let seconds = ((work.store.now().0 - row.started_at.0).max(1) as f64 / 1000.0).max(0.001);
                 let rate = row.copied as f64 / seconds;
                 let left = (row.total - row.copied).max(0) as f64 / rate.max(0.001);

@@ -101,6 +101,13 @@ async fn what_was_deleted_behind_our_back_is_found_repaired_and_told() {
     assert_eq!(vectors(&server), 1);
     assert_eq!(embedded(&product), first);
 
+    // Building the one that answers is the same.
+    server.delete_index(INDEX);
+    product.app.command(&["init-index"]).await.expect("an index");
+    let said = product.app.command(&["reindex"]).await.expect("repaired");
+    assert!(said.contains("answers already") && said.contains("missing     1 vectors"), "{said}");
+    assert_eq!(vectors(&server), 1);
+
     let cookie = product.sign_in().await;
     let (status, html) = page(&product, &cookie, "/admin/sync").await;
     assert_eq!(status, StatusCode::OK);
@@ -253,7 +260,7 @@ async fn what_cannot_be_done_is_tried_cancelled_buried_and_replayed() {
     let (_, html) = page(&product, &cookie, "/admin/sync").await;
     assert!(html.contains("Reintentar los documentos fallidos"), "{html}");
     product.models.set(Script::saying("Hola."));
-    let (status, answer) = product.call(&cookie, "retry_all_documents", &[]).await;
+    let (status, answer) = product.call(&cookie, "retry_failed", &[]).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     product.indexed(&id).await;
 }

@@ -13,7 +13,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{Embedder, InputKind, ModelError, Outage};
 use cjhirashi_storage::{ChunkPlace, SearchScope, StorageError, Store, StoredPassage, StoredVector, TextTerm};
-use cjhirashi_vectors::{ChunkKey, Consistency, IndexError, IndexFilter, IndexQuery, Match};
+use cjhirashi_vectors::{ChunkKey, IndexError, IndexFilter, IndexQuery, Match};
 
 use crate::{
     Engine, EngineCell, Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
@@ -239,7 +239,8 @@ impl Retriever {
         }
         let filter = IndexFilter { reader: viewer.user_id.clone(), documents };
         let asked = index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
-        if index.consistency() == Consistency::Immediate {
+        // Whatever another process holds may lack what was committed a moment ago, and may keep people waiting.
+        if engine.name.kind.is_local() {
             let matches = asked.await?.matches;
             return Ok((matches, index.stats().await?.loading));
         }

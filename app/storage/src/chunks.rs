@@ -168,6 +168,9 @@ impl Store {
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt)
                 SELECT b.id, n.version, 'started', b.attempts FROM begun b, newest n
+                -- A run after one that failed tells nothing until it ends in another way.
+                WHERE 'waiting' IS DISTINCT FROM (
+                    SELECT e.event FROM document_events e WHERE e.document_id = b.id ORDER BY e.id DESC LIMIT 1)
             )
             SELECT b.id, b.user_id, b.title, b.source, b.source_url, b.tags, b.metadata, b.created_at,
                 b.version AS current_version,
@@ -508,8 +511,10 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn let_answer(&self, claim: &Claim, document: &DocumentId, version: i32) -> Result<Held> {
-        let done = sqlx::query!(
-            "WITH held AS (
+        let held = sqlx::query_scalar!(
+            r#"WITH prior AS (
+                SELECT version FROM documents WHERE id = $3
+            ), held AS (
                 UPDATE documents d SET
                     version = $4, stage = 'indexing', progress = 0, updated_at = now(),
                     chunk_count = (SELECT count(*)::int FROM chunks c WHERE c.document_id = $3 AND c.version = $4)
@@ -517,17 +522,19 @@ impl Store {
                 WHERE j.id = $1 AND j.claim = $2 AND j.key = d.id AND d.id = $3 AND d.deleted_at IS NULL
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id, j.attempts
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, attempt)
+                SELECT id, $4, 'embedded', attempts FROM held, prior WHERE prior.version <> $4
             )
-            INSERT INTO document_events (document_id, version, event, attempt)
-            SELECT id, $4, 'embedded', attempts FROM held",
+            SELECT EXISTS (SELECT FROM held) AS "held!""#,
             claim.job,
             claim.token,
             document.as_str(),
             version,
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(Held::of(done.rows_affected()))
+        Ok(if held { Held::Yes } else { Held::No })
     }
 
     /// Says that the vector index has acknowledged all of a version, which answers from here on if it did not before.
@@ -614,7 +621,13 @@ impl Store {
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt, error)
                 SELECT f.id, coalesce(max(v.version), 0), CASE WHEN $5 THEN 'failed' ELSE 'waiting' END, f.attempts, $4
-                FROM failed f LEFT JOIN document_versions v ON v.document_id = f.id GROUP BY f.id, f.attempts
+                FROM failed f LEFT JOIN document_versions v ON v.document_id = f.id
+                -- The same trouble is told once, however long it lasts.
+                WHERE $5 OR NOT EXISTS (
+                    SELECT FROM (
+                        SELECT e.event, e.error FROM document_events e WHERE e.document_id = f.id ORDER BY e.id DESC LIMIT 1
+                    ) told WHERE told.event = 'waiting' AND told.error = $4)
+                GROUP BY f.id, f.attempts
             )
             SELECT version FROM failed",
             claim.job,

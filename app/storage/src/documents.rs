@@ -394,13 +394,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn retry_all_documents(&self, viewer: &Viewer) -> Result<u64> {
+    pub async fn retry_all_documents(&self, viewer: &Viewer, everybodys: bool) -> Result<u64> {
         let mut tx = self.pool.begin().await?;
         let ids = sqlx::query_scalar!(
             "WITH retried AS (
                 UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $3
                 WHERE deleted_at IS NULL AND status = 'failed' AND NOT adopted
-                  AND (user_id = $1 OR (user_id IS NULL AND $2))
+                  AND ($4 OR user_id = $1 OR (user_id IS NULL AND $2))
                 RETURNING id, version
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'retried', $3 FROM retried
@@ -409,12 +409,11 @@ impl Store {
             viewer.user_id.as_str(),
             viewer.is_admin(),
             to_db(self.now()),
+            everybodys && viewer.is_admin(),
         )
         .fetch_all(&mut *tx)
         .await?;
-        for id in &ids {
-            jobs::enqueue(&mut tx, JobKind::IndexDocument, id).await?;
-        }
+        jobs::enqueue_all(&mut tx, JobKind::IndexDocument, &ids).await?;
         tx.commit().await?;
         Ok(ids.len() as u64)
     }

@@ -270,22 +270,31 @@ impl Store {
             .await?;
         let documents = sqlx::query_scalar!(
             r#"WITH unsure AS (
-                UPDATE chunks SET indexed_at = NULL WHERE indexed_at >= $1 RETURNING document_id
+                -- A document that a job is at work on was left to it, so the new index may hold none of it.
+                UPDATE chunks SET indexed_at = NULL
+                WHERE indexed_at >= $1 OR (indexed_at IS NOT NULL AND document_id IN (SELECT key FROM jobs))
+                RETURNING document_id
+            ), unembedded AS (
+                UPDATE chunks c SET indexed_at = NULL FROM documents d
+                WHERE d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+                  AND (c.indexed_at IS NULL OR c.indexed_at < $1)
+                  AND NOT EXISTS (SELECT FROM jobs j WHERE j.key = c.document_id)
+                  AND NOT EXISTS (SELECT FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $3)
+                RETURNING c.document_id
             ), untold AS (
                 UPDATE documents d SET acknowledged_at = 'infinity'
                 WHERE d.acknowledged_at >= $2 AND d.version > 0 AND d.deleted_at IS NULL
                   AND EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event = 'changed')
                 RETURNING d.id
             )
-            SELECT document_id AS "id!" FROM unsure UNION SELECT id FROM untold"#,
+            SELECT document_id AS "id!" FROM unsure UNION SELECT document_id FROM unembedded UNION SELECT id FROM untold"#,
             to_db(since),
             alone,
+            index.model,
         )
         .fetch_all(&mut *tx)
         .await?;
-        for document in documents {
-            jobs::enqueue(&mut tx, JobKind::RepairDocument, &document).await?;
-        }
+        jobs::enqueue_all(&mut tx, JobKind::RepairDocument, &documents).await?;
         // Runs in hand write into the old index: they count for nothing, and come again.
         sqlx::query!("UPDATE jobs SET revision = revision + 1 WHERE claim IS NOT NULL AND id <> $1", claim.job)
             .execute(&mut *tx)

@@ -183,9 +183,15 @@ fn error_json(error: Option<&DocumentError>) -> Option<serde_json::Value> {
 /// Asks for a job within the transaction of the change that needs it. A deletion replaces whatever else was asked for
 /// the same document, and an indexing what it does anyway; nothing replaces a deletion.
 pub(crate) async fn enqueue(connection: &mut PgConnection, kind: JobKind, key: &str) -> Result<()> {
+    enqueue_all(connection, kind, &[key.to_owned()]).await
+}
+
+/// The same for any number of keys, each of them once, by one statement.
+pub(crate) async fn enqueue_all(connection: &mut PgConnection, kind: JobKind, keys: &[String]) -> Result<()> {
     sqlx::query!(
         "WITH job AS (
-            INSERT INTO jobs (kind, key) VALUES ($1, $2)
+            -- In one order, so that two that ask for the same never wait for each other.
+            INSERT INTO jobs (kind, key) SELECT $1, key FROM unnest($2::text[]) key ORDER BY key
             ON CONFLICT ON CONSTRAINT jobs_key_key DO UPDATE SET
                 kind = CASE
                     WHEN jobs.kind = 'delete_document' THEN jobs.kind
@@ -200,9 +206,9 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, kind: JobKind, key: &
                 dead_at = NULL
             RETURNING id
         )
-        SELECT pg_notify($3, '')::text FROM job",
+        SELECT pg_notify($3, '')::text WHERE EXISTS (SELECT FROM job)",
         kind.as_str(),
-        key,
+        keys,
         Channel::Jobs.name(),
     )
     .fetch_all(connection)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::document::DocumentStatus;
+use cjhirashi_domain::document::{DocumentError, DocumentStatus};
 
 use crate::{JobKind, Result, Store};
 
@@ -52,6 +52,42 @@ impl Store {
                 })
             })
             .collect())
+    }
+
+    /// Why a job waits that is of no document, if it failed last.
+    ///
+    /// # Errors
+    /// [`StorageError`](crate::StorageError).
+    pub async fn waits_for(&self, kind: JobKind) -> Result<Option<DocumentError>> {
+        let error = sqlx::query_scalar!(
+            "SELECT error FROM jobs WHERE key = $1 AND kind = $1 AND claim IS NULL AND dead_at IS NULL",
+            kind.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(error.flatten().and_then(|error| serde_json::from_value(error).ok()))
+    }
+
+    /// From the commit of a document until the index acknowledged it, over the versions indexed within the last day: the
+    /// median and the 95th percentile; `None` when there were none.
+    ///
+    /// # Errors
+    /// [`StorageError`](crate::StorageError).
+    pub async fn sync_lag(&self) -> Result<Option<(Duration, Duration)>> {
+        let row = sqlx::query!(
+            "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY lag) AS p50,
+                    percentile_cont(0.95) WITHIN GROUP (ORDER BY lag) AS p95
+             FROM (
+                SELECT extract(epoch FROM min(i.at) - min(a.at))::float8 AS lag
+                FROM document_events i JOIN document_events a USING (document_id, version)
+                WHERE i.event = 'indexed' AND a.event = 'added' AND i.at > now() - interval '1 day'
+                GROUP BY document_id, version
+             ) lags"
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let duration = |seconds: Option<f64>| Duration::try_from_secs_f64(seconds?.max(0.0)).ok();
+        Ok(duration(row.p50).zip(duration(row.p95)))
     }
 
     /// Documents of everybody by status, those that are deleted left out; and how many wait to be adopted.

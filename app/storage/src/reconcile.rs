@@ -90,20 +90,18 @@ impl Store {
     /// [`StorageError`].
     pub async fn list_answering_documents(
         &self,
-        model: &str,
         after: Option<&DocumentId>,
         limit: i64,
     ) -> Result<Vec<AnsweringDocument>> {
         let rows = sqlx::query!(
             r#"SELECT d.id, d.version, EXISTS (SELECT FROM jobs j WHERE j.key = d.id AND j.dead_at IS NULL) AS "in_work!",
                 array(
-                    SELECT c.seq FROM chunks c JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $1
+                    SELECT c.seq FROM chunks c
                     WHERE c.document_id = d.id AND c.version = d.version ORDER BY c.seq
                 ) AS "seqs!"
                FROM documents d
-               WHERE d.deleted_at IS NULL AND d.version > 0 AND d.id COLLATE "C" > $2
-               ORDER BY d.id COLLATE "C" LIMIT $3"#,
-            model,
+               WHERE d.deleted_at IS NULL AND d.version > 0 AND d.id COLLATE "C" > $1
+               ORDER BY d.id COLLATE "C" LIMIT $2"#,
             after.map_or("", DocumentId::as_str),
             limit,
         )
@@ -251,7 +249,8 @@ impl Store {
         Ok(if done { Held::Yes } else { Held::No })
     }
 
-    /// Asks for the repair of documents that no job is at work on; returns for which it asked.
+    /// Asks for the repair of documents that no job is at work on, or for the job that was given up on one, which does
+    /// at least as much; returns for which it asked.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -261,7 +260,7 @@ impl Store {
             r#"WITH asked AS (
                 INSERT INTO jobs (kind, key) SELECT 'repair_document', id FROM unnest($1::text[]) id
                 ON CONFLICT ON CONSTRAINT jobs_key_key DO UPDATE SET dead_at = NULL, attempts = 0, run_at = now()
-                    WHERE jobs.kind = 'repair_document' AND jobs.dead_at IS NOT NULL
+                    WHERE jobs.dead_at IS NOT NULL
                 RETURNING key
             ), told AS (
                 SELECT pg_notify($2, '')::text WHERE EXISTS (SELECT FROM asked)
@@ -294,7 +293,7 @@ impl Store {
         let row = sqlx::query!(
             r#"SELECT count(*) FILTER (WHERE dead_at IS NULL) AS "waiting!",
                       count(*) FILTER (WHERE dead_at IS NOT NULL) AS "dead!"
-               FROM jobs WHERE key = ANY($1) AND kind = 'repair_document'"#,
+               FROM jobs WHERE key = ANY($1)"#,
             documents,
         )
         .fetch_one(&self.pool)

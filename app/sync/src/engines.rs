@@ -23,6 +23,8 @@ use tokio::{sync::watch, task::JoinHandle};
 
 /// Without a notice, what is active is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// An index that could not be opened is tried again this often.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
 /// How long to wait after PostgreSQL failed.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 /// An index of this process is looked at this often until it has all it needs.
@@ -97,10 +99,11 @@ impl Engines {
                 "the configuration names another index or embedding model: it is built beside the one that answers"
             );
         }
-        let (engine, feeder) = open(&store, makers.as_ref(), &active).await;
+        let Opened { engine, feeder, whole } = open(&store, makers.as_ref(), &active).await;
         let cell = EngineCell::new(engine);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(follow(store, makers, cell.clone(), feeder, stopped));
+        let held = Held { feeder, whole };
+        let task = tokio::spawn(follow(store, makers, cell.clone(), held, stopped));
         Ok(Self { cell, stop, task })
     }
 
@@ -121,27 +124,42 @@ impl Engines {
     }
 }
 
+/// What was opened: an engine, with what feeds its index; not whole where one of its parts could not be had.
+struct Opened {
+    engine: Engine,
+    feeder: Option<FeederHandle>,
+    whole: bool,
+}
+
+/// What belongs to the engine that answers.
+struct Held {
+    feeder: Option<FeederHandle>,
+    /// Otherwise it is opened again until it is.
+    whole: bool,
+}
+
 async fn follow(
     store: Store,
     makers: Arc<dyn Makers>,
     cell: EngineCell,
-    mut feeder: Option<FeederHandle>,
+    mut held: Held,
     mut stopped: watch::Receiver<bool>,
 ) -> Option<FeederHandle> {
     loop {
         let following = async {
             let mut listener = store.listen_to_indexes().await?;
             loop {
-                exchange(&store, makers.as_ref(), &cell, &mut feeder).await?;
+                exchange(&store, makers.as_ref(), &cell, &mut held).await?;
                 // Behind a pooler notices are lost.
-                if let Ok(heard) = tokio::time::timeout(LOOK_EVERY, listener.next()).await {
+                let look_after = if held.whole { LOOK_EVERY } else { OPEN_AGAIN };
+                if let Ok(heard) = tokio::time::timeout(look_after, listener.next()).await {
                     heard?;
                 }
             }
         };
         let ended: Result<(), StorageError> = tokio::select! {
             biased;
-            _ = stopped.wait_for(|stop| *stop) => return feeder,
+            _ = stopped.wait_for(|stop| *stop) => return held.feeder,
             ended = following => ended,
         };
         if let Err(error) = ended {
@@ -149,25 +167,25 @@ async fn follow(
         }
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stop| *stop) => return feeder,
+            _ = stopped.wait_for(|stop| *stop) => return held.feeder,
             () = tokio::time::sleep(RETRY_AFTER) => {}
         }
     }
 }
 
 /// Exchanges the engine if another index is active by now.
-async fn exchange(
-    store: &Store,
-    makers: &dyn Makers,
-    cell: &EngineCell,
-    feeder: &mut Option<FeederHandle>,
-) -> Result<(), StorageError> {
+async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &mut Held) -> Result<(), StorageError> {
     let rows = store.list_indexes().await?;
     let Some(active) = rows.into_iter().find(|row| row.state == IndexState::Active) else { return Ok(()) };
-    if active.name == cell.current().name {
+    let same = active.name == cell.current().name;
+    if same && held.whole {
         return Ok(());
     }
-    let (engine, new_feeder) = open(store, makers, &active.name).await;
+    let Opened { engine, feeder: new_feeder, whole } = open(store, makers, &active.name).await;
+    if same && !whole {
+        // Still not to be had.
+        return Ok(());
+    }
     // Until an index of this process has taken in what it needs, the one before goes on answering.
     while new_feeder.is_some() && engine.index.stats().await.is_ok_and(|stats| stats.loading) {
         tokio::time::sleep(LOADING).await;
@@ -175,30 +193,32 @@ async fn exchange(
     let before = cell.current().name.clone();
     cell.exchange(engine);
     tracing::info!(before = %before, now = %active.name, "another vector index answers");
-    let old = std::mem::replace(feeder, new_feeder);
-    if let Some(old) = old {
+    let old = std::mem::replace(held, Held { feeder: new_feeder, whole });
+    if let Some(old) = old.feeder {
         old.shutdown().await;
     }
     Ok(())
 }
 
 /// Opens an index with its model. Does not fail: what cannot be had says why whenever it is asked.
-async fn open(store: &Store, makers: &dyn Makers, name: &IndexName) -> (Engine, Option<FeederHandle>) {
+async fn open(store: &Store, makers: &dyn Makers, name: &IndexName) -> Opened {
+    let mut whole = true;
     let embedder = makers.embedder(&name.model).unwrap_or_else(|error| {
+        whole = false;
         tracing::error!(model = name.model, %error, "the embedding model of the active index cannot be used");
         Arc::new(AbsentModel { id: name.model.clone(), reason: error.to_string() })
     });
     match makers.open_index(name, embedder.dimension()).await {
         Ok(OpenIndex::Embedded(index)) => {
             let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
-            (Engine::new(name.kind, index, embedder), Some(feeder))
+            Opened { engine: Engine::new(name.kind, index, embedder), feeder: Some(feeder), whole }
         }
-        Ok(OpenIndex::Remote(index)) => (Engine::new(name.kind, index, embedder), None),
+        Ok(OpenIndex::Remote(index)) => Opened { engine: Engine::new(name.kind, index, embedder), feeder: None, whole },
         Err(error) => {
             tracing::error!(index = %name, %error, "the vector index cannot be opened; words and exact scores answer");
             let dimension = embedder.dimension();
             let absent = AbsentIndex { name: name.clone(), dimension, reason: error.to_string() };
-            (Engine::new(name.kind, Arc::new(absent), embedder), None)
+            Opened { engine: Engine::new(name.kind, Arc::new(absent), embedder), feeder: None, whole: false }
         }
     }
 }
@@ -297,28 +317,34 @@ impl Embedder for AbsentModel {
     }
 }
 
-/// Which kind of index somebody chose by a re-index; absent: as the configuration says.
-const CHOSEN_KIND: &str = "vector_index";
+/// Which index somebody chose by a re-index; absent: as the configuration says.
+const CHOSEN: &str = "vector_index";
 
-/// The kind that somebody chose, if anybody did.
+/// A choice, and the embedding model that the configuration named then: when that is changed, the change counts.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Chosen {
+    index: IndexName,
+    configured: String,
+}
+
+/// The index that should answer: as somebody chose, else as the configuration asks for.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn chosen_kind(store: &Store) -> Result<Option<IndexKind>, StorageError> {
-    let chosen = store.get_instance_setting(CHOSEN_KIND).await?;
-    Ok(chosen.as_ref().and_then(|kind| IndexKind::parse(kind.as_str()?)))
+pub async fn wanted_index(store: &Store, configured: IndexName) -> Result<IndexName, StorageError> {
+    let chosen = store.get_instance_setting(CHOSEN).await?;
+    let Some(chosen) = chosen.and_then(|chosen| serde_json::from_value::<Chosen>(chosen).ok()) else {
+        return Ok(configured);
+    };
+    let model = if chosen.configured == configured.model { chosen.index.model } else { configured.model };
+    Ok(IndexName { kind: chosen.index.kind, model })
 }
 
-/// Remembers that somebody chose a kind, whatever the configuration says later.
+/// Remembers that somebody chose an index, while the configuration names this embedding model.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn choose_kind(store: &Store, kind: IndexKind) -> Result<(), StorageError> {
-    store.set_instance_setting(CHOSEN_KIND, Some(&kind.as_str().into())).await
-}
-
-/// The kind that a configuration asks for, unless somebody chose another: Pinecone with a key, else the embedded one.
-#[must_use]
-pub fn wanted_kind(chosen: Option<IndexKind>, pinecone: bool) -> IndexKind {
-    chosen.unwrap_or(if pinecone { IndexKind::Pinecone } else { IndexKind::Embedded })
+pub async fn choose_index(store: &Store, index: &IndexName, configured: &str) -> Result<(), StorageError> {
+    let chosen = Chosen { index: index.clone(), configured: configured.to_owned() };
+    store.set_instance_setting(CHOSEN, serde_json::to_value(chosen).ok().as_ref()).await
 }

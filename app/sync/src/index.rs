@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{ErrorCode, id::DocumentId};
 use cjhirashi_ingest::{ChunkOptions, Kind, chunk};
-use cjhirashi_models::{InputKind, ModelError};
+use cjhirashi_models::{Embedder, InputKind, ModelError};
 use cjhirashi_retrieval::Engine;
 use cjhirashi_storage::{Held, IndexTask, Job, NewChunk, UnembeddedChunk};
-use cjhirashi_vectors::{ChunkKey, Consistency, DocumentMetadata, VectorRecord};
+use cjhirashi_vectors::{ChunkKey, DocumentMetadata, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
@@ -142,12 +142,13 @@ async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
         let (all, embedded) = context.store.count_chunks(&task.document_id, task.version, model).await?;
         (usize::try_from(all).unwrap_or(0), usize::try_from(embedded).unwrap_or(0))
     };
-    let at_once = chunks.len() <= size && engine.index.consistency() == Consistency::Immediate;
+    let at_once = chunks.len() <= size && engine.name.kind.is_local();
     let metadata = metadata(task);
     loop {
         let last = last_round(&chunks);
-        let mut calls =
-            stream::iter(batches(chunks, size)).map(|batch| call(engine, batch)).buffer_unordered(PARALLEL_CALLS);
+        let mut calls = stream::iter(batches(chunks, size))
+            .map(|batch| call(engine.embedder.as_ref(), batch))
+            .buffer_unordered(PARALLEL_CALLS);
         while let Some((batch, vectors)) = calls.try_next().await? {
             done += batch.len();
             let embeddings: Vec<(i64, Vec<f32>)> = batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
@@ -224,16 +225,16 @@ fn batches<T>(items: Vec<T>, size: usize) -> Vec<Vec<T>> {
 }
 
 /// One call to the embedding model: a vector for each chunk.
-async fn call(
-    engine: &Engine,
+pub(crate) async fn call(
+    embedder: &dyn Embedder,
     mut batch: Vec<UnembeddedChunk>,
 ) -> Result<(Vec<UnembeddedChunk>, Vec<Vec<f32>>), Failure> {
     // Taken out for the call and put back: the texts are not copied.
     let texts: Vec<String> = batch.iter_mut().map(|chunk| std::mem::take(&mut chunk.text)).collect();
-    let embedded = engine.embedder.embed(&texts, InputKind::Passage).await?;
+    let embedded = embedder.embed(&texts, InputKind::Passage).await?;
     if embedded.vectors.len() != batch.len() {
         let error = ModelError::UnexpectedAnswer {
-            provider: engine.embedder.id().to_owned(),
+            provider: embedder.id().to_owned(),
             detail: format!("{} vectors for {} texts", embedded.vectors.len(), batch.len()),
         };
         return Err(error.into());

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use cjhirashi_domain::{
     Viewer,
-    document::DocumentStatus,
+    document::{self, DocumentStatus},
     sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation},
 };
 use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, Store};
 
-use crate::{DocumentError, Makers, choose_kind};
+use crate::{DocumentError, Makers, choose_index};
 
 /// Jobs that were given up, and comparisons, that are shown.
 const SHOWN: i64 = 50;
@@ -20,6 +20,8 @@ const COMPARISONS: i64 = 10;
 pub struct SyncOverview {
     /// The indexes that are known: the one that answers, one that is being built, those that answered before.
     pub indexes: Vec<IndexRow>,
+    /// Why the building of an index is at rest, where it is.
+    pub building_waits_for: Option<document::DocumentError>,
     /// Kinds that could be switched to.
     pub kinds: Vec<IndexKind>,
     /// The embedding model that the configuration names.
@@ -69,21 +71,22 @@ impl SyncService {
         Self { store, makers }
     }
 
-    /// How everything stands, in five queries.
+    /// How everything stands, in six queries.
     ///
     /// # Errors
     /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
     pub async fn overview(&self, viewer: &Viewer) -> Result<SyncOverview, DocumentError> {
         admin(viewer)?;
-        let (indexes, jobs, (documents, to_adopt), dead, comparisons) = futures::try_join!(
+        let (indexes, building_waits_for, jobs, (documents, to_adopt), dead, comparisons) = futures::try_join!(
             self.store.list_indexes(),
+            self.store.waits_for(JobKind::Reindex),
             self.store.count_jobs_by_kind(),
             self.store.count_documents_by_status(),
             self.store.list_dead_jobs(SHOWN),
             self.store.list_reconciliations(COMPARISONS),
         )?;
         let (kinds, model) = (self.makers.kinds(), self.makers.model());
-        Ok(SyncOverview { indexes, kinds, model, jobs, documents, to_adopt, dead, comparisons })
+        Ok(SyncOverview { indexes, building_waits_for, kinds, model, jobs, documents, to_adopt, dead, comparisons })
     }
 
     /// Asks for a comparison of both databases with repair, now.
@@ -113,6 +116,15 @@ impl SyncService {
         Ok(self.store.revive_dead_jobs().await?)
     }
 
+    /// Tries everybody's failed documents again; how many.
+    ///
+    /// # Errors
+    /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
+    pub async fn retry_failed(&self, viewer: &Viewer) -> Result<u64, DocumentError> {
+        admin(viewer)?;
+        Ok(self.store.retry_all_documents(viewer, true).await?)
+    }
+
     /// Asks for an index to be built beside the one that answers, and to take over when it is complete.
     ///
     /// # Errors
@@ -130,7 +142,7 @@ impl SyncService {
             return Err(DocumentError::Invalid("another index is being built".to_owned()));
         }
         tracing::info!(%index, "an index was asked to be built");
-        Ok(choose_kind(&self.store, index.kind).await?)
+        Ok(choose_index(&self.store, index, &self.makers.model()).await?)
     }
 
     /// Ends the building of an index; the one that answers goes on.
@@ -145,7 +157,7 @@ impl SyncService {
         // Or the next start would build it again.
         let active = self.store.list_indexes().await?.into_iter().find(|row| row.state == IndexState::Active);
         match active {
-            Some(active) => Ok(choose_kind(&self.store, active.name.kind).await?),
+            Some(active) => Ok(choose_index(&self.store, &active.name, &self.makers.model()).await?),
             None => Ok(()),
         }
     }

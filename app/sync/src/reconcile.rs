@@ -10,7 +10,7 @@ use std::{collections::HashSet, time::Duration};
 use cjhirashi_domain::{
     document::DocumentError,
     id::DocumentId,
-    sync::{IndexName, ReconciliationReport, Side},
+    sync::{ReconciliationReport, Side},
 };
 use cjhirashi_storage::{AnsweringDocument, StorageError, Store};
 use cjhirashi_vectors::{ChunkKey, IndexError, VectorIndex};
@@ -117,7 +117,7 @@ impl<'a> Listing<'a> {
 }
 
 /// Compares what PostgreSQL says should be in an index with what is there.
-pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex, model: &str) -> Result<Comparison, CompareError> {
+pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex) -> Result<Comparison, CompareError> {
     let mut found = Comparison::default();
     let (mut database, mut held) = (NameHash::default(), NameHash::default());
     let mut listing = Listing::new(index);
@@ -125,7 +125,7 @@ pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex, model: &str)
     let mut after: Option<DocumentId> = None;
     let mut orphaned: Vec<(DocumentId, u64)> = Vec::new();
     loop {
-        let page = store.list_answering_documents(model, after.as_ref(), DOCUMENTS).await?;
+        let page = store.list_answering_documents(after.as_ref(), DOCUMENTS).await?;
         let last = i64::try_from(page.len()).unwrap_or(i64::MAX) < DOCUMENTS;
         after = page.last().map(|document| document.id.clone());
         for document in page {
@@ -201,7 +201,7 @@ fn differences(
 pub async fn reconcile(context: &WorkerContext, dry_run: bool) -> Result<ReconciliationReport, StorageError> {
     let engine = context.engine.current();
     let id = context.store.begin_reconciliation(&engine.name, dry_run).await?;
-    let report = match compare_and_repair(context, engine.index.as_ref(), &engine.name, dry_run).await {
+    let report = match compare_and_repair(context, engine.index.as_ref(), dry_run).await {
         Ok(report) => report,
         Err(error) => {
             let Failure { error, .. } = Failure::from(error);
@@ -221,10 +221,9 @@ pub async fn reconcile(context: &WorkerContext, dry_run: bool) -> Result<Reconci
 async fn compare_and_repair(
     context: &WorkerContext,
     index: &dyn VectorIndex,
-    name: &IndexName,
     dry_run: bool,
 ) -> Result<ReconciliationReport, CompareError> {
-    let first = compare(&context.store, index, &name.model).await?;
+    let first = compare(&context.store, index).await?;
     let mut report = ReconciliationReport {
         missing: first.missing,
         orphans: first.orphans,
@@ -244,7 +243,7 @@ async fn compare_and_repair(
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     for look in 0..LOOKS {
-        let again = compare(&context.store, index, &name.model).await?;
+        let again = compare(&context.store, index).await?;
         report.database = again.database;
         report.index = again.index;
         report.in_work = again.in_work;

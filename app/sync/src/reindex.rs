@@ -11,7 +11,7 @@ use cjhirashi_domain::{
     ErrorCode, Timestamp,
     sync::{BuildPhase, IndexName},
 };
-use cjhirashi_models::{Embedder, InputKind, ModelError};
+use cjhirashi_models::Embedder;
 use cjhirashi_storage::{Job, UnembeddedChunk};
 use cjhirashi_vectors::{ChunkKey, VectorIndex, VectorRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -19,6 +19,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     OpenIndex, WorkerContext,
     error::{Failure, Remedy},
+    index::call,
     reconcile::compare,
     records::record,
 };
@@ -40,7 +41,7 @@ pub(crate) async fn reindex(context: &WorkerContext, job: &Job) -> Result<(), Fa
     let embedder = context.makers.embedder(&name.model)?;
     let opened = match context.makers.open_index(&name, embedder.dimension()).await {
         Ok(opened) => opened,
-        // It was asked for, so whoever asked has to hear why it cannot be: the job stays as a dead letter.
+        // Whoever asked for it hears why it cannot be, now and as long as it waits for somebody to mend it.
         Err(error) => return Err(error.into()),
     };
     tracing::info!(index = %name, copied_to, "an index is being built beside the one that answers");
@@ -53,11 +54,14 @@ pub(crate) async fn reindex(context: &WorkerContext, job: &Job) -> Result<(), Fa
         if !copy(context, job, &name, &index, copied_to).await? {
             return Ok(());
         }
-        match settle(context, job, &name, &index).await? {
+        match settle(context, job, &name, embedder.as_ref(), &index).await? {
             Some(compared_at) => since = compared_at,
             None => return Ok(()),
         }
+    } else {
+        embed_rest(context, &name, embedder.as_ref(), None).await?;
     }
+    // What came in this very moment, the switch asks for.
     if context.store.switch_index(&job.claim, &name, since).await? {
         tracing::info!(index = %name, "the index is complete and answers from now on");
     }
@@ -70,31 +74,40 @@ async fn embed(context: &WorkerContext, job: &Job, name: &IndexName, embedder: &
     if !context.store.begin_phase(&job.claim, name, BuildPhase::Embedding, total).await? {
         return Ok(false);
     }
+    embed_rest(context, name, embedder, Some(job)).await
+}
+
+/// Embeds every answering chunk that lacks an embedding of the model, also what began to answer meanwhile. As the progress
+/// of a job where one is given; `false` when the index is no longer wanted then.
+async fn embed_rest(
+    context: &WorkerContext,
+    name: &IndexName,
+    embedder: &dyn Embedder,
+    progress_of: Option<&Job>,
+) -> Result<bool, Failure> {
     let size = embedder.batch_size().max(1);
     let window = i64::try_from(size * PARALLEL_CALLS).unwrap_or(i64::MAX);
     let mut after = 0;
     loop {
         let chunks = context.store.list_answering_unembedded(&name.model, after, window).await?;
-        let Some(last) = chunks.last() else { return Ok(true) };
+        let Some(last) = chunks.last() else {
+            if after == 0 {
+                return Ok(true);
+            }
+            // A version that was made before and began to answer behind us.
+            after = 0;
+            continue;
+        };
         after = last.ordinal;
         let batches: Vec<Vec<UnembeddedChunk>> = chunks.chunks(size).map(<[_]>::to_vec).collect();
-        let mut calls = stream::iter(batches)
-            .map(|batch| async move {
-                let texts: Vec<String> = batch.iter().map(|chunk| chunk.text.clone()).collect();
-                let vectors = embedder.embed(&texts, InputKind::Passage).await?.vectors;
-                if vectors.len() != batch.len() {
-                    return Err(Failure::from(ModelError::UnexpectedAnswer {
-                        provider: embedder.id().to_owned(),
-                        detail: format!("{} vectors for {} texts", vectors.len(), batch.len()),
-                    }));
-                }
-                Ok(batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect::<Vec<(i64, Vec<f32>)>>())
-            })
-            .buffer_unordered(PARALLEL_CALLS);
-        while let Some(embeddings) = calls.try_next().await? {
+        let mut calls = stream::iter(batches).map(|batch| call(embedder, batch)).buffer_unordered(PARALLEL_CALLS);
+        while let Some((batch, vectors)) = calls.try_next().await? {
+            let embeddings: Vec<(i64, Vec<f32>)> = batch.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
             context.store.add_embeddings(&name.model, &embeddings).await?;
             let done = i64::try_from(embeddings.len()).unwrap_or(i64::MAX);
-            if !context.store.note_building(&job.claim, name, None, done).await? {
+            if let Some(job) = progress_of
+                && !context.store.note_building(&job.claim, name, None, done).await?
+            {
                 return Ok(false);
             }
         }
@@ -145,6 +158,7 @@ async fn settle(
     context: &WorkerContext,
     job: &Job,
     name: &IndexName,
+    embedder: &dyn Embedder,
     index: &Arc<dyn VectorIndex>,
 ) -> Result<Option<Timestamp>, Failure> {
     if !context.store.begin_phase(&job.claim, name, BuildPhase::Comparing, 0).await? {
@@ -152,7 +166,9 @@ async fn settle(
     }
     for round in 0..ROUNDS {
         let since = context.store.database_now().await?;
-        let found = compare(&context.store, index.as_ref(), &name.model).await?;
+        // What began to answer since: nothing else knows yet that it needs this model's embedding.
+        embed_rest(context, name, embedder, None).await?;
+        let found = compare(&context.store, index.as_ref()).await?;
         if found.differing.is_empty() {
             return Ok(Some(since));
         }

@@ -14,7 +14,7 @@ use cjhirashi_vectors::{ChunkKey, IndexError, VectorRecord, Written};
 use crate::{
     WorkerContext,
     error::Failure,
-    index::job_document,
+    index::{call, job_document},
     records::{log_position, record},
 };
 
@@ -28,10 +28,10 @@ pub(crate) async fn repair_document(context: &WorkerContext, job: &Job) -> Resul
 }
 
 pub(crate) async fn update_metadata(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
-    if context.engine.current().index.keeps_text() {
+    if !context.engine.current().name.kind.is_local() {
         return agree(context, job, DocumentEventKind::Changed).await;
     }
-    // Only whose it is counts there, and that follows the database by itself.
+    // An index of each process follows the database by itself.
     let document = job_document(job)?;
     if let Some(AnsweringVersion { version, .. }) = context.store.answering_version(&job.claim, &document).await? {
         let _ = context.store.note_repaired(job, &document, version, None, None).await?;
@@ -53,6 +53,7 @@ async fn agree(context: &WorkerContext, job: &Job, event: DocumentEventKind) -> 
     if version == 0 {
         return Ok(());
     }
+    embed_missing(context, &engine, &document, version).await?;
     let (mut after, mut written) = (0, None);
     loop {
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
@@ -73,6 +74,26 @@ async fn agree(context: &WorkerContext, job: &Job, event: DocumentEventKind) -> 
     // Not held: it was deleted or changed meanwhile, or another version answers; what asked for that sees to the rest.
     let _ = context.store.note_repaired(job, &document, version, written, Some(event)).await?;
     Ok(())
+}
+
+/// Embeds what the engine's model has not embedded: a version that was complete for the model before, for example.
+async fn embed_missing(
+    context: &WorkerContext,
+    engine: &Engine,
+    document: &DocumentId,
+    version: i32,
+) -> Result<(), Failure> {
+    let model = engine.embedder.id();
+    let window = i64::try_from(engine.embedder.batch_size().max(1)).unwrap_or(i64::MAX);
+    loop {
+        let chunks = context.store.list_unembedded_chunks(document, version, model, window).await?;
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let (chunks, vectors) = call(engine.embedder.as_ref(), chunks).await?;
+        let embeddings: Vec<(i64, Vec<f32>)> = chunks.iter().map(|chunk| chunk.ordinal).zip(vectors).collect();
+        context.store.add_embeddings(model, &embeddings).await?;
+    }
 }
 
 /// What the index holds of a document: what it should not, and what it should.

@@ -256,6 +256,12 @@ impl DocumentService {
         }
         let title = title.map(parse_title).transpose()?;
         let tags = tags.map(parse_tags).transpose()?;
+        if title.is_none() && tags.is_none() && visibility.is_none() {
+            // Nothing to tell anybody.
+            let readable = self.store.get_document(viewer, id).await?;
+            let found = readable.is_some_and(|document| viewer.may_change(&document.visibility));
+            return if found { Ok(()) } else { Err(DocumentError::NotFound) };
+        }
         let change =
             DocumentChange { title: title.as_ref().map(DocumentTitle::as_str), tags: tags.as_deref(), visibility };
         if !self.store.change_document(viewer, id, &change).await? {
@@ -306,7 +312,7 @@ impl DocumentService {
     /// # Errors
     /// [`DocumentError::Storage`].
     pub async fn retry_all(&self, viewer: &Viewer) -> Result<u64, DocumentError> {
-        Ok(self.store.retry_all_documents(viewer).await?)
+        Ok(self.store.retry_all_documents(viewer, false).await?)
     }
 
     /// What happened to a document, newest first.

@@ -398,6 +398,7 @@ impl Runner {
     async fn work(&self, job: &Job) -> Result<(), Failure> {
         if job.kind.is_of_a_document() && !self.context.store.index_answers(&self.context.engine.current().name).await?
         {
+            // Nothing is wrong with the document: this process only has not followed yet.
             return Err(Failure::new(ErrorCode::IndexUnavailable, None, Remedy::Wait { after: FOLLOWS_WITHIN }));
         }
         match job.kind {

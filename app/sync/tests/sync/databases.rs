@@ -36,6 +36,8 @@ use crate::support::{Base, DIMENSION, FakeEmbedder, base, base_with, options, pr
 struct RemoteIndex {
     inner: EmbeddedIndex,
     away: AtomicBool,
+    /// Texts are wanted beside the vectors.
+    keeps: AtomicBool,
     /// Queries do not see what was written.
     blind: AtomicBool,
     /// Places in the log, where it tells them.
@@ -50,7 +52,8 @@ impl RemoteIndex {
             EmbeddedOptions { folder: base.folder.path().join(name), model: model.to_owned(), dimension: DIMENSION };
         let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
         let (away, blind) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { inner, away, blind, written: Mutex::new(None), gate: None })
+        let keeps = AtomicBool::new(true);
+        Arc::new(Self { inner, away, keeps, blind, written: Mutex::new(None), gate: None })
     }
 
     fn here(&self) -> Result<(), IndexError> {
@@ -88,12 +91,13 @@ impl VectorIndex for RemoteIndex {
     }
 
     fn keeps_text(&self) -> bool {
-        true
+        self.keeps.load(Ordering::Relaxed)
     }
 
     async fn upsert(&self, records: Vec<VectorRecord>) -> Result<Written, IndexError> {
         self.here()?;
-        assert!(records.iter().all(|record| record.text.is_some()), "an index that keeps texts gets them");
+        let keeps = self.keeps_text();
+        assert!(records.iter().all(|record| record.text.is_some() == keeps), "an index that keeps texts gets them");
         let written = self.inner.upsert(records).await?;
         Ok(match &mut *self.written.lock() {
             Some(position) => {
@@ -238,7 +242,7 @@ async fn a_document_is_found_while_the_index_is_away_and_brought_there_when_it_i
     let log = base.documents.events(&base.owner, &id, 100).await.unwrap();
     let kinds: Vec<DocumentEventKind> = log.iter().rev().map(|event| event.event).collect();
     use DocumentEventKind::{Added, Embedded, Extracted, Indexed, Started, Waiting};
-    assert_eq!(kinds, [Added, Started, Extracted, Embedded, Waiting, Started, Embedded, Indexed]);
+    assert_eq!(kinds, [Added, Started, Extracted, Embedded, Waiting, Indexed]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -610,4 +614,122 @@ async fn a_change_to_a_model_that_is_away_for_long_goes_on_at_the_next_start() {
     worker.shutdown().await;
     assert_eq!(embedder.embedded(), base.embedder.embedded());
     assert_equal(&base, &index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_keeps_no_texts_hears_whose_a_document_is_all_the_same() {
+    let (base, index) = remote().await;
+    index.keeps.store(false, Ordering::Relaxed);
+    let id = base.add("Compartido", &prose(8, 2_000)).await.id;
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner.as_ref(), Some(&base.owner.user_id));
+    base.documents.set_visibility(&base.owner, &id, &Visibility::Public).await.unwrap();
+    base.work().await;
+    assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_another_model_is_built_is_found_by_that_model_too() {
+    let mut base = base().await;
+    base.add("Antes", &prose(2, 3_000)).await;
+    base.work().await;
+    base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
+    let mut index = RemoteIndex::new(&base, "other", "fake:two@16").await;
+    Arc::get_mut(&mut index).unwrap().gate = Some(Semaphore::new(0));
+    let second = Arc::new(FakeEmbedder::new("fake:two@16", 8));
+    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: second.clone() });
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:two@16".to_owned() };
+    assert!(base.store.build_index(&name).await.unwrap());
+    let coming = async {
+        base.until("the copy", async || !index.inner.holdings().is_empty()).await;
+        // The model that answers embeds it, and nobody has asked the other one.
+        let id = base.add("Durante", &prose(4, 3_000)).await.id;
+        base.work().await;
+        index.gate.as_ref().unwrap().add_permits(1_000);
+        id
+    };
+    let (_, id) = tokio::join!(base.work(), coming);
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!((rows[0].state, &rows[0].name), (IndexState::Active, &name));
+    base.context.engine.exchange(Engine::new(IndexKind::Qdrant, index.clone(), second.clone()));
+    base.hurry().await;
+    base.work().await;
+    let chunks = base.count("SELECT count(*) FROM chunks").await;
+    assert_eq!(base.count("SELECT count(*) FROM embeddings WHERE model = 'fake:two@16'").await, chunks);
+    assert_equal(&base, &index).await;
+    assert!(found(&base, &base.context, "contrato").await.0.contains(&id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trouble_that_lasts_is_told_once_in_the_history() {
+    let (base, index) = remote().await;
+    let id = base.add("Largo", &prose(8, 2_000)).await.id;
+    index.go_away(true);
+    for _ in 0..4 {
+        base.hurry().await;
+        base.work().await;
+    }
+    index.go_away(false);
+    base.hurry().await;
+    base.work().await;
+    let events = base.documents.events(&base.owner, &id, 100).await.unwrap();
+    let told = |kind| events.iter().filter(|event| event.event == kind).count();
+    assert_eq!((told(DocumentEventKind::Started), told(DocumentEventKind::Waiting)), (1, 1), "{events:?}");
+    assert_eq!(told(DocumentEventKind::Indexed), 1);
+}
+
+/// Opens an index only after a while.
+struct Late {
+    index: Arc<RemoteIndex>,
+    embedder: Arc<FakeEmbedder>,
+    ready: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Makers for Late {
+    async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+        if self.ready.load(Ordering::Relaxed) {
+            return Ok(OpenIndex::Remote(Arc::clone(&self.index) as Arc<dyn VectorIndex>));
+        }
+        Err(IndexError::Unavailable { index: "remote", detail: "starting".to_owned(), retry_after: None })
+    }
+
+    fn embedder(&self, _: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        Ok(Arc::clone(&self.embedder) as Arc<dyn Embedder>)
+    }
+
+    fn kinds(&self) -> Vec<IndexKind> {
+        vec![IndexKind::Qdrant]
+    }
+
+    fn model(&self) -> String {
+        "fake:one@16".to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_away_when_the_server_starts_answers_when_it_is_back() {
+    let base = base().await;
+    let index = RemoteIndex::new(&base, "late", "fake:one@16").await;
+    let ready = Arc::new(AtomicBool::new(false));
+    let makers = Late { index, embedder: base.embedder.clone(), ready: ready.clone() };
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
+    let engines = cjhirashi_sync::Engines::start(base.store.clone(), Arc::new(makers), &name).await.unwrap();
+    let cell = engines.cell();
+    assert!(cell.current().index.stats().await.is_err());
+    ready.store(true, Ordering::Relaxed);
+    base.until("the index", async || cell.current().index.stats().await.is_ok()).await;
+    engines.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_way_back_to_a_model_outlives_a_restart_until_the_configuration_names_another() {
+    let base = base().await;
+    let name = |kind, model: &str| IndexName { kind, model: model.to_owned() };
+    let wanted = async |kind, model| cjhirashi_sync::wanted_index(&base.store, name(kind, model)).await.unwrap();
+    assert_eq!(wanted(IndexKind::Embedded, "two@1").await, name(IndexKind::Embedded, "two@1"));
+    let back = name(IndexKind::Pinecone, "one@1");
+    cjhirashi_sync::choose_index(&base.store, &back, "two@1").await.unwrap();
+    assert_eq!(wanted(IndexKind::Embedded, "two@1").await, back);
+    assert_eq!(wanted(IndexKind::Embedded, "three@1").await, name(IndexKind::Pinecone, "three@1"));
 }

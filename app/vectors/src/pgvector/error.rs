@@ -8,6 +8,11 @@ pub(super) fn refused(detail: impl Into<String>) -> IndexError {
     IndexError::Refused { index: NAME, detail: detail.into() }
 }
 
+/// What somebody can mend without touching any document.
+fn misconfigured(detail: String) -> IndexError {
+    IndexError::Misconfigured { index: NAME, detail }
+}
+
 fn unavailable(detail: String) -> IndexError {
     IndexError::Unavailable { index: NAME, detail, retry_after: None }
 }
@@ -36,13 +41,15 @@ impl From<sqlx::Error> for IndexError {
                 match database.code().as_deref() {
                     Some(code) if passes(code) => unavailable(said.to_owned()),
                     // Undefined table, and schema.
-                    Some("42P01" | "3F000") => refused(format!(
+                    Some("42P01" | "3F000") => misconfigured(format!(
                         "{said}: its tables were removed while it runs; restart, which makes them anew, and fill them with \
-                         `cjhirashi reindex`"
+                         `cjhirashi reconcile`"
                     )),
-                    Some("28P01" | "28000") => refused(format!("{said}; check user and password in PGVECTOR_URL")),
-                    Some("3D000") => refused(format!("{said}; make it, or name another in PGVECTOR_URL")),
-                    Some("42501") => refused(format!(
+                    Some("28P01" | "28000") => {
+                        misconfigured(format!("{said}; check user and password in PGVECTOR_URL"))
+                    }
+                    Some("3D000") => misconfigured(format!("{said}; make it, or name another in PGVECTOR_URL")),
+                    Some("42501") => misconfigured(format!(
                         "{said}; let the user of PGVECTOR_URL make a schema in this database (GRANT CREATE ON DATABASE …)"
                     )),
                     _ => refused(said),

@@ -160,16 +160,17 @@ impl QdrantIndex {
         let failure = serde_json::from_slice::<wire::Failure>(body);
         let said = self.remote.words(failure.as_ref().map_or(body, |failure| failure.status.error.as_bytes()));
         let collection = &self.collection;
-        self.remote.refused(match status {
+        let detail = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 format!("{said}: QDRANT_API_KEY is missing, wrong, or may not write to the collection {collection}")
             }
             StatusCode::NOT_FOUND => format!(
                 "{said}: the collection {collection} was removed while it runs; restart, which makes it anew, and fill it \
-                 with `cjhirashi reindex`"
+                 with `cjhirashi reconcile`"
             ),
-            _ => format!("{status}: {said}"),
-        })
+            _ => return self.remote.refused(format!("{status}: {said}")),
+        };
+        IndexError::Misconfigured { index: NAME, detail }
     }
 }
 

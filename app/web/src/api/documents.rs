@@ -626,13 +626,3 @@ pub(crate) async fn cancel_document(id: String) -> Result<(), Failure> {
     server_side::back_to_history(&id);
     Ok(())
 }
-
-/// Tries every failed document again that the caller may change.
-#[server(prefix = "/fn", endpoint = "retry_all_documents")]
-pub(crate) async fn retry_all_documents() -> Result<(), Failure> {
-    use super::server::{forward_within, services, signed_in};
-    let (who, services) = (signed_in()?, services()?);
-    services.documents.retry_all(&who.viewer()).await?;
-    forward_within(super::sync::SYNC, "/documents");
-    Ok(())
-}

@@ -45,6 +45,16 @@ pub(crate) async fn replay_all() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Tries everybody's failed documents again.
+#[server(prefix = "/fn", endpoint = "retry_failed")]
+pub(crate) async fn retry_failed() -> Result<(), Failure> {
+    use super::server::{admin, forward, services};
+    let (who, services) = (admin()?, services()?);
+    services.sync.retry_failed(&who.viewer()).await?;
+    forward(SYNC);
+    Ok(())
+}
+
 /// Builds an index beside the one that answers.
 #[server(prefix = "/fn", endpoint = "build_index")]
 pub(crate) async fn build_index(kind: String, model: String) -> Result<(), Failure> {

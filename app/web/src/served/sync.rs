@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp,
-    document::DocumentStatus,
+    document::{DocumentError, DocumentStatus},
     sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation, Side},
 };
 use cjhirashi_sync::{DeadJob, JobsOfKind, SyncOverview};
@@ -10,10 +10,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::{ago, command, reason, words::Words};
 use crate::{
-    api::{
-        documents::RetryAllDocuments,
-        sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, StopBuilding},
-    },
+    api::sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, RetryFailed, StopBuilding},
     components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
 };
@@ -54,7 +51,11 @@ fn name_fields(name: &IndexName) -> Vec<(&'static str, String)> {
 }
 
 fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, now: Timestamp) -> Piece {
-    let rows = overview.indexes.iter().map(|row| index_row(texts, w, row, now)).collect_view();
+    let rows = overview
+        .indexes
+        .iter()
+        .map(|row| index_row(texts, w, row, overview.building_waits_for.as_ref(), now))
+        .collect_view();
     let building = overview.indexes.iter().any(|row| row.state == IndexState::Building);
     // Those that are not in the table yet.
     let others: Vec<IndexKind> = overview
@@ -100,7 +101,13 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people needs no more than a few digits")]
-fn index_row(texts: &'static Texts, w: &'static Words, row: &IndexRow, now: Timestamp) -> Piece {
+fn index_row(
+    texts: &'static Texts,
+    w: &'static Words,
+    row: &IndexRow,
+    waits_for: Option<&DocumentError>,
+    now: Timestamp,
+) -> Piece {
     let state = match row.state {
         IndexState::Active => ("state indexed", Some(Icon::Check)),
         IndexState::Building => ("state working", None),
@@ -121,6 +128,7 @@ fn index_row(texts: &'static Texts, w: &'static Words, row: &IndexRow, now: Time
                     <i style=format!("inline-size:{:.0}%", share * 100.0)></i>
                 </span>
                 {left.map(|left| view! { <div class="faint">{left}</div> })}
+                {waits_for.map(|error| reason(texts, error))}
             }
             .whole()
         }
@@ -156,8 +164,7 @@ fn index_row(texts: &'static Texts, w: &'static Words, row: &IndexRow, now: Time
 
 fn queue(texts: &'static Texts, w: &'static Words, overview: &SyncOverview) -> Piece {
     let failed = overview.documents.iter().any(|(status, count)| *status == DocumentStatus::Failed && *count > 0);
-    let retry =
-        if failed { command(RetryAllDocuments::url(), Vec::new(), Icon::Retry, w.retry_failed) } else { ().whole() };
+    let retry = if failed { command(RetryFailed::url(), Vec::new(), Icon::Retry, w.retry_failed) } else { ().whole() };
     let mut counts: Vec<String> = overview
         .documents
         .iter()
