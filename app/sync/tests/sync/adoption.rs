@@ -63,10 +63,16 @@ async fn world() -> World {
     World { base, pinecone, old }
 }
 
-/// As the old application cut: 512 characters, of which the next chunk repeats 50.
+/// As the old application cut: 512 characters, of which the next chunk repeats 50, and no white space around them.
 fn cut(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    (0..characters.len()).step_by(462).map(|from| characters.iter().skip(from).take(512).collect()).collect()
+    let piece = |from: usize| characters.iter().skip(from).take(512).collect::<String>().trim().to_owned();
+    (0..characters.len()).step_by(462).map(piece).collect()
+}
+
+/// Text on one line, as a question comes.
+fn line(seed: usize, bytes: usize) -> String {
+    prose(seed, bytes).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A vector as the old application wrote it.
@@ -103,7 +109,7 @@ impl World {
 
     /// A document with all its vectors, and its text.
     async fn document(&self, id: &str, seed: usize) -> (DocumentId, String) {
-        let text = prose(seed, 2_500);
+        let text = line(seed, 2_500);
         let chunks = cut(&text);
         let vectors = chunks.iter().enumerate().map(|(n, chunk)| stored(id, n, chunk, 1_000.0 + n as f64)).collect();
         self.pinecone.put(INDEX, OLD, vectors);
@@ -173,7 +179,7 @@ async fn texts_and_vectors_come_over_and_are_found_under_our_names() {
     }
     let events = documents.events(&world.base.owner, &first, 20).await.unwrap();
     assert_eq!(events.last().map(|event| event.event), Some(DocumentEventKind::Adopted));
-    assert_eq!(world.nearest(chunks[2].trim()).await, Some(first.clone()));
+    assert_eq!(world.nearest(&chunks[2]).await, Some(first.clone()));
     let ours = world.names(OWN);
     assert!(ours.contains("clh3docu0001#1#0") && ours.contains("clh3docu0002#1#0"), "{ours:?}");
     assert_eq!(world.names(OLD).len(), ours.len(), "the old ones are left alone");
@@ -274,7 +280,7 @@ async fn what_is_not_all_there_is_named_and_left_as_it_is() {
     assert!(world.get(&DocumentId::parse("gap").unwrap()).await.adopted);
 
     // Once the vectors are there, so is the document.
-    let text = prose(0, 2_500);
+    let text = line(0, 2_500);
     world.pinecone.put(INDEX, OLD, cut(&text).iter().enumerate().map(|(n, it)| stored("gap", n, it, 5.0)).collect());
     let report = world.adopt(AdoptOptions::default()).await;
     assert_eq!((report.taken_over.len(), report.already, report.incomplete.len()), (1, 1, 5));
@@ -284,7 +290,7 @@ async fn what_is_not_all_there_is_named_and_left_as_it_is() {
 async fn what_a_longer_version_left_behind_is_no_part_of_the_text() {
     let world = world().await;
     let id = world.row("clh3docu0001", 2).await;
-    let text = prose(2, 900);
+    let text = line(2, 900);
     let mut vectors: Vec<_> =
         cut(&text).iter().enumerate().map(|(n, chunk)| stored(id.as_str(), n, chunk, 2_000.0 + n as f64)).collect();
     assert_eq!(vectors.len(), 2);
@@ -301,7 +307,7 @@ async fn vectors_of_another_length_are_refused_and_their_texts_can_be_embedded_a
     let mut world = world().await;
     let before = PineconeIndex::new(settings(&world.pinecone, "before", OLD)).unwrap();
     make_index(&before, "before", 4).await;
-    let text = prose(4, 2_500);
+    let text = line(4, 1_500);
     let vectors = cut(&text).into_iter().enumerate().map(|(n, chunk)| {
         let (name, stored) = stored("clh3docu0001", n, &chunk, 1.0);
         (name, Stored { values: vec![1.0, 0.0, 0.0, 0.5], ..stored })
@@ -400,7 +406,7 @@ async fn old_vectors_go_once_ours_are_acknowledged_and_not_before() {
     assert_eq!(removal.vectors as usize, all.len() - 2);
     let left: Vec<String> = world.names(OLD).into_iter().collect();
     assert_eq!(left, ["not-in-this-database-chunk-0", "waits-chunk-5"]);
-    assert_eq!(world.nearest(cut(&text)[1].trim()).await, Some(DocumentId::parse("clh3docu0001").unwrap()));
+    assert_eq!(world.nearest(&cut(&text)[1]).await, Some(DocumentId::parse("clh3docu0001").unwrap()));
     let removal = remove_old_vectors(&world.base.context, &world.old).await.unwrap();
     assert_eq!(removal, Removal::default());
     assert_eq!(world.pinecone.violations(), Vec::<String>::new());

@@ -66,11 +66,10 @@ impl FakeEmbedder {
     }
 }
 
-/// A direction that depends on the words alone: a question comes on one line.
+/// A direction that depends on the text alone.
 pub(crate) fn vector(text: &str) -> Vec<f32> {
     let mut state = text
-        .split_whitespace()
-        .flat_map(str::bytes)
+        .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut values = Vec::with_capacity(DIMENSION);
     for _ in 0..DIMENSION {
