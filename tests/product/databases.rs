@@ -260,6 +260,9 @@ async fn what_cannot_be_done_is_tried_cancelled_buried_and_replayed() {
     let (_, html) = page(&product, &cookie, "/admin/sync").await;
     assert!(html.contains("Reintentar los documentos fallidos"), "{html}");
     product.models.set(Script::saying("Hola."));
+    let other = product.another_person("otra@example.org").await;
+    let (status, answer) = product.api_as(&other, Method::POST, "/api/v1/documents/retry", None).await;
+    assert_eq!((status, answer["retried"].as_u64()), (StatusCode::ACCEPTED, Some(0)), "not theirs: {answer}");
     let (status, answer) = product.call(&cookie, "retry_failed", &[]).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     product.indexed(&id).await;

@@ -184,15 +184,22 @@ async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> bool {
 }
 
 async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
-    let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS).await?;
-    if job.settings.rag_enabled {
+    // Somebody waits for the first word: what does not need each other is asked together.
+    let scope = async {
+        if !job.settings.rag_enabled {
+            return Ok(None);
+        }
+        shared.store.search_scope(&job.viewer, &[]).await.map(|scope| Some(scope.documents))
+    };
+    let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
+    let (history, documents) = tokio::try_join!(history, scope)?;
+    if let Some(documents) = documents {
         let wanted = Wanted {
             text: prompt::search_text(&history),
             top_k: job.settings.rag_top_k,
             min_score: job.settings.rag_min_score,
             tags: Vec::new(),
         };
-        let documents = shared.store.search_scope(&job.viewer, &[]).await?.documents;
         if documents > 0 {
             journal.push(GenerationEvent::Stage(AnswerStage::Searching { documents }));
         }

@@ -315,6 +315,28 @@ pub(super) async fn add_document_version(
     Ok((StatusCode::ACCEPTED, Json(VersionBody { id, version })))
 }
 
+/// How many documents something was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RetriedBody {
+    retried: u64,
+}
+
+/// Tries every failed document again that the key's owner may change.
+#[utoipa::path(
+    post, path = "/documents/retry", tag = "documents",
+    responses(
+        (status = 202, description = "They will be tried", body = RetriedBody),
+        (status = 401, description = "No valid key", body = ErrorBody),
+    )
+)]
+pub(super) async fn retry_documents(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+) -> ApiResult<(StatusCode, Json<RetriedBody>)> {
+    let retried = state.documents.retry_all(&viewer).await?;
+    Ok((StatusCode::ACCEPTED, Json(RetriedBody { retried })))
+}
+
 /// Tries a document again that failed.
 #[utoipa::path(
     post, path = "/documents/{id}/retry", tag = "documents", params(("id" = String, Path)),

@@ -52,6 +52,7 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(documents::add_document, documents::list_documents))
         .routes(routes!(documents::get_document, documents::change_document, documents::delete_document))
         .routes(routes!(documents::add_document_version))
+        .routes(routes!(documents::retry_documents))
         .routes(routes!(documents::retry_document))
         .routes(routes!(documents::cancel_document))
         .routes(routes!(documents::list_document_events))
@@ -91,6 +92,7 @@ mod tests {
                 "/chats",
                 "/chats/{id}",
                 "/documents",
+                "/documents/retry",
                 "/documents/{id}",
                 "/documents/{id}/cancel",
                 "/documents/{id}/events",
