@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use cjhirashi_domain::sync::{IndexName, IndexState};
+use cjhirashi_storage::{JobFilter, JobKind};
 
 use super::{Reindex, print, work::with_worker};
 use crate::config::Config;
@@ -14,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const PRINT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
-    with_worker(config, async |work| {
+    with_worker(config, JobFilter::of([JobKind::Reindex]), async |work| {
         let mut name = work.makers.wanted(&work.store).await?;
         if let Some(kind) = args.to {
             name = IndexName { kind, ..name };
@@ -40,7 +41,7 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
                 IndexState::Building => {}
             }
             let dead = work.store.list_dead_jobs(100).await?;
-            if let Some(job) = dead.iter().find(|job| job.kind == cjhirashi_storage::JobKind::Reindex) {
+            if let Some(job) = dead.iter().find(|job| job.kind == JobKind::Reindex) {
                 let error = job.error.clone();
                 let words = error.map_or_else(String::new, |error| error.detail.unwrap_or(error.code));
                 bail!("{name} could not be built: {words}");

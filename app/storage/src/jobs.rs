@@ -92,6 +92,35 @@ impl JobKind {
     }
 }
 
+/// Which jobs a worker takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Of these kinds.
+    pub kinds: Vec<JobKind>,
+    /// Only those of documents of which the newest version has no file: whoever takes them needs no folder of files.
+    pub without_file: bool,
+}
+
+impl JobFilter {
+    /// Any job.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::of(JobKind::ALL)
+    }
+
+    /// Jobs of some kinds.
+    #[must_use]
+    pub fn of(kinds: impl Into<Vec<JobKind>>) -> Self {
+        Self { kinds: kinds.into(), without_file: false }
+    }
+
+    /// Whether some jobs are left to others.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.without_file || JobKind::ALL.iter().any(|kind| !self.kinds.contains(kind))
+    }
+}
+
 /// The right to write for a job; counts until the lease runs out and somebody else takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
@@ -328,12 +357,25 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn claim_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<Job>> {
+        self.claim_jobs_of(&JobFilter::all(), limit, lease).await
+    }
+
+    /// Takes as [`Store::claim_jobs`] does, of some jobs only.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn claim_jobs_of(&self, which: &JobFilter, limit: i64, lease: Duration) -> Result<Vec<Job>> {
         let token = format!("{:032x}", self.random());
+        let kinds: Vec<String> = which.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         let rows = sqlx::query!(
             "WITH due AS (
                 SELECT id FROM jobs
                 WHERE dead_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now())
                   AND kind = ANY($4) -- a newer version's are for newer workers
+                  AND (NOT $5 OR (
+                      SELECT v.blob_key IS NULL FROM document_versions v
+                      WHERE v.document_id = jobs.key ORDER BY v.version DESC LIMIT 1
+                  ))
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 ORDER BY run_at, id
                 LIMIT $1
@@ -346,7 +388,8 @@ impl Store {
             limit,
             token,
             millis(lease),
-            &JobKind::ALL.map(|kind| kind.as_str().to_owned()),
+            &kinds,
+            which.without_file,
         )
         .fetch_all(&self.pool)
         .await?;
