@@ -45,7 +45,10 @@ pub(super) async fn run(config: Config, args: AdoptIndex) -> anyhow::Result<()> 
         let mut kept = 0;
         if remove_old {
             let removal = remove_old_vectors(&work.context, &old).await?;
-            print(&format!("  removed     {} old vectors of {} documents", removal.vectors, removal.documents));
+            print(&format!(
+                "  removed     {} old vectors of {} documents, {} of which were deleted here",
+                removal.vectors, removal.documents, removal.deleted
+            ));
             kept = removal.kept;
         }
         all_there(report)?;

@@ -107,7 +107,7 @@ pub struct AdoptIndex {
     /// them.
     #[arg(long)]
     pub embed_anew: bool,
-    /// Remove the old vectors of documents that are in our own index by now.
+    /// Remove the old vectors of documents that are in our own index by now, or that were deleted here.
     #[arg(long, conflicts_with = "dry_run")]
     pub remove_old: bool,
 }
