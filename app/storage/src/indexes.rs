@@ -12,8 +12,8 @@ use crate::{
     notices::{Channel, Listener},
 };
 
-/// Embeddings removed by one statement.
-const REMOVED_AT_ONCE: i64 = 5_000;
+/// Where the next round looks for embeddings that nobody needs: an ordinal, in `instance_settings`.
+const LOOKED_TO: &str = "embeddings_looked_to";
 
 /// Tells when another index answers, or one is built.
 #[derive(Debug)]
@@ -311,8 +311,8 @@ impl Store {
         Ok(answers)
     }
 
-    /// Forgets an index that neither answers nor is built, and the embeddings that no other one needs. `false` when it
-    /// is not known or in use.
+    /// Forgets an index that neither answers nor is built. Embeddings that no other one needs go bit by bit, by
+    /// [`Store::housekeep`]. `false` when it is not known or in use.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -324,23 +324,54 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        loop {
-            let removed = sqlx::query!(
-                "DELETE FROM embeddings WHERE model = $1
-                   AND NOT EXISTS (SELECT FROM vector_indexes WHERE model = $1)
-                   AND ordinal IN (SELECT ordinal FROM embeddings WHERE model = $1 LIMIT $2)",
-                index.model,
-                REMOVED_AT_ONCE,
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Looks at so many embeddings, `pages` times `at_once`, from where the last round ended, and removes those of models
+    /// that no index has; returns how many. A round that a kill cuts off is begun again by the next one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) async fn remove_unneeded_embeddings(&self, pages: usize, at_once: i64) -> Result<u64> {
+        let from = self.get_instance_setting(LOOKED_TO).await?.and_then(|value| value.as_i64()).unwrap_or(0);
+        let (mut ordinal, mut model, mut removed) = (from, String::new(), 0);
+        for _ in 0..pages {
+            let mut tx = self.pool.begin().await?;
+            // Nobody asks for an index to be built meanwhile: it would count on embeddings that are about to go.
+            sqlx::query!("LOCK TABLE vector_indexes IN SHARE MODE").execute(&mut *tx).await?;
+            let last = sqlx::query!(
+                r#"WITH page AS (
+                    SELECT ordinal, model FROM embeddings WHERE (ordinal, model) > ($1, $2)
+                    ORDER BY ordinal, model LIMIT $3
+                ), removed AS (
+                    DELETE FROM embeddings e USING page p
+                    WHERE e.ordinal = p.ordinal AND e.model = p.model
+                      AND NOT EXISTS (SELECT FROM vector_indexes v WHERE v.model = p.model)
+                      -- Before any index was chosen nobody knows what is needed.
+                      AND EXISTS (SELECT FROM vector_indexes WHERE state = 'active')
+                    RETURNING e.ordinal
+                )
+                SELECT ordinal, model, (SELECT count(*) FROM removed) AS "removed!" FROM page
+                ORDER BY ordinal DESC, model DESC LIMIT 1"#,
+                ordinal,
+                model,
+                at_once,
             )
-            .execute(&self.pool)
+            .fetch_optional(&mut *tx)
             .await?;
-            if removed.rows_affected() == 0 {
-                return Ok(true);
-            }
+            tx.commit().await?;
+            let Some(last) = last else {
+                // From the beginning again, the next time.
+                ordinal = 0;
+                break;
+            };
+            removed += last.removed.unsigned_abs();
+            (ordinal, model) = (last.ordinal, last.model);
         }
+        if ordinal != from {
+            self.set_instance_setting(LOOKED_TO, Some(&ordinal.into())).await?;
+        }
+        Ok(removed)
     }
 
     /// The moment now, by the database's clock, which every process shares.
@@ -426,5 +457,71 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::migrated;
+
+    const USED: &str = "fake:used@2";
+    const FORGOTTEN: &str = "fake:forgotten@2";
+
+    async fn run(store: &Store, sql: &'static str) {
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+    }
+
+    async fn embeddings(store: &Store, model: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM embeddings WHERE model = $1")
+            .bind(model)
+            .fetch_one(&store.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Ten chunks, each with the embeddings of two models.
+    async fn two_models(store: &Store) {
+        run(store, "INSERT INTO documents (id, title, source, status) VALUES ('d', 'd', 'api', 'indexed')").await;
+        run(
+            store,
+            "INSERT INTO document_versions (document_id, version, mime_type, text) VALUES ('d', 1, 'text/plain', 'x')",
+        )
+        .await;
+        run(
+            store,
+            "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash)
+             SELECT 'c' || n, 'd', 1, n, 'x', 0, 1, '\\x00' FROM generate_series(0, 9) n",
+        )
+        .await;
+        run(
+            store,
+            "INSERT INTO embeddings (ordinal, model, embedding)
+             SELECT ordinal, model, '\\x00' FROM chunks, (VALUES ('fake:used@2'), ('fake:forgotten@2')) m (model)",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn embeddings_that_a_forgotten_index_left_go_bit_by_bit_and_no_others() {
+        let (_database, store, _) = migrated().await;
+        two_models(&store).await;
+        assert_eq!(store.remove_unneeded_embeddings(9, 5).await.unwrap(), 0, "no index answers yet");
+        let used = IndexName { kind: IndexKind::Embedded, model: USED.to_owned() };
+        let forgotten = IndexName { kind: IndexKind::Qdrant, model: FORGOTTEN.to_owned() };
+        store.active_index_or(&used).await.unwrap();
+        assert!(store.build_index(&forgotten).await.unwrap() && store.stop_building().await.unwrap());
+        assert_eq!(store.remove_unneeded_embeddings(9, 5).await.unwrap(), 0, "somebody may go back to it");
+
+        assert!(store.forget_index(&forgotten).await.unwrap());
+        assert_eq!(embeddings(&store, FORGOTTEN).await, 10, "the request does not wait for that");
+        // A round looks at so many, and the next one goes on.
+        let mut rounds = Vec::new();
+        for _ in 0..5 {
+            rounds.push(store.remove_unneeded_embeddings(2, 3).await.unwrap());
+        }
+        assert_eq!(rounds.iter().sum::<u64>(), 10, "{rounds:?}");
+        assert!(rounds.iter().all(|removed| *removed <= 6), "{rounds:?}");
+        assert_eq!((embeddings(&store, FORGOTTEN).await, embeddings(&store, USED).await), (0, 10));
     }
 }

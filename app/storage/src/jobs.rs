@@ -23,6 +23,9 @@ use crate::{
     notices::{Channel, Listener},
 };
 
+/// Embeddings that a round of housekeeping looks at: so many by one statement, so often.
+const EMBEDDINGS_AT_ONCE: i64 = 5_000;
+const EMBEDDING_PAGES: usize = 100;
 /// Files that one query asks about.
 const BLOBS_AT_ONCE: usize = 1_000;
 
@@ -43,7 +46,7 @@ pub enum JobKind {
     Reindex,
     /// Write all embeddings into a file, to come back from.
     ExportVectors,
-    /// Remove what is no longer needed: sessions, events, files.
+    /// Remove what is no longer needed: sessions, events, files, embeddings.
     Housekeeping,
 }
 
@@ -199,6 +202,8 @@ pub struct Housekeeping {
     pub generation_events: u64,
     /// Files that no document refers to.
     pub blobs: u64,
+    /// Embeddings of models that no index has any more.
+    pub embeddings: u64,
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -537,6 +542,7 @@ impl Store {
         let sessions = self.delete_expired_sessions().await?;
         let sign_in_links = self.delete_expired_sign_in_links().await?;
         let generation_events = self.delete_old_events().await?;
+        let embeddings = self.remove_unneeded_embeddings(EMBEDDING_PAGES, EMBEDDINGS_AT_ONCE).await?;
         let mut removed = 0;
         match blobs.sweep(Duration::from_secs(86_400)).await {
             Ok(keys) => {
@@ -552,7 +558,7 @@ impl Store {
             }
             Err(error) => tracing::warn!(%error, "the folder of files could not be swept"),
         }
-        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed })
+        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed, embeddings })
     }
 
     /// Those of these files that no document refers to. [`Store::release_blob`] looks again.

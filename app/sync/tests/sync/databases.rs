@@ -361,6 +361,8 @@ async fn another_model_is_built_beside_the_first_and_both_keep_their_embeddings(
     rebuild(&mut base, &first, index, embedder).await;
     assert_eq!(base.embedder.embedded(), before);
     assert!(base.store.forget_index(&name).await.unwrap());
+    let removed = base.store.housekeep(&base.context.blobs).await.unwrap();
+    assert_eq!(i64::try_from(removed.embeddings).unwrap(), chunks);
     assert_eq!(base.count("SELECT count(*) FROM embeddings").await, chunks);
 }
 
