@@ -1,5 +1,7 @@
 //! Which vector indexes there are: the one that answers, the one that is built beside it, and those before.
 
+use std::time::Duration;
+
 use cjhirashi_domain::{
     Timestamp,
     sync::{BuildPhase, IndexKind, IndexName, IndexRow, IndexState},
@@ -128,12 +130,14 @@ impl Store {
             Some("building") => {}
             _ if building => return Ok(false),
             // What it holds is still there; only what came since is copied, and comparing finds the rest. One that never
-            // was complete begins anew: nobody knows of which changes it was told.
+            // was complete begins anew: nobody knows of which changes it was told. So does one that somebody began to
+            // empty.
             Some(_) => {
                 sqlx::query!(
                     "UPDATE vector_indexes SET
                         state = 'building', phase = 'embedding', copied = 0, started_at = now(), asked_at = now(),
-                        copied_to = CASE WHEN activated_at IS NULL THEN 0 ELSE copied_to END
+                        copied_to = CASE WHEN activated_at IS NULL OR clearing_until IS NOT NULL THEN 0 ELSE copied_to END,
+                        activated_at = CASE WHEN clearing_until IS NULL THEN activated_at END
                      WHERE kind = $1 AND model = $2",
                     wanted.kind.as_str(),
                     wanted.model,
@@ -152,6 +156,14 @@ impl Store {
             }
         }
         jobs::enqueue(&mut tx, JobKind::Reindex, JobKind::Reindex.as_str()).await?;
+        // What is copied while it is being emptied would be gone again.
+        sqlx::query!(
+            "UPDATE jobs SET run_at = v.clearing_until FROM vector_indexes v
+             WHERE jobs.key = $1 AND v.state = 'building' AND v.clearing_until > now()",
+            JobKind::Reindex.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -190,7 +202,7 @@ impl Store {
     pub async fn begin_phase(&self, claim: &Claim, index: &IndexName, phase: BuildPhase, total: i64) -> Result<bool> {
         let done = sqlx::query!(
             "UPDATE vector_indexes v SET
-                phase = $3, total = $4,
+                phase = $3, total = $4, clearing_until = NULL,
                 started_at = CASE WHEN v.phase = $3 THEN v.started_at ELSE now() END,
                 copied = CASE WHEN v.phase = $3 THEN v.copied ELSE 0 END
              FROM jobs j
@@ -311,20 +323,61 @@ impl Store {
         Ok(answers)
     }
 
-    /// Forgets an index that neither answers nor is built. Embeddings that no other one needs go bit by bit, by
-    /// [`Store::housekeep`]. `false` when it is not known or in use.
+    /// Takes an index that neither answers nor is built, to be emptied within `lease` and then
+    /// [forgotten](Store::forget_index). From here on it counts as empty: asked for again it begins anew, once it is
+    /// empty or the lease has run out. `false` when it is not known, in use, or taken by somebody else.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn forget_index(&self, index: &IndexName) -> Result<bool> {
+    pub async fn take_to_forget(&self, index: &IndexName, lease: Duration) -> Result<bool> {
         let done = sqlx::query!(
-            "DELETE FROM vector_indexes WHERE kind = $1 AND model = $2 AND state = 'previous'",
+            "UPDATE vector_indexes SET clearing_until = now() + $3 * interval '1 millisecond'
+             WHERE kind = $1 AND model = $2 AND state = 'previous'
+               AND (clearing_until IS NULL OR clearing_until <= now())",
             index.kind.as_str(),
             index.model,
+            lease.as_secs_f64() * 1000.0,
         )
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Forgets an index that was [taken](Store::take_to_forget) and is empty by now. If it was asked to be built meanwhile,
+    /// that begins now. Embeddings that no other one needs go bit by bit, by [`Store::housekeep`].
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn forget_index(&self, index: &IndexName) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        // Nobody asks for it to be built between the two statements: both hold the table's lock.
+        sqlx::query!(
+            "DELETE FROM vector_indexes
+             WHERE kind = $1 AND model = $2 AND state = 'previous' AND clearing_until IS NOT NULL",
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "WITH emptied AS (
+                UPDATE vector_indexes SET clearing_until = NULL
+                WHERE kind = $1 AND model = $2 AND state = 'building' AND clearing_until IS NOT NULL
+                RETURNING kind
+            ), due AS (
+                UPDATE jobs SET run_at = now() WHERE key = $3 AND claim IS NULL AND EXISTS (SELECT FROM emptied)
+                RETURNING id
+            )
+            SELECT pg_notify($4, '')::text FROM due",
+            index.kind.as_str(),
+            index.model,
+            JobKind::Reindex.as_str(),
+            Channel::Jobs.name(),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Looks at so many embeddings, `pages` times `at_once`, from where the last round ended, and removes those of models
@@ -513,7 +566,8 @@ mod tests {
         assert!(store.build_index(&forgotten).await.unwrap() && store.stop_building().await.unwrap());
         assert_eq!(store.remove_unneeded_embeddings(9, 5).await.unwrap(), 0, "somebody may go back to it");
 
-        assert!(store.forget_index(&forgotten).await.unwrap());
+        assert!(store.take_to_forget(&forgotten, Duration::from_secs(60)).await.unwrap());
+        store.forget_index(&forgotten).await.unwrap();
         assert_eq!(embeddings(&store, FORGOTTEN).await, 10, "the request does not wait for that");
         // A round looks at so many, and the next one goes on.
         let mut rounds = Vec::new();
