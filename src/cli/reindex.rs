@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use cjhirashi_domain::sync::{IndexName, IndexState};
+use cjhirashi_domain::sync::{IndexName, IndexState, Pace};
 use cjhirashi_storage::{JobFilter, JobKind};
 
 use super::{Reindex, print, work::with_worker};
@@ -48,15 +48,10 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             }
             if printed.elapsed() > PRINT {
                 printed = Instant::now();
-                let seconds = ((work.store.now().0 - row.started_at.0).max(1) as f64 / 1000.0).max(0.001);
-                let rate = row.copied as f64 / seconds;
-                let left = (row.total - row.copied).max(0) as f64 / rate.max(0.001);
-                print(&format!(
-                    "{}: {} of {} chunks, {rate:.0} a second, {left:.0} s left",
-                    row.phase.as_str(),
-                    row.copied,
-                    row.total
-                ));
+                let pace = row.pace(work.store.now()).map_or_else(String::new, |Pace { per_second, seconds_left }| {
+                    format!(", {per_second:.0} a second, {seconds_left:.0} s left")
+                });
+                print(&format!("{}: {} of {} chunks{pace}", row.phase.as_str(), row.copied, row.total));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -52,7 +52,7 @@ impl Store {
     /// [`StorageError`].
     pub async fn list_indexes(&self) -> Result<Vec<IndexRow>> {
         let rows = sqlx::query!(
-            "SELECT kind, model, state, phase, copied, total, started_at, activated_at FROM vector_indexes
+            "SELECT kind, model, state, phase, copied, begun_with, total, started_at, activated_at FROM vector_indexes
              ORDER BY state, activated_at DESC NULLS LAST",
         )
         .fetch_all(&self.pool)
@@ -67,6 +67,7 @@ impl Store {
                     phase: BuildPhase::parse(&row.phase)
                         .ok_or_else(|| StorageError::corrupt("vector_indexes", "phase", &row.phase, &row.phase))?,
                     copied: row.copied,
+                    begun_with: row.begun_with,
                     total: row.total,
                     started_at: from_db(row.started_at),
                     activated_at: row.activated_at.map(from_db),
@@ -135,7 +136,7 @@ impl Store {
             Some(_) => {
                 sqlx::query!(
                     "UPDATE vector_indexes SET
-                        state = 'building', phase = 'embedding', copied = 0, started_at = now(), asked_at = now(),
+                        state = 'building', phase = 'embedding', copied = 0, begun_with = 0, started_at = now(), asked_at = now(),
                         copied_to = CASE WHEN activated_at IS NULL OR clearing_until IS NOT NULL THEN 0 ELSE copied_to END,
                         activated_at = CASE WHEN clearing_until IS NULL THEN activated_at END
                      WHERE kind = $1 AND model = $2",
@@ -194,17 +195,27 @@ impl Store {
         row.map(|row| Ok((name(&row.kind, row.model)?, row.copied_to))).transpose()
     }
 
-    /// Notes that the building begins another phase, with so many chunks to do. `false` when the claim no longer counts
+    /// Notes that a run begins a phase of the building, with so many chunks: of embedding those that are left to do, of
+    /// copying all. What earlier runs did counts as done, and their time does not. `false` when the claim no longer counts
     /// or it is no longer built.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn begin_phase(&self, claim: &Claim, index: &IndexName, phase: BuildPhase, total: i64) -> Result<bool> {
-        let done = sqlx::query!(
+        let (done, total) = match phase {
+            BuildPhase::Embedding => {
+                let all = self.count_answering_chunks().await?.max(total);
+                (all - total, all)
+            }
+            BuildPhase::Copying => {
+                let done = self.count_copied(index).await?;
+                (done, total.max(done))
+            }
+            BuildPhase::Comparing => (0, total),
+        };
+        let noted = sqlx::query!(
             "UPDATE vector_indexes v SET
-                phase = $3, total = $4, clearing_until = NULL,
-                started_at = CASE WHEN v.phase = $3 THEN v.started_at ELSE now() END,
-                copied = CASE WHEN v.phase = $3 THEN v.copied ELSE 0 END
+                phase = $3, total = $4, copied = $7, begun_with = $7, started_at = now(), clearing_until = NULL
              FROM jobs j
              WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $5 AND v.model = $6",
             claim.job,
@@ -213,10 +224,25 @@ impl Store {
             total,
             index.kind.as_str(),
             index.model,
+            done,
         )
         .execute(&self.pool)
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(noted.rows_affected() > 0)
+    }
+
+    /// How many answering chunks were copied into an index so far.
+    async fn count_copied(&self, index: &IndexName) -> Result<i64> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM chunks c JOIN documents d ON d.id = c.document_id
+               WHERE d.deleted_at IS NULL AND d.version = c.version
+                 AND c.ordinal <= (SELECT copied_to FROM vector_indexes WHERE kind = $1 AND model = $2)"#,
+            index.kind.as_str(),
+            index.model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
     }
 
     /// Notes how far the phase is: `done` more chunks, the last of them with this ordinal. `false` when the claim no longer counts or it is no longer built.
@@ -577,5 +603,50 @@ mod tests {
         assert_eq!(rounds.iter().sum::<u64>(), 10, "{rounds:?}");
         assert!(rounds.iter().all(|removed| *removed <= 6), "{rounds:?}");
         assert_eq!((embeddings(&store, FORGOTTEN).await, embeddings(&store, USED).await), (0, 10));
+    }
+
+    #[tokio::test]
+    async fn what_earlier_runs_did_counts_as_done_and_not_as_done_by_this_one() {
+        let (_database, store, _) = migrated().await;
+        two_models(&store).await;
+        run(&store, "UPDATE documents SET version = 1, chunk_count = 10").await;
+        run(&store, "DELETE FROM embeddings WHERE model = 'fake:forgotten@2' AND ordinal % 2 = 0").await;
+        store.active_index_or(&IndexName { kind: IndexKind::Embedded, model: USED.to_owned() }).await.unwrap();
+        let index = IndexName { kind: IndexKind::Qdrant, model: FORGOTTEN.to_owned() };
+        assert!(store.build_index(&index).await.unwrap());
+        let progress = async || {
+            let rows = store.list_indexes().await.unwrap();
+            let row = rows.into_iter().find(|row| row.name == index).unwrap();
+            let pace = row.pace(Timestamp(row.started_at.0 + 2_000));
+            (row.copied, row.total, pace.map(|pace| (pace.per_second, pace.seconds_left)))
+        };
+        let claim = async || store.claim_jobs(1, Duration::ZERO).await.unwrap().remove(0).claim;
+
+        // Of ten chunks a run that died embedded five.
+        let left = store.count_answering_unembedded(FORGOTTEN).await.unwrap();
+        let first = claim().await;
+        assert!(store.begin_phase(&first, &index, BuildPhase::Embedding, left).await.unwrap());
+        assert_eq!(progress().await, (5, 10, None));
+        assert!(store.note_building(&first, &index, None, 2).await.unwrap());
+        assert_eq!(progress().await, (7, 10, Some((1.0, 3.0))));
+
+        // Six are copied when it dies.
+        let all = store.count_answering_chunks().await.unwrap();
+        assert!(store.begin_phase(&first, &index, BuildPhase::Copying, all).await.unwrap());
+        assert_eq!(progress().await, (0, 10, None));
+        let sixth = sqlx::query_scalar::<_, i64>("SELECT ordinal FROM chunks WHERE seq = 5")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert!(store.note_building(&first, &index, Some(sixth), 6).await.unwrap());
+        assert_eq!(progress().await, (6, 10, Some((3.0, 4.0 / 3.0))));
+        let second = claim().await;
+        assert!(!store.note_building(&first, &index, Some(sixth), 1).await.unwrap(), "it lost the job");
+        assert!(store.begin_phase(&second, &index, BuildPhase::Embedding, 0).await.unwrap());
+        assert_eq!(progress().await, (10, 10, None));
+        assert!(store.begin_phase(&second, &index, BuildPhase::Copying, all).await.unwrap());
+        assert_eq!(progress().await, (6, 10, None));
+        assert!(store.note_building(&second, &index, Some(sixth + 2), 2).await.unwrap());
+        assert_eq!(progress().await, (8, 10, Some((1.0, 2.0))));
     }
 }
