@@ -61,6 +61,12 @@ pub enum SetUpError {
     /// Its schema cannot be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// Its schema is not up to date, and whoever asked changes nothing.
+    #[error(
+        "the database's schema is not up to date ({0} migrations are to be applied), and this changes nothing; start the \
+         server or run \"cjhirashi migrate\" first"
+    )]
+    NotUpToDate(usize),
     /// A query failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -80,9 +86,7 @@ pub enum SetUpError {
 /// # Errors
 /// [`SetUpError`].
 pub async fn open_store(config: &Config, url: &str) -> Result<Store, SetUpError> {
-    let options =
-        StoreOptions { max_connections: config.database_connections, ..StoreOptions::new(url, config.secret()?) };
-    let store = Store::connect(options).await?;
+    let store = connect(config, url).await?;
     let report = store.migrate().await.map_err(|error| match error {
         MigrateError::WrongSecret => config.wrong_secret().into(),
         error => SetUpError::from(error),
@@ -95,6 +99,24 @@ pub async fn open_store(config: &Config, url: &str) -> Result<Store, SetUpError>
         );
     }
     Ok(store)
+}
+
+/// Connects to a database of which the schema is up to date, and changes nothing in it.
+///
+/// # Errors
+/// [`SetUpError`]; `NotUpToDate` where migrations are to be applied.
+pub async fn open_store_as_it_is(config: &Config, url: &str) -> Result<Store, SetUpError> {
+    let store = connect(config, url).await?;
+    match store.pending_migrations().await? {
+        0 => Ok(store),
+        pending => Err(SetUpError::NotUpToDate(pending)),
+    }
+}
+
+async fn connect(config: &Config, url: &str) -> Result<Store, SetUpError> {
+    let options =
+        StoreOptions { max_connections: config.database_connections, ..StoreOptions::new(url, config.secret()?) };
+    Ok(Store::connect(options).await?)
 }
 
 /// The services and what runs beside requests.

@@ -49,15 +49,17 @@ pub enum Command {
     Doctor,
     /// Run jobs apart from the server: read, embed and index documents, until told to stop. Any number may run.
     Worker,
-    /// Compare the database with the vector index, repair what differs, and print a report. Fails when something could
-    /// not be repaired.
+    /// Compare the database with the vector index, repair what differs, and print a report. Runs repairs and no other
+    /// job. Fails when something could not be repaired.
     Reconcile(Reconcile),
-    /// Build the vector index anew beside the one that answers, and switch to it; works while the server runs.
+    /// Build the vector index anew beside the one that answers, and switch to it; works while the server runs. Runs that
+    /// one job; what changed meanwhile is brought there by the server's or a worker's.
     Reindex(Reindex),
     /// Make the Pinecone index that the settings name, wait for it, and say what it holds; safe to repeat.
     InitIndex,
     /// Take over the documents of the ADR's application from its Pinecone index, the only place that has their texts.
-    /// Safe to repeat; fails when a document is not all there, after the others were taken over.
+    /// Runs the jobs of documents without a file, which these are, and no others. Safe to repeat; fails when a document
+    /// is not all there, after the others were taken over.
     AdoptIndex(AdoptIndex),
     /// Manage keys of the public API.
     #[command(subcommand)]
@@ -76,7 +78,7 @@ pub enum Command {
 /// How to compare.
 #[derive(Debug, Args)]
 pub struct Reconcile {
-    /// Only look, repair nothing.
+    /// Only look, repair nothing: runs no job and no migration, and keeps the report.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -92,7 +94,7 @@ pub struct Reindex {
 /// From where, and what with it.
 #[derive(Debug, Args)]
 pub struct AdoptIndex {
-    /// Only look, change nothing.
+    /// Only look, change nothing: runs no job and no migration. To see whose the vectors are, three texts are embedded.
     #[arg(long)]
     pub dry_run: bool,
     /// The namespace that the ADR's application wrote to; "" is another name of the default one.
@@ -105,7 +107,7 @@ pub struct AdoptIndex {
     /// them.
     #[arg(long)]
     pub embed_anew: bool,
-    /// Remove the old vectors of documents that are in our own index by now.
+    /// Remove the old vectors of documents that are in our own index by now, or that were deleted here.
     #[arg(long, conflicts_with = "dry_run")]
     pub remove_old: bool,
 }

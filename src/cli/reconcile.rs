@@ -2,25 +2,34 @@
 
 use anyhow::bail;
 use cjhirashi_domain::sync::{ReconciliationReport, Side};
+use cjhirashi_storage::{JobFilter, JobKind};
 
-use super::{Reconcile, print, work::with_worker};
+use super::{
+    Reconcile, print,
+    work::{Work, with_look, with_worker},
+};
 use crate::config::Config;
 
 pub(super) async fn run(config: Config, args: Reconcile) -> anyhow::Result<()> {
-    with_worker(config, async |work| {
-        let name = work.context.engine.current().name.clone();
-        if name.kind.is_local() {
-            print(&format!("{name}: every process keeps its own equal to the database; there is nothing to compare."));
-            return Ok(());
-        }
-        let report = cjhirashi_sync::reconcile(&work.context, args.dry_run).await?;
-        print(&described(&name.to_string(), &report));
-        if !report.is_clean() {
-            bail!("the database and the vector index differ; see the report above");
-        }
-        Ok(())
-    })
-    .await
+    if args.dry_run {
+        return with_look(config, async |work| compare(work, true).await).await;
+    }
+    let repairs = JobFilter::of([JobKind::RepairDocument]);
+    with_worker(config, repairs, async |work| compare(work, false).await).await
+}
+
+async fn compare(work: &Work, dry_run: bool) -> anyhow::Result<()> {
+    let name = work.context.engine.current().name.clone();
+    if name.kind.is_local() {
+        print(&format!("{name}: every process keeps its own equal to the database; there is nothing to compare."));
+        return Ok(());
+    }
+    let report = cjhirashi_sync::reconcile(&work.context, dry_run).await?;
+    print(&described(&name.to_string(), &report));
+    if !report.is_clean() {
+        bail!("the database and the vector index differ; see the report above");
+    }
+    Ok(())
 }
 
 pub(super) fn described(name: &str, report: &ReconciliationReport) -> String {

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use cjhirashi_domain::sync::{IndexName, IndexState};
+use cjhirashi_domain::sync::{IndexName, IndexState, Pace};
+use cjhirashi_storage::{JobFilter, JobKind};
 use cjhirashi_sync::Makers as _;
 
 use super::{Reindex, print, work::with_worker};
@@ -15,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const PRINT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
-    with_worker(config, async |work| {
+    with_worker(config, JobFilter::of([JobKind::Reindex, JobKind::RepairDocument]), async |work| {
         let mut name = work.makers.wanted(&work.store).await?;
         if let Some(kind) = args.to {
             name = IndexName { kind, ..name };
@@ -51,26 +52,21 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
                 IndexState::Building => {}
             }
             let dead = work.store.list_dead_jobs(100).await?;
-            if let Some(job) = dead.iter().find(|job| job.kind == cjhirashi_storage::JobKind::Reindex) {
+            if let Some(job) = dead.iter().find(|job| job.kind == JobKind::Reindex) {
                 let error = job.error.clone();
                 let words = error.map_or_else(String::new, |error| error.detail.unwrap_or(error.code));
                 bail!("{name} could not be built: {words}");
             }
             if printed.elapsed() > PRINT {
                 printed = Instant::now();
-                if let Some(error) = work.store.waits_for(cjhirashi_storage::JobKind::Reindex).await? {
+                if let Some(error) = work.store.waits_for(JobKind::Reindex).await? {
                     print(&format!("waiting: {}", error.detail.unwrap_or(error.code)));
                     continue;
                 }
-                let seconds = ((work.store.now().0 - row.started_at.0).max(1) as f64 / 1000.0).max(0.001);
-                let rate = row.copied as f64 / seconds;
-                let left = (row.total - row.copied).max(0) as f64 / rate.max(0.001);
-                print(&format!(
-                    "{}: {} of {} chunks, {rate:.0} a second, {left:.0} s left",
-                    row.phase.as_str(),
-                    row.copied,
-                    row.total
-                ));
+                let pace = row.pace(work.store.now()).map_or_else(String::new, |Pace { per_second, seconds_left }| {
+                    format!(", {per_second:.0} a second, {seconds_left:.0} s left")
+                });
+                print(&format!("{}: {} of {} chunks{pace}", row.phase.as_str(), row.copied, row.total));
             }
             tokio::time::sleep(LOOK).await;
         }

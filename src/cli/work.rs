@@ -3,63 +3,112 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use cjhirashi_domain::sync::{IndexName, IndexState};
 use cjhirashi_ingest::{Limits, Sandbox};
-use cjhirashi_storage::{Blobs, Store};
-use cjhirashi_sync::{Engines, Worker, WorkerContext, WorkerHandle, WorkerOptions};
+use cjhirashi_retrieval::{Engine, EngineCell};
+use cjhirashi_storage::{Blobs, JobFilter, Store};
+use cjhirashi_sync::{Engines, Makers as _, Worker, WorkerContext, WorkerOptions};
 
 use crate::{
     config::Config,
-    embedded::{self, Use},
+    embedded::{self, Database, Use},
     indexes::IndexMakers,
     state,
 };
 
-/// A worker and what it works with.
+/// What a command works with.
 pub(super) struct Work {
     pub(super) store: Store,
     pub(super) context: WorkerContext,
     pub(super) makers: Arc<IndexMakers>,
-    engines: Engines,
-    worker: WorkerHandle,
 }
 
-/// Opens the store and starts a worker, lets `work` run, and stops everything in order.
+/// Opens the store and starts a worker that takes these jobs, lets `work` run, and stops everything in order. A command
+/// names the jobs that its own work leads to: on a machine without the server's files or its keys, every other job would
+/// only use up its attempts.
 pub(super) async fn with_worker<T>(
     config: Config,
+    jobs: JobFilter,
     work: impl AsyncFnOnce(&Work) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    config.make_data_dir()?;
-    let models = config.registry()?;
-    let config = Arc::new(config);
-    let database = embedded::open(&config, Use::Shared).await.context("the database cannot be started")?;
-    // Not the server's folder: two processes would write the same checkpoint.
-    let folder = config.index_dir().join(format!("command-{}", std::process::id()));
-    let result = async {
+    with_database(config, async |config, database, folder| {
         let store = state::open_store(&config, &database.url).await?;
-        let makers = Arc::new(IndexMakers::new(Arc::clone(&config), models, &database.url).with_folder(folder.clone()));
+        let makers = makers(&config, database, folder)?;
         // Follows what answers, and asks for no other: that is the server's business.
         let wanted = makers.wanted(&store).await?;
         let active = store.active_index_or(&wanted).await?;
         let engines = Engines::start(store.clone(), makers.clone(), &active).await?;
-        let context = WorkerContext {
-            store: store.clone(),
-            blobs: Blobs::open(config.blob_dir()).await?,
-            engine: engines.cell(),
-            makers: makers.clone(),
-            exports: config.export_dir(),
-            sandbox: Sandbox::new(std::env::current_exe()?, Limits::default()),
-        };
-        let worker = Worker::start(context.clone(), WorkerOptions::default());
-        let running = Work { store, context, makers, engines, worker };
-        let result = work(&running).await;
-        running.worker.shutdown().await;
-        running.engines.shutdown().await;
-        running.store.close().await;
+        let context = context(&config, &store, &makers, engines.cell()).await?;
+        let worker = Worker::start(context.clone(), WorkerOptions { jobs, ..WorkerOptions::default() });
+        let result = work(&Work { store: store.clone(), context, makers }).await;
+        worker.shutdown().await;
+        engines.shutdown().await;
+        store.close().await;
         result
-    }
-    .await;
+    })
+    .await
+}
+
+/// Opens the store as it is and lets `look` run. No job is taken, nothing is asked for, and the schema stays as it is: a
+/// database that is not up to date is refused.
+pub(super) async fn with_look<T>(
+    config: Config,
+    look: impl AsyncFnOnce(&Work) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_database(config, async |config, database, folder| {
+        let store = state::open_store_as_it_is(&config, &database.url).await?;
+        let makers = makers(&config, database, folder)?;
+        let wanted = makers.wanted(&store).await?;
+        let known = store.list_indexes().await?;
+        let active = known.into_iter().find(|row| row.state == IndexState::Active).map_or(wanted, |row| row.name);
+        let engine = EngineCell::new(open(&makers, &active).await?);
+        let context = context(&config, &store, &makers, engine).await?;
+        let result = look(&Work { store: store.clone(), context, makers }).await;
+        store.close().await;
+        result
+    })
+    .await
+}
+
+async fn with_database<T>(
+    config: Config,
+    work: impl AsyncFnOnce(Arc<Config>, &Database, &std::path::Path) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    config.make_data_dir()?;
+    let database = embedded::open(&config, Use::Shared).await.context("the database cannot be started")?;
+    // Not the server's folder: two processes would write the same checkpoint.
+    let folder = config.index_dir().join(format!("command-{}", std::process::id()));
+    let result = work(Arc::new(config), &database, &folder).await;
     // It is this process's alone; what cannot be removed now is swept by nobody and harms nobody.
     let _ = std::fs::remove_dir_all(&folder);
     database.close().await;
     result
+}
+
+fn makers(config: &Arc<Config>, database: &Database, folder: &std::path::Path) -> anyhow::Result<Arc<IndexMakers>> {
+    let models = config.registry()?;
+    Ok(Arc::new(IndexMakers::new(Arc::clone(config), models, &database.url).with_folder(folder.to_owned())))
+}
+
+async fn context(
+    config: &Config,
+    store: &Store,
+    makers: &Arc<IndexMakers>,
+    engine: EngineCell,
+) -> anyhow::Result<WorkerContext> {
+    Ok(WorkerContext {
+        store: store.clone(),
+        blobs: Blobs::open(config.blob_dir()).await?,
+        engine,
+        makers: makers.clone(),
+        exports: config.export_dir(),
+        sandbox: Sandbox::new(std::env::current_exe()?, Limits::default()),
+    })
+}
+
+/// The index that answers, and its model, without following what becomes of it.
+async fn open(makers: &IndexMakers, name: &IndexName) -> anyhow::Result<Engine> {
+    let embedder = makers.embedder(&name.model)?;
+    let opened = makers.open_index(name, embedder.dimension()).await?;
+    Ok(Engine::new(name.kind, opened.index(), embedder))
 }

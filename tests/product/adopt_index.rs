@@ -94,6 +94,8 @@ async fn old_application() -> (Old, ScriptedModels, TestDb) {
 async fn documents_of_the_old_application_are_found_here_after_one_command() {
     let (old, models, database) = old_application().await;
 
+    let (code, _, complained) = old.run(&["migrate"]).await;
+    assert_eq!(code, Some(0), "{complained}");
     let (code, said, complained) = old.adopt(&["--dry-run"]).await;
     assert_eq!(code, Some(1), "one is not all there: {said}{complained}");
     assert!(said.contains("2 documents of 3 chunks would be taken over"), "{said}");
@@ -161,6 +163,49 @@ async fn documents_of_the_old_application_are_found_here_after_one_command() {
 }
 
 #[tokio::test]
+async fn a_look_migrates_nothing_runs_nothing_and_asks_for_nothing() {
+    let (old, models, database) = old_application().await;
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.expect("a connection");
+    for command in ["adopt-index", "reconcile"] {
+        let (code, _, complained) = old.run(&[command, "--dry-run"]).await;
+        assert!(code == Some(1) && complained.contains("cjhirashi migrate"), "{command}: {complained}");
+    }
+    let left: i64 =
+        sqlx::query_scalar(r#"SELECT count(*) FROM "Document""#).fetch_one(&mut connection).await.expect("untouched");
+    assert_eq!(left, 3);
+
+    let (code, _, complained) = old.run(&["migrate"]).await;
+    assert_eq!(code, Some(0), "{complained}");
+    let jobs = "INSERT INTO jobs (kind, key, dead_at, attempts) VALUES
+        ('delete_document', 'clh3docu0003', NULL, 0), ('housekeeping', 'housekeeping', NULL, 0),
+        ('index_document', 'clh3docu0002', now(), 12)";
+    connection.execute(jobs).await.expect("jobs");
+    let (code, said, complained) = old.adopt(&["--dry-run"]).await;
+    assert!(code == Some(1) && said.contains("2 documents of 3 chunks would be taken over"), "{said}{complained}");
+    let (code, said, complained) = old.run(&["reconcile", "--dry-run"]).await;
+    assert!(code == Some(0) && said.contains("missing     0 vectors"), "{said}{complained}");
+    let state: String = sqlx::query_scalar(
+        "SELECT string_agg(kind || ' ' || attempts || ' ' || (dead_at IS NOT NULL), ', ' ORDER BY kind)
+            || '; ' || (SELECT count(*) FROM vector_indexes) || '; ' || (SELECT count(*) FROM documents) FROM jobs",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .expect("the jobs");
+    assert_eq!(state, "delete_document 0 false, housekeeping 0 false, index_document 12 true; 0; 3");
+    let embedded = models.requests().into_iter().filter(|request| request.path.ends_with("/embeddings")).count();
+    assert_eq!(embedded, 1, "to see whose vectors they are");
+
+    // Nor does the command that changes something take what it has no need of.
+    old.adopt(&[]).await;
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM jobs WHERE kind = 'delete_document' OR dead_at IS NOT NULL")
+            .fetch_one(&mut connection)
+            .await
+            .expect("the jobs");
+    assert_eq!(left, 1, "the deletion waits for the server; what was dead was asked for again");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_in_one_line() {
     let (mut old, _models, _database) = old_application().await;
     let (code, _, complained) = old.adopt(&["--namespace", "ñ"]).await;
@@ -177,6 +222,8 @@ async fn what_is_wrong_is_told_in_one_line() {
     connection.execute(include_str!("../../migrations/0001_adr_002.sql")).await.expect("the ADR's schema");
     connection.execute(ROWS).await.expect("its rows");
     old.url.clone_from(&fresh.url);
+    let (code, _, complained) = old.run(&["migrate"]).await;
+    assert_eq!(code, Some(0), "{complained}");
     let (code, _, complained) = old.adopt(&["--dry-run"]).await;
     assert_eq!(code, Some(1), "{complained}");
     for part in ["vectors of 256 numbers", "makes vectors of 64", "EMBEDDINGS", "--embed-anew"] {

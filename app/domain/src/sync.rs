@@ -138,12 +138,37 @@ pub struct IndexRow {
     pub phase: BuildPhase,
     /// Chunks done in that phase.
     pub copied: i64,
+    /// So many of which earlier runs did, which were killed or failed.
+    pub begun_with: i64,
     /// Chunks there are to do in that phase.
     pub total: i64,
-    /// When that phase began.
+    /// When that phase began, in the present run.
     pub started_at: Timestamp,
     /// When it last began to answer.
     pub activated_at: Option<Timestamp>,
+}
+
+/// How fast a building goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Chunks a second, since the present run began.
+    pub per_second: f64,
+    /// Seconds that the rest of the phase takes at that rate.
+    pub seconds_left: f64,
+}
+
+impl IndexRow {
+    /// How fast its building goes on; `None` before the present run has done anything.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people needs no more than a few digits")]
+    pub fn pace(&self, now: Timestamp) -> Option<Pace> {
+        let done = self.copied - self.begun_with;
+        let seconds = (now.0 - self.started_at.0).max(1) as f64 / 1000.0;
+        (done > 0).then(|| {
+            let per_second = done as f64 / seconds;
+            Pace { per_second, seconds_left: (self.total - self.copied).max(0) as f64 / per_second }
+        })
+    }
 }
 
 /// One side of a comparison: how many vectors, and a hash of their names that does not depend on their order.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use cjhirashi_domain::id::{ChunkId, DocumentId};
 
+use sqlx::PgConnection;
+
 use crate::{JobKind, NewChunk, Result, StorageError, Store, chunks::encode_embedding, connect::to_db, jobs};
 
 /// Chunks that one statement stores.
@@ -40,6 +42,22 @@ pub struct SupersededDocument {
     pub id: DocumentId,
     /// Whether the index that answers has acknowledged all of it.
     pub acknowledged: bool,
+}
+
+/// Notes, with its deletion, that a document's text is still in the index of the ADR's application, where it came from there.
+pub(crate) async fn note_deletion(connection: &mut PgConnection, id: &DocumentId) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO deleted_adopted_documents (document_id, deleted_at)
+         SELECT d.id, d.deleted_at FROM documents d
+         WHERE d.id = $1 AND d.deleted_at IS NOT NULL
+           AND (d.adopted OR cardinality(d.adopted_vector_ids) > 0
+             OR EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event = 'adopted'))
+         ON CONFLICT DO NOTHING",
+        id.as_str(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 fn document_id(id: String) -> Result<DocumentId> {
@@ -197,6 +215,38 @@ impl Store {
         rows.into_iter()
             .map(|row| Ok(SupersededDocument { id: document_id(row.id)?, acknowledged: row.acknowledged }))
             .collect()
+    }
+
+    /// Documents that came from the ADR's application and were deleted here, whose old vectors nobody has removed yet, in
+    /// the order of their ids by bytes, after one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_deleted_adopted_documents(
+        &self,
+        after: Option<&DocumentId>,
+        limit: i64,
+    ) -> Result<Vec<DocumentId>> {
+        let rows = sqlx::query_scalar!(
+            r#"SELECT document_id FROM deleted_adopted_documents
+               WHERE document_id COLLATE "C" > $1 ORDER BY document_id COLLATE "C" LIMIT $2"#,
+            after.map_or("", DocumentId::as_str),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(document_id).collect()
+    }
+
+    /// Notes that the old vectors of a deleted document were removed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn forget_deleted_adopted_document(&self, id: &DocumentId) -> Result<()> {
+        sqlx::query!("DELETE FROM deleted_adopted_documents WHERE document_id = $1", id.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Those of these documents whose newest version is not indexed.

@@ -14,7 +14,7 @@ mod list;
 pub use list::{DocumentFilter, DocumentList, DocumentScope};
 
 use crate::{
-    BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob,
+    BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob, adoption,
     connect::{from_db, to_db},
     jobs,
 };
@@ -354,6 +354,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        adoption::note_deletion(&mut tx, id).await?;
         jobs::enqueue(&mut tx, JobKind::DeleteDocument, id.as_str()).await?;
         tx.commit().await?;
         Ok(true)

@@ -1,5 +1,7 @@
 //! Which vector indexes there are: the one that answers, the one that is built beside it, and those before.
 
+use std::time::Duration;
+
 use cjhirashi_domain::{
     Timestamp,
     sync::{BuildPhase, IndexKind, IndexName, IndexRow, IndexState},
@@ -12,8 +14,8 @@ use crate::{
     notices::{Channel, Listener},
 };
 
-/// Embeddings removed by one statement.
-const REMOVED_AT_ONCE: i64 = 5_000;
+/// Where the next round looks for embeddings that nobody needs: an ordinal, in `instance_settings`.
+const LOOKED_TO: &str = "embeddings_looked_to";
 
 /// Tells when another index answers, or one is built.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Store {
     /// [`StorageError`].
     pub async fn list_indexes(&self) -> Result<Vec<IndexRow>> {
         let rows = sqlx::query!(
-            "SELECT kind, model, state, phase, copied, total, started_at, activated_at FROM vector_indexes
+            "SELECT kind, model, state, phase, copied, begun_with, total, started_at, activated_at FROM vector_indexes
              ORDER BY state, activated_at DESC NULLS LAST",
         )
         .fetch_all(&self.pool)
@@ -65,6 +67,7 @@ impl Store {
                     phase: BuildPhase::parse(&row.phase)
                         .ok_or_else(|| StorageError::corrupt("vector_indexes", "phase", &row.phase, &row.phase))?,
                     copied: row.copied,
+                    begun_with: row.begun_with,
                     total: row.total,
                     started_at: from_db(row.started_at),
                     activated_at: row.activated_at.map(from_db),
@@ -128,12 +131,14 @@ impl Store {
             Some("building") => {}
             _ if building => return Ok(false),
             // What it holds is still there; only what came since is copied, and comparing finds the rest. One that never
-            // was complete begins anew: nobody knows of which changes it was told.
+            // was complete begins anew: nobody knows of which changes it was told. So does one that somebody began to
+            // empty.
             Some(_) => {
                 sqlx::query!(
                     "UPDATE vector_indexes SET
-                        state = 'building', phase = 'embedding', copied = 0, started_at = now(), asked_at = now(),
-                        copied_to = CASE WHEN activated_at IS NULL THEN 0 ELSE copied_to END
+                        state = 'building', phase = 'embedding', copied = 0, begun_with = 0, started_at = now(), asked_at = now(),
+                        copied_to = CASE WHEN activated_at IS NULL OR clearing_until IS NOT NULL THEN 0 ELSE copied_to END,
+                        activated_at = CASE WHEN clearing_until IS NULL THEN activated_at END
                      WHERE kind = $1 AND model = $2",
                     wanted.kind.as_str(),
                     wanted.model,
@@ -152,6 +157,14 @@ impl Store {
             }
         }
         jobs::enqueue(&mut tx, JobKind::Reindex, JobKind::Reindex.as_str()).await?;
+        // What is copied while it is being emptied would be gone again.
+        sqlx::query!(
+            "UPDATE jobs SET run_at = v.clearing_until FROM vector_indexes v
+             WHERE jobs.key = $1 AND v.state = 'building' AND v.clearing_until > now()",
+            JobKind::Reindex.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -182,17 +195,27 @@ impl Store {
         row.map(|row| Ok((name(&row.kind, row.model)?, row.copied_to))).transpose()
     }
 
-    /// Notes that the building begins another phase, with so many chunks to do. `false` when the claim no longer counts
+    /// Notes that a run begins a phase of the building, with so many chunks: of embedding those that are left to do, of
+    /// copying all. What earlier runs did counts as done, and their time does not. `false` when the claim no longer counts
     /// or it is no longer built.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn begin_phase(&self, claim: &Claim, index: &IndexName, phase: BuildPhase, total: i64) -> Result<bool> {
-        let done = sqlx::query!(
+        let (done, total) = match phase {
+            BuildPhase::Embedding => {
+                let all = self.count_answering_chunks().await?.max(total);
+                (all - total, all)
+            }
+            BuildPhase::Copying => {
+                let done = self.count_copied(index).await?;
+                (done, total.max(done))
+            }
+            BuildPhase::Comparing => (0, total),
+        };
+        let noted = sqlx::query!(
             "UPDATE vector_indexes v SET
-                phase = $3, total = $4,
-                started_at = CASE WHEN v.phase = $3 THEN v.started_at ELSE now() END,
-                copied = CASE WHEN v.phase = $3 THEN v.copied ELSE 0 END
+                phase = $3, total = $4, copied = $7, begun_with = $7, started_at = now(), clearing_until = NULL
              FROM jobs j
              WHERE j.id = $1 AND j.claim = $2 AND v.state = 'building' AND v.kind = $5 AND v.model = $6",
             claim.job,
@@ -201,10 +224,25 @@ impl Store {
             total,
             index.kind.as_str(),
             index.model,
+            done,
         )
         .execute(&self.pool)
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(noted.rows_affected() > 0)
+    }
+
+    /// How many answering chunks were copied into an index so far.
+    async fn count_copied(&self, index: &IndexName) -> Result<i64> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM chunks c JOIN documents d ON d.id = c.document_id
+               WHERE d.deleted_at IS NULL AND d.version = c.version
+                 AND c.ordinal <= (SELECT copied_to FROM vector_indexes WHERE kind = $1 AND model = $2)"#,
+            index.kind.as_str(),
+            index.model,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
     }
 
     /// Notes how far the phase is: `done` more chunks, the last of them with this ordinal. `false` when the claim no longer counts or it is no longer built.
@@ -320,36 +358,108 @@ impl Store {
         Ok(answers)
     }
 
-    /// Forgets an index that neither answers nor is built, and the embeddings that no other one needs. `false` when it
-    /// is not known or in use.
+    /// Takes an index that neither answers nor is built, to be emptied within `lease` and then
+    /// [forgotten](Store::forget_index). From here on it counts as empty: asked for again it begins anew, once it is
+    /// empty or the lease has run out. `false` when it is not known, in use, or taken by somebody else.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn forget_index(&self, index: &IndexName) -> Result<bool> {
+    pub async fn take_to_forget(&self, index: &IndexName, lease: Duration) -> Result<bool> {
         let done = sqlx::query!(
-            "DELETE FROM vector_indexes WHERE kind = $1 AND model = $2 AND state = 'previous'",
+            "UPDATE vector_indexes SET clearing_until = now() + $3 * interval '1 millisecond'
+             WHERE kind = $1 AND model = $2 AND state = 'previous'
+               AND (clearing_until IS NULL OR clearing_until <= now())",
             index.kind.as_str(),
             index.model,
+            lease.as_secs_f64() * 1000.0,
         )
         .execute(&self.pool)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        loop {
-            let removed = sqlx::query!(
-                "DELETE FROM embeddings WHERE model = $1
-                   AND NOT EXISTS (SELECT FROM vector_indexes WHERE model = $1)
-                   AND ordinal IN (SELECT ordinal FROM embeddings WHERE model = $1 LIMIT $2)",
-                index.model,
-                REMOVED_AT_ONCE,
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Forgets an index that was [taken](Store::take_to_forget) and is empty by now. If it was asked to be built meanwhile,
+    /// that begins now. Embeddings that no other one needs go bit by bit, by [`Store::housekeep`].
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn forget_index(&self, index: &IndexName) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        // Nobody asks for it to be built between the two statements: both hold the table's lock.
+        sqlx::query!(
+            "DELETE FROM vector_indexes
+             WHERE kind = $1 AND model = $2 AND state = 'previous' AND clearing_until IS NOT NULL",
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "WITH emptied AS (
+                UPDATE vector_indexes SET clearing_until = NULL
+                WHERE kind = $1 AND model = $2 AND state = 'building' AND clearing_until IS NOT NULL
+                RETURNING kind
+            ), due AS (
+                UPDATE jobs SET run_at = now() WHERE key = $3 AND claim IS NULL AND EXISTS (SELECT FROM emptied)
+                RETURNING id
             )
-            .execute(&self.pool)
+            SELECT pg_notify($4, '')::text FROM due",
+            index.kind.as_str(),
+            index.model,
+            JobKind::Reindex.as_str(),
+            Channel::Jobs.name(),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Looks at so many embeddings, `pages` times `at_once`, from where the last round ended, and removes those of models
+    /// that no index has; returns how many. A round that a kill cuts off is begun again by the next one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) async fn remove_unneeded_embeddings(&self, pages: usize, at_once: i64) -> Result<u64> {
+        let from = self.get_instance_setting(LOOKED_TO).await?.and_then(|value| value.as_i64()).unwrap_or(0);
+        let (mut ordinal, mut model, mut removed) = (from, String::new(), 0);
+        for _ in 0..pages {
+            let mut tx = self.pool.begin().await?;
+            // Nobody asks for an index to be built meanwhile: it would count on embeddings that are about to go.
+            sqlx::query!("LOCK TABLE vector_indexes IN SHARE MODE").execute(&mut *tx).await?;
+            let last = sqlx::query!(
+                r#"WITH page AS (
+                    SELECT ordinal, model FROM embeddings WHERE (ordinal, model) > ($1, $2)
+                    ORDER BY ordinal, model LIMIT $3
+                ), removed AS (
+                    DELETE FROM embeddings e USING page p
+                    WHERE e.ordinal = p.ordinal AND e.model = p.model
+                      AND NOT EXISTS (SELECT FROM vector_indexes v WHERE v.model = p.model)
+                      -- Before any index was chosen nobody knows what is needed.
+                      AND EXISTS (SELECT FROM vector_indexes WHERE state = 'active')
+                    RETURNING e.ordinal
+                )
+                SELECT ordinal, model, (SELECT count(*) FROM removed) AS "removed!" FROM page
+                ORDER BY ordinal DESC, model DESC LIMIT 1"#,
+                ordinal,
+                model,
+                at_once,
+            )
+            .fetch_optional(&mut *tx)
             .await?;
-            if removed.rows_affected() == 0 {
-                return Ok(true);
-            }
+            tx.commit().await?;
+            let Some(last) = last else {
+                // From the beginning again, the next time.
+                ordinal = 0;
+                break;
+            };
+            removed += last.removed.unsigned_abs();
+            (ordinal, model) = (last.ordinal, last.model);
         }
+        if ordinal != from {
+            self.set_instance_setting(LOOKED_TO, Some(&ordinal.into())).await?;
+        }
+        Ok(removed)
     }
 
     /// The moment now, by the database's clock, which every process shares.
@@ -435,5 +545,117 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::migrated;
+
+    const USED: &str = "fake:used@2";
+    const FORGOTTEN: &str = "fake:forgotten@2";
+
+    async fn run(store: &Store, sql: &'static str) {
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+    }
+
+    async fn embeddings(store: &Store, model: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM embeddings WHERE model = $1")
+            .bind(model)
+            .fetch_one(&store.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Ten chunks, each with the embeddings of two models.
+    async fn two_models(store: &Store) {
+        run(store, "INSERT INTO documents (id, title, source, status) VALUES ('d', 'd', 'api', 'indexed')").await;
+        run(
+            store,
+            "INSERT INTO document_versions (document_id, version, mime_type, text) VALUES ('d', 1, 'text/plain', 'x')",
+        )
+        .await;
+        run(
+            store,
+            "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash)
+             SELECT 'c' || n, 'd', 1, n, 'x', 0, 1, '\\x00' FROM generate_series(0, 9) n",
+        )
+        .await;
+        run(
+            store,
+            "INSERT INTO embeddings (ordinal, model, embedding)
+             SELECT ordinal, model, '\\x00' FROM chunks, (VALUES ('fake:used@2'), ('fake:forgotten@2')) m (model)",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn embeddings_that_a_forgotten_index_left_go_bit_by_bit_and_no_others() {
+        let (_database, store, _) = migrated().await;
+        two_models(&store).await;
+        assert_eq!(store.remove_unneeded_embeddings(9, 5).await.unwrap(), 0, "no index answers yet");
+        let used = IndexName { kind: IndexKind::Embedded, model: USED.to_owned() };
+        let forgotten = IndexName { kind: IndexKind::Qdrant, model: FORGOTTEN.to_owned() };
+        store.active_index_or(&used).await.unwrap();
+        assert!(store.build_index(&forgotten).await.unwrap() && store.stop_building().await.unwrap());
+        assert_eq!(store.remove_unneeded_embeddings(9, 5).await.unwrap(), 0, "somebody may go back to it");
+
+        assert!(store.take_to_forget(&forgotten, Duration::from_secs(60)).await.unwrap());
+        store.forget_index(&forgotten).await.unwrap();
+        assert_eq!(embeddings(&store, FORGOTTEN).await, 10, "the request does not wait for that");
+        // A round looks at so many, and the next one goes on.
+        let mut rounds = Vec::new();
+        for _ in 0..5 {
+            rounds.push(store.remove_unneeded_embeddings(2, 3).await.unwrap());
+        }
+        assert_eq!(rounds.iter().sum::<u64>(), 10, "{rounds:?}");
+        assert!(rounds.iter().all(|removed| *removed <= 6), "{rounds:?}");
+        assert_eq!((embeddings(&store, FORGOTTEN).await, embeddings(&store, USED).await), (0, 10));
+    }
+
+    #[tokio::test]
+    async fn what_earlier_runs_did_counts_as_done_and_not_as_done_by_this_one() {
+        let (_database, store, _) = migrated().await;
+        two_models(&store).await;
+        run(&store, "UPDATE documents SET version = 1, chunk_count = 10").await;
+        run(&store, "DELETE FROM embeddings WHERE model = 'fake:forgotten@2' AND ordinal % 2 = 0").await;
+        store.active_index_or(&IndexName { kind: IndexKind::Embedded, model: USED.to_owned() }).await.unwrap();
+        let index = IndexName { kind: IndexKind::Qdrant, model: FORGOTTEN.to_owned() };
+        assert!(store.build_index(&index).await.unwrap());
+        let progress = async || {
+            let rows = store.list_indexes().await.unwrap();
+            let row = rows.into_iter().find(|row| row.name == index).unwrap();
+            let pace = row.pace(Timestamp(row.started_at.0 + 2_000));
+            (row.copied, row.total, pace.map(|pace| (pace.per_second, pace.seconds_left)))
+        };
+        let claim = async || store.claim_jobs(1, Duration::ZERO).await.unwrap().remove(0).claim;
+
+        // Of ten chunks a run that died embedded five.
+        let left = store.count_answering_unembedded(FORGOTTEN).await.unwrap();
+        let first = claim().await;
+        assert!(store.begin_phase(&first, &index, BuildPhase::Embedding, left).await.unwrap());
+        assert_eq!(progress().await, (5, 10, None));
+        assert!(store.note_building(&first, &index, None, 2).await.unwrap());
+        assert_eq!(progress().await, (7, 10, Some((1.0, 3.0))));
+
+        // Six are copied when it dies.
+        let all = store.count_answering_chunks().await.unwrap();
+        assert!(store.begin_phase(&first, &index, BuildPhase::Copying, all).await.unwrap());
+        assert_eq!(progress().await, (0, 10, None));
+        let sixth = sqlx::query_scalar::<_, i64>("SELECT ordinal FROM chunks WHERE seq = 5")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert!(store.note_building(&first, &index, Some(sixth), 6).await.unwrap());
+        assert_eq!(progress().await, (6, 10, Some((3.0, 4.0 / 3.0))));
+        let second = claim().await;
+        assert!(!store.note_building(&first, &index, Some(sixth), 1).await.unwrap(), "it lost the job");
+        assert!(store.begin_phase(&second, &index, BuildPhase::Embedding, 0).await.unwrap());
+        assert_eq!(progress().await, (10, 10, None));
+        assert!(store.begin_phase(&second, &index, BuildPhase::Copying, all).await.unwrap());
+        assert_eq!(progress().await, (6, 10, None));
+        assert!(store.note_building(&second, &index, Some(sixth + 2), 2).await.unwrap());
+        assert_eq!(progress().await, (8, 10, Some((1.0, 2.0))));
     }
 }

@@ -23,6 +23,9 @@ use crate::{
     notices::{Channel, Listener},
 };
 
+/// Embeddings that a round of housekeeping looks at: so many by one statement, so often.
+const EMBEDDINGS_AT_ONCE: i64 = 5_000;
+const EMBEDDING_PAGES: usize = 100;
 /// Files that one query asks about.
 const BLOBS_AT_ONCE: usize = 1_000;
 
@@ -43,7 +46,7 @@ pub enum JobKind {
     Reindex,
     /// Write all embeddings into a file, to come back from.
     ExportVectors,
-    /// Remove what is no longer needed: sessions, events, files.
+    /// Remove what is no longer needed: sessions, events, files, embeddings.
     Housekeeping,
 }
 
@@ -89,6 +92,35 @@ impl JobKind {
     #[must_use]
     pub const fn recurs(self) -> bool {
         matches!(self, Self::Housekeeping | Self::Reconcile | Self::ExportVectors)
+    }
+}
+
+/// Which jobs a worker takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Of these kinds.
+    pub kinds: Vec<JobKind>,
+    /// Only those of documents of which the newest version has no file: whoever takes them needs no folder of files.
+    pub without_file: bool,
+}
+
+impl JobFilter {
+    /// Any job.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::of(JobKind::ALL)
+    }
+
+    /// Jobs of some kinds.
+    #[must_use]
+    pub fn of(kinds: impl Into<Vec<JobKind>>) -> Self {
+        Self { kinds: kinds.into(), without_file: false }
+    }
+
+    /// Whether some jobs are left to others.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.without_file || JobKind::ALL.iter().any(|kind| !self.kinds.contains(kind))
     }
 }
 
@@ -170,6 +202,8 @@ pub struct Housekeeping {
     pub generation_events: u64,
     /// Files that no document refers to.
     pub blobs: u64,
+    /// Embeddings of models that no index has any more.
+    pub embeddings: u64,
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -334,12 +368,25 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn claim_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<Job>> {
+        self.claim_jobs_of(&JobFilter::all(), limit, lease).await
+    }
+
+    /// Takes as [`Store::claim_jobs`] does, of some jobs only.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn claim_jobs_of(&self, which: &JobFilter, limit: i64, lease: Duration) -> Result<Vec<Job>> {
         let token = format!("{:032x}", self.random());
+        let kinds: Vec<String> = which.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         let rows = sqlx::query!(
             "WITH due AS (
                 SELECT id FROM jobs
                 WHERE dead_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now())
                   AND kind = ANY($4) -- a newer version's are for newer workers
+                  AND (NOT $5 OR (
+                      SELECT v.blob_key IS NULL FROM document_versions v
+                      WHERE v.document_id = jobs.key ORDER BY v.version DESC LIMIT 1
+                  ))
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 ORDER BY run_at, id
                 LIMIT $1
@@ -352,7 +399,8 @@ impl Store {
             limit,
             token,
             millis(lease),
-            &JobKind::ALL.map(|kind| kind.as_str().to_owned()),
+            &kinds,
+            which.without_file,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -500,6 +548,7 @@ impl Store {
         let sessions = self.delete_expired_sessions().await?;
         let sign_in_links = self.delete_expired_sign_in_links().await?;
         let generation_events = self.delete_old_events().await?;
+        let embeddings = self.remove_unneeded_embeddings(EMBEDDING_PAGES, EMBEDDINGS_AT_ONCE).await?;
         let mut removed = 0;
         match blobs.sweep(Duration::from_secs(86_400)).await {
             Ok(keys) => {
@@ -515,7 +564,7 @@ impl Store {
             }
             Err(error) => tracing::warn!(%error, "the folder of files could not be swept"),
         }
-        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed })
+        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed, embeddings })
     }
 
     /// Those of these files that no document refers to. [`Store::release_blob`] looks again.

@@ -51,7 +51,7 @@ pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
 pub use indexes::IndexListener;
-pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobKind, JobListener, ReleaseError, Retry};
+pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobFilter, JobKind, JobListener, ReleaseError, Retry};
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;

@@ -96,6 +96,30 @@ impl Store {
         Ok(report)
     }
 
+    /// How many migrations are still to be applied; changes nothing.
+    ///
+    /// # Errors
+    /// [`MigrateError`], such as a schema of a newer version.
+    pub async fn pending_migrations(&self) -> Result<usize, MigrateError> {
+        let table = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1
+            ) AS "there!""#,
+            MIGRATOR.table_name.as_ref(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let known = || MIGRATOR.iter().filter(|migration| !migration.migration_type.is_down_migration());
+        if !table {
+            return Ok(known().count());
+        }
+        let applied = self.pool.acquire().await?.list_applied_migrations(&MIGRATOR.table_name).await?;
+        if let Some(newer) = applied.iter().find(|applied| known().all(|it| it.version != applied.version)) {
+            return Err(sqlx::migrate::MigrateError::VersionMissing(newer.version).into());
+        }
+        Ok(known().filter(|it| applied.iter().all(|applied| applied.version != it.version)).count())
+    }
+
     /// A transaction that no other process brings the schema up to date beside.
     async fn lock_schema(&self) -> Result<PgTransaction<'static>, MigrateError> {
         let began = tokio::time::Instant::now();
@@ -518,6 +542,23 @@ mod tests {
         let error = store.migrate().await.unwrap_err();
         assert!(matches!(&error, MigrateError::HalfAdopted(missing) if *missing == ["Artifact"]), "{error}");
         assert_eq!(count(&store, "\"Message\"").await, 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_still_to_be_applied_can_be_asked_without_applying_it() {
+        let database = adr_database().await;
+        let (store, _) = connect(&database).await;
+        assert_eq!(store.pending_migrations().await.unwrap(), MIGRATOR.iter().count());
+        assert_eq!(count(&store, "\"Document\"").await, 3, "nothing was renamed");
+        assert_eq!(count(&store, "pg_tables WHERE tablename = '_sqlx_migrations'").await, 0);
+        store.migrate().await.unwrap();
+        assert_eq!(store.pending_migrations().await.unwrap(), 0);
+        store.pool.execute("DELETE FROM _sqlx_migrations WHERE version = 3").await.unwrap();
+        assert_eq!(store.pending_migrations().await.unwrap(), 1);
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (9999, 'from the future', true, '\\x00', 0)";
+        store.pool.execute(newer).await.unwrap();
+        assert!(store.pending_migrations().await.unwrap_err().to_string().contains("9999"));
     }
 
     #[tokio::test]

@@ -293,7 +293,7 @@ impl Store {
         let row = sqlx::query!(
             r#"SELECT count(*) FILTER (WHERE dead_at IS NULL) AS "waiting!",
                       count(*) FILTER (WHERE dead_at IS NOT NULL) AS "dead!"
-               FROM jobs WHERE key = ANY($1)"#,
+               FROM jobs WHERE key = ANY($1) AND kind = 'repair_document'"#,
             documents,
         )
         .fetch_one(&self.pool)

@@ -242,6 +242,8 @@ pub struct Removal {
     pub vectors: u64,
     /// Of so many documents.
     pub documents: u64,
+    /// So many of which were deleted here before.
+    pub deleted: u64,
     /// Documents whose old vectors stay, because the index that answers has not acknowledged all of theirs.
     pub kept: u64,
 }
@@ -576,7 +578,8 @@ pub async fn wait_until_indexed(
     }
 }
 
-/// Removes the old application's vectors of documents that came from it and that the index which answers has by now.
+/// Removes the old application's vectors of documents that came from it and that the index which answers has by now, and
+/// of those that were deleted here.
 ///
 /// # Errors
 /// [`AdoptError`]; what was removed until then stays removed, and a repetition removes the rest.
@@ -585,27 +588,51 @@ pub async fn remove_old_vectors(context: &WorkerContext, old: &OldIndex) -> Resu
     let mut after: Option<DocumentId> = None;
     loop {
         let page = context.store.list_superseded_documents(after.as_ref(), DOCUMENTS).await?;
-        let Some(last) = page.last() else { return Ok(removal) };
+        let Some(last) = page.last() else { break };
         after = Some(last.id.clone());
         for document in page {
-            let prefix = prefix(&document.id);
-            let Some(numbers) = old.numbers(&document.id).await? else {
-                removal.kept += 1;
-                continue;
-            };
-            if numbers.is_empty() {
-                continue;
-            }
-            if !document.acknowledged {
-                removal.kept += 1;
-                continue;
-            }
-            let names: Vec<String> = numbers.iter().map(|number| format!("{prefix}{number}")).collect();
-            old.data.delete(&names).await?;
-            removal.vectors += names.len() as u64;
-            removal.documents += 1;
+            remove_document(old, &document.id, document.acknowledged, &mut removal).await?;
         }
     }
+    after = None;
+    loop {
+        let page = context.store.list_deleted_adopted_documents(after.as_ref(), DOCUMENTS).await?;
+        let Some(last) = page.last() else { return Ok(removal) };
+        after = Some(last.clone());
+        for document in page {
+            // Where nothing was found another namespace may hold it: it is looked for again the next time.
+            if remove_document(old, &document, true, &mut removal).await? {
+                context.store.forget_deleted_adopted_document(&document).await?;
+                removal.deleted += 1;
+            }
+        }
+    }
+}
+
+/// Removes a document's vectors that the old index lists, if nobody needs them any more; whether there were some.
+async fn remove_document(
+    old: &OldIndex,
+    document: &DocumentId,
+    superseded: bool,
+    removal: &mut Removal,
+) -> Result<bool, AdoptError> {
+    let prefix = prefix(document);
+    let Some(numbers) = old.numbers(document).await? else {
+        removal.kept += 1;
+        return Ok(false);
+    };
+    if numbers.is_empty() {
+        return Ok(false);
+    }
+    if !superseded {
+        removal.kept += 1;
+        return Ok(false);
+    }
+    let names: Vec<String> = numbers.iter().map(|number| format!("{prefix}{number}")).collect();
+    old.data.delete(&names).await?;
+    removal.vectors += names.len() as u64;
+    removal.documents += 1;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -40,6 +40,6 @@ pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};
 
 // What the service takes and gives, so that callers need not know where it is defined.
 pub use cjhirashi_storage::{
-    BlobWriter, DeadJob, DocumentFilter, DocumentList, DocumentPart, DocumentScope, JobKind, JobsOfKind, OriginalFile,
-    StoredBlob, Twin,
+    BlobWriter, DeadJob, DocumentFilter, DocumentList, DocumentPart, DocumentScope, JobFilter, JobKind, JobsOfKind,
+    OriginalFile, StoredBlob, Twin,
 };

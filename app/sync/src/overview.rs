@@ -1,6 +1,6 @@
 //! What administrators see of the two databases, and what they may command.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
     Viewer,
@@ -14,6 +14,11 @@ use crate::{DocumentError, Makers, choose_index};
 /// Jobs that were given up, and comparisons, that are shown.
 const SHOWN: i64 = 50;
 const COMPARISONS: i64 = 10;
+
+/// How long emptying an index may take. What it is given up after is still forgotten.
+const CLEARED_WITHIN: Duration = Duration::from_secs(60);
+/// How long nobody builds an index that somebody is emptying: longer than a request that was given up may still arrive.
+const CLEARING: Duration = Duration::from_secs(90);
 
 /// How everything stands.
 #[derive(Debug, Clone)]
@@ -165,16 +170,16 @@ impl SyncService {
     /// Removes an index that answered before, with what no other one needs.
     ///
     /// # Errors
-    /// [`DocumentError::Forbidden`]; [`DocumentError::NotFound`] when there is no such one, or it is in use;
+    /// [`DocumentError::Forbidden`]; [`DocumentError::NotFound`] when there is no such one, or it is in use or being removed;
     /// [`DocumentError::Storage`].
     pub async fn forget(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
         admin(viewer)?;
-        let known = self.store.list_indexes().await?;
-        if !known.iter().any(|row| row.name == *index && row.state == IndexState::Previous) {
+        // Taken first: whoever asks for it meanwhile, or after a death here, builds it anew, and not before it is empty.
+        if !self.store.take_to_forget(index, CLEARING).await? {
             return Err(DocumentError::NotFound);
         }
         self.clear(index).await;
-        if self.store.forget_index(index).await? { Ok(()) } else { Err(DocumentError::NotFound) }
+        Ok(self.store.forget_index(index).await?)
     }
 
     /// Empties an index. One that cannot be reached, or was never made, is forgotten all the same: what it holds is
@@ -185,8 +190,10 @@ impl SyncService {
             let opened = self.makers.open_index(index, dimension.unwrap_or(1)).await?;
             opened.index().clear().await
         };
-        if let Err(error) = cleared.await {
-            tracing::warn!(%index, %error, "an index that is no longer used could not be emptied");
+        match tokio::time::timeout(CLEARED_WITHIN, cleared).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%index, %error, "an index that is no longer used could not be emptied"),
+            Err(_) => tracing::warn!(%index, "an index that is no longer used was not emptied in time"),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use cjhirashi_domain::{ErrorCode, Timestamp, document::DocumentError, id::DocumentId};
 use cjhirashi_ingest::Sandbox;
 use cjhirashi_retrieval::EngineCell;
-use cjhirashi_storage::{Blobs, Claim, Job, JobKind, Retry, StorageError, Store};
+use cjhirashi_storage::{Blobs, Claim, Job, JobFilter, JobKind, Retry, StorageError, Store};
 use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -80,6 +80,9 @@ pub struct WorkerOptions {
     pub max_attempts: i32,
     /// How long a shutdown waits for running jobs to end by themselves.
     pub grace: Duration,
+    /// Which jobs are taken. A worker that leaves some to others neither revives dead letters nor asks for what recurs:
+    /// that is the business of those who take all.
+    pub jobs: JobFilter,
 }
 
 impl Default for WorkerOptions {
@@ -91,6 +94,7 @@ impl Default for WorkerOptions {
             // Pauses of 2, 4, 8 … 512, 600 seconds: about 40 minutes. The next start tries again.
             max_attempts: 12,
             grace: Duration::from_secs(3),
+            jobs: JobFilter::all(),
         }
     }
 }
@@ -134,7 +138,7 @@ impl Worker {
         let runner = Runner::new(context.clone(), options.clone(), CancellationToken::new());
         let mut ran = 0;
         loop {
-            let jobs = context.store.claim_jobs(limit(options.concurrency), options.lease).await?;
+            let jobs = context.store.claim_jobs_of(&options.jobs, limit(options.concurrency), options.lease).await?;
             if jobs.is_empty() {
                 return Ok(ran);
             }
@@ -188,7 +192,9 @@ impl Runner {
         let helpers = TaskTracker::new();
         helpers.spawn(Arc::clone(&self).keep_leases());
         helpers.spawn(Arc::clone(&self).listen());
-        helpers.spawn(Arc::clone(&self).prepare());
+        if !self.options.jobs.is_limited() {
+            helpers.spawn(Arc::clone(&self).prepare());
+        }
 
         let jobs = TaskTracker::new();
         self.take_jobs(&jobs).await;
@@ -246,7 +252,8 @@ impl Runner {
                 permits.push(permit);
             }
             let mut pause = Some(self.options.poll);
-            match self.context.store.claim_jobs(limit(permits.len()), self.options.lease).await {
+            let (jobs, free) = (&self.options.jobs, limit(permits.len()));
+            match self.context.store.claim_jobs_of(jobs, free, self.options.lease).await {
                 Ok(jobs) => {
                     failures = 0;
                     if !jobs.is_empty() {

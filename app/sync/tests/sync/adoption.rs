@@ -394,7 +394,7 @@ async fn old_vectors_go_once_ours_are_acknowledged_and_not_before() {
     let all = world.names(OLD);
     assert!(!world.adopt(AdoptOptions::default()).await.is_complete());
     let removal = remove_old_vectors(&world.base.context, &world.old).await.unwrap();
-    assert_eq!(removal, Removal { vectors: 0, documents: 0, kept: 2 });
+    assert_eq!(removal, Removal { kept: 2, ..Removal::default() });
     assert_eq!(world.names(OLD), all);
 
     world.base.work().await;
@@ -410,4 +410,43 @@ async fn old_vectors_go_once_ours_are_acknowledged_and_not_before() {
     let removal = remove_old_vectors(&world.base.context, &world.old).await.unwrap();
     assert_eq!(removal, Removal::default());
     assert_eq!(world.pinecone.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_deleted_document_left_in_the_old_index_goes_with_the_other_old_vectors() {
+    let world = world().await;
+    let (taken_over, _) = world.document("clh3docu0001", 2).await;
+    world.adopt(AdoptOptions::default()).await;
+    world.base.work().await;
+    let (never_taken_over, _) = world.document("clh3docu0002", 3).await;
+    let old = world.names(OLD);
+    for id in [&taken_over, &never_taken_over] {
+        sqlx::query("UPDATE documents SET user_id = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(world.base.owner.user_id.as_str())
+            .execute(world.base.store.pool())
+            .await
+            .unwrap();
+        world.base.documents.delete(&world.base.owner, id).await.unwrap();
+    }
+    let ours = world.base.add("Nuestro", &prose(4, 1_000)).await.id;
+    world.base.documents.delete(&world.base.owner, &ours).await.unwrap();
+    world.base.work().await;
+    assert_eq!(world.base.count("SELECT count(*) FROM documents").await, 0);
+    assert_eq!(world.names(OLD), old, "the job knows nothing of the old index");
+
+    // Where they are not, they are not taken for removed.
+    let elsewhere = OldIndex::open(settings(&world.pinecone, INDEX, "elsewhere")).await.unwrap();
+    assert_eq!(remove_old_vectors(&world.base.context, &elsewhere).await.unwrap(), Removal::default());
+
+    // One removal fails, and what is left is removed by the next run.
+    let away = Fault { kind: FaultKind::Reset, operation: Some("deleteVectors".to_owned()), after: 1, times: None };
+    world.pinecone.set(Plan { faults: vec![away], ..Plan::default() });
+    remove_old_vectors(&world.base.context, &world.old).await.unwrap_err();
+    world.pinecone.set(Plan::default());
+    let removal = remove_old_vectors(&world.base.context, &world.old).await.unwrap();
+    assert_eq!((removal.documents, removal.deleted, removal.kept), (1, 1, 0));
+    assert!(world.names(OLD).is_empty());
+    assert_eq!(world.base.count("SELECT count(*) FROM deleted_adopted_documents").await, 0);
+    assert_eq!(remove_old_vectors(&world.base.context, &world.old).await.unwrap(), Removal::default());
 }

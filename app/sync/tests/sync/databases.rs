@@ -20,7 +20,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{Embedder, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchQuery};
-use cjhirashi_sync::{Makers, OpenIndex, Worker, WorkerContext, WorkerOptions, reconcile};
+use cjhirashi_sync::{Makers, OpenIndex, SyncService, Worker, WorkerContext, WorkerOptions, reconcile};
 use cjhirashi_vectors::{
     Answer, ChunkKey, Consistency, EmbeddedIndex, EmbeddedOptions, IndexError, IndexQuery, IndexStats, VectorIndex,
     VectorRecord, Written,
@@ -44,6 +44,8 @@ struct RemoteIndex {
     written: Mutex<Option<u64>>,
     /// Listings wait here when there is a gate.
     gate: Option<Semaphore>,
+    /// So does emptying it, each by itself.
+    clearing: Option<Semaphore>,
 }
 
 impl RemoteIndex {
@@ -53,7 +55,7 @@ impl RemoteIndex {
         let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
         let (away, blind) = (AtomicBool::new(false), AtomicBool::new(false));
         let keeps = AtomicBool::new(true);
-        Arc::new(Self { inner, away, keeps, blind, written: Mutex::new(None), gate: None })
+        Arc::new(Self { inner, away, keeps, blind, written: Mutex::new(None), gate: None, clearing: None })
     }
 
     fn here(&self) -> Result<(), IndexError> {
@@ -146,6 +148,9 @@ impl VectorIndex for RemoteIndex {
 
     async fn clear(&self) -> Result<(), IndexError> {
         self.here()?;
+        if let Some(gate) = &self.clearing {
+            gate.acquire().await.unwrap().forget();
+        }
         self.inner.clear().await
     }
 }
@@ -338,7 +343,7 @@ async fn another_index_is_filled_from_the_database_without_a_call_to_the_model_a
     assert_eq!(base.embedder.embedded(), embedded);
     assert_equal(&base, &index).await;
     let rows = base.store.list_indexes().await.unwrap();
-    assert!(base.store.forget_index(&rows[1].name).await.unwrap());
+    forget(&base, &rows[1].name).await;
     assert_eq!(base.store.list_indexes().await.unwrap().len(), 1);
     assert!(base.count("SELECT count(*) FROM embeddings").await > 0, "the model is still needed");
 }
@@ -364,8 +369,65 @@ async fn another_model_is_built_beside_the_first_and_both_keep_their_embeddings(
     let index = RemoteIndex::new(&base, "back", "fake:one@16").await;
     rebuild(&mut base, &first, index, embedder).await;
     assert_eq!(base.embedder.embedded(), before);
-    assert!(base.store.forget_index(&name).await.unwrap());
+    forget(&base, &name).await;
+    let removed = base.store.housekeep(&base.context.blobs).await.unwrap();
+    assert_eq!(i64::try_from(removed.embeddings).unwrap(), chunks);
     assert_eq!(base.count("SELECT count(*) FROM embeddings").await, chunks);
+}
+
+async fn forget(base: &Base, name: &IndexName) {
+    assert!(base.store.take_to_forget(name, Duration::from_secs(60)).await.unwrap());
+    base.store.forget_index(name).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_asked_for_while_it_is_being_removed_begins_anew_when_it_is_empty() {
+    let mut base = base().await;
+    for seed in 0..4 {
+        base.add(&format!("Documento {seed}"), &prose(seed, 5_000)).await;
+    }
+    base.work().await;
+    let mut index = RemoteIndex::new(&base, "first", "fake:one@16").await;
+    Arc::get_mut(&mut index).unwrap().clearing = Some(Semaphore::new(0));
+    let name = |kind| IndexName { kind, model: "fake:one@16".to_owned() };
+    let (first, second) = (name(IndexKind::Qdrant), name(IndexKind::Pinecone));
+    let embedder = base.embedder.clone();
+    rebuild(&mut base, &first, index.clone(), embedder.clone()).await;
+    let other = RemoteIndex::new(&base, "second", "fake:one@16").await;
+    rebuild(&mut base, &second, other, embedder.clone()).await;
+
+    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder });
+    let sync = SyncService::new(base.store.clone(), base.context.makers.clone());
+    let removing = tokio::spawn({
+        let (sync, owner, first) = (sync.clone(), base.owner.clone(), first.clone());
+        async move { sync.forget(&owner, &first).await }
+    });
+    base.until("the removing to begin", async || {
+        base.count("SELECT count(*) FROM vector_indexes WHERE clearing_until > now()").await == 1
+    })
+    .await;
+    assert!(sync.forget(&base.owner, &first).await.is_err(), "somebody is at it");
+    sync.build(&base.owner, &first).await.unwrap();
+    base.work().await;
+    let building = "SELECT count(*) FROM vector_indexes WHERE state = 'building' AND copied = 0 AND copied_to = 0";
+    assert_eq!(base.count(building).await, 1, "nothing is copied into an index that is being emptied");
+    index.clearing.as_ref().unwrap().add_permits(1);
+    removing.await.unwrap().unwrap();
+    assert!(index.names().await.is_empty());
+    base.work().await;
+    let rows = base.store.list_indexes().await.unwrap();
+    assert_eq!((rows[0].state, &rows[0].name), (IndexState::Active, &first), "{rows:?}");
+    assert_equal(&base, &index).await;
+
+    // Whoever empties it dies: it can be asked for all the same, and is not taken for full.
+    assert!(base.store.take_to_forget(&second, Duration::ZERO).await.unwrap());
+    assert!(base.store.build_index(&second).await.unwrap());
+    assert_eq!(base.count(building).await, 1);
+    // And removed once more, if nobody asks for it.
+    assert!(base.store.stop_building().await.unwrap());
+    index.clearing.as_ref().unwrap().add_permits(1);
+    sync.forget(&base.owner, &second).await.unwrap();
+    assert!(base.store.list_indexes().await.unwrap().iter().all(|row| row.name != second));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

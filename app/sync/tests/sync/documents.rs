@@ -15,7 +15,7 @@ use cjhirashi_domain::{
     user::Role,
 };
 use cjhirashi_models::{ModelError, Outage};
-use cjhirashi_storage::{AppSecret, Held, JobKind, Store, StoreOptions};
+use cjhirashi_storage::{AppSecret, Held, JobFilter, JobKind, Store, StoreOptions};
 use cjhirashi_sync::{DocumentError, DocumentFilter, DocumentScope, NewText, Worker, WorkerOptions};
 use tokio::sync::Semaphore;
 
@@ -238,6 +238,40 @@ async fn a_provider_that_is_away_is_tried_again_and_in_the_end_the_job_is_a_dead
     base.wait_for(&id, DocumentStatus::Indexed).await;
     worker.shutdown().await;
     assert_eq!(base.store.revive_dead_jobs().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_takes_some_jobs_leaves_the_others_and_dead_letters_alone() {
+    let base = base().await;
+    let dead = base.add("Muerto", &prose(10, 3_000)).await.id;
+    base.embedder.failures.lock().push_back(unavailable());
+    Worker::run_due(&base.context, &WorkerOptions { max_attempts: 1, ..options() }).await.unwrap();
+    assert_eq!(base.store.list_dead_jobs(10).await.unwrap().len(), 1);
+    let uploaded = base.add("Con archivo", &prose(11, 3_000)).await.id;
+    let adopted = base.add("Sin archivo", &prose(12, 3_000)).await.id;
+    sqlx::query("UPDATE document_versions SET blob_key = NULL, size_bytes = NULL, text = $2 WHERE document_id = $1")
+        .bind(adopted.as_str())
+        .bind(prose(12, 3_000))
+        .execute(base.store.pool())
+        .await
+        .unwrap();
+    let mut jobs = JobFilter::of([JobKind::RepairDocument, JobKind::Reindex]);
+    let worker = Worker::start(base.context.clone(), WorkerOptions { jobs: jobs.clone(), ..options() });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    worker.shutdown().await;
+    assert_eq!(base.count("SELECT count(*) FROM jobs").await, 3, "nothing that recurs was asked for");
+    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE attempts = 0 AND dead_at IS NULL").await, 2);
+
+    jobs = JobFilter { without_file: true, ..JobFilter::of([JobKind::IndexDocument]) };
+    let worker = Worker::start(base.context.clone(), WorkerOptions { jobs, ..options() });
+    base.until("the one without a file to be taken", async || {
+        base.count("SELECT count(*) FROM jobs WHERE dead_at IS NULL").await == 1
+    })
+    .await;
+    worker.shutdown().await;
+    assert_eq!(base.get(&uploaded).await.unwrap().status, DocumentStatus::Queued);
+    assert_eq!(base.get(&dead).await.unwrap().status, DocumentStatus::Failed);
+    assert_eq!(base.store.list_dead_jobs(10).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! Names in order after a name: Pinecone goes on from a token, not from a name.
 //!
-//! Somebody who lists all names in pages would begin anew with each page. So where the last page ended is kept, with the
-//! token, and the next one goes on there. Anybody else begins at the first name and passes over those before theirs.
+//! Somebody who lists all names in pages would begin anew with each page. So where each of the last listings of all ended
+//! is kept, with its token, and its next page goes on there. Anybody else begins at the first name and passes over those
+//! before theirs. Of a document nothing is kept: its names come in a page or two, and a listing of all that is under way
+//! would lose its place to the many documents that are repaired meanwhile.
 
 use std::collections::VecDeque;
 
@@ -9,6 +11,9 @@ use parking_lot::Mutex;
 
 use super::{PineconeData, PineconeError};
 use crate::ChunkKey;
+
+/// Listings of all names that are remembered: comparisons that run at the same time.
+const REMEMBERED: usize = 4;
 
 /// Where a listing goes on.
 #[derive(Debug, Clone, Default)]
@@ -30,10 +35,10 @@ enum Next {
     None,
 }
 
-/// Lists names, and remembers where it ended.
+/// Lists names, and remembers where the last listings of all of them ended.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    last: Mutex<Option<Cursor>>,
+    last: Mutex<VecDeque<Cursor>>,
 }
 
 impl Listing {
@@ -46,8 +51,11 @@ impl Listing {
         limit: usize,
     ) -> Result<Vec<ChunkKey>, PineconeError> {
         let after = after.map(ToString::to_string);
-        let fits = |cursor: &Cursor| cursor.prefix == prefix && after.is_some() && cursor.after == after;
-        let known = self.last.lock().take_if(|cursor| fits(cursor));
+        let known = {
+            let mut last = self.last.lock();
+            let place = last.iter().position(|cursor| prefix.is_empty() && after.is_some() && cursor.after == after);
+            place.and_then(|place| last.remove(place))
+        };
         let anew = || Cursor { prefix: prefix.to_owned(), after: after.clone(), ..Cursor::default() };
         let (keys, cursor) = match known {
             Some(cursor) => match advance(data, cursor, limit).await {
@@ -59,7 +67,15 @@ impl Listing {
             },
             None => advance(data, anew(), limit).await?,
         };
-        *self.last.lock() = Some(cursor);
+        if prefix.is_empty() && cursor.after.is_some() {
+            let mut last = self.last.lock();
+            // What an earlier listing knew of the same place is old.
+            last.retain(|other| other.after != cursor.after);
+            last.push_back(cursor);
+            while last.len() > REMEMBERED {
+                last.pop_front();
+            }
+        }
         Ok(keys)
     }
 }

@@ -116,9 +116,7 @@ fn index_row(
     let progress = match row.state {
         IndexState::Building => {
             let share = (row.copied as f64 / row.total.max(1) as f64).clamp(0.0, 1.0);
-            let seconds = ((now.0 - row.started_at.0).max(1) as f64) / 1000.0;
-            let rate = row.copied as f64 / seconds;
-            let left = (row.copied > 0).then(|| w.rate(rate, (row.total - row.copied).max(0) as f64 / rate));
+            let left = row.pace(now).map(|pace| w.rate(pace.per_second, pace.seconds_left));
             view! {
                 <div>
                     {w.phase(row.phase)} ": " {texts.number(row.copied)} " / " {texts.number(row.total)} " ("

@@ -266,3 +266,31 @@ async fn read_units_are_added_up() {
     // One for the query, one for a page of names, one for each ten vectors fetched.
     assert_eq!(knowledge.read_units(), 1 + 1 + 3);
 }
+
+#[tokio::test]
+async fn a_listing_of_all_goes_on_where_it_was_whatever_is_listed_meanwhile() {
+    let knowledge = Knowledge::start().await;
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        knowledge.upsert(many(name, 100)).await.unwrap();
+    }
+    let (mut names, mut other) = (Vec::new(), Vec::new());
+    let before = knowledge.server.count("listVectors");
+    loop {
+        let page = knowledge.list(None, names.last(), 100).await.unwrap();
+        // A repair, and another comparison that has come less far.
+        knowledge.list(Some(&document("c")), None, 100_000).await.unwrap();
+        if names.len() >= 200 && other.len() < 300 {
+            other.extend(knowledge.list(None, other.last(), 100).await.unwrap());
+        }
+        let ended = page.len() < 100;
+        names.extend(page);
+        if ended {
+            break;
+        }
+    }
+    assert_eq!((names.len(), other.len()), (600, 300));
+    assert!(names.is_sorted_by_key(ToString::to_string) && other == names[..300]);
+    // Of all, six pages and three, and each time one or two of the document: no page of all was asked for again.
+    let asked = knowledge.server.count("listVectors") - before;
+    assert!(asked <= 6 + 3 + 7 * 2, "{asked}");
+}
