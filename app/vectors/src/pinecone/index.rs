@@ -185,6 +185,28 @@ impl PineconeIndex {
         Ok(Answer { matches: matches.collect(), position })
     }
 
+    /// Removes the namespace, and by their names what a server goes on listing that has no namespaces to remove.
+    async fn empty(&self) -> Result<(), PineconeError> {
+        let data = self.data().await?;
+        data.delete_namespace(&self.options.namespace).await?;
+        let (mut names, mut token) = (Vec::new(), None::<String>);
+        loop {
+            match data.list("", token.as_deref()).await {
+                Ok(page) => {
+                    names.extend(page.ids);
+                    token = page.next;
+                }
+                Err(PineconeError::NotFound { .. }) => token = None,
+                Err(error) => return Err(error),
+            }
+            if token.is_none() {
+                break;
+            }
+        }
+        data.delete(&names).await?;
+        Ok(())
+    }
+
     async fn remove(&self, document: &DocumentId, keep_version: Option<i32>) -> Result<Written, PineconeError> {
         let data = self.data().await?;
         let prefix = format!("{document}#");
@@ -294,8 +316,7 @@ impl VectorIndex for PineconeIndex {
     }
 
     async fn clear(&self) -> Result<(), IndexError> {
-        let cleared = async { self.data().await?.delete_namespace(&self.options.namespace).await };
-        match cleared.await {
+        match self.empty().await {
             // The whole index is gone, and its vectors with it.
             Err(PineconeError::NoIndex { .. }) => Ok(()),
             cleared => self.seen(cleared).await,

@@ -59,8 +59,9 @@ fn question() -> IndexQuery {
     }
 }
 
+/// What somebody has to mend, in words.
 fn refusal(error: IndexError) -> String {
-    assert!(matches!(error, IndexError::Refused { .. }), "{error}");
+    assert!(matches!(error, IndexError::Misconfigured { .. } | IndexError::Refused { .. }), "{error}");
     error.to_string()
 }
 
@@ -251,7 +252,7 @@ async fn a_collection_removed_behind_our_back_is_named_and_made_anew() {
     let index = opened(&server).await;
     server.drop_collection(index.collection());
     let said = refusal(index.query(question()).await.unwrap_err());
-    assert!(said.contains(index.collection()) && said.contains("cjhirashi reindex"), "{said}");
+    assert!(said.contains(index.collection()) && said.contains("cjhirashi reconcile"), "{said}");
     assert_eq!(opened(&server).await.stats().await.unwrap().vectors, 0);
 }
 
