@@ -178,6 +178,7 @@ fn repeat_from(text: &str, chunk: &[Segment], overlap: usize, count: &dyn Fn(&st
     }
     let last = chunk.last()?;
     let sentence = &text[last.start..last.end];
+    let begin = last.end - sentence.trim_start().len();
     let mut length = sentence.len() * overlap / last.tokens.max(1);
     while length > 0 {
         let mut at = last.end - length.min(sentence.len());
@@ -187,7 +188,8 @@ fn repeat_from(text: &str, chunk: &[Segment], overlap: usize, count: &dyn Fn(&st
         // Begin with a whole word.
         at += text[at..last.end].find(char::is_whitespace)?;
         at += text[at..last.end].find(|c: char| !c.is_whitespace())?;
-        if at <= last.start {
+        // Never the whole sentence, which may be the whole chunk.
+        if at <= begin {
             return None;
         }
         if count(text[at..last.end].trim()) <= overlap {
@@ -439,6 +441,14 @@ mod tests {
             vec![PageStart { page: 1, start: 0 }, PageStart { page: 2, start: 11 }, PageStart { page: 3, start: 22 }];
         let chunks = chunk(&document, &ChunkOptions { max_tokens: 3, overlap: 0, ..ChunkOptions::default() }, &words);
         assert_eq!(chunks.iter().map(|chunk| chunk.page).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn an_indented_line_is_not_repeated_whole() {
+        let text = "😀000\n\n  A00  \n\nA```. 000\n\n  \n  😀  #   😀A\nñaaééaññaañaññaéé```";
+        let letters = |text: &str| text.chars().count().div_ceil(3);
+        let chunks = chunk(&of(text), &ChunkOptions { max_tokens: 6, overlap: 3, max_bytes: 64 }, &letters);
+        assert!(chunks.windows(2).all(|pair| pair[0].start < pair[1].start), "{chunks:#?}");
     }
 
     #[test]
