@@ -105,6 +105,12 @@ pub const VARIABLES: &[Variable] = &[
         "what is logged: error, warn, info, debug, trace, also per module (cjhirashi_chat=debug)",
     ),
     variable("LOG_FORMAT", "text", "text or json"),
+    variable(
+        "METRICS_LISTEN",
+        "",
+        "address where `cjhirashi worker`, which has no pages, answers /metrics and /healthz, such as 127.0.0.1:9100; the server \
+         answers /metrics at LISTEN",
+    ),
 ];
 
 /// A setting that cannot be used: which, why, what to do.
@@ -190,6 +196,8 @@ pub struct Config {
     pub log: String,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
+    /// `METRICS_LISTEN`.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl Config {
@@ -297,6 +305,7 @@ impl Config {
                     return Err(invalid("LOG_FORMAT", format!("\"{other}\" is unknown; write text or json")));
                 }
             },
+            metrics_listen: get("METRICS_LISTEN")?.map(|text| parse_address("METRICS_LISTEN", &text)).transpose()?,
         })
     }
 
@@ -462,15 +471,19 @@ fn read_env_file(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
 
 fn parse_listen(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let Some(text) = text else { return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))) };
+    parse_address("LISTEN", text)
+}
+
+fn parse_address(name: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     let reason = || format!("\"{text}\" is not an address with a port; write for example 127.0.0.1:3000");
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid("LISTEN", reason()))?;
-    let port = port.parse().map_err(|_| invalid("LISTEN", reason()))?;
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid(name, reason()))?;
+    let port = port.parse().map_err(|_| invalid(name, reason()))?;
     match host {
         "localhost" => Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
-        _ => Err(invalid("LISTEN", reason())),
+        _ => Err(invalid(name, reason())),
     }
 }
 
@@ -669,6 +682,7 @@ mod tests {
             ("OPENAI_BASE_URL", "https://user:key@example.org/v1", "password"),
             ("EMBEDDINGS", "cohere", "cohere:embed-v4.0@1536"),
             ("LOG_FORMAT", "xml", "json"),
+            ("METRICS_LISTEN", "9100", "127.0.0.1:3000"),
             ("PGVECTOR_URL", "http://db/vectors", "postgres://"),
             ("QDRANT_URL", "127.0.0.1:6333", "https://"),
             ("QDRANT_COLLECTION", "my/vectors", "letters"),

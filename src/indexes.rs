@@ -20,8 +20,8 @@ pub struct IndexMakers {
     models: ModelRegistry,
     /// The database of everything else, which pgvector may share.
     database_url: String,
-    /// Where embedded indexes are kept.
-    folder: PathBuf,
+    /// Where embedded indexes are kept; they are the servers' alone where there is none.
+    folder: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for IndexMakers {
@@ -34,14 +34,14 @@ impl IndexMakers {
     /// Over a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Self {
-        let folder = config.index_dir();
+        let folder = Some(config.index_dir());
         Self { config, models, database_url: database_url.to_owned(), folder }
     }
 
-    /// With embedded indexes in another folder.
+    /// For a process that answers no questions: it keeps no embedded index.
     #[must_use]
-    pub fn with_folder(self, folder: PathBuf) -> Self {
-        Self { folder, ..self }
+    pub fn without_embedded(self) -> Self {
+        Self { folder: None, ..self }
     }
 
     /// The index that should answer: as somebody chose, else Pinecone's with a key and the embedded one without, with the
@@ -55,9 +55,9 @@ impl IndexMakers {
     }
 
     /// Each model has a folder of its own: one may be built while another answers.
-    fn folder(&self, model: &str) -> PathBuf {
+    fn folder(&self, model: &str) -> Option<PathBuf> {
         let name: String = model.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        self.folder.join(name)
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 }
 
@@ -70,8 +70,10 @@ impl Makers for IndexMakers {
     async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
         match name.kind {
             IndexKind::Embedded => {
-                let options =
-                    EmbeddedOptions { folder: self.folder(&name.model), model: name.model.clone(), dimension };
+                let Some(folder) = self.folder(&name.model) else {
+                    return Ok(OpenIndex::elsewhere(name, dimension));
+                };
+                let options = EmbeddedOptions { folder, model: name.model.clone(), dimension };
                 let (index, opened) = EmbeddedIndex::open(options).await?;
                 if let Some(reason) = &opened.rebuilding {
                     tracing::warn!(reason, "the vector index is built again from the database");

@@ -73,6 +73,7 @@ pub(super) async fn run() -> ExitCode {
         report.line("jobs", jobs(&store).await);
         store.close().await;
     }
+    report.line("measured", measured(&config).await);
     report.line("pages", pages(&config));
     if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -137,9 +138,8 @@ async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str)
     if name.kind.is_local() {
         return Ok(format!("{name} answers, in the server's memory{building}"));
     }
-    let dimension = name.model.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok()).unwrap_or(1);
     let makers = IndexMakers::new(Arc::new(config.clone()), models, url);
-    let counted = async { makers.open_index(name, dimension).await?.index().stats().await };
+    let counted = async { makers.open_index(name, name.dimension()).await?.index().stats().await };
     match tokio::time::timeout(PATIENCE, counted).await {
         Ok(Ok(stats)) => Ok(format!("{name} answers and holds {} vectors{building}", stats.vectors)),
         Ok(Err(error)) => Err(format!("{name}: {error}")),
@@ -174,6 +174,46 @@ async fn jobs(store: &Store) -> Result<String, String> {
         0 => Ok(text),
         dead => Err(format!("{dead} given up: look at /admin/sync, mend the reason and try them again; {text}")),
     }
+}
+
+/// What the processes that run tell at /metrics: the server, and a worker with METRICS_LISTEN.
+async fn measured(config: &Config) -> Result<String, String> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build();
+    let client = client.map_err(|error| error.to_string())?;
+    let mut told = String::new();
+    for address in std::iter::once(config.listen).chain(config.metrics_listen) {
+        let asked = async { client.get(format!("{}/metrics", url_of(address))).send().await?.text().await };
+        told.push_str(&asked.await.unwrap_or_default());
+    }
+    if !told.contains("cjhirashi_") {
+        return Ok("no server runs here that could tell".to_owned());
+    }
+    let freshness = match sum(&told, "cjhirashi_freshness_lag_seconds_count", |_| true) {
+        0.0 => "nothing to tell".to_owned(),
+        count => {
+            let seconds = sum(&told, "cjhirashi_freshness_lag_seconds_sum", |_| true) / count;
+            format!("{seconds:.1} s on average")
+        }
+    };
+    let failures = sum(&told, "cjhirashi_job_duration_seconds_count", |labels| {
+        ["retried", "dead", "refused"].iter().any(|outcome| labels.contains(&format!("outcome=\"{outcome}\"")))
+    });
+    let units = sum(&told, "cjhirashi_pinecone_read_units_total", |_| true);
+    Ok(format!(
+        "since its start: {failures} failed runs of jobs; from the index's acknowledgement to a question that saw it: \
+         {freshness}; {units} read units of Pinecone"
+    ))
+}
+
+/// The sum of a metric over those of its labels that count.
+fn sum(text: &str, name: &str, counts: impl Fn(&str) -> bool) -> f64 {
+    let values = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let (labels, value) = rest.rsplit_once(' ')?;
+        let whole = labels.is_empty() || labels.starts_with('{');
+        (whole && counts(labels)).then(|| value.parse::<f64>().ok()).flatten()
+    });
+    values.sum()
 }
 
 /// The version of the server at an address.
@@ -258,6 +298,17 @@ mod tests {
         assert_eq!(data_folder(folder.path()).unwrap(), "can be written");
         std::fs::write(folder.path().join("file"), "").unwrap();
         assert!(data_folder(&folder.path().join("file/x")).unwrap_err().contains("is no folder"));
+    }
+
+    #[test]
+    fn a_metric_is_summed_over_the_labels_that_count() {
+        let text =
+            "# TYPE a_count counter\na_count{outcome=\"done\"} 5\na_count{outcome=\"dead\"} 2\na_count_more 9\nb 1.5\n";
+        assert_eq!(sum(text, "a_count", |labels| labels.contains("dead")), 2.0);
+        assert_eq!(
+            (sum(text, "a_count", |_| true), sum(text, "b", |_| true), sum(text, "c", |_| true)),
+            (7.0, 1.5, 0.0)
+        );
     }
 
     #[tokio::test]

@@ -21,7 +21,12 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
         if let Some(kind) = args.to {
             name = IndexName { kind, ..name };
         }
-        if work.store.active_index_or(&name).await? == name && !name.kind.is_local() {
+        let active = work.store.active_index_or(&name).await?;
+        if active == name && name.kind.is_local() {
+            print(&format!("{name} answers already; each server fills it from the database by itself."));
+            return Ok(());
+        }
+        if active == name {
             // There is nothing to switch to: what it lacks is written into it.
             print(&format!("{name} answers already; it is compared with the database and repaired."));
             let report = cjhirashi_sync::reconcile(&work.context, false).await?;
@@ -31,9 +36,7 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             }
             return Ok(());
         }
-        if !work.store.build_index(&name).await? {
-            bail!("another index is being built; wait until it is done");
-        }
+        cjhirashi_sync::build_index(&work.store, work.makers.as_ref(), &name).await?;
         if args.to.is_some() {
             cjhirashi_sync::choose_index(&work.store, &name, &work.makers.model()).await?;
         }
@@ -51,7 +54,7 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
                 IndexState::Previous => bail!("the building of {name} was stopped"),
                 IndexState::Building => {}
             }
-            let dead = work.store.list_dead_jobs(100).await?;
+            let dead = work.store.list_dead_jobs(None, 100).await?;
             if let Some(job) = dead.iter().find(|job| job.kind == JobKind::Reindex) {
                 let error = job.error.clone();
                 let words = error.map_or_else(String::new, |error| error.detail.unwrap_or(error.code));

@@ -31,9 +31,9 @@ pub(super) async fn with_worker<T>(
     jobs: JobFilter,
     work: impl AsyncFnOnce(&Work) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_database(config, async |config, database, folder| {
+    with_database(config, async |config, database| {
         let store = state::open_store(&config, &database.url).await?;
-        let makers = makers(&config, database, folder)?;
+        let makers = makers(&config, database)?;
         // Follows what answers, and asks for no other: that is the server's business.
         let wanted = makers.wanted(&store).await?;
         let active = store.active_index_or(&wanted).await?;
@@ -55,9 +55,9 @@ pub(super) async fn with_look<T>(
     config: Config,
     look: impl AsyncFnOnce(&Work) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_database(config, async |config, database, folder| {
+    with_database(config, async |config, database| {
         let store = state::open_store_as_it_is(&config, &database.url).await?;
-        let makers = makers(&config, database, folder)?;
+        let makers = makers(&config, database)?;
         let wanted = makers.wanted(&store).await?;
         let known = store.list_indexes().await?;
         let active = known.into_iter().find(|row| row.state == IndexState::Active).map_or(wanted, |row| row.name);
@@ -72,22 +72,18 @@ pub(super) async fn with_look<T>(
 
 async fn with_database<T>(
     config: Config,
-    work: impl AsyncFnOnce(Arc<Config>, &Database, &std::path::Path) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(Arc<Config>, &Database) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     config.make_data_dir()?;
     let database = embedded::open(&config, Use::Shared).await.context("the database cannot be started")?;
-    // Not the server's folder: two processes would write the same checkpoint.
-    let folder = config.index_dir().join(format!("command-{}", std::process::id()));
-    let result = work(Arc::new(config), &database, &folder).await;
-    // It is this process's alone; what cannot be removed now is swept by nobody and harms nobody.
-    let _ = std::fs::remove_dir_all(&folder);
+    let result = work(Arc::new(config), &database).await;
     database.close().await;
     result
 }
 
-fn makers(config: &Arc<Config>, database: &Database, folder: &std::path::Path) -> anyhow::Result<Arc<IndexMakers>> {
+fn makers(config: &Arc<Config>, database: &Database) -> anyhow::Result<Arc<IndexMakers>> {
     let models = config.registry()?;
-    Ok(Arc::new(IndexMakers::new(Arc::clone(config), models, &database.url).with_folder(folder.to_owned())))
+    Ok(Arc::new(IndexMakers::new(Arc::clone(config), models, &database.url).without_embedded()))
 }
 
 async fn context(

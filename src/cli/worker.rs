@@ -1,13 +1,28 @@
 //! `cjhirashi worker`.
 
+use anyhow::Context as _;
 use cjhirashi_storage::JobFilter;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::work::with_worker;
-use crate::{config::Config, lifecycle::StopSignals};
+use crate::{config::Config, http, lifecycle::StopSignals, telemetry};
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
-    with_worker(config, JobFilter::all(), async |_| {
+    let metrics = telemetry::start_metrics()?;
+    let listener = match config.metrics_listen {
+        None => None,
+        Some(address) => {
+            let taken = || format!("METRICS_LISTEN: nothing can listen on {address}; choose another address");
+            Some(TcpListener::bind(address).await.with_context(taken)?)
+        }
+    };
+    with_worker(config, JobFilter::all(), async |work| {
+        let _serving = listener.map(|listener| {
+            let router = http::metrics_alone(work.store.clone(), metrics);
+            AbortOnDropHandle::new(tokio::spawn(axum::serve(listener, router).into_future()))
+        });
         tracing::info!("jobs are run until told to stop");
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping");

@@ -86,6 +86,8 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+pub(crate) use metrics::alone as metrics_alone;
+
 /// Whether script and style of the pages are there, for `doctor`.
 pub(crate) fn has_site(config: &crate::config::Config) -> bool {
     site::Site::load(&config.site_dir).assets().script != cjhirashi_web::Assets::default().script

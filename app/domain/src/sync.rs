@@ -61,6 +61,14 @@ pub struct IndexName {
     pub model: String,
 }
 
+impl IndexName {
+    /// How many numbers a vector of its model has; 1 where the model's name does not say it, which fits none.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.model.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok()).unwrap_or(1)
+    }
+}
+
 impl std::fmt::Display for IndexName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.kind, self.model)
@@ -146,6 +154,8 @@ pub struct IndexRow {
     pub started_at: Timestamp,
     /// When it last began to answer.
     pub activated_at: Option<Timestamp>,
+    /// Somebody began to empty it: what it holds is not known.
+    pub cleared: bool,
 }
 
 /// How fast a building goes on.
@@ -191,8 +201,9 @@ pub struct ReconciliationReport {
     pub missing: u64,
     /// Vectors that should not be there.
     pub orphans: u64,
-    /// Vectors with names that we do not write; they are left alone.
-    pub foreign: u64,
+    /// Documents of which the index holds all vectors, but has not acknowledged the latest change.
+    #[serde(default)]
+    pub stale: u64,
     /// Documents that were repaired.
     pub repaired: u64,
     /// Documents that still differ, and that no job is at work on.

@@ -20,6 +20,15 @@ const WATCHED: usize = 1_000;
 /// No position of the index's log is known.
 const UNKNOWN: i64 = -1;
 
+/// What a query saw of the log of its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saw {
+    /// At least what was known when it began.
+    AsMuch,
+    /// Less.
+    Less,
+}
+
 /// An index and the model of its vectors.
 pub struct Engine {
     /// Which index it is.
@@ -67,11 +76,17 @@ impl Engine {
         unseen.push_back((position, Instant::now()));
     }
 
-    /// A query saw the log up to here. A log never goes back, but answers may overtake each other.
-    pub(crate) fn saw(&self, position: u64) {
+    /// A query that began when the log was `known` up to some position saw it up to `position`. Answers may overtake each
+    /// other; but one that saw less than was known before it began comes from an index that was made anew, or from a part
+    /// of the service that is behind, and what it saw is what counts.
+    pub(crate) fn saw(&self, position: u64, known: Option<i64>) -> Saw {
         let position = i64::try_from(position).unwrap_or(i64::MAX);
+        if known.is_some_and(|known| position < known) {
+            self.seen.store(position, Ordering::Relaxed);
+            return Saw::Less;
+        }
         if self.seen.fetch_max(position, Ordering::Relaxed) >= position {
-            return;
+            return Saw::AsMuch;
         }
         // Told by the next query after it could be seen: with few questions it looks longer than it was.
         self.unseen.lock().retain(|(written, at)| {
@@ -80,6 +95,7 @@ impl Engine {
             }
             *written > position
         });
+        Saw::AsMuch
     }
 }
 

@@ -17,6 +17,7 @@ use cjhirashi_vectors::{ChunkKey, IndexError, IndexFilter, IndexQuery, Match};
 
 use crate::{
     Engine, EngineCell, Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
+    engine::Saw,
     fusion::{fused, same_language},
     question::{self, Frequencies},
     relevance::relevance,
@@ -239,22 +240,22 @@ impl Retriever {
         }
         let filter = IndexFilter { reader: viewer.user_id.clone(), documents };
         let asked = index.query(IndexQuery { vector: vector.to_vec(), top_k, filter });
-        // Whatever another process holds may lack what was committed a moment ago, and may keep people waiting.
-        if engine.name.kind.is_local() {
-            let matches = asked.await?.matches;
-            return Ok((matches, index.stats().await?.loading));
-        }
+        // Another process may keep people waiting.
         let asked = tokio::time::timeout(INDEX_TIMEOUT, asked);
-        // What earlier queries saw this one sees, too: at worst more is scored one by one than needed.
+        // What was committed a moment ago the index may lack. What earlier queries saw this one sees, too: at worst more is
+        // scored one by one than needed.
         let seen = engine.seen();
-        let (answer, unseen) = tokio::join!(asked, self.store.list_unseen_vectors(viewer, model, tags, seen, UNSEEN));
+        let (answer, mut unseen) =
+            tokio::join!(asked, self.store.list_unseen_vectors(viewer, model, tags, seen, UNSEEN));
         let answer = answer.map_err(|_| IndexError::Unavailable {
             index: index.name(),
             detail: format!("no answer within {} s", INDEX_TIMEOUT.as_secs()),
             retry_after: None,
         })??;
-        if let Some(position) = answer.position {
-            engine.saw(position);
+        if let Some(position) = answer.position
+            && engine.saw(position, seen) == Saw::Less
+        {
+            unseen = self.store.list_unseen_vectors(viewer, model, tags, engine.seen(), UNSEEN).await;
         }
         let mut matches = answer.matches;
         match unseen {
@@ -262,7 +263,7 @@ impl Retriever {
             // What the index shows is right; only the newest is missing.
             Err(error) => tracing::warn!(error = %error, "Chunks not yet in the vector index could not be read."),
         }
-        Ok((matches, false))
+        Ok((matches, engine.name.kind.is_local() && index.stats().await?.loading))
     }
 
     async fn find_text(

@@ -465,7 +465,8 @@ impl Store {
     }
 
     /// Ends the attempts to index a document's newest version: it is shown as failed until it is tried again; what
-    /// answered before goes on answering. `false` when there is none in work that the viewer may change.
+    /// answered before goes on answering. `false` when there is none in work that the viewer may change, and when it answers
+    /// already: then only the index is behind.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -477,6 +478,8 @@ impl Store {
                 UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
                 WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
                   AND (user_id = $1 OR (user_id IS NULL AND $3))
+                  -- One that answers already is done but for the index.
+                  AND version < coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = documents.id), 1)
                 RETURNING id, version, acknowledged_at
             ), dropped AS (
                 DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'

@@ -52,8 +52,9 @@ impl Store {
     /// [`StorageError`].
     pub async fn list_indexes(&self) -> Result<Vec<IndexRow>> {
         let rows = sqlx::query!(
-            "SELECT kind, model, state, phase, copied, begun_with, total, started_at, activated_at FROM vector_indexes
-             ORDER BY state, activated_at DESC NULLS LAST",
+            r#"SELECT kind, model, state, phase, copied, begun_with, total, started_at, activated_at,
+                clearing_until IS NOT NULL AS "cleared!"
+             FROM vector_indexes ORDER BY state, activated_at DESC NULLS LAST"#,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -71,6 +72,7 @@ impl Store {
                     total: row.total,
                     started_at: from_db(row.started_at),
                     activated_at: row.activated_at.map(from_db),
+                    cleared: row.cleared,
                 })
             })
             .collect()
@@ -333,29 +335,16 @@ impl Store {
         .fetch_all(&mut *tx)
         .await?;
         jobs::enqueue_all(&mut tx, JobKind::RepairDocument, &documents).await?;
+        // What was deleted at the old one while the new one was compared for the last time.
+        if !index.kind.is_local() {
+            jobs::enqueue(&mut tx, JobKind::Reconcile, JobKind::Reconcile.as_str()).await?;
+        }
         // Runs in hand write into the old index: they count for nothing, and come again.
         sqlx::query!("UPDATE jobs SET revision = revision + 1 WHERE claim IS NOT NULL AND id <> $1", claim.job)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// Whether what is written into an index counts: it answers, or none has been chosen yet.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn index_answers(&self, index: &IndexName) -> Result<bool> {
-        let answers = sqlx::query_scalar!(
-            r#"SELECT NOT EXISTS (
-                SELECT FROM vector_indexes WHERE state = 'active' AND (kind, model) <> ($1, $2)
-            ) AS "answers!""#,
-            index.kind.as_str(),
-            index.model,
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(answers)
     }
 
     /// Takes an index that neither answers nor is built, to be emptied within `lease` and then
@@ -376,6 +365,21 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Gives an index back that was [taken](Store::take_to_forget) and could not be emptied. It still counts as empty.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn give_up_forgetting(&self, index: &IndexName) -> Result<()> {
+        sqlx::query!(
+            "UPDATE vector_indexes SET clearing_until = now() WHERE kind = $1 AND model = $2 AND clearing_until > now()",
+            index.kind.as_str(),
+            index.model,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Forgets an index that was [taken](Store::take_to_forget) and is empty by now. If it was asked to be built meanwhile,

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::{Timestamp, document::DocumentError};
+use cjhirashi_domain::{Timestamp, Viewer, document::DocumentError, sync::IndexName};
 use sqlx::PgConnection;
 
 use crate::{
@@ -86,6 +86,12 @@ impl JobKind {
     #[must_use]
     pub const fn is_of_a_document(self) -> bool {
         matches!(self, Self::IndexDocument | Self::DeleteDocument | Self::UpdateMetadata | Self::RepairDocument)
+    }
+
+    /// Whether it reads or writes the index that answers.
+    #[must_use]
+    pub const fn needs_the_index(self) -> bool {
+        self.is_of_a_document() || matches!(self, Self::Reconcile)
     }
 
     /// Whether it comes back by itself: its row stays when a run has ended.
@@ -306,16 +312,18 @@ impl Store {
         Ok(revived)
     }
 
-    /// Jobs that were given up, the newest first. For admins.
+    /// Jobs that were given up, the newest first, with the titles of documents that the viewer may read. For admins.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn list_dead_jobs(&self, limit: i64) -> Result<Vec<DeadJob>> {
+    pub async fn list_dead_jobs(&self, viewer: Option<&Viewer>, limit: i64) -> Result<Vec<DeadJob>> {
         let rows = sqlx::query!(
             r#"SELECT j.id, j.kind, j.key, d.title AS "title?", j.attempts, j.error, j.dead_at AS "dead_at!"
-               FROM jobs j LEFT JOIN documents d ON d.id = j.key
+               FROM jobs j LEFT JOIN documents d
+                   ON d.id = j.key AND d.deleted_at IS NULL AND (d.user_id IS NULL OR d.user_id = $2)
                WHERE j.dead_at IS NOT NULL ORDER BY j.dead_at DESC LIMIT $1"#,
             limit,
+            viewer.map(|viewer| viewer.user_id.as_str()),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -368,16 +376,25 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn claim_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<Job>> {
-        self.claim_jobs_of(&JobFilter::all(), limit, lease).await
+        self.claim_jobs_of(&JobFilter::all(), None, limit, lease).await
     }
 
-    /// Takes as [`Store::claim_jobs`] does, of some jobs only.
+    /// Takes as [`Store::claim_jobs`] does, of some jobs only. Those that need the
+    /// index that answers are left to others while that is another than the one this process writes into.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn claim_jobs_of(&self, which: &JobFilter, limit: i64, lease: Duration) -> Result<Vec<Job>> {
+    pub async fn claim_jobs_of(
+        &self,
+        which: &JobFilter,
+        index: Option<&IndexName>,
+        limit: i64,
+        lease: Duration,
+    ) -> Result<Vec<Job>> {
         let token = format!("{:032x}", self.random());
-        let kinds: Vec<String> = which.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        let words = |kinds: &[JobKind]| kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
+        let kinds = words(&which.kinds);
+        let writing = words(&JobKind::ALL.into_iter().filter(|kind| kind.needs_the_index()).collect::<Vec<_>>());
         let rows = sqlx::query!(
             "WITH due AS (
                 SELECT id FROM jobs
@@ -386,6 +403,9 @@ impl Store {
                   AND (NOT $5 OR (
                       SELECT v.blob_key IS NULL FROM document_versions v
                       WHERE v.document_id = jobs.key ORDER BY v.version DESC LIMIT 1
+                  ))
+                  AND ($6::text IS NULL OR NOT kind = ANY($8) OR NOT EXISTS (
+                      SELECT FROM vector_indexes v WHERE v.state = 'active' AND (v.kind, v.model) <> ($6, $7)
                   ))
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 ORDER BY run_at, id
@@ -401,6 +421,9 @@ impl Store {
             millis(lease),
             &kinds,
             which.without_file,
+            index.map(|index| index.kind.as_str()),
+            index.map(|index| index.model.as_str()),
+            &writing,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -469,19 +492,20 @@ impl Store {
         Ok(ended || self.repeat_job(job, Duration::ZERO).await?)
     }
 
-    /// Ends a run that did its work of a job that comes back after a while, as if it had never failed. Returns whether
-    /// the claim still counted.
+    /// Ends a run that did its work of a job that comes back after a while, as if it had never failed. If it was asked for
+    /// again meanwhile, it is due at once. Returns whether the claim still counted.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn repeat_job(&self, job: &Job, after: Duration) -> Result<bool> {
         let done = sqlx::query!(
             "UPDATE jobs SET claim = NULL, lease_until = NULL, attempts = 0, error = NULL,
-                run_at = now() + $3 * interval '1 millisecond'
+                run_at = CASE WHEN revision = $4 THEN now() + $3 * interval '1 millisecond' ELSE now() END
              WHERE id = $1 AND claim = $2",
             job.claim.job,
             job.claim.token,
             millis(after),
+            job.revision,
         )
         .execute(&self.pool)
         .await?;

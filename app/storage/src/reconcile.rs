@@ -27,6 +27,8 @@ pub struct AnsweringDocument {
     pub seqs: Vec<i32>,
     /// A job is at work on it, or waits to be.
     pub in_work: bool,
+    /// The index has not acknowledged all of its chunks, or the latest change of its title, labels or owner.
+    pub stale: bool,
 }
 
 /// Which version of a document answers.
@@ -95,6 +97,9 @@ impl Store {
     ) -> Result<Vec<AnsweringDocument>> {
         let rows = sqlx::query!(
             r#"SELECT d.id, d.version, EXISTS (SELECT FROM jobs j WHERE j.key = d.id AND j.dead_at IS NULL) AS "in_work!",
+                coalesce(d.acknowledged_at = 'infinity', false) OR EXISTS (
+                    SELECT FROM chunks c WHERE c.document_id = d.id AND c.version = d.version AND c.indexed_at IS NULL
+                ) AS "stale!",
                 array(
                     SELECT c.seq FROM chunks c
                     WHERE c.document_id = d.id AND c.version = d.version ORDER BY c.seq
@@ -111,7 +116,13 @@ impl Store {
             .map(|row| {
                 let id = DocumentId::parse(row.id.clone())
                     .map_err(|_| StorageError::corrupt("documents", "id", &row.id, &row.id))?;
-                Ok(AnsweringDocument { id, version: row.version, seqs: row.seqs, in_work: row.in_work })
+                Ok(AnsweringDocument {
+                    id,
+                    version: row.version,
+                    seqs: row.seqs,
+                    in_work: row.in_work,
+                    stale: row.stale,
+                })
             })
             .collect()
     }

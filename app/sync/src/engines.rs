@@ -59,15 +59,24 @@ pub enum OpenIndex {
     Embedded(Arc<EmbeddedIndex>),
     /// In another one.
     Remote(Arc<dyn VectorIndex>),
+    /// In each server, which fills its own; none is needed here.
+    Elsewhere(Arc<dyn VectorIndex>),
 }
 
 impl OpenIndex {
+    /// An index of each server, in a process that answers no questions: what is written to it the servers take in by
+    /// themselves.
+    #[must_use]
+    pub fn elsewhere(name: &IndexName, dimension: usize) -> Self {
+        Self::Elsewhere(Arc::new(AbsentIndex { name: name.clone(), dimension, reason: None }))
+    }
+
     /// The index as everybody uses it.
     #[must_use]
     pub fn index(&self) -> Arc<dyn VectorIndex> {
         match self {
             Self::Embedded(index) => Arc::clone(index) as Arc<dyn VectorIndex>,
-            Self::Remote(index) => Arc::clone(index),
+            Self::Remote(index) | Self::Elsewhere(index) => Arc::clone(index),
         }
     }
 }
@@ -99,10 +108,10 @@ impl Engines {
                 "the configuration names another index or embedding model: it is built beside the one that answers"
             );
         }
-        let Opened { engine, feeder, whole } = open(&store, makers.as_ref(), &active).await;
+        let Opened { engine, feeder, complete } = open(&store, makers.as_ref(), &active).await;
         let cell = EngineCell::new(engine);
         let (stop, stopped) = watch::channel(false);
-        let held = Held { feeder, whole };
+        let held = Held { feeder, complete };
         let task = tokio::spawn(follow(store, makers, cell.clone(), held, stopped));
         Ok(Self { cell, stop, task })
     }
@@ -124,18 +133,18 @@ impl Engines {
     }
 }
 
-/// What was opened: an engine, with what feeds its index; not whole where one of its parts could not be had.
+/// What was opened: an engine, with what feeds its index; not complete where one of its parts could not be had.
 struct Opened {
     engine: Engine,
     feeder: Option<FeederHandle>,
-    whole: bool,
+    complete: bool,
 }
 
 /// What belongs to the engine that answers.
 struct Held {
     feeder: Option<FeederHandle>,
     /// Otherwise it is opened again until it is.
-    whole: bool,
+    complete: bool,
 }
 
 async fn follow(
@@ -151,7 +160,7 @@ async fn follow(
             loop {
                 exchange(&store, makers.as_ref(), &cell, &mut held).await?;
                 // Behind a pooler notices are lost.
-                let look_after = if held.whole { LOOK_EVERY } else { OPEN_AGAIN };
+                let look_after = if held.complete { LOOK_EVERY } else { OPEN_AGAIN };
                 if let Ok(heard) = tokio::time::timeout(look_after, listener.next()).await {
                     heard?;
                 }
@@ -178,11 +187,15 @@ async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &
     let rows = store.list_indexes().await?;
     let Some(active) = rows.into_iter().find(|row| row.state == IndexState::Active) else { return Ok(()) };
     let same = active.name == cell.current().name;
-    if same && held.whole {
+    if same && held.complete {
         return Ok(());
     }
-    let Opened { engine, feeder: new_feeder, whole } = open(store, makers, &active.name).await;
-    if same && !whole {
+    // The model is asked for first: an index of this process is expensive to open, and no use without it.
+    if same && makers.embedder(&active.name.model).is_err() {
+        return Ok(());
+    }
+    let Opened { engine, feeder: new_feeder, complete } = open(store, makers, &active.name).await;
+    if same && !complete {
         // Still not to be had.
         return Ok(());
     }
@@ -193,7 +206,7 @@ async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &
     let before = cell.current().name.clone();
     cell.exchange(engine);
     tracing::info!(before = %before, now = %active.name, "another vector index answers");
-    let old = std::mem::replace(held, Held { feeder: new_feeder, whole });
+    let old = std::mem::replace(held, Held { feeder: new_feeder, complete });
     if let Some(old) = old.feeder {
         old.shutdown().await;
     }
@@ -202,40 +215,47 @@ async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &
 
 /// Opens an index with its model. Does not fail: what cannot be had says why whenever it is asked.
 async fn open(store: &Store, makers: &dyn Makers, name: &IndexName) -> Opened {
-    let mut whole = true;
+    let mut complete = true;
     let embedder = makers.embedder(&name.model).unwrap_or_else(|error| {
-        whole = false;
+        complete = false;
         tracing::error!(model = name.model, %error, "the embedding model of the active index cannot be used");
         Arc::new(AbsentModel { id: name.model.clone(), reason: error.to_string() })
     });
     match makers.open_index(name, embedder.dimension()).await {
         Ok(OpenIndex::Embedded(index)) => {
             let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
-            Opened { engine: Engine::new(name.kind, index, embedder), feeder: Some(feeder), whole }
+            Opened { engine: Engine::new(name.kind, index, embedder), feeder: Some(feeder), complete }
         }
-        Ok(OpenIndex::Remote(index)) => Opened { engine: Engine::new(name.kind, index, embedder), feeder: None, whole },
+        Ok(OpenIndex::Remote(index) | OpenIndex::Elsewhere(index)) => {
+            Opened { engine: Engine::new(name.kind, index, embedder), feeder: None, complete }
+        }
         Err(error) => {
             tracing::error!(index = %name, %error, "the vector index cannot be opened; words and exact scores answer");
             let dimension = embedder.dimension();
-            let absent = AbsentIndex { name: name.clone(), dimension, reason: error.to_string() };
-            Opened { engine: Engine::new(name.kind, Arc::new(absent), embedder), feeder: None, whole: false }
+            let absent = AbsentIndex { name: name.clone(), dimension, reason: Some(error.to_string()) };
+            Opened { engine: Engine::new(name.kind, Arc::new(absent), embedder), feeder: None, complete: false }
         }
     }
 }
 
-/// Stands for an index that could not be opened.
+/// Stands for an index that is not in reach: it could not be opened, or each server keeps its own.
 #[derive(Debug)]
 struct AbsentIndex {
     name: IndexName,
     dimension: usize,
-    reason: String,
+    /// Why it could not be opened. Without one it lies elsewhere, and whoever keeps it fills it: writes are theirs to do.
+    reason: Option<String>,
 }
 
 impl AbsentIndex {
+    fn written<T>(&self, nothing: T) -> Result<T, IndexError> {
+        if self.reason.is_none() { Ok(nothing) } else { self.error() }
+    }
+
     fn error<T>(&self) -> Result<T, IndexError> {
         Err(IndexError::Unavailable {
             index: self.name.kind.as_str(),
-            detail: self.reason.clone(),
+            detail: self.reason.clone().unwrap_or_else(|| "it is kept by the servers alone".to_owned()),
             retry_after: Some(Duration::from_secs(60)),
         })
     }
@@ -260,15 +280,15 @@ impl VectorIndex for AbsentIndex {
     }
 
     async fn upsert(&self, _: Vec<VectorRecord>) -> Result<Written, IndexError> {
-        self.error()
+        self.written(Written::NOTHING)
     }
 
     async fn delete(&self, _: &[ChunkKey]) -> Result<Written, IndexError> {
-        self.error()
+        self.written(Written::NOTHING)
     }
 
     async fn delete_document(&self, _: &DocumentId, _: Option<i32>) -> Result<Written, IndexError> {
-        self.error()
+        self.written(Written::NOTHING)
     }
 
     async fn query(&self, _: IndexQuery) -> Result<Answer, IndexError> {
@@ -276,7 +296,7 @@ impl VectorIndex for AbsentIndex {
     }
 
     async fn list(&self, _: Option<&DocumentId>, _: Option<&ChunkKey>, _: usize) -> Result<Vec<ChunkKey>, IndexError> {
-        self.error()
+        self.written(Vec::new())
     }
 
     async fn stats(&self) -> Result<IndexStats, IndexError> {
@@ -301,7 +321,7 @@ impl Embedder for AbsentModel {
     }
 
     fn dimension(&self) -> usize {
-        self.id.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok()).unwrap_or(1)
+        IndexName { kind: IndexKind::Embedded, model: self.id.clone() }.dimension()
     }
 
     fn batch_size(&self) -> usize {

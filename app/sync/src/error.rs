@@ -29,6 +29,9 @@ pub enum DocumentError {
     /// The disk, or the limit of bytes.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// A vector index.
+    #[error(transparent)]
+    Index(IndexError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -45,6 +48,7 @@ impl DocumentError {
             Self::File(error) => error.code(),
             Self::Blob(BlobError::TooLarge { .. }) => ErrorCode::DocumentTooLarge,
             Self::Blob(BlobError::Io(_)) => ErrorCode::Internal,
+            Self::Index(error) => error.code(),
             Self::Storage(error) => error.code(),
         }
     }
@@ -140,6 +144,24 @@ impl From<ModelError> for Failure {
             _ => Remedy::TryAgain { after: error.retry_after() },
         };
         Self::new(error.code(), error.detail(), remedy)
+    }
+}
+
+/// One of the two databases did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SideError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+impl From<SideError> for Failure {
+    fn from(error: SideError) -> Self {
+        match error {
+            SideError::Storage(error) => error.into(),
+            SideError::Index(error) => error.into(),
+        }
     }
 }
 

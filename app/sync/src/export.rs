@@ -1,4 +1,4 @@
-//! All embeddings in a file, once a week: a second way back, beside the backups of PostgreSQL, and a way out to other tools.
+//! All embeddings in a file, once a week: a way out to other tools. The way back is PostgreSQL's own backup, which holds them.
 //!
 //! Lines of JSON, compressed with gzip: `{"id": "document#version#seq", "model": …, "embedding": …}`, the embedding in half
 //! precision, little endian, Base64. A file is written beside and renamed, so a half one is never taken for whole.
@@ -99,8 +99,13 @@ fn finish(export: Export, folder: &Path, path: &Path) -> io::Result<()> {
     let file = export.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     std::fs::rename(part(path), path)?;
-    let mut exports: Vec<PathBuf> = std::fs::read_dir(folder)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let files: Vec<PathBuf> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    // Of a process that was killed.
+    for half in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "part")) {
+        std::fs::remove_file(half)?;
+    }
+    let mut exports: Vec<PathBuf> = files
+        .into_iter()
         .filter(|path| {
             path.file_name()
                 .and_then(|name| name.to_str())

@@ -53,10 +53,18 @@ pub(crate) async fn index_document(context: &WorkerContext, job: &Job) -> Result
     }
     hold!(embed(&run).await?);
     hold!(write_vectors(&run).await?);
+    // Before it counts as done where it answers already, so that a failure here does not make it done twice. An index of
+    // this process may have got all of it without its answering yet, and does not fail.
+    let local = run.engine.name.kind.is_local();
+    if version > 1 && !local {
+        remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
+    }
     let Some(lag) = context.store.complete_indexing(claim, &document, version).await? else { return Ok(()) };
     metrics::histogram!("cjhirashi_sync_lag_seconds").record(lag.as_secs_f64());
     if version > 1 {
-        remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
+        if local {
+            remove_vectors(&context.store, run.engine.index.as_ref(), &document, Some(version)).await?;
+        }
         context.store.remove_old_chunks(claim, &document).await?;
     }
     Ok(())

@@ -33,7 +33,7 @@ pub use adopt::{
 };
 pub use engines::{Engines, Makers, OpenIndex, choose_index, wanted_index};
 pub use error::DocumentError;
-pub use overview::{SyncOverview, SyncService};
+pub use overview::{SyncOverview, SyncService, build_index};
 pub use reconcile::reconcile;
 pub use service::{DocumentService, MAX_FILE_BYTES, MAX_TAGS, NewDocument, NewText, parse_tags};
 pub use worker::{Worker, WorkerContext, WorkerHandle, WorkerOptions};

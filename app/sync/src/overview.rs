@@ -8,6 +8,7 @@ use cjhirashi_domain::{
     sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation},
 };
 use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, Store};
+use cjhirashi_vectors::IndexError;
 
 use crate::{DocumentError, Makers, choose_index};
 
@@ -15,7 +16,7 @@ use crate::{DocumentError, Makers, choose_index};
 const SHOWN: i64 = 50;
 const COMPARISONS: i64 = 10;
 
-/// How long emptying an index may take. What it is given up after is still forgotten.
+/// How long emptying an index may take.
 const CLEARED_WITHIN: Duration = Duration::from_secs(60);
 /// How long nobody builds an index that somebody is emptying: longer than a request that was given up may still arrive.
 const CLEARING: Duration = Duration::from_secs(90);
@@ -69,6 +70,24 @@ fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
     if viewer.is_admin() { Ok(()) } else { Err(DocumentError::Forbidden) }
 }
 
+/// Asks for an index to be built beside the one that answers, if this process is configured for it.
+///
+/// # Errors
+/// [`DocumentError::Invalid`] when it is not, or another one is being built; [`DocumentError::Storage`].
+pub async fn build_index(store: &Store, makers: &dyn Makers, index: &IndexName) -> Result<(), DocumentError> {
+    if !makers.kinds().contains(&index.kind) {
+        return Err(DocumentError::Invalid(format!("this server is not configured for {}", index.kind)));
+    }
+    if let Err(error) = makers.embedder(&index.model) {
+        return Err(DocumentError::Invalid(error.to_string()));
+    }
+    if !store.build_index(index).await? {
+        return Err(DocumentError::Invalid("another index is being built".to_owned()));
+    }
+    tracing::info!(%index, "an index was asked to be built");
+    Ok(())
+}
+
 impl SyncService {
     /// Over the store, with what opens indexes.
     #[must_use]
@@ -87,7 +106,7 @@ impl SyncService {
             self.store.waits_for(JobKind::Reindex),
             self.store.count_jobs_by_kind(),
             self.store.count_documents_by_status(),
-            self.store.list_dead_jobs(SHOWN),
+            self.store.list_dead_jobs(Some(viewer), SHOWN),
             self.store.list_reconciliations(COMPARISONS),
         )?;
         let (kinds, model) = (self.makers.kinds(), self.makers.model());
@@ -137,16 +156,7 @@ impl SyncService {
     /// is being built; [`DocumentError::Storage`].
     pub async fn build(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
         admin(viewer)?;
-        if !self.makers.kinds().contains(&index.kind) {
-            return Err(DocumentError::Invalid(format!("this server is not configured for {}", index.kind)));
-        }
-        if let Err(error) = self.makers.embedder(&index.model) {
-            return Err(DocumentError::Invalid(error.to_string()));
-        }
-        if !self.store.build_index(index).await? {
-            return Err(DocumentError::Invalid("another index is being built".to_owned()));
-        }
-        tracing::info!(%index, "an index was asked to be built");
+        build_index(&self.store, self.makers.as_ref(), index).await?;
         Ok(choose_index(&self.store, index, &self.makers.model()).await?)
     }
 
@@ -167,33 +177,34 @@ impl SyncService {
         }
     }
 
-    /// Removes an index that answered before, with what no other one needs.
+    /// Empties and removes an index that answered before, with what no other one needs; without emptying it where it
+    /// cannot be reached and somebody wants it `anyway`. What it holds is never shown, since every passage is read from
+    /// PostgreSQL; but it lies there until it is removed at its service.
     ///
     /// # Errors
     /// [`DocumentError::Forbidden`]; [`DocumentError::NotFound`] when there is no such one, or it is in use or being removed;
-    /// [`DocumentError::Storage`].
-    pub async fn forget(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
+    /// [`DocumentError::Index`] when it could not be emptied; [`DocumentError::Storage`].
+    pub async fn forget(&self, viewer: &Viewer, index: &IndexName, anyway: bool) -> Result<(), DocumentError> {
         admin(viewer)?;
         // Taken first: whoever asks for it meanwhile, or after a death here, builds it anew, and not before it is empty.
         if !self.store.take_to_forget(index, CLEARING).await? {
             return Err(DocumentError::NotFound);
         }
-        self.clear(index).await;
+        if let Err(error) = self.clear(index).await {
+            tracing::warn!(%index, %error, anyway, "an index that is no longer used could not be emptied");
+            if !anyway {
+                self.store.give_up_forgetting(index).await?;
+                return Err(DocumentError::Index(error));
+            }
+        }
         Ok(self.store.forget_index(index).await?)
     }
 
-    /// Empties an index. One that cannot be reached, or was never made, is forgotten all the same: what it holds is
-    /// never shown, since every passage is read from PostgreSQL.
-    async fn clear(&self, index: &IndexName) {
-        let dimension = index.model.rsplit_once('@').and_then(|(_, dimension)| dimension.parse().ok());
-        let cleared = async {
-            let opened = self.makers.open_index(index, dimension.unwrap_or(1)).await?;
-            opened.index().clear().await
-        };
-        match tokio::time::timeout(CLEARED_WITHIN, cleared).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%index, %error, "an index that is no longer used could not be emptied"),
-            Err(_) => tracing::warn!(%index, "an index that is no longer used was not emptied in time"),
-        }
+    async fn clear(&self, index: &IndexName) -> Result<(), IndexError> {
+        let cleared = async { self.makers.open_index(index, index.dimension()).await?.index().clear().await };
+        tokio::time::timeout(CLEARED_WITHIN, cleared).await.unwrap_or_else(|_| {
+            let detail = format!("it was not emptied within {} s", CLEARED_WITHIN.as_secs());
+            Err(IndexError::Unavailable { index: index.kind.as_str(), detail, retry_after: None })
+        })
     }
 }

@@ -8,15 +8,17 @@
 use std::{collections::HashSet, time::Duration};
 
 use cjhirashi_domain::{
-    document::DocumentError,
     id::DocumentId,
     sync::{ReconciliationReport, Side},
 };
-use cjhirashi_storage::{AnsweringDocument, StorageError, Store};
+use cjhirashi_storage::{AnsweringDocument, JobKind, StorageError, Store};
 use cjhirashi_vectors::{ChunkKey, IndexError, VectorIndex};
 use sha2::{Digest as _, Sha256};
 
-use crate::{WorkerContext, error::Failure};
+use crate::{
+    WorkerContext,
+    error::{Failure, Remedy, SideError},
+};
 
 /// Documents read at once.
 const DOCUMENTS: i64 = 500;
@@ -30,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const LOOKS: u32 = 6;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Vectors count as lost from this share on, and this number: what is being written is counted late.
+const LOST_SHARE: u64 = 100;
+const LOST_AT_LEAST: u64 = 1_000;
+
 /// What one pass found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Comparison {
@@ -41,24 +47,9 @@ pub(crate) struct Comparison {
     pub(crate) differing: Vec<DocumentId>,
     /// Documents that differ and that a job is at work on.
     pub(crate) in_work: u64,
-}
-
-/// A comparison could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CompareError {
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error(transparent)]
-    Index(#[from] IndexError),
-}
-
-impl From<CompareError> for Failure {
-    fn from(error: CompareError) -> Self {
-        match error {
-            CompareError::Storage(error) => error.into(),
-            CompareError::Index(error) => error.into(),
-        }
-    }
+    /// Documents that do not differ and that no job is at work on, though the index that answers has not acknowledged
+    /// all of them.
+    pub(crate) stale: Vec<DocumentId>,
 }
 
 /// A hash of names that does not depend on their order: the sum of their hashes.
@@ -117,7 +108,7 @@ impl<'a> Listing<'a> {
 }
 
 /// Compares what PostgreSQL says should be in an index with what is there.
-pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex) -> Result<Comparison, CompareError> {
+pub(crate) async fn compare(store: &Store, index: &dyn VectorIndex) -> Result<Comparison, SideError> {
     let mut found = Comparison::default();
     let (mut database, mut held) = (NameHash::default(), NameHash::default());
     let mut listing = Listing::new(index);
@@ -183,6 +174,9 @@ fn differences(
         }
     }
     if missing == 0 && names.is_empty() {
+        if document.stale && !document.in_work {
+            found.stale.push(document.id.clone());
+        }
         return;
     }
     if document.in_work {
@@ -212,7 +206,7 @@ pub async fn reconcile(context: &WorkerContext, dry_run: bool) -> Result<Reconci
     let outcome = if report.is_clean() { "clean" } else { "different" };
     metrics::counter!("cjhirashi_reconciliations_total", "outcome" => outcome).increment(1);
     tracing::info!(
-        index = %engine.name, dry_run, missing = report.missing, orphans = report.orphans,
+        index = %engine.name, dry_run, missing = report.missing, orphans = report.orphans, stale = report.stale,
         repaired = report.repaired, unrepaired = report.unrepaired, "PostgreSQL and the vector index were compared"
     );
     Ok(report)
@@ -222,7 +216,7 @@ async fn compare_and_repair(
     context: &WorkerContext,
     index: &dyn VectorIndex,
     dry_run: bool,
-) -> Result<ReconciliationReport, CompareError> {
+) -> Result<ReconciliationReport, SideError> {
     let first = compare(&context.store, index).await?;
     let mut report = ReconciliationReport {
         missing: first.missing,
@@ -230,14 +224,15 @@ async fn compare_and_repair(
         in_work: first.in_work,
         database: first.database,
         index: first.index,
-        unrepaired: first.differing.len() as u64,
+        stale: first.stale.len() as u64,
+        unrepaired: (first.differing.len() + first.stale.len()) as u64,
         ..ReconciliationReport::default()
     };
-    if dry_run || first.differing.is_empty() {
+    if dry_run || report.unrepaired == 0 {
         return Ok(report);
     }
-    let suspects = &first.differing[..first.differing.len().min(REPAIRS)];
-    let asked = context.store.ask_for_repairs(suspects).await?;
+    let suspects: Vec<DocumentId> = first.differing.iter().chain(&first.stale).take(REPAIRS).cloned().collect();
+    let asked = context.store.ask_for_repairs(&suspects).await?;
     let begun = tokio::time::Instant::now();
     while context.store.count_repairs(&asked).await?.waiting > 0 && begun.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -247,15 +242,15 @@ async fn compare_and_repair(
         report.database = again.database;
         report.index = again.index;
         report.in_work = again.in_work;
-        report.unrepaired = again.differing.len() as u64;
-        if again.differing.is_empty() {
+        report.unrepaired = (again.differing.len() + again.stale.len()) as u64;
+        if report.unrepaired == 0 {
             break;
         }
         if look + 1 < LOOKS {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
-    report.repaired = (first.differing.len() as u64).saturating_sub(report.unrepaired);
+    report.repaired = ((first.differing.len() + first.stale.len()) as u64).saturating_sub(report.unrepaired);
     if report.unrepaired > 0 {
         tracing::error!(
             documents = report.unrepaired,
@@ -265,14 +260,36 @@ async fn compare_and_repair(
     Ok(report)
 }
 
+/// Asks for a comparison when an index holds far fewer vectors than it should: somebody emptied it or made it anew, and
+/// questions would find little until the night.
+pub(crate) async fn notice_losses(context: &WorkerContext) -> Result<(), StorageError> {
+    let engine = context.engine.current();
+    if engine.name.kind.is_local() {
+        return Ok(());
+    }
+    let held = match engine.index.stats().await {
+        Ok(stats) => stats.vectors,
+        Err(error) => {
+            tracing::debug!(%error, "the vectors of the index cannot be counted");
+            return Ok(());
+        }
+    };
+    let wanted = context.store.count_answering_chunks().await?.unsigned_abs();
+    if held + (wanted / LOST_SHARE).max(LOST_AT_LEAST) < wanted || (held == 0 && wanted > 0) {
+        tracing::error!(index = %engine.name, held, wanted, "the vector index has lost vectors; it is compared and repaired");
+        context.store.ask_for(JobKind::Reconcile).await?;
+    }
+    Ok(())
+}
+
 /// The job of the night, and on demand.
 pub(crate) async fn reconcile_job(context: &WorkerContext) -> Result<(), Failure> {
-    let report = reconcile(context, false).await?;
-    match report.error {
-        Some(DocumentError { code, detail }) => {
-            tracing::warn!(code, detail, "PostgreSQL and the vector index could not be compared");
-            Ok(())
-        }
+    if context.engine.current().name.kind.is_local() {
+        // Each process fills its own from the database, and looks after it by itself.
+        return Ok(());
+    }
+    match reconcile(context, false).await?.error {
+        Some(error) => Err(Failure { error, remedy: Remedy::TryAgain { after: None } }),
         None => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use cjhirashi_ingest::ChunkDraft;
 use cjhirashi_storage::{NewChunk, Store, StoredRecord};
 use cjhirashi_vectors::{ChunkKey, Consistency, CustomMetadata, DocumentMetadata, VectorIndex, VectorRecord, Written};
 
-use crate::error::Failure;
+use crate::error::SideError;
 
 /// A chunk that was cut, as it is stored.
 pub(crate) fn new_chunk(draft: ChunkDraft) -> NewChunk {
@@ -58,7 +58,7 @@ pub(crate) async fn remove_vectors(
     index: &dyn VectorIndex,
     document: &DocumentId,
     keep_version: Option<i32>,
-) -> Result<(), Failure> {
+) -> Result<(), SideError> {
     if index.consistency() == Consistency::Eventual {
         let known: Vec<ChunkKey> = store
             .list_chunk_places(document)

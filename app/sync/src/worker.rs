@@ -12,7 +12,7 @@ use cjhirashi_domain::{ErrorCode, Timestamp, document::DocumentError, id::Docume
 use cjhirashi_ingest::Sandbox;
 use cjhirashi_retrieval::EngineCell;
 use cjhirashi_storage::{Blobs, Claim, Job, JobFilter, JobKind, Retry, StorageError, Store};
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinHandle,
@@ -26,7 +26,7 @@ use crate::{
     error::{Failure, Remedy},
     export::export_vectors,
     index::index_document,
-    reconcile::reconcile_job,
+    reconcile::{notice_losses, reconcile_job},
     records::remove_vectors,
     reindex::reindex,
     repair::{repair_document, update_metadata},
@@ -36,12 +36,10 @@ use crate::{
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(15 * 60);
 /// The longest wait after a job that recurs has failed.
 const RECURRING_RETRY: Duration = Duration::from_secs(15 * 60);
+/// How often a test's step looks for jobs that its jobs led to.
+const STEP: Duration = Duration::from_millis(20);
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
-
-/// How long this process takes to follow when another index begins to answer; until then its runs would write into the
-/// one before.
-const FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What jobs work with. Cheap to clone.
 #[derive(Clone)]
@@ -129,21 +127,22 @@ impl Worker {
         WorkerHandle { stop, main }
     }
 
-    /// Runs the jobs that are due now, and those they lead to at once, and returns how many ran: for tests, which want
-    /// to step.
+    /// Runs the jobs that are due now, and those they lead to meanwhile, and returns how many ran: for tests, which want to
+    /// step.
     ///
     /// # Errors
     /// [`StorageError`] when no job can be taken.
     pub async fn run_due(context: &WorkerContext, options: &WorkerOptions) -> Result<usize, StorageError> {
         let runner = Runner::new(context.clone(), options.clone(), CancellationToken::new());
-        let mut ran = 0;
+        let (mut ran, mut running) = (0, FuturesUnordered::new());
         loop {
-            let jobs = context.store.claim_jobs_of(&options.jobs, limit(options.concurrency), options.lease).await?;
-            if jobs.is_empty() {
+            let jobs = runner.claim(limit(options.concurrency.saturating_sub(running.len()))).await?;
+            ran += jobs.len();
+            running.extend(jobs.into_iter().map(|job| runner.run_job(job)));
+            // A job may wait for others that it asked for.
+            if let Ok(None) = tokio::time::timeout(STEP, running.next()).await {
                 return Ok(ran);
             }
-            ran += jobs.len();
-            futures::future::join_all(jobs.iter().map(|job| runner.run_job(job))).await;
         }
     }
 }
@@ -252,8 +251,7 @@ impl Runner {
                 permits.push(permit);
             }
             let mut pause = Some(self.options.poll);
-            let (jobs, free) = (&self.options.jobs, limit(permits.len()));
-            match self.context.store.claim_jobs_of(jobs, free, self.options.lease).await {
+            match self.claim(limit(permits.len())).await {
                 Ok(jobs) => {
                     failures = 0;
                     if !jobs.is_empty() {
@@ -286,6 +284,11 @@ impl Runner {
                 }
             }
         }
+    }
+
+    async fn claim(&self, free: i64) -> Result<Vec<Job>, StorageError> {
+        let index = &self.context.engine.current().name;
+        self.context.store.claim_jobs_of(&self.options.jobs, Some(index), free, self.options.lease).await
     }
 
     /// Wakes the worker when a job is asked for.
@@ -354,9 +357,9 @@ impl Runner {
         lost
     }
 
-    async fn run_job(&self, job: &Job) {
+    async fn run_job(&self, job: Job) {
         let lost = self.hold(&job.claim);
-        self.run_held(job, lost).await;
+        self.run_held(&job, lost).await;
     }
 
     async fn run_held(&self, job: &Job, lost: CancellationToken) {
@@ -403,11 +406,6 @@ impl Runner {
     }
 
     async fn work(&self, job: &Job) -> Result<(), Failure> {
-        if job.kind.is_of_a_document() && !self.context.store.index_answers(&self.context.engine.current().name).await?
-        {
-            // Nothing is wrong with the document: this process only has not followed yet.
-            return Err(Failure::new(ErrorCode::IndexUnavailable, None, Remedy::Wait { after: FOLLOWS_WITHIN }));
-        }
         match job.kind {
             JobKind::IndexDocument => index_document(&self.context, job).await,
             JobKind::DeleteDocument => delete_document(&self.context, job).await,
@@ -419,7 +417,7 @@ impl Runner {
             JobKind::Housekeeping => {
                 let removed = self.context.store.housekeep(&self.context.blobs).await?;
                 tracing::debug!(?removed, "housekeeping done");
-                Ok(())
+                Ok(notice_losses(&self.context).await?)
             }
         }
     }
@@ -477,10 +475,10 @@ impl Runner {
             let answering = store.fail_indexing(&job.claim, document, &error, retry.is_none()).await?;
             if let (None, Some(version)) = (&retry, answering)
                 // Vectors of the version that will not answer would take the places of those that do.
-                && let Err(Failure { error, .. }) =
+                && let Err(error) =
                     remove_vectors(store, self.context.engine.current().index.as_ref(), document, Some(version)).await
             {
-                tracing::warn!(error.code, "vectors of a version that was given up stay in the index for now");
+                tracing::warn!(%error, "vectors of a version that was given up stay in the index for now");
             }
         }
         let detail = error.detail.as_deref().unwrap_or_default();

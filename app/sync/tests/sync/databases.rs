@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,6 +20,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{Embedder, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchQuery};
+use cjhirashi_storage::JobKind;
 use cjhirashi_sync::{Makers, OpenIndex, SyncService, Worker, WorkerContext, WorkerOptions, reconcile};
 use cjhirashi_vectors::{
     Answer, ChunkKey, Consistency, EmbeddedIndex, EmbeddedOptions, IndexError, IndexQuery, IndexStats, VectorIndex,
@@ -40,6 +41,8 @@ struct RemoteIndex {
     keeps: AtomicBool,
     /// Queries do not see what was written.
     blind: AtomicBool,
+    /// How far they see the log then.
+    shown: AtomicU64,
     /// Places in the log, where it tells them.
     written: Mutex<Option<u64>>,
     /// Listings wait here when there is a gate.
@@ -55,7 +58,8 @@ impl RemoteIndex {
         let (inner, _) = EmbeddedIndex::open(options).await.unwrap();
         let (away, blind) = (AtomicBool::new(false), AtomicBool::new(false));
         let keeps = AtomicBool::new(true);
-        Arc::new(Self { inner, away, keeps, blind, written: Mutex::new(None), gate: None, clearing: None })
+        let (shown, written) = (AtomicU64::new(0), Mutex::new(None));
+        Arc::new(Self { inner, away, keeps, blind, shown, written, gate: None, clearing: None })
     }
 
     fn here(&self) -> Result<(), IndexError> {
@@ -123,7 +127,7 @@ impl VectorIndex for RemoteIndex {
     async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError> {
         self.here()?;
         if self.blind.load(Ordering::Relaxed) {
-            return Ok(Answer { matches: Vec::new(), position: Some(0) });
+            return Ok(Answer { matches: Vec::new(), position: Some(self.shown.load(Ordering::Relaxed)) });
         }
         self.inner.query(query).await
     }
@@ -400,13 +404,13 @@ async fn an_index_that_is_asked_for_while_it_is_being_removed_begins_anew_when_i
     let sync = SyncService::new(base.store.clone(), base.context.makers.clone());
     let removing = tokio::spawn({
         let (sync, owner, first) = (sync.clone(), base.owner.clone(), first.clone());
-        async move { sync.forget(&owner, &first).await }
+        async move { sync.forget(&owner, &first, false).await }
     });
     base.until("the removing to begin", async || {
         base.count("SELECT count(*) FROM vector_indexes WHERE clearing_until > now()").await == 1
     })
     .await;
-    assert!(sync.forget(&base.owner, &first).await.is_err(), "somebody is at it");
+    assert!(sync.forget(&base.owner, &first, false).await.is_err(), "somebody is at it");
     sync.build(&base.owner, &first).await.unwrap();
     base.work().await;
     let building = "SELECT count(*) FROM vector_indexes WHERE state = 'building' AND copied = 0 AND copied_to = 0";
@@ -426,7 +430,7 @@ async fn an_index_that_is_asked_for_while_it_is_being_removed_begins_anew_when_i
     // And removed once more, if nobody asks for it.
     assert!(base.store.stop_building().await.unwrap());
     index.clearing.as_ref().unwrap().add_permits(1);
-    sync.forget(&base.owner, &second).await.unwrap();
+    sync.forget(&base.owner, &second, false).await.unwrap();
     assert!(base.store.list_indexes().await.unwrap().iter().all(|row| row.name != second));
 }
 
@@ -627,15 +631,162 @@ async fn what_the_index_has_acknowledged_and_does_not_show_is_found_although_the
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_person_stops_stays_stopped_until_they_try_again() {
+async fn what_answers_already_cannot_be_stopped_any_more() {
     let (base, index) = remote().await;
     index.go_away(true);
+    let id = base.add("Responde", &prose(4, 3_000)).await.id;
+    base.work().await;
+    assert!(base.documents.cancel(&base.owner, &id).await.is_err());
+    index.go_away(false);
+    base.hurry().await;
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed);
+    assert_equal(&base, &index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_goes_from_an_index_that_answered_before_as_well() {
+    let (mut base, old) = remote().await;
+    let id = base.add("Secreto", &prose(4, 3_000)).await.id;
+    base.work().await;
+    let index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
+    let embedder = base.embedder.clone();
+    rebuild(&mut base, &name, index.clone(), embedder.clone()).await;
+    base.context.engine = EngineCell::new(Engine::new(IndexKind::Pinecone, index.clone(), embedder.clone()));
+    base.context.makers = Arc::new(OneOfEach { index: old.clone(), embedder });
+    assert!(!old.names().await.is_empty() && !index.names().await.is_empty());
+
+    old.go_away(true);
+    base.documents.delete(&base.owner, &id).await.unwrap();
+    base.work().await;
+    assert_eq!(base.count("SELECT count(*) FROM documents").await, 1, "its row waits until all vectors are gone");
+    old.go_away(false);
+    base.hurry().await;
+    base.work().await;
+    assert_eq!((old.names().await, index.names().await), (Vec::new(), Vec::new()));
+    assert_eq!(base.count("SELECT count(*) FROM documents").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_cannot_be_emptied_is_forgotten_only_when_somebody_insists() {
+    let (mut base, old) = remote().await;
+    base.add("Documento", &prose(4, 3_000)).await;
+    base.work().await;
+    let before = base.context.engine.current().name.clone();
+    let index = RemoteIndex::new(&base, "other", "fake:one@16").await;
+    let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
+    let embedder = base.embedder.clone();
+    rebuild(&mut base, &name, index, embedder.clone()).await;
+    let sync = SyncService::new(base.store.clone(), Arc::new(OneOfEach { index: old.clone(), embedder }));
+    old.go_away(true);
+    for _ in 0..2 {
+        let error = sync.forget(&base.owner, &before, false).await.unwrap_err();
+        assert!(error.to_string().contains("away"), "{error}");
+        let rows = base.store.list_indexes().await.unwrap();
+        assert!(rows.iter().any(|row| row.name == before && row.cleared), "{rows:?}");
+    }
+    sync.forget(&base.owner, &before, true).await.unwrap();
+    assert!(base.store.list_indexes().await.unwrap().iter().all(|row| row.name != before));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_the_index_never_heard_of_is_found_by_the_comparison() {
+    let (base, _index) = remote().await;
+    base.add("Documento", &prose(4, 3_000)).await;
+    base.work().await;
+    // The job that should have told it was given up and is gone.
+    sqlx::query("UPDATE documents SET acknowledged_at = 'infinity'").execute(base.store.pool()).await.unwrap();
+    let looked = reconcile(&base.context, true).await.unwrap();
+    assert_eq!((looked.stale, looked.unrepaired, looked.is_clean()), (1, 1, false));
+    base.store.ask_for(JobKind::Reconcile).await.unwrap();
+    base.work().await;
+    let last = base.store.list_reconciliations(1).await.unwrap().remove(0).report.unwrap();
+    assert_eq!((last.stale, last.repaired, last.unrepaired), (1, 1, 0));
+    assert_eq!(base.count("SELECT count(*) FROM documents WHERE acknowledged_at = 'infinity'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_somebody_emptied_is_noticed_and_filled_again() {
+    let (base, index) = remote().await;
+    for seed in 0..3 {
+        base.add(&format!("Documento {seed}"), &prose(seed, 3_000)).await;
+    }
+    base.work().await;
+    index.inner.clear().await.unwrap();
+    base.store.ask_for(JobKind::Housekeeping).await.unwrap();
+    base.work().await;
+    assert!(!index.names().await.is_empty());
+    assert_equal(&base, &index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_an_index_was_made_anew_is_found_though_its_log_begins_again() {
+    let (base, index) = remote().await;
+    index.blind.store(true, Ordering::Relaxed);
+    let log_at = |position| {
+        *index.written.lock() = Some(position);
+        index.shown.store(position, Ordering::Relaxed);
+    };
+    log_at(1_000);
+    base.add("Antes", &prose(2, 2_000)).await;
+    base.work().await;
+    // Long ago: what was acknowledged lately is scored in any case.
+    sqlx::query("UPDATE documents SET acknowledged_at = now() - interval '1 hour'")
+        .execute(base.store.pool())
+        .await
+        .unwrap();
+    log_at(2_000);
+    assert_eq!(found(&base, &base.context, "contrato").await.0.len(), 0, "its queries show all there is");
+    log_at(3);
+    let id = base.add("Después", &prose(4, 2_000)).await.id;
+    base.work().await;
+    assert!(found(&base, &base.context, "contrato").await.0.contains(&id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_has_not_followed_a_switch_leaves_documents_to_others() {
+    let base = base().await;
+    let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
+    base.store.active_index_or(&name).await.unwrap();
+    let id = base.add("Espera", &prose(4, 2_000)).await.id;
+    assert_eq!(base.work().await, 0);
+    let document = base.get(&id).await.unwrap();
+    assert_eq!((document.status, document.error), (DocumentStatus::Queued, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_index_of_this_process_has_not_taken_in_yet_is_found_by_its_meaning() {
+    let base = base().await;
+    let id = base.add("Grande", &prose(4, 9_000)).await.id;
+    base.work().await;
+    base.index.clear().await.unwrap();
+    assert!(found(&base, &base.context, "contrato").await.0.is_empty());
+    sqlx::query("UPDATE chunks SET indexed_at = NULL").execute(base.store.pool()).await.unwrap();
+    assert_eq!(found(&base, &base.context, "contrato").await.0, [id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_that_is_asked_for_during_one_comes_at_once() {
+    let (base, _index) = remote().await;
+    base.store.ask_for(JobKind::Reconcile).await.unwrap();
+    let jobs = base.store.claim_jobs(9, Duration::from_secs(9)).await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    base.store.ask_for(JobKind::Reconcile).await.unwrap();
+    assert!(base.store.repeat_job(&jobs[0], Duration::from_secs(3_600)).await.unwrap());
+    assert_eq!(base.count("SELECT count(*) FROM jobs WHERE run_at <= now()").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_stops_stays_stopped_until_they_try_again() {
+    let (base, index) = remote().await;
+    let (provider, detail) = ("fake".to_owned(), "away".to_owned());
+    base.embedder.failures.lock().push_back(ModelError::Unavailable { provider, cause: Outage::Other, detail });
     let id = base.add("Parado", &prose(4, 3_000)).await.id;
     base.work().await;
     base.documents.cancel(&base.owner, &id).await.unwrap();
     assert!(base.documents.cancel(&base.owner, &id).await.is_err(), "it is stopped already");
-    index.go_away(false);
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    base.hurry().await;
     assert_eq!(base.work().await, 0);
     let document = base.get(&id).await.unwrap();
     assert_eq!(
@@ -664,7 +815,7 @@ async fn a_change_to_a_model_that_is_away_for_long_goes_on_at_the_next_start() {
     assert!(base.store.build_index(&name).await.unwrap());
     let options = WorkerOptions { max_attempts: 1, ..options() };
     Worker::run_due(&base.context, &options).await.unwrap();
-    let dead = base.store.list_dead_jobs(10).await.unwrap();
+    let dead = base.store.list_dead_jobs(None, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].error.as_ref().unwrap().code.as_str()), (1, "models:unavailable"));
     assert_eq!(base.get(&id).await.unwrap().status, DocumentStatus::Indexed, "it still answers");
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{Base, FakeEmbedder, base, base_with, context, options, prose, text};
 use cjhirashi_domain::{
-    ErrorCode,
+    ErrorCode, Viewer,
     access::Visibility,
     document::{DocumentStatus, Stage},
     order::{DocumentState, Order},
@@ -246,7 +246,12 @@ async fn a_worker_that_takes_some_jobs_leaves_the_others_and_dead_letters_alone(
     let dead = base.add("Muerto", &prose(10, 3_000)).await.id;
     base.embedder.failures.lock().push_back(unavailable());
     Worker::run_due(&base.context, &WorkerOptions { max_attempts: 1, ..options() }).await.unwrap();
-    assert_eq!(base.store.list_dead_jobs(10).await.unwrap().len(), 1);
+    let other = base.person("admin", Role::Admin).await;
+    let titles = async |viewer: &Viewer| -> Vec<Option<String>> {
+        base.store.list_dead_jobs(Some(viewer), 10).await.unwrap().into_iter().map(|job| job.title).collect()
+    };
+    assert_eq!(titles(&base.owner).await, [Some("Muerto".to_owned())]);
+    assert_eq!(titles(&other).await, [None], "what is private is private from admins too");
     let uploaded = base.add("Con archivo", &prose(11, 3_000)).await.id;
     let adopted = base.add("Sin archivo", &prose(12, 3_000)).await.id;
     sqlx::query("UPDATE document_versions SET blob_key = NULL, size_bytes = NULL, text = $2 WHERE document_id = $1")
@@ -271,7 +276,7 @@ async fn a_worker_that_takes_some_jobs_leaves_the_others_and_dead_letters_alone(
     worker.shutdown().await;
     assert_eq!(base.get(&uploaded).await.unwrap().status, DocumentStatus::Queued);
     assert_eq!(base.get(&dead).await.unwrap().status, DocumentStatus::Failed);
-    assert_eq!(base.store.list_dead_jobs(10).await.unwrap().len(), 1);
+    assert_eq!(base.store.list_dead_jobs(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

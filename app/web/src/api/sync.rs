@@ -75,12 +75,12 @@ pub(crate) async fn stop_building() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes an index that answered before.
+/// Removes an index that answered before; without emptying it, too, where it cannot be reached and `anyway` is said.
 #[server(prefix = "/fn", endpoint = "forget_index")]
-pub(crate) async fn forget_index(kind: String, model: String) -> Result<(), Failure> {
+pub(crate) async fn forget_index(kind: String, model: String, #[server(default)] anyway: bool) -> Result<(), Failure> {
     use super::server::{admin, forward, services};
     let (who, services) = (admin()?, services()?);
-    services.sync.forget(&who.viewer(), &index_name(&kind, model)?).await?;
+    services.sync.forget(&who.viewer(), &index_name(&kind, model)?, anyway).await?;
     forward(SYNC);
     Ok(())
 }

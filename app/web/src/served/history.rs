@@ -20,7 +20,8 @@ pub(crate) fn history(
 ) -> String {
     let w = Words::of(texts.language);
     let may_change = viewer.may_change(&document.visibility);
-    let actions = may_change.then(|| actions(w, viewer, document));
+    let newest = events.iter().map(|event| event.version).max().unwrap_or(1);
+    let actions = may_change.then(|| actions(w, viewer, document, newest));
     let log = if events.is_empty() {
         view! { <p class="faint">{w.no_events}</p> }.whole()
     } else {
@@ -29,7 +30,7 @@ pub(crate) fn history(
     view! { {actions} {log} }.to_html()
 }
 
-fn actions(w: &'static Words, viewer: &Viewer, document: &Document) -> Piece {
+fn actions(w: &'static Words, viewer: &Viewer, document: &Document, newest: i32) -> Piece {
     let id = document.id.to_string();
     let share = viewer.may_change(&Visibility::Public).then(|| {
         let (label, wanted) = match document.visibility {
@@ -39,8 +40,10 @@ fn actions(w: &'static Words, viewer: &Viewer, document: &Document) -> Piece {
         let fields = vec![("id", id.clone()), ("visibility", wanted.to_owned())];
         command(ShareDocument::url(), fields, Icon::People, label)
     });
+    // What answers already is done but for the index.
+    let may_be_cancelled = document.status.moves() && document.version < newest;
     let cancel =
-        document.status.moves().then(|| command(CancelDocument::url(), vec![("id", id.clone())], Icon::Stop, w.cancel));
+        may_be_cancelled.then(|| command(CancelDocument::url(), vec![("id", id.clone())], Icon::Stop, w.cancel));
     view! {
         <div class="served-actions">
             <form method="post" action=RenameDocument::url() class="line">

@@ -140,6 +140,11 @@ fn index_row(
         IndexState::Previous => view! {
             {command(BuildIndex::url(), name_fields(&row.name), Icon::Retry, w.back_to_this)}
             {command(ForgetIndex::url(), name_fields(&row.name), Icon::Trash, w.remove)}
+            {row.cleared.then(|| {
+                let mut fields = name_fields(&row.name);
+                fields.push(("anyway", "true".to_owned()));
+                command(ForgetIndex::url(), fields, Icon::Trash, w.remove_anyway)
+            })}
         }
         .whole(),
     };

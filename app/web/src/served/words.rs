@@ -31,6 +31,7 @@ words! {
     build_index: "Crear y cambiar", "Build and switch";
     back_to_this: "Volver a este", "Back to this one";
     remove: "Eliminar", "Remove";
+    remove_anyway: "Olvidar sin vaciarlo", "Forget without emptying it";
     stop: "Detener", "Stop";
     queue: "Cola", "Queue";
     nothing_waits: "No hay nada pendiente.", "Nothing is waiting.";

@@ -371,7 +371,7 @@ impl World {
             Worker::run_due(&self.base.context, &options).await.unwrap();
             let jobs = self.base.store.count_jobs_by_kind().await.unwrap();
             if jobs.iter().all(|jobs| (jobs.waiting, jobs.running) == (0, 0)) {
-                assert_eq!(jobs, [], "{:?}", self.base.store.list_dead_jobs(9).await.unwrap());
+                assert_eq!(jobs, [], "{:?}", self.base.store.list_dead_jobs(None, 9).await.unwrap());
                 return;
             }
         }
