@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_models::{Embedder, ModelError, ModelRegistry};
 use cjhirashi_storage::{StorageError, Store};
-use cjhirashi_sync::{Makers, OpenIndex, wanted_index};
+use cjhirashi_sync::{IndexFactory, OpenIndex, wanted_index};
 use cjhirashi_vectors::{
     EmbeddedIndex, EmbeddedOptions, IndexError, PgVectorIndex, PgVectorOptions, QdrantIndex, QdrantOptions,
     pinecone::PineconeIndex,
@@ -15,7 +15,7 @@ use cjhirashi_vectors::{
 use crate::config::{Config, QdrantConfig};
 
 /// Opens what the configuration names.
-pub struct IndexMakers {
+pub struct ConfiguredIndexes {
     config: Arc<Config>,
     models: ModelRegistry,
     /// The database of everything else, which pgvector may share.
@@ -24,13 +24,13 @@ pub struct IndexMakers {
     folder: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for IndexMakers {
+impl std::fmt::Debug for ConfiguredIndexes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IndexMakers").finish_non_exhaustive()
+        f.debug_struct("ConfiguredIndexes").finish_non_exhaustive()
     }
 }
 
-impl IndexMakers {
+impl ConfiguredIndexes {
     /// Over a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Self {
@@ -66,7 +66,7 @@ fn not_configured(kind: IndexKind, variable: &str) -> IndexError {
 }
 
 #[async_trait]
-impl Makers for IndexMakers {
+impl IndexFactory for ConfiguredIndexes {
     async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
         match name.kind {
             IndexKind::Embedded => {

@@ -7,13 +7,15 @@ use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_retrieval::{EngineCell, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, Engines, SyncService, Worker, WorkerContext, WorkerHandle, WorkerOptions};
+use cjhirashi_sync::{
+    DocumentService, EngineFollower, SyncService, Worker, WorkerContext, WorkerHandle, WorkerOptions,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, ConfigError},
-    indexes::IndexMakers,
+    indexes::ConfiguredIndexes,
 };
 
 /// The services behind every route. Cheap to clone.
@@ -125,7 +127,7 @@ pub struct Running {
     /// What the router is made from.
     pub state: AppState,
     worker: WorkerHandle,
-    engines: Engines,
+    engines: EngineFollower,
 }
 
 impl Running {
@@ -138,15 +140,15 @@ impl Running {
         let store = open_store(&config, database_url).await?;
         let blobs = Blobs::open(config.blob_dir()).await?;
         cjhirashi_web::restore_model_connection(&store, &models).await?;
-        let makers = Arc::new(IndexMakers::new(Arc::clone(&config), models.clone(), database_url));
-        let wanted = makers.wanted(&store).await?;
-        let engines = Engines::start(store.clone(), makers.clone(), &wanted).await?;
+        let factory = Arc::new(ConfiguredIndexes::new(Arc::clone(&config), models.clone(), database_url));
+        let wanted = factory.wanted(&store).await?;
+        let engines = EngineFollower::start(store.clone(), factory.clone(), &wanted).await?;
         let program = std::env::current_exe().map_err(SetUpError::OwnProgram)?;
         let work = WorkerContext {
             store: store.clone(),
             blobs: blobs.clone(),
             engine: engines.cell(),
-            makers: makers.clone(),
+            factory: factory.clone(),
             exports: config.export_dir(),
             sandbox: Sandbox::new(program, Limits::default()),
         };
@@ -155,7 +157,7 @@ impl Running {
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
-        let sync = SyncService::new(store.clone(), makers);
+        let sync = SyncService::new(store.clone(), factory);
         let state = AppState {
             config,
             store,

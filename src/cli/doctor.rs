@@ -6,13 +6,13 @@ use cjhirashi_domain::sync::IndexState;
 use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
 use cjhirashi_postgres::Postgres;
 use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, Store, StoreOptions};
-use cjhirashi_sync::Makers as _;
+use cjhirashi_sync::IndexFactory as _;
 use nix::unistd::{AccessFlags, access};
 
 use crate::{
     config::{Config, url_of},
     embedded,
-    indexes::IndexMakers,
+    indexes::ConfiguredIndexes,
     telemetry,
 };
 
@@ -138,8 +138,8 @@ async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str)
     if name.kind.is_local() {
         return Ok(format!("{name} answers, in the server's memory{building}"));
     }
-    let makers = IndexMakers::new(Arc::new(config.clone()), models, url);
-    let counted = async { makers.open_index(name, name.dimension()).await?.index().stats().await };
+    let factory = ConfiguredIndexes::new(Arc::new(config.clone()), models, url);
+    let counted = async { factory.open_index(name, name.dimension()).await?.index().stats().await };
     match tokio::time::timeout(PATIENCE, counted).await {
         Ok(Ok(stats)) => Ok(format!("{name} answers and holds {} vectors{building}", stats.vectors)),
         Ok(Err(error)) => Err(format!("{name}: {error}")),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use cjhirashi_domain::sync::{IndexName, IndexState, Pace};
 use cjhirashi_storage::{JobFilter, JobKind};
-use cjhirashi_sync::Makers as _;
+use cjhirashi_sync::IndexFactory as _;
 
 use super::{Reindex, print, work::with_worker};
 use crate::config::Config;
@@ -17,7 +17,7 @@ const PRINT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
     with_worker(config, JobFilter::of([JobKind::Reindex, JobKind::RepairDocument]), async |work| {
-        let mut name = work.makers.wanted(&work.store).await?;
+        let mut name = work.factory.wanted(&work.store).await?;
         if let Some(kind) = args.to {
             name = IndexName { kind, ..name };
         }
@@ -36,9 +36,9 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             }
             return Ok(());
         }
-        cjhirashi_sync::build_index(&work.store, work.makers.as_ref(), &name).await?;
+        cjhirashi_sync::build_index(&work.store, work.factory.as_ref(), &name).await?;
         if args.to.is_some() {
-            cjhirashi_sync::choose_index(&work.store, &name, &work.makers.model()).await?;
+            cjhirashi_sync::choose_index(&work.store, &name, &work.factory.model()).await?;
         }
         let (began, mut printed) = (Instant::now(), Instant::now());
         loop {

@@ -7,12 +7,12 @@ use cjhirashi_domain::sync::{IndexName, IndexState};
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_retrieval::{Engine, EngineCell};
 use cjhirashi_storage::{Blobs, JobFilter, Store};
-use cjhirashi_sync::{Engines, Makers as _, Worker, WorkerContext, WorkerOptions};
+use cjhirashi_sync::{EngineFollower, IndexFactory as _, Worker, WorkerContext, WorkerOptions};
 
 use crate::{
     config::Config,
     embedded::{self, Database, Use},
-    indexes::IndexMakers,
+    indexes::ConfiguredIndexes,
     state,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Work {
     pub(super) store: Store,
     pub(super) context: WorkerContext,
-    pub(super) makers: Arc<IndexMakers>,
+    pub(super) factory: Arc<ConfiguredIndexes>,
 }
 
 /// Opens the store and starts a worker that takes these jobs, lets `work` run, and stops everything in order. A command
@@ -33,14 +33,14 @@ pub(super) async fn with_worker<T>(
 ) -> anyhow::Result<T> {
     with_database(config, async |config, database| {
         let store = state::open_store(&config, &database.url).await?;
-        let makers = makers(&config, database)?;
+        let factory = factory(&config, database)?;
         // Follows what answers, and asks for no other: that is the server's business.
-        let wanted = makers.wanted(&store).await?;
+        let wanted = factory.wanted(&store).await?;
         let active = store.active_index_or(&wanted).await?;
-        let engines = Engines::start(store.clone(), makers.clone(), &active).await?;
-        let context = context(&config, &store, &makers, engines.cell()).await?;
+        let engines = EngineFollower::start(store.clone(), factory.clone(), &active).await?;
+        let context = context(&config, &store, &factory, engines.cell()).await?;
         let worker = Worker::start(context.clone(), WorkerOptions { jobs, ..WorkerOptions::default() });
-        let result = work(&Work { store: store.clone(), context, makers }).await;
+        let result = work(&Work { store: store.clone(), context, factory }).await;
         worker.shutdown().await;
         engines.shutdown().await;
         store.close().await;
@@ -57,13 +57,13 @@ pub(super) async fn with_look<T>(
 ) -> anyhow::Result<T> {
     with_database(config, async |config, database| {
         let store = state::open_store_as_it_is(&config, &database.url).await?;
-        let makers = makers(&config, database)?;
-        let wanted = makers.wanted(&store).await?;
+        let factory = factory(&config, database)?;
+        let wanted = factory.wanted(&store).await?;
         let known = store.list_indexes().await?;
         let active = known.into_iter().find(|row| row.state == IndexState::Active).map_or(wanted, |row| row.name);
-        let engine = EngineCell::new(open(&makers, &active).await?);
-        let context = context(&config, &store, &makers, engine).await?;
-        let result = look(&Work { store: store.clone(), context, makers }).await;
+        let engine = EngineCell::new(open(&factory, &active).await?);
+        let context = context(&config, &store, &factory, engine).await?;
+        let result = look(&Work { store: store.clone(), context, factory }).await;
         store.close().await;
         result
     })
@@ -81,30 +81,30 @@ async fn with_database<T>(
     result
 }
 
-fn makers(config: &Arc<Config>, database: &Database) -> anyhow::Result<Arc<IndexMakers>> {
+fn factory(config: &Arc<Config>, database: &Database) -> anyhow::Result<Arc<ConfiguredIndexes>> {
     let models = config.registry()?;
-    Ok(Arc::new(IndexMakers::new(Arc::clone(config), models, &database.url).without_embedded()))
+    Ok(Arc::new(ConfiguredIndexes::new(Arc::clone(config), models, &database.url).without_embedded()))
 }
 
 async fn context(
     config: &Config,
     store: &Store,
-    makers: &Arc<IndexMakers>,
+    factory: &Arc<ConfiguredIndexes>,
     engine: EngineCell,
 ) -> anyhow::Result<WorkerContext> {
     Ok(WorkerContext {
         store: store.clone(),
         blobs: Blobs::open(config.blob_dir()).await?,
         engine,
-        makers: makers.clone(),
+        factory: factory.clone(),
         exports: config.export_dir(),
         sandbox: Sandbox::new(std::env::current_exe()?, Limits::default()),
     })
 }
 
 /// The index that answers, and its model, without following what becomes of it.
-async fn open(makers: &IndexMakers, name: &IndexName) -> anyhow::Result<Engine> {
-    let embedder = makers.embedder(&name.model)?;
-    let opened = makers.open_index(name, embedder.dimension()).await?;
+async fn open(factory: &ConfiguredIndexes, name: &IndexName) -> anyhow::Result<Engine> {
+    let embedder = factory.embedder(&name.model)?;
+    let opened = factory.open_index(name, embedder.dimension()).await?;
     Ok(Engine::new(name.kind, opened.index(), embedder))
 }

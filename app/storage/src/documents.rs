@@ -473,7 +473,7 @@ impl Store {
     pub async fn cancel_document(&self, viewer: &Viewer, id: &DocumentId, error: &DocumentError) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         // The job's row goes, so the run in hand finds at its next write that its claim no longer counts.
-        let untold = sqlx::query_scalar!(
+        let stale = sqlx::query_scalar!(
             r#"WITH cancelled AS (
                 UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
                 WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
@@ -487,7 +487,7 @@ impl Store {
                 INSERT INTO document_events (document_id, version, event, at)
                 SELECT id, version, 'cancelled', $4 FROM cancelled
             )
-            SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "untold!" FROM cancelled"#,
+            SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "stale!" FROM cancelled"#,
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
@@ -497,11 +497,11 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         // What answers goes on answering, and the index has yet to hear of a change.
-        if untold == Some(true) {
+        if stale == Some(true) {
             jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
         }
         tx.commit().await?;
-        Ok(untold.is_some())
+        Ok(stale.is_some())
     }
 
     /// A document's log, newest first, if the viewer may read the document.

@@ -321,13 +321,13 @@ impl Store {
                   AND NOT EXISTS (SELECT FROM jobs j WHERE j.key = c.document_id)
                   AND NOT EXISTS (SELECT FROM embeddings e WHERE e.ordinal = c.ordinal AND e.model = $3)
                 RETURNING c.document_id
-            ), untold AS (
+            ), stale AS (
                 UPDATE documents d SET acknowledged_at = 'infinity'
                 WHERE d.acknowledged_at >= $2 AND d.version > 0 AND d.deleted_at IS NULL
                   AND EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event = 'changed')
                 RETURNING d.id
             )
-            SELECT document_id AS "id!" FROM unsure UNION SELECT document_id FROM unembedded UNION SELECT id FROM untold"#,
+            SELECT document_id AS "id!" FROM unsure UNION SELECT document_id FROM unembedded UNION SELECT id FROM stale"#,
             to_db(since),
             alone,
             index.model,

@@ -469,7 +469,7 @@ impl Store {
     /// [`StorageError`].
     pub async fn finish_job(&self, job: &Job) -> Result<bool> {
         let ended = sqlx::query_scalar!(
-            r#"WITH untold AS (
+            r#"WITH stale AS (
                 UPDATE jobs SET
                     kind = 'update_metadata', claim = NULL, lease_until = NULL, attempts = 0, error = NULL, run_at = now()
                 FROM documents d
@@ -477,11 +477,11 @@ impl Store {
                   AND d.id = jobs.key AND d.acknowledged_at = 'infinity' AND d.version > 0 AND d.deleted_at IS NULL
                 RETURNING jobs.id
             ), ended AS (
-                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3 AND NOT EXISTS (SELECT FROM untold)
+                DELETE FROM jobs WHERE id = $1 AND claim = $2 AND revision = $3 AND NOT EXISTS (SELECT FROM stale)
                   AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING id
             )
-            SELECT EXISTS (SELECT FROM untold UNION ALL SELECT FROM ended) AS "ended!""#,
+            SELECT EXISTS (SELECT FROM stale UNION ALL SELECT FROM ended) AS "ended!""#,
             job.claim.job,
             job.claim.token,
             job.revision,

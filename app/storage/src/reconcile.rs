@@ -37,7 +37,7 @@ pub struct AnsweringVersion {
     /// Its number; 0 for none.
     pub version: i32,
     /// The index has not heard of the document's latest change of title, labels or owner.
-    pub untold: bool,
+    pub stale: bool,
 }
 
 /// What a repair wrote into the index.
@@ -201,7 +201,7 @@ impl Store {
     pub async fn answering_version(&self, claim: &Claim, document: &DocumentId) -> Result<Option<AnsweringVersion>> {
         let row = sqlx::query_as!(
             AnsweringVersion,
-            r#"SELECT coalesce(d.version, 0) AS "version!", coalesce(d.acknowledged_at = 'infinity', false) AS "untold!"
+            r#"SELECT coalesce(d.version, 0) AS "version!", coalesce(d.acknowledged_at = 'infinity', false) AS "stale!"
                FROM jobs j LEFT JOIN documents d ON d.id = j.key AND d.deleted_at IS NULL
                WHERE j.id = $1 AND j.claim = $2 AND j.key = $3"#,
             claim.job,

@@ -27,7 +27,9 @@ use cjhirashi_domain::{
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Secret};
 use cjhirashi_storage::{AppSecret, Blobs, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, Engines, Makers, NewText, OpenIndex, Worker, WorkerContext, WorkerOptions};
+use cjhirashi_sync::{
+    DocumentService, EngineFollower, IndexFactory, NewText, OpenIndex, Worker, WorkerContext, WorkerOptions,
+};
 use cjhirashi_testkit::TestDb;
 use cjhirashi_vectors::{
     EmbeddedIndex, EmbeddedOptions, IndexError,
@@ -78,7 +80,7 @@ struct Both {
 }
 
 #[async_trait]
-impl Makers for Both {
+impl IndexFactory for Both {
     async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
         if name.kind == IndexKind::Pinecone {
             return Ok(OpenIndex::Remote(Arc::new(PineconeIndex::new(self.pinecone.clone())?)));
@@ -252,14 +254,14 @@ async fn main() -> anyhow::Result<()> {
         deployment: Deployment::parse("aws", "us-east-1")?,
     };
     PineconeIndex::new(pinecone.clone())?.control().create(&spec).await?;
-    let makers = Arc::new(Both { folder: folder.path().join("index"), pinecone });
+    let factory = Arc::new(Both { folder: folder.path().join("index"), pinecone });
     let first = IndexName { kind: IndexKind::Embedded, model: MODEL.to_owned() };
-    let engines = Engines::start(store.clone(), makers.clone(), &first).await?;
+    let engines = EngineFollower::start(store.clone(), factory.clone(), &first).await?;
     let context = WorkerContext {
         store: store.clone(),
         blobs: blobs.clone(),
         engine: engines.cell(),
-        makers,
+        factory,
         exports: folder.path().join("exports"),
         sandbox: Sandbox::new("no-such-program".into(), Limits::default()),
     };

@@ -32,7 +32,7 @@ const LOADING: Duration = Duration::from_millis(100);
 
 /// Opens indexes and embedding models by name, as this process is configured.
 #[async_trait]
-pub trait Makers: Send + Sync {
+pub trait IndexFactory: Send + Sync {
     /// An index, ready to be used.
     ///
     /// # Errors
@@ -82,25 +82,25 @@ impl OpenIndex {
 }
 
 /// Follows which index answers.
-pub struct Engines {
+pub struct EngineFollower {
     cell: EngineCell,
     stop: watch::Sender<bool>,
     task: JoinHandle<Option<FeederHandle>>,
 }
 
-impl std::fmt::Debug for Engines {
+impl std::fmt::Debug for EngineFollower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engines").field("cell", &self.cell).finish_non_exhaustive()
+        f.debug_struct("EngineFollower").field("cell", &self.cell).finish_non_exhaustive()
     }
 }
 
-impl Engines {
+impl EngineFollower {
     /// Opens the index that answers, and follows it from then on. A database without one takes `wanted`; where another
     /// one answers, `wanted` is built beside it and takes over when it is complete.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn start(store: Store, makers: Arc<dyn Makers>, wanted: &IndexName) -> Result<Self, StorageError> {
+    pub async fn start(store: Store, factory: Arc<dyn IndexFactory>, wanted: &IndexName) -> Result<Self, StorageError> {
         let active = store.active_index_or(wanted).await?;
         if active != *wanted && store.build_index(wanted).await? {
             tracing::info!(
@@ -108,11 +108,11 @@ impl Engines {
                 "the configuration names another index or embedding model: it is built beside the one that answers"
             );
         }
-        let Opened { engine, feeder, complete } = open(&store, makers.as_ref(), &active).await;
+        let Opened { engine, feeder, complete } = open(&store, factory.as_ref(), &active).await;
         let cell = EngineCell::new(engine);
         let (stop, stopped) = watch::channel(false);
         let held = Held { feeder, complete };
-        let task = tokio::spawn(follow(store, makers, cell.clone(), held, stopped));
+        let task = tokio::spawn(follow(store, factory, cell.clone(), held, stopped));
         Ok(Self { cell, stop, task })
     }
 
@@ -149,7 +149,7 @@ struct Held {
 
 async fn follow(
     store: Store,
-    makers: Arc<dyn Makers>,
+    factory: Arc<dyn IndexFactory>,
     cell: EngineCell,
     mut held: Held,
     mut stopped: watch::Receiver<bool>,
@@ -158,7 +158,7 @@ async fn follow(
         let following = async {
             let mut listener = store.listen_to_indexes().await?;
             loop {
-                exchange(&store, makers.as_ref(), &cell, &mut held).await?;
+                exchange(&store, factory.as_ref(), &cell, &mut held).await?;
                 // Behind a pooler notices are lost.
                 let look_after = if held.complete { LOOK_EVERY } else { OPEN_AGAIN };
                 if let Ok(heard) = tokio::time::timeout(look_after, listener.next()).await {
@@ -183,7 +183,12 @@ async fn follow(
 }
 
 /// Exchanges the engine if another index is active by now.
-async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &mut Held) -> Result<(), StorageError> {
+async fn exchange(
+    store: &Store,
+    factory: &dyn IndexFactory,
+    cell: &EngineCell,
+    held: &mut Held,
+) -> Result<(), StorageError> {
     let rows = store.list_indexes().await?;
     let Some(active) = rows.into_iter().find(|row| row.state == IndexState::Active) else { return Ok(()) };
     let same = active.name == cell.current().name;
@@ -191,10 +196,10 @@ async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &
         return Ok(());
     }
     // The model is asked for first: an index of this process is expensive to open, and no use without it.
-    if same && makers.embedder(&active.name.model).is_err() {
+    if same && factory.embedder(&active.name.model).is_err() {
         return Ok(());
     }
-    let Opened { engine, feeder: new_feeder, complete } = open(store, makers, &active.name).await;
+    let Opened { engine, feeder: new_feeder, complete } = open(store, factory, &active.name).await;
     if same && !complete {
         // Still not to be had.
         return Ok(());
@@ -214,14 +219,14 @@ async fn exchange(store: &Store, makers: &dyn Makers, cell: &EngineCell, held: &
 }
 
 /// Opens an index with its model. Does not fail: what cannot be had says why whenever it is asked.
-async fn open(store: &Store, makers: &dyn Makers, name: &IndexName) -> Opened {
+async fn open(store: &Store, factory: &dyn IndexFactory, name: &IndexName) -> Opened {
     let mut complete = true;
-    let embedder = makers.embedder(&name.model).unwrap_or_else(|error| {
+    let embedder = factory.embedder(&name.model).unwrap_or_else(|error| {
         complete = false;
         tracing::error!(model = name.model, %error, "the embedding model of the active index cannot be used");
         Arc::new(AbsentModel { id: name.model.clone(), reason: error.to_string() })
     });
-    match makers.open_index(name, embedder.dimension()).await {
+    match factory.open_index(name, embedder.dimension()).await {
         Ok(OpenIndex::Embedded(index)) => {
             let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
             Opened { engine: Engine::new(name.kind, index, embedder), feeder: Some(feeder), complete }

@@ -167,7 +167,7 @@ async fn embed(run: &Run<'_>) -> Result<Held, Failure> {
                     .zip(&embeddings)
                     .map(|(chunk, (_, values))| {
                         let UnembeddedChunk { ordinal, seq, text, language } = chunk;
-                        record(run, &metadata, Found { ordinal, seq, language, text }, values.clone())
+                        record(run, &metadata, PlacedChunk { ordinal, seq, language, text }, values.clone())
                     })
                     .collect();
                 // An index that fails here fails again right afterwards, when the document answers already.
@@ -204,14 +204,14 @@ fn metadata(task: &IndexTask) -> Arc<DocumentMetadata> {
 }
 
 /// A chunk, without its embedding.
-struct Found {
+struct PlacedChunk {
     ordinal: i64,
     seq: i32,
     language: Option<String>,
     text: String,
 }
 
-fn record(run: &Run<'_>, metadata: &Arc<DocumentMetadata>, chunk: Found, values: Vec<f32>) -> VectorRecord {
+fn record(run: &Run<'_>, metadata: &Arc<DocumentMetadata>, chunk: PlacedChunk, values: Vec<f32>) -> VectorRecord {
     VectorRecord {
         key: ChunkKey { document_id: run.task.document_id.clone(), version: run.task.version, seq: chunk.seq },
         ordinal: chunk.ordinal,
@@ -275,7 +275,7 @@ async fn write_vectors(run: &Run<'_>) -> Result<Held, Failure> {
             .into_iter()
             .map(|chunk| {
                 let found =
-                    Found { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
+                    PlacedChunk { ordinal: chunk.ordinal, seq: chunk.seq, language: chunk.language, text: chunk.text };
                 record(run, &metadata, found, chunk.values)
             })
             .collect();

@@ -31,7 +31,7 @@ pub use adopt::{
     AdoptError, AdoptOptions, AdoptionReport, Named, OldIndex, Problem, Removal, adopt, remove_old_vectors,
     wait_until_indexed,
 };
-pub use engines::{Engines, Makers, OpenIndex, choose_index, wanted_index};
+pub use engines::{EngineFollower, IndexFactory, OpenIndex, choose_index, wanted_index};
 pub use error::DocumentError;
 pub use overview::{SyncOverview, SyncService, build_index};
 pub use reconcile::reconcile;

@@ -10,7 +10,7 @@ use cjhirashi_domain::{
 use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, Store};
 use cjhirashi_vectors::IndexError;
 
-use crate::{DocumentError, Makers, choose_index};
+use crate::{DocumentError, IndexFactory, choose_index};
 
 /// Jobs that were given up, and comparisons, that are shown.
 const SHOWN: i64 = 50;
@@ -57,7 +57,7 @@ impl SyncOverview {
 #[derive(Clone)]
 pub struct SyncService {
     store: Store,
-    makers: Arc<dyn Makers>,
+    factory: Arc<dyn IndexFactory>,
 }
 
 impl std::fmt::Debug for SyncService {
@@ -74,11 +74,11 @@ fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
 ///
 /// # Errors
 /// [`DocumentError::Invalid`] when it is not, or another one is being built; [`DocumentError::Storage`].
-pub async fn build_index(store: &Store, makers: &dyn Makers, index: &IndexName) -> Result<(), DocumentError> {
-    if !makers.kinds().contains(&index.kind) {
+pub async fn build_index(store: &Store, factory: &dyn IndexFactory, index: &IndexName) -> Result<(), DocumentError> {
+    if !factory.kinds().contains(&index.kind) {
         return Err(DocumentError::Invalid(format!("this server is not configured for {}", index.kind)));
     }
-    if let Err(error) = makers.embedder(&index.model) {
+    if let Err(error) = factory.embedder(&index.model) {
         return Err(DocumentError::Invalid(error.to_string()));
     }
     if !store.build_index(index).await? {
@@ -91,8 +91,8 @@ pub async fn build_index(store: &Store, makers: &dyn Makers, index: &IndexName) 
 impl SyncService {
     /// Over the store, with what opens indexes.
     #[must_use]
-    pub const fn new(store: Store, makers: Arc<dyn Makers>) -> Self {
-        Self { store, makers }
+    pub const fn new(store: Store, factory: Arc<dyn IndexFactory>) -> Self {
+        Self { store, factory }
     }
 
     /// How everything stands, in six queries.
@@ -109,7 +109,7 @@ impl SyncService {
             self.store.list_dead_jobs(Some(viewer), SHOWN),
             self.store.list_reconciliations(COMPARISONS),
         )?;
-        let (kinds, model) = (self.makers.kinds(), self.makers.model());
+        let (kinds, model) = (self.factory.kinds(), self.factory.model());
         Ok(SyncOverview { indexes, building_waits_for, kinds, model, jobs, documents, to_adopt, dead, comparisons })
     }
 
@@ -156,8 +156,8 @@ impl SyncService {
     /// is being built; [`DocumentError::Storage`].
     pub async fn build(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
         admin(viewer)?;
-        build_index(&self.store, self.makers.as_ref(), index).await?;
-        Ok(choose_index(&self.store, index, &self.makers.model()).await?)
+        build_index(&self.store, self.factory.as_ref(), index).await?;
+        Ok(choose_index(&self.store, index, &self.factory.model()).await?)
     }
 
     /// Ends the building of an index; the one that answers goes on.
@@ -172,7 +172,7 @@ impl SyncService {
         // Or the next start would build it again.
         let active = self.store.list_indexes().await?.into_iter().find(|row| row.state == IndexState::Active);
         match active {
-            Some(active) => Ok(choose_index(&self.store, &active.name, &self.makers.model()).await?),
+            Some(active) => Ok(choose_index(&self.store, &active.name, &self.factory.model()).await?),
             None => Ok(()),
         }
     }
@@ -201,7 +201,7 @@ impl SyncService {
     }
 
     async fn clear(&self, index: &IndexName) -> Result<(), IndexError> {
-        let cleared = async { self.makers.open_index(index, index.dimension()).await?.index().clear().await };
+        let cleared = async { self.factory.open_index(index, index.dimension()).await?.index().clear().await };
         tokio::time::timeout(CLEARED_WITHIN, cleared).await.unwrap_or_else(|_| {
             let detail = format!("it was not emptied within {} s", CLEARED_WITHIN.as_secs());
             Err(IndexError::Unavailable { index: index.kind.as_str(), detail, retry_after: None })

@@ -38,8 +38,8 @@ const ROUNDS: u32 = 8;
 /// Fills the index that is being built and lets it answer. Returns early, without an error, when it is no longer wanted.
 pub(crate) async fn reindex(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
     let Some((name, copied_to)) = context.store.building_index().await? else { return Ok(()) };
-    let embedder = context.makers.embedder(&name.model)?;
-    let opened = match context.makers.open_index(&name, embedder.dimension()).await {
+    let embedder = context.factory.embedder(&name.model)?;
+    let opened = match context.factory.open_index(&name, embedder.dimension()).await {
         Ok(opened) => opened,
         // Whoever asked for it hears why it cannot be, now and as long as it waits for somebody to mend it.
         Err(error) => return Err(error.into()),

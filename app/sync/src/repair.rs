@@ -24,12 +24,12 @@ const BATCH: usize = 500;
 const NAMES: usize = 1_000;
 
 pub(crate) async fn repair_document(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
-    agree(context, job, DocumentEventKind::Repaired).await
+    reconcile_document(context, job, DocumentEventKind::Repaired).await
 }
 
 pub(crate) async fn update_metadata(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
     if !context.engine.current().name.kind.is_local() {
-        return agree(context, job, DocumentEventKind::Changed).await;
+        return reconcile_document(context, job, DocumentEventKind::Changed).await;
     }
     // An index of each process follows the database by itself.
     let document = job_document(job)?;
@@ -39,13 +39,13 @@ pub(crate) async fn update_metadata(context: &WorkerContext, job: &Job) -> Resul
     Ok(())
 }
 
-async fn agree(context: &WorkerContext, job: &Job, event: DocumentEventKind) -> Result<(), Failure> {
+async fn reconcile_document(context: &WorkerContext, job: &Job, event: DocumentEventKind) -> Result<(), Failure> {
     let document = job_document(job)?;
     let engine = context.engine.current();
     let answering = context.store.answering_version(&job.claim, &document).await?;
-    let Some(AnsweringVersion { version, untold }) = answering else { return Ok(()) };
+    let Some(AnsweringVersion { version, stale }) = answering else { return Ok(()) };
     // What is kept beside the vectors has changed: those that are there are written, too.
-    let all = untold || event == DocumentEventKind::Changed;
+    let all = stale || event == DocumentEventKind::Changed;
     let (extra, held) = sort_names(&engine, &document, version).await?;
     if !extra.is_empty() {
         engine.index.delete(&extra).await?;

@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{
-    Makers,
+    IndexFactory,
     delete::delete_document,
     error::{Failure, Remedy},
     export::export_vectors,
@@ -51,7 +51,7 @@ pub struct WorkerContext {
     /// The vector index that answers, with its embedding model.
     pub engine: EngineCell,
     /// Opens another index, and its model.
-    pub makers: Arc<dyn Makers>,
+    pub factory: Arc<dyn IndexFactory>,
     /// Where exports of all embeddings are kept.
     pub exports: PathBuf,
     /// Reads files.

@@ -21,7 +21,7 @@ use cjhirashi_domain::{
 use cjhirashi_models::{Embedder, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchQuery};
 use cjhirashi_storage::JobKind;
-use cjhirashi_sync::{Makers, OpenIndex, SyncService, Worker, WorkerContext, WorkerOptions, reconcile};
+use cjhirashi_sync::{IndexFactory, OpenIndex, SyncService, Worker, WorkerContext, WorkerOptions, reconcile};
 use cjhirashi_vectors::{
     Answer, ChunkKey, Consistency, EmbeddedIndex, EmbeddedOptions, IndexError, IndexQuery, IndexStats, VectorIndex,
     VectorRecord, Written,
@@ -166,7 +166,7 @@ struct OneOfEach {
 }
 
 #[async_trait]
-impl Makers for OneOfEach {
+impl IndexFactory for OneOfEach {
     fn kinds(&self) -> Vec<IndexKind> {
         IndexKind::ALL.to_vec()
     }
@@ -324,7 +324,7 @@ async fn an_index_that_does_not_answer_is_reported_and_not_taken_for_empty() {
 
 async fn rebuild(base: &mut Base, name: &IndexName, index: Arc<RemoteIndex>, embedder: Arc<FakeEmbedder>) {
     base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
-    base.context.makers = Arc::new(OneOfEach { index, embedder });
+    base.context.factory = Arc::new(OneOfEach { index, embedder });
     assert!(base.store.build_index(name).await.unwrap());
     base.work().await;
     let rows = base.store.list_indexes().await.unwrap();
@@ -400,8 +400,8 @@ async fn an_index_that_is_asked_for_while_it_is_being_removed_begins_anew_when_i
     let other = RemoteIndex::new(&base, "second", "fake:one@16").await;
     rebuild(&mut base, &second, other, embedder.clone()).await;
 
-    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder });
-    let sync = SyncService::new(base.store.clone(), base.context.makers.clone());
+    base.context.factory = Arc::new(OneOfEach { index: index.clone(), embedder });
+    let sync = SyncService::new(base.store.clone(), base.context.factory.clone());
     let removing = tokio::spawn({
         let (sync, owner, first) = (sync.clone(), base.owner.clone(), first.clone());
         async move { sync.forget(&owner, &first, false).await }
@@ -551,7 +551,7 @@ async fn what_is_shared_while_another_index_is_built_is_shared_in_that_one_too()
     base.store.active_index_or(&base.context.engine.current().name).await.unwrap();
     let mut index = RemoteIndex::new(&base, "other", "fake:one@16").await;
     Arc::get_mut(&mut index).unwrap().gate = Some(Semaphore::new(0));
-    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+    base.context.factory = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
     let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
     assert!(base.store.build_index(&name).await.unwrap());
     let sharing = async {
@@ -588,7 +588,7 @@ async fn what_is_indexed_while_another_index_takes_over_is_brought_to_that_one()
         base.until("the run to have begun", async || *base.embedder.calls.lock() > 1).await;
         let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
         let mut context = base.context.clone();
-        context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
+        context.factory = Arc::new(OneOfEach { index: index.clone(), embedder: base.embedder.clone() });
         assert!(base.store.build_index(&name).await.unwrap());
         Worker::run_due(&context, &options()).await.unwrap();
         gate.add_permits(100);
@@ -654,7 +654,7 @@ async fn what_is_deleted_goes_from_an_index_that_answered_before_as_well() {
     let embedder = base.embedder.clone();
     rebuild(&mut base, &name, index.clone(), embedder.clone()).await;
     base.context.engine = EngineCell::new(Engine::new(IndexKind::Pinecone, index.clone(), embedder.clone()));
-    base.context.makers = Arc::new(OneOfEach { index: old.clone(), embedder });
+    base.context.factory = Arc::new(OneOfEach { index: old.clone(), embedder });
     assert!(!old.names().await.is_empty() && !index.names().await.is_empty());
 
     old.go_away(true);
@@ -810,7 +810,7 @@ async fn a_change_to_a_model_that_is_away_for_long_goes_on_at_the_next_start() {
     let provider = "fake".to_owned();
     let away = ModelError::Unavailable { provider, cause: Outage::Other, detail: "away".to_owned() };
     embedder.failures.lock().push_back(away);
-    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: embedder.clone() });
+    base.context.factory = Arc::new(OneOfEach { index: index.clone(), embedder: embedder.clone() });
     let name = IndexName { kind: IndexKind::Embedded, model: "fake:two@16".to_owned() };
     assert!(base.store.build_index(&name).await.unwrap());
     let options = WorkerOptions { max_attempts: 1, ..options() };
@@ -850,7 +850,7 @@ async fn what_comes_while_another_model_is_built_is_found_by_that_model_too() {
     let mut index = RemoteIndex::new(&base, "other", "fake:two@16").await;
     Arc::get_mut(&mut index).unwrap().gate = Some(Semaphore::new(0));
     let second = Arc::new(FakeEmbedder::new("fake:two@16", 8));
-    base.context.makers = Arc::new(OneOfEach { index: index.clone(), embedder: second.clone() });
+    base.context.factory = Arc::new(OneOfEach { index: index.clone(), embedder: second.clone() });
     let name = IndexName { kind: IndexKind::Qdrant, model: "fake:two@16".to_owned() };
     assert!(base.store.build_index(&name).await.unwrap());
     let coming = async {
@@ -899,7 +899,7 @@ struct Late {
 }
 
 #[async_trait]
-impl Makers for Late {
+impl IndexFactory for Late {
     async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
         if self.ready.load(Ordering::Relaxed) {
             return Ok(OpenIndex::Remote(Arc::clone(&self.index) as Arc<dyn VectorIndex>));
@@ -925,9 +925,9 @@ async fn an_index_that_is_away_when_the_server_starts_answers_when_it_is_back() 
     let base = base().await;
     let index = RemoteIndex::new(&base, "late", "fake:one@16").await;
     let ready = Arc::new(AtomicBool::new(false));
-    let makers = Late { index, embedder: base.embedder.clone(), ready: ready.clone() };
+    let factory = Late { index, embedder: base.embedder.clone(), ready: ready.clone() };
     let name = IndexName { kind: IndexKind::Qdrant, model: "fake:one@16".to_owned() };
-    let engines = cjhirashi_sync::Engines::start(base.store.clone(), Arc::new(makers), &name).await.unwrap();
+    let engines = cjhirashi_sync::EngineFollower::start(base.store.clone(), Arc::new(factory), &name).await.unwrap();
     let cell = engines.cell();
     assert!(cell.current().index.stats().await.is_err());
     ready.store(true, Ordering::Relaxed);

@@ -20,7 +20,7 @@ use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::{Embedded, Embedder, InputKind, Measure, ModelError};
 use cjhirashi_retrieval::{Engine, EngineCell};
 use cjhirashi_storage::{AppSecret, Blobs, Store, StoreOptions};
-use cjhirashi_sync::{DocumentService, Makers, NewDocument, NewText, OpenIndex, WorkerContext, WorkerOptions};
+use cjhirashi_sync::{DocumentService, IndexFactory, NewDocument, NewText, OpenIndex, WorkerContext, WorkerOptions};
 use cjhirashi_testkit::TestDb;
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, IndexError};
 use parking_lot::Mutex;
@@ -164,10 +164,10 @@ pub(crate) fn secret() -> AppSecret {
 }
 
 /// No index is opened and no model found: for tests that stay with the one they have.
-pub(crate) struct NoMakers;
+pub(crate) struct NoIndexes;
 
 #[async_trait]
-impl Makers for NoMakers {
+impl IndexFactory for NoIndexes {
     fn kinds(&self) -> Vec<IndexKind> {
         IndexKind::ALL.to_vec()
     }
@@ -202,7 +202,7 @@ pub(crate) async fn context(
         store: store.clone(),
         blobs: Blobs::open(folder.join("blobs")).await.unwrap(),
         engine: EngineCell::new(Engine::new(IndexKind::Embedded, index.clone(), embedder)),
-        makers: Arc::new(NoMakers),
+        factory: Arc::new(NoIndexes),
         exports: folder.join("exports"),
         // Texts are read in this process; no test here needs the child.
         sandbox: Sandbox::new("no-such-program".into(), Limits::default()),

@@ -28,7 +28,7 @@ use super::{
     gate::{Gates, Kill, Peer},
     world::{World, pinecone_options},
 };
-use crate::support::{DIMENSION, FakeEmbedder, NoMakers, secret};
+use crate::support::{DIMENSION, FakeEmbedder, NoIndexes, secret};
 
 /// What a process says when it is ready to begin.
 const READY: &str = "ready to begin";
@@ -119,7 +119,7 @@ pub(crate) async fn context(
         store: store.clone(),
         blobs: Blobs::open(folder.join("blobs")).await.unwrap(),
         engine: EngineCell::new(Engine::new(IndexKind::Pinecone, index, embedder)),
-        makers: Arc::new(NoMakers),
+        factory: Arc::new(NoIndexes),
         exports: folder.join("exports"),
         sandbox: Sandbox::new("no-such-program".into(), Limits::default()),
     }
