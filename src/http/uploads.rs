@@ -50,6 +50,7 @@ pub(crate) struct Form {
     pub(crate) title: Option<String>,
     pub(crate) source_url: Option<String>,
     pub(crate) tags: Vec<String>,
+    metadata: Option<serde_json::Value>,
     public: bool,
 }
 
@@ -314,6 +315,10 @@ async fn read_text(mut field: Field<'_>, form: &mut Form) -> ApiResult<()> {
     match name.as_str() {
         "title" => form.title = Some(text),
         "source_url" => form.source_url = Some(text),
+        "metadata" => {
+            let parsed = serde_json::from_str(&text);
+            form.metadata = Some(parsed.map_err(|error| ApiError::invalid(format!("metadata is not JSON: {error}")))?);
+        }
         "visibility" => form.public = parse_public(&text)?,
         // Repeated, or separated by commas.
         "tags" | "tags[]" | "tag" => form.tags.extend(text.split(',').map(|tag| tag.trim().to_owned())),
@@ -322,6 +327,7 @@ async fn read_text(mut field: Field<'_>, form: &mut Form) -> ApiResult<()> {
     }
     Ok(())
 }
+
 fn broken(error: axum::extract::multipart::MultipartError) -> ApiError {
     ApiError::invalid(error.body_text())
 }
@@ -343,10 +349,10 @@ pub(crate) async fn add_files(
     }
     // A title for several files would make them indistinguishable.
     let title = form.title.filter(|_| form.files.len() == 1);
-    let (tags, source_url) = (form.tags, form.source_url);
+    let (tags, metadata, source_url) = (form.tags, form.metadata, form.source_url);
     let added = stream::iter(form.files.into_iter().map(|file| {
-        let (visibility, title, tags, source_url) =
-            (visibility.clone(), title.clone(), tags.clone(), source_url.clone());
+        let (visibility, title, tags, metadata, source_url) =
+            (visibility.clone(), title.clone(), tags.clone(), metadata.clone(), source_url.clone());
         async move {
             let ReceivedFile { name, mime_type, content } = file;
             let blob = match content {
@@ -354,7 +360,7 @@ pub(crate) async fn add_files(
                 Err(error) => return (name, Err(error)),
             };
             let file_name = Some(name.clone());
-            let new = NewDocument { title, file_name, mime_type, blob, source, source_url, tags, visibility };
+            let new = NewDocument { title, file_name, mime_type, blob, source, source_url, tags, metadata, visibility };
             (name, add_file(documents, viewer, new).await)
         }
     }))

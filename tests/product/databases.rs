@@ -245,6 +245,36 @@ async fn what_is_shared_and_taken_back_follows_at_once_and_is_for_administrators
 }
 
 #[tokio::test]
+async fn keys_of_a_document_s_own_go_beside_its_vectors_and_come_back() {
+    let (product, server) = with_pinecone().await;
+    let body = json!({"title": "Acta", "content": "El acta de la junta.", "metadata": {"year": 2026, "team": "legal"}});
+    let (status, answer) = product.api(Method::POST, "/api/v1/documents", Some(body)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    product.indexed(&id).await;
+    let held = async |key: &str| {
+        let vectors = server.vectors(INDEX, MODEL);
+        vectors.values().next().and_then(|stored| stored.metadata.get(key).cloned()).unwrap_or_default()
+    };
+    until(&product, "the vector in Pinecone", async || vectors(&server) == 1).await;
+    assert_eq!((held("year").await.as_f64(), held("team").await), (Some(2026.0), json!("legal")));
+    let path = format!("/api/v1/documents/{id}");
+    let (_, document) = product.api(Method::GET, &path, None).await;
+    assert_eq!(document["metadata"], json!({"year": 2026, "team": "legal"}), "{document}");
+    let (status, document) = product.api(Method::PATCH, &path, Some(json!({"metadata": {"team": "board"}}))).await;
+    assert_eq!((status, &document["metadata"]), (StatusCode::OK, &json!({"team": "board"})));
+    until(&product, "the change in Pinecone", async || held("team").await == json!("board")).await;
+    assert_eq!(held("year").await, Value::Null, "what is no key any more is gone there too");
+    for (bad, word) in
+        [(json!({"userId": "me"}), "userId"), (json!({"deep": {"a": 1}}), "deep"), (json!([1]), "object")]
+    {
+        let (status, answer) = product.api(Method::PATCH, &path, Some(json!({"metadata": bad}))).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+        assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains(word)), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_is_tried_cancelled_buried_and_replayed() {
     let product = Product::start().await;
     product.models.set(Script { embedding_status: Some(503), ..Script::saying("Hola.") });

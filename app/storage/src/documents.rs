@@ -36,6 +36,8 @@ pub struct NewDocumentRow<'a> {
     pub mime_type: &'a str,
     /// Its labels.
     pub tags: &'a [String],
+    /// Its own keys, a JSON object.
+    pub metadata: Option<&'a serde_json::Value>,
     /// The file.
     pub blob: &'a StoredBlob,
 }
@@ -47,6 +49,8 @@ pub struct DocumentChange<'a> {
     pub title: Option<&'a str>,
     /// Its labels, all of them.
     pub tags: Option<&'a [String]>,
+    /// Its own keys, all of them, a JSON object.
+    pub metadata: Option<&'a serde_json::Value>,
     /// Whose it is.
     pub visibility: Option<&'a Visibility>,
 }
@@ -192,9 +196,9 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "WITH document AS (
-                INSERT INTO documents (id, user_id, uploaded_by, title, source, source_url, mime_type, tags,
+                INSERT INTO documents (id, user_id, uploaded_by, title, source, source_url, mime_type, tags, metadata,
                     created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, $9)
                 RETURNING id
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, at) SELECT id, 1, 'added', $9 FROM document
@@ -213,6 +217,7 @@ impl Store {
             new.blob.key().as_str(),
             new.file_name,
             size,
+            new.metadata,
         )
         .execute(&mut *tx)
         .await?;
@@ -437,6 +442,7 @@ impl Store {
                 UPDATE documents SET
                     title = coalesce($4, title),
                     tags = coalesce($5, tags),
+                    metadata = coalesce($9, metadata),
                     user_id = CASE WHEN $6 THEN $7 ELSE user_id END,
                     acknowledged_at = 'infinity',
                     acknowledged_position = NULL,
@@ -453,6 +459,7 @@ impl Store {
             owner.is_some(),
             owner.flatten(),
             to_db(self.now()),
+            change.metadata,
         )
         .execute(&mut *tx)
         .await?;
@@ -462,6 +469,22 @@ impl Store {
         jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// A document's own keys, if the viewer may read the document and it has some.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn document_metadata(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<serde_json::Value>> {
+        let metadata = sqlx::query_scalar!(
+            "SELECT metadata FROM documents
+             WHERE id = $1 AND deleted_at IS NULL AND (user_id = $2 OR user_id IS NULL)",
+            id.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(metadata.flatten())
     }
 
     /// Ends the attempts to index a document's newest version: it is shown as failed until it is tried again; what

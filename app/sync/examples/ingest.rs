@@ -167,6 +167,7 @@ async fn fill(store: &Store, documents: &DocumentService, owner: &Viewer, how_ma
                 source: Source::Api,
                 source_url: None,
                 tags: Vec::new(),
+                metadata: None,
                 visibility: Visibility::Public,
             };
             documents.add_text(owner, text).await?;

@@ -15,6 +15,7 @@ use cjhirashi_storage::{
     BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow,
     OriginalFile, Store, StoredBlob, Twin,
 };
+use cjhirashi_vectors::CustomMetadata;
 
 use crate::DocumentError;
 
@@ -44,6 +45,8 @@ pub struct NewDocument {
     pub source_url: Option<String>,
     /// Labels.
     pub tags: Vec<String>,
+    /// Its own keys, a JSON object as [`CustomMetadata::parse`] takes it.
+    pub metadata: Option<serde_json::Value>,
     /// Whose it will be.
     pub visibility: Visibility,
 }
@@ -63,6 +66,8 @@ pub struct NewText {
     pub source_url: Option<String>,
     /// Labels.
     pub tags: Vec<String>,
+    /// Its own keys, a JSON object as [`CustomMetadata::parse`] takes it.
+    pub metadata: Option<serde_json::Value>,
     /// Whose it will be.
     pub visibility: Visibility,
 }
@@ -109,6 +114,7 @@ impl DocumentService {
         };
         let tags = parse_tags(&new.tags)?;
         let source_url = parse_url(new.source_url.as_deref())?;
+        check_metadata(new.metadata.as_ref())?;
         let kind = recognise_blob(file_name.as_deref(), new.mime_type.as_deref(), &new.blob).await?;
         let row = NewDocumentRow {
             title: title.as_str(),
@@ -118,6 +124,7 @@ impl DocumentService {
             file_name: file_name.as_deref(),
             mime_type: kind.mime_type(),
             tags: &tags,
+            metadata: new.metadata.as_ref(),
             blob: &new.blob,
         };
         let document = self.store.add_document(viewer, &self.blobs, &row).await?;
@@ -146,6 +153,7 @@ impl DocumentService {
         let title = parse_title(&new.title)?;
         let tags = parse_tags(&new.tags)?;
         let source_url = parse_url(new.source_url.as_deref())?;
+        check_metadata(new.metadata.as_ref())?;
         let mut writer = self.upload().await?;
         writer.write(new.content.as_bytes()).await?;
         let blob = writer.finish().await?;
@@ -157,6 +165,7 @@ impl DocumentService {
             file_name: None,
             mime_type: kind.mime_type(),
             tags: &tags,
+            metadata: new.metadata.as_ref(),
             blob: &blob,
         };
         let document = self.store.add_document(viewer, &self.blobs, &row).await?;
@@ -213,7 +222,7 @@ impl DocumentService {
     /// # Errors
     /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
     pub async fn set_tags(&self, viewer: &Viewer, id: &DocumentId, tags: &[String]) -> Result<(), DocumentError> {
-        self.change(viewer, id, None, Some(tags), None).await
+        self.change(viewer, id, None, Some(tags), None, None).await
     }
 
     /// Gives a document another title.
@@ -221,7 +230,7 @@ impl DocumentService {
     /// # Errors
     /// [`DocumentError::NotFound`], [`DocumentError::Invalid`], [`DocumentError::Storage`].
     pub async fn set_title(&self, viewer: &Viewer, id: &DocumentId, title: &str) -> Result<(), DocumentError> {
-        self.change(viewer, id, Some(title), None, None).await
+        self.change(viewer, id, Some(title), None, None, None).await
     }
 
     /// Shares a document with everybody, or makes it the viewer's own again: from the commit on, searches and answers
@@ -235,10 +244,18 @@ impl DocumentService {
         id: &DocumentId,
         visibility: &Visibility,
     ) -> Result<(), DocumentError> {
-        self.change(viewer, id, None, None, Some(visibility)).await
+        self.change(viewer, id, None, None, None, Some(visibility)).await
     }
 
-    /// Changes a document's title, labels and visibility in one step; what is `None` stays.
+    /// A document's own keys, if the viewer may read it.
+    ///
+    /// # Errors
+    /// [`DocumentError::Storage`].
+    pub async fn metadata(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<serde_json::Value>, DocumentError> {
+        Ok(self.store.document_metadata(viewer, id).await?)
+    }
+
+    /// Changes a document's title, labels, own keys and visibility in one step; what is `None` stays.
     ///
     /// # Errors
     /// [`DocumentError::Forbidden`] when sharing is not the viewer's to do, [`DocumentError::NotFound`],
@@ -249,6 +266,7 @@ impl DocumentService {
         id: &DocumentId,
         title: Option<&str>,
         tags: Option<&[String]>,
+        metadata: Option<&serde_json::Value>,
         visibility: Option<&Visibility>,
     ) -> Result<(), DocumentError> {
         if visibility.is_some_and(|visibility| !viewer.may_change(visibility)) {
@@ -256,14 +274,15 @@ impl DocumentService {
         }
         let title = title.map(parse_title).transpose()?;
         let tags = tags.map(parse_tags).transpose()?;
-        if title.is_none() && tags.is_none() && visibility.is_none() {
+        check_metadata(metadata)?;
+        if title.is_none() && tags.is_none() && metadata.is_none() && visibility.is_none() {
             // Nothing to tell anybody.
             let readable = self.store.get_document(viewer, id).await?;
             let found = readable.is_some_and(|document| viewer.may_change(&document.visibility));
             return if found { Ok(()) } else { Err(DocumentError::NotFound) };
         }
-        let change =
-            DocumentChange { title: title.as_ref().map(DocumentTitle::as_str), tags: tags.as_deref(), visibility };
+        let title = title.as_ref().map(DocumentTitle::as_str);
+        let change = DocumentChange { title, tags: tags.as_deref(), metadata, visibility };
         if !self.store.change_document(viewer, id, &change).await? {
             return Err(DocumentError::NotFound);
         }
@@ -435,6 +454,11 @@ pub fn parse_tags(tags: &[String]) -> Result<Vec<String>, DocumentError> {
         return Err(DocumentError::Invalid(format!("{} tags, {MAX_TAGS} are allowed", parsed.len())));
     }
     Ok(parsed)
+}
+
+fn check_metadata(metadata: Option<&serde_json::Value>) -> Result<(), DocumentError> {
+    let Some(metadata) = metadata else { return Ok(()) };
+    CustomMetadata::parse(metadata).map(drop).map_err(|error| DocumentError::Invalid(format!("metadata: {error}")))
 }
 
 /// An address that may be shown as a link.

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use cjhirashi_domain::{
-    ErrorCode,
+    ErrorCode, Viewer,
     document::Source,
     id::DocumentId,
     settings::Language,
@@ -51,6 +51,10 @@ pub(super) struct NewDocumentBody {
     #[serde(default)]
     #[schema(example = "private")]
     visibility: Option<String>,
+    /// Keys of its own, which go beside its vectors: texts, numbers, yes or no, lists of texts; at most 64, 8 KB in all.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
     /// Where it came from, an http or https address.
     #[serde(default)]
     source_url: Option<String>,
@@ -67,6 +71,8 @@ pub(super) struct NewDocumentForm {
     /// Separated by commas; may be repeated.
     tags: Option<String>,
     visibility: Option<String>,
+    /// Keys of its own, as JSON.
+    metadata: Option<String>,
     source_url: Option<String>,
 }
 
@@ -113,6 +119,7 @@ pub(super) async fn add_document(
         source: Source::Api,
         source_url: new.source_url,
         tags: new.tags.unwrap_or_default(),
+        metadata: new.metadata,
         visibility: visibility(&viewer, public),
     };
     let document = state.documents.add_text(&viewer, new).await?;
@@ -207,8 +214,15 @@ pub(super) async fn get_document(
     Caller(viewer): Caller,
     ApiId(id): ApiId<DocumentId>,
 ) -> ApiResult<Json<DocumentBody>> {
-    let document = state.documents.get(&viewer, &id).await?.ok_or(ApiError::new(ErrorCode::DocumentNotFound))?;
-    Ok(Json(document.into()))
+    Ok(Json(whole(&state, &viewer, &id).await?))
+}
+
+/// A document with what lists leave out.
+async fn whole(state: &AppState, viewer: &Viewer, id: &DocumentId) -> ApiResult<DocumentBody> {
+    let (document, metadata) =
+        futures::try_join!(state.documents.get(viewer, id), state.documents.metadata(viewer, id))?;
+    let document = document.ok_or(ApiError::new(ErrorCode::DocumentNotFound))?;
+    Ok(DocumentBody::from(document).with_metadata(metadata))
 }
 
 /// Deletes a document. From then on no answer and no search shows it.
@@ -237,6 +251,10 @@ pub(super) struct DocumentChangeBody {
     /// All of its labels from now on.
     #[serde(default)]
     tags: Option<Vec<String>>,
+    /// All of its own keys from now on.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
     /// `private` or `public`; only administrators share a document and take it back.
     #[serde(default)]
     #[schema(example = "public")]
@@ -268,9 +286,10 @@ pub(super) async fn change_document(
         Some(text) => Some(visibility(&viewer, parse_public(text)?)),
         None => None,
     };
-    state.documents.change(&viewer, &id, change.title.as_deref(), change.tags.as_deref(), visibility.as_ref()).await?;
-    let document = state.documents.get(&viewer, &id).await?.ok_or(ApiError::new(ErrorCode::DocumentNotFound))?;
-    Ok(Json(document.into()))
+    let DocumentChangeBody { title, tags, metadata, .. } = change;
+    let (title, tags) = (title.as_deref(), tags.as_deref());
+    state.documents.change(&viewer, &id, title, tags, metadata.as_ref(), visibility.as_ref()).await?;
+    Ok(Json(whole(&state, &viewer, &id).await?))
 }
 
 /// A version that was kept.

@@ -42,6 +42,10 @@ pub(super) struct DocumentBody {
     /// Why it cannot be found.
     error: Option<FailureBody>,
     tags: Vec<String>,
+    /// Its own keys, where one document was asked for and it has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
     /// `private` or `public`.
     visibility: &'static str,
     source: &'static str,
@@ -110,6 +114,12 @@ impl From<DocumentEvent> for DocumentEventBody {
     }
 }
 
+impl DocumentBody {
+    pub(super) fn with_metadata(self, metadata: Option<serde_json::Value>) -> Self {
+        Self { metadata, ..self }
+    }
+}
+
 impl From<Document> for DocumentBody {
     fn from(document: Document) -> Self {
         Self {
@@ -123,6 +133,7 @@ impl From<Document> for DocumentBody {
             version: document.version,
             error: document.error.map(|error| FailureBody::new(error.code, error.detail)),
             tags: document.tags,
+            metadata: None,
             visibility: match document.visibility {
                 Visibility::Private(_) => "private",
                 Visibility::Public => "public",

@@ -58,11 +58,13 @@ enum Scenario {
     TakeBack,
     Delete,
     Repair,
+    /// Another index is built from the database and takes over.
+    Switch,
     /// More chunks than are stored, or brought to the index, at once.
     Large,
 }
 
-const SCENARIOS: [Scenario; 7] = [
+const SCENARIOS: [Scenario; 8] = [
     Scenario::Index,
     Scenario::NewVersion,
     Scenario::Relabel,
@@ -70,6 +72,7 @@ const SCENARIOS: [Scenario; 7] = [
     Scenario::TakeBack,
     Scenario::Delete,
     Scenario::Repair,
+    Scenario::Switch,
 ];
 
 /// Texts of one call, and tokens of one passage: several calls, and several passages, of little text.
@@ -109,6 +112,7 @@ impl Scenario {
             Self::Share => world.share(&id, Visibility::Public).await,
             Self::TakeBack => world.share(&id, world.private()).await,
             Self::Delete => world.delete(&id).await,
+            Self::Switch => world.build_anew().await,
             Self::Repair => {
                 let lost = ChunkKey { document_id: id.clone(), version: 1, seq: 1 };
                 world.index.delete(&[lost]).await.unwrap();
@@ -121,7 +125,11 @@ impl Scenario {
 
     /// Kills a worker there, looks at everything, and cleans up. The worker's steps, and whether it was killed.
     async fn run(self, world: &mut World, kill: Option<Kill>, late: bool) -> (usize, bool) {
-        let options = WorkerOptions { concurrency: 1, lease: Duration::from_secs(60), ..WorkerOptions::default() };
+        // After a switch a comparison waits for the repairs that it asks for.
+        let concurrency = if self == Self::Switch { 2 } else { 1 };
+        // And it compares only what is shown.
+        let late = late && self != Self::Switch;
+        let options = WorkerOptions { concurrency, lease: Duration::from_secs(60), ..WorkerOptions::default() };
         let mut process = Process::start(world, Task::Once, &options, kill).await;
         let id = self.prepare(world).await;
         // Writes are seen at once, or not before all is done.
@@ -132,8 +140,8 @@ impl Scenario {
         let last = steps.last().cloned().unwrap_or_default();
         let when = format!("{self:?}, {kill:?}, late {late}, {last:?}");
         world.note_lost().await;
-        // What the index lost is found again when it is repaired, not before.
-        if self != Self::Repair {
+        // What the index lost is found again when it is repaired, not before; and another one would answer meanwhile.
+        if !matches!(self, Self::Repair | Self::Switch) {
             world.check_answers(&format!("{when}, dead")).await;
         }
         world.work_until_quiet().await;

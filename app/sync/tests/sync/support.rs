@@ -269,6 +269,7 @@ pub(crate) fn text(title: &str, content: &str, owner: &Viewer) -> NewText {
         source: Source::Api,
         source_url: None,
         tags: Vec::new(),
+        metadata: None,
         visibility: Visibility::Private(owner.user_id.clone()),
     }
 }
@@ -291,6 +292,7 @@ impl Base {
             source: Source::Upload,
             source_url: None,
             tags: Vec::new(),
+            metadata: None,
             visibility: Visibility::Private(self.owner.user_id.clone()),
         };
         self.documents.add(&self.owner, new).await

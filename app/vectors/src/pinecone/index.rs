@@ -142,12 +142,17 @@ impl PineconeIndex {
     }
 
     /// Passes a result on. Where nobody was there, the index is looked for again: now, when its address knows nothing of
-    /// it, so that the error says whether it is gone; otherwise by the next call.
+    /// it, so that the error says whether it is gone or was made anew elsewhere; otherwise by the next call.
     async fn seen<T>(&self, result: Result<T, PineconeError>) -> Result<T, IndexError> {
         match &result {
             Err(PineconeError::NotFound { .. }) => {
                 *self.found.lock().await = None;
                 self.data().await?;
+                return Err(IndexError::Unavailable {
+                    index: self.name(),
+                    detail: "the index was made anew; the next call finds it".to_owned(),
+                    retry_after: None,
+                });
             }
             Err(PineconeError::Unreachable { .. }) => *self.found.lock().await = None,
             _ => {}

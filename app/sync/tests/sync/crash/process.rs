@@ -11,13 +11,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cjhirashi_domain::sync::IndexKind;
+use cjhirashi_domain::sync::{IndexKind, IndexName};
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::{Embedded, Embedder, InputKind, Measure, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell};
 use cjhirashi_storage::{Blobs, Store, StoreOptions};
-use cjhirashi_sync::{Worker, WorkerContext, WorkerOptions};
-use cjhirashi_vectors::{VectorIndex, pinecone::PineconeIndex};
+use cjhirashi_sync::{IndexFactory, OpenIndex, Worker, WorkerContext, WorkerOptions};
+use cjhirashi_vectors::{IndexError, VectorIndex, pinecone::PineconeIndex};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _},
@@ -28,7 +28,7 @@ use super::{
     gate::{Gates, Kill, Peer},
     world::{World, pinecone_options},
 };
-use crate::support::{DIMENSION, FakeEmbedder, NoIndexes, secret};
+use crate::support::{DIMENSION, FakeEmbedder, secret};
 
 /// What a process says when it is ready to begin.
 const READY: &str = "ready to begin";
@@ -108,6 +108,31 @@ pub(crate) async fn serve_model(listener: tokio::net::TcpListener, embedder: Arc
     }
 }
 
+/// Opens Pinecone's index, whatever is asked for.
+struct OneIndex {
+    index: Arc<dyn VectorIndex>,
+    embedder: Arc<dyn Embedder>,
+}
+
+#[async_trait]
+impl IndexFactory for OneIndex {
+    async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+        Ok(OpenIndex::Remote(Arc::clone(&self.index)))
+    }
+
+    fn embedder(&self, _: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        Ok(Arc::clone(&self.embedder))
+    }
+
+    fn kinds(&self) -> Vec<IndexKind> {
+        vec![IndexKind::Pinecone]
+    }
+
+    fn model(&self) -> String {
+        self.embedder.id().to_owned()
+    }
+}
+
 /// What a worker needs, over Pinecone.
 pub(crate) async fn context(
     store: &Store,
@@ -118,8 +143,8 @@ pub(crate) async fn context(
     WorkerContext {
         store: store.clone(),
         blobs: Blobs::open(folder.join("blobs")).await.unwrap(),
-        engine: EngineCell::new(Engine::new(IndexKind::Pinecone, index, embedder)),
-        factory: Arc::new(NoIndexes),
+        engine: EngineCell::new(Engine::new(IndexKind::Pinecone, Arc::clone(&index), Arc::clone(&embedder))),
+        factory: Arc::new(OneIndex { index, embedder }),
         exports: folder.join("exports"),
         sandbox: Sandbox::new("no-such-program".into(), Limits::default()),
     }

@@ -8,15 +8,24 @@ use std::{
 };
 
 use cjhirashi_domain::{
-    Viewer, access::Visibility, document::DocumentStatus, id::DocumentId, search::SearchMode, sync::IndexKind,
+    Viewer,
+    access::Visibility,
+    document::DocumentStatus,
+    id::DocumentId,
+    search::SearchMode,
+    sync::{IndexKind, IndexName},
     user::Role,
 };
 use cjhirashi_ingest::{ChunkOptions, Kind, Limits, chunk, extract};
 use cjhirashi_models::Embedder as _;
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever, SearchOutcome, SearchQuery};
+use cjhirashi_storage::JobKind;
 use cjhirashi_sync::{Worker, WorkerOptions, reconcile};
 use cjhirashi_testkit::{FaultyPinecone, pinecone::Plan};
-use cjhirashi_vectors::pinecone::{Deployment, Host, IndexName, IndexSpec, Namespace, PineconeIndex, PineconeOptions};
+use cjhirashi_vectors::VectorIndex as _;
+use cjhirashi_vectors::pinecone::{
+    Deployment, Host, IndexName as PineconeName, IndexSpec, Namespace, PineconeIndex, PineconeOptions,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -92,7 +101,7 @@ impl Drop for World {
 pub(crate) fn pinecone_options(url: &str) -> PineconeOptions {
     PineconeOptions {
         key: "a key".into(),
-        index: IndexName::parse(INDEX).unwrap(),
+        index: PineconeName::parse(INDEX).unwrap(),
         namespace: Namespace::parse(MODEL).unwrap(),
         control: Host::parse(url).unwrap(),
         host: Some(Host::parse(url).unwrap()),
@@ -114,7 +123,7 @@ impl World {
         let pinecone = FaultyPinecone::start().await.unwrap();
         let control = PineconeOptions { host: None, ..pinecone_options(&pinecone.base_url()) };
         let made = PineconeIndex::new(control).unwrap();
-        let name = IndexName::parse(INDEX).unwrap();
+        let name = PineconeName::parse(INDEX).unwrap();
         let spec = IndexSpec { name: name.clone(), dimension: DIMENSION, deployment: Deployment::default() };
         made.control().create(&spec).await.unwrap();
         made.control().wait_ready(&name, Duration::from_secs(10)).await.unwrap();
@@ -216,6 +225,16 @@ impl World {
         let expected = self.documents.get_mut(id).unwrap();
         self.base.documents.set_visibility(&expected.by, id, &visibility).await.unwrap();
         expected.visibility = visibility;
+    }
+
+    /// Another index answers, of which Pinecone's takes over as soon as it is built: from nothing.
+    pub(crate) async fn build_anew(&self) {
+        sqlx::query("DELETE FROM vector_indexes").execute(self.base.store.pool()).await.unwrap();
+        let name = |kind| IndexName { kind, model: MODEL.to_owned() };
+        self.base.store.active_index_or(&name(IndexKind::Embedded)).await.unwrap();
+        self.index.clear().await.unwrap();
+        self.pinecone.show_writes();
+        assert!(self.base.store.build_index(&name(IndexKind::Pinecone)).await.unwrap());
     }
 
     pub(crate) async fn delete(&mut self, id: &DocumentId) {
@@ -363,13 +382,15 @@ impl World {
             sqlx::query(
                 "UPDATE jobs SET run_at = now(),
                     lease_until = CASE WHEN claim IS NOT NULL THEN now() - interval '1 second' END
-                 WHERE kind IN ('index_document', 'delete_document', 'update_metadata', 'repair_document')",
+                 WHERE kind <> 'reconcile' OR claim IS NOT NULL",
             )
             .execute(self.base.store.pool())
             .await
             .unwrap();
             Worker::run_due(&self.base.context, &options).await.unwrap();
-            let jobs = self.base.store.count_jobs_by_kind().await.unwrap();
+            let mut jobs = self.base.store.count_jobs_by_kind().await.unwrap();
+            // It waits for the night.
+            jobs.retain(|jobs| jobs.kind != JobKind::Reconcile || jobs.dead > 0);
             if jobs.iter().all(|jobs| (jobs.waiting, jobs.running) == (0, 0)) {
                 assert_eq!(jobs, [], "{:?}", self.base.store.list_dead_jobs(None, 9).await.unwrap());
                 return;
