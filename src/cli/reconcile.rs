@@ -25,6 +25,9 @@ async fn compare(work: &Work, dry_run: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let report = cjhirashi_sync::reconcile(&work.context, dry_run).await?;
+    if let Some(error) = &report.error {
+        bail!("{name} could not be compared: {}", error.detail.as_deref().unwrap_or(&error.code));
+    }
     print(&described(&name.to_string(), &report));
     if !report.is_clean() {
         bail!("the database and the vector index differ; see the report above");
@@ -34,18 +37,16 @@ async fn compare(work: &Work, dry_run: bool) -> anyhow::Result<()> {
 
 pub(super) fn described(name: &str, report: &ReconciliationReport) -> String {
     let side = |side: &Side| format!("{} vectors, hash {}", side.vectors, side.hash);
-    let mut lines = vec![
+    let lines = [
         name.to_owned(),
         format!("  database    {}", side(&report.database)),
         format!("  index       {}", side(&report.index)),
         format!("  missing     {} vectors", report.missing),
         format!("  orphans     {} vectors", report.orphans),
+        format!("  stale       {} documents", report.stale),
         format!("  repaired    {} documents", report.repaired),
         format!("  unrepaired  {} documents", report.unrepaired),
         format!("  in work     {} documents", report.in_work),
     ];
-    if let Some(error) = &report.error {
-        lines.push(format!("  error       {} {}", error.code, error.detail.as_deref().unwrap_or_default()));
-    }
     lines.join("\n")
 }

@@ -30,6 +30,9 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             // There is nothing to switch to: what it lacks is written into it.
             print(&format!("{name} answers already; it is compared with the database and repaired."));
             let report = cjhirashi_sync::reconcile(&work.context, false).await?;
+            if let Some(error) = &report.error {
+                bail!("{name} could not be compared: {}", error.detail.as_deref().unwrap_or(&error.code));
+            }
             print(&super::reconcile::described(&name.to_string(), &report));
             if !report.is_clean() {
                 bail!("the database and the vector index differ; see the report above");
@@ -41,6 +44,7 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             cjhirashi_sync::choose_index(&work.store, &name, &work.factory.model()).await?;
         }
         let (began, mut printed) = (Instant::now(), Instant::now());
+        let mut waits_for = String::new();
         loop {
             let rows = work.store.list_indexes().await?;
             let Some(row) = rows.into_iter().find(|row| row.name == name) else {
@@ -63,7 +67,11 @@ pub(super) async fn run(config: Config, args: Reindex) -> anyhow::Result<()> {
             if printed.elapsed() > PRINT {
                 printed = Instant::now();
                 if let Some(error) = work.store.waits_for(JobKind::Reindex).await? {
-                    print(&format!("waiting: {}", error.detail.unwrap_or(error.code)));
+                    let words = format!("waiting: {}", error.detail.unwrap_or(error.code));
+                    if words != waits_for {
+                        print(&words);
+                        waits_for = words;
+                    }
                     continue;
                 }
                 let pace = row.pace(work.store.now()).map_or_else(String::new, |Pace { per_second, seconds_left }| {

@@ -103,7 +103,7 @@ codes! {
         es "Este documento no existe, se eliminó o no es tuyo.", en "This document does not exist, was deleted, or is not yours.";
     /// A field of a document is not right.
     DocumentInvalid = "documents:invalid", 422,
-        es "El título, las etiquetas o el tipo del documento no son válidos.", en "The title, tags or type of the document are not valid.";
+        es "El título, las etiquetas, las claves propias o el tipo del documento no son válidos.", en "The title, tags, own keys or type of the document are not valid.";
     /// The file has no bytes.
     DocumentEmpty = "documents:empty", 422,
         es "El archivo está vacío.", en "The file is empty.";
@@ -139,7 +139,7 @@ codes! {
         es "Se detuvo a petición tuya. Reinténtalo cuando quieras.", en "It was stopped at your request. Try again when you like.";
     /// The vector index cannot be reached.
     IndexUnavailable = "index:unavailable", 503,
-        es "El índice vectorial no responde. El documento ya se encuentra; se reintentará solo.", en "The vector index does not answer. The document is found all the same; it will be tried again by itself.";
+        es "El índice vectorial no responde. Las búsquedas siguen sin él, y sus tareas se reintentan solas.", en "The vector index does not answer. Searches go on without it, and its jobs are tried again by themselves.";
     /// The vector index refuses, for a reason that somebody has to mend.
     IndexRefused = "index:refused", 502,
         es "El índice vectorial rechazó la petición. Un administrador debe revisar su configuración.", en "The vector index refused the request. An administrator has to check its configuration.";

@@ -508,7 +508,9 @@ impl Store {
                 DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, at)
-                SELECT id, version, 'cancelled', $4 FROM cancelled
+                SELECT c.id, coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = c.id), 1),
+                    'cancelled', $4
+                FROM cancelled c
             )
             SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "stale!" FROM cancelled"#,
             viewer.user_id.as_str(),

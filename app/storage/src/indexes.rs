@@ -171,15 +171,23 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends the building of an index; what was built of it stays to be removed.
+    /// Ends the building of an index; what was built of it stays to be removed, and one that holds nothing yet is forgotten.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn stop_building(&self) -> Result<bool> {
         let done = sqlx::query!(
-            "WITH stopped AS (UPDATE vector_indexes SET state = 'previous' WHERE state = 'building' RETURNING kind),
+            "WITH empty AS (
+                DELETE FROM vector_indexes
+                WHERE state = 'building' AND activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
+                RETURNING kind
+             ), kept AS (
+                UPDATE vector_indexes SET state = 'previous'
+                WHERE state = 'building' AND NOT (activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL)
+                RETURNING kind
+             ), stopped AS (SELECT kind FROM empty UNION ALL SELECT kind FROM kept),
              dropped AS (DELETE FROM jobs WHERE kind = 'reindex' AND EXISTS (SELECT FROM stopped))
-             SELECT kind FROM stopped",
+             SELECT kind AS \"kind!\" FROM stopped",
         )
         .fetch_optional(&self.pool)
         .await?;

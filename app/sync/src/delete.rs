@@ -2,7 +2,6 @@
 
 use cjhirashi_domain::{id::DocumentId, sync::IndexName};
 use cjhirashi_storage::Job;
-use cjhirashi_vectors::IndexError;
 
 use crate::{
     OpenIndex, WorkerContext,
@@ -37,7 +36,7 @@ async fn remove_beside(context: &WorkerContext, name: &IndexName, document: &Doc
     };
     match removed.await {
         // It cannot be reached from here any more. If it is ever built again, comparing finds what it should not hold.
-        Err(SideError::Index(error @ IndexError::Misconfigured { .. })) => {
+        Err(SideError::Index(error)) if !error.is_transient() => {
             tracing::warn!(index = %name, %document, %error, "a deleted document's vectors stay in an index that was left");
             Ok(())
         }

@@ -32,6 +32,9 @@ pub enum DocumentError {
     /// A vector index.
     #[error(transparent)]
     Index(IndexError),
+    /// One is being built already.
+    #[error("another index is being built; wait until it is done, or stop it at /admin/sync")]
+    IndexBusy,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -49,6 +52,7 @@ impl DocumentError {
             Self::Blob(BlobError::TooLarge { .. }) => ErrorCode::DocumentTooLarge,
             Self::Blob(BlobError::Io(_)) => ErrorCode::Internal,
             Self::Index(error) => error.code(),
+            Self::IndexBusy => ErrorCode::IndexBusy,
             Self::Storage(error) => error.code(),
         }
     }

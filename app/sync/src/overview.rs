@@ -73,16 +73,18 @@ fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
 /// Asks for an index to be built beside the one that answers, if this process is configured for it.
 ///
 /// # Errors
-/// [`DocumentError::Invalid`] when it is not, or another one is being built; [`DocumentError::Storage`].
+/// [`DocumentError::Index`] when it is not, [`DocumentError::IndexBusy`], [`DocumentError::Storage`].
 pub async fn build_index(store: &Store, factory: &dyn IndexFactory, index: &IndexName) -> Result<(), DocumentError> {
     if !factory.kinds().contains(&index.kind) {
-        return Err(DocumentError::Invalid(format!("this server is not configured for {}", index.kind)));
+        let detail = format!("this server is not configured for {}; its settings are in the README", index.kind);
+        return Err(DocumentError::Index(IndexError::Misconfigured { index: index.kind.as_str(), detail }));
     }
     if let Err(error) = factory.embedder(&index.model) {
-        return Err(DocumentError::Invalid(error.to_string()));
+        let detail = error.to_string();
+        return Err(DocumentError::Index(IndexError::Misconfigured { index: index.kind.as_str(), detail }));
     }
     if !store.build_index(index).await? {
-        return Err(DocumentError::Invalid("another index is being built".to_owned()));
+        return Err(DocumentError::IndexBusy);
     }
     tracing::info!(%index, "an index was asked to be built");
     Ok(())
@@ -152,8 +154,8 @@ impl SyncService {
     /// Asks for an index to be built beside the one that answers, and to take over when it is complete.
     ///
     /// # Errors
-    /// [`DocumentError::Forbidden`]; [`DocumentError::Invalid`] when this server is not configured for it, or another one
-    /// is being built; [`DocumentError::Storage`].
+    /// [`DocumentError::Forbidden`]; [`DocumentError::Index`] when this server is not configured for it;
+    /// [`DocumentError::IndexBusy`]; [`DocumentError::Storage`].
     pub async fn build(&self, viewer: &Viewer, index: &IndexName) -> Result<(), DocumentError> {
         admin(viewer)?;
         build_index(&self.store, self.factory.as_ref(), index).await?;

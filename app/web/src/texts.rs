@@ -102,7 +102,7 @@ texts! {
     source: "Fuente", "Source";
     sources: "Fuentes", "Sources";
     source_gone: "El documento ya no está disponible", "The document is no longer available";
-    searched_weaker: "Búsqueda solo por texto: el índice de significado no estaba disponible.", "Text search only: the index of meaning was not available.";
+    searched_weaker: "El índice de significado no estaba disponible: se buscó por palabras y entre los pasajes más recientes.", "The index of meaning was not available: words and the newest passages were searched.";
     nothing_relevant: "Ningún pasaje supera el umbral.", "No passage reaches the threshold.";
     best_was: "Lo más parecido:", "The closest:";
     title: "Título", "Title";

@@ -178,7 +178,7 @@ fn Searched(retrieval: RetrievalSummary) -> impl IntoView {
             {icon(Icon::Search)}
             <span>
                 {t.searched(retrieval.searched_documents, retrieval.passages)} {closest}
-                {retrieval.degraded.then(|| format!(" {}", t.searched_weaker))}
+                {retrieval.degraded.then(|| format!(". {}", t.searched_weaker))}
             </span>
         </p>
     }

@@ -51,12 +51,12 @@ fn name_fields(name: &IndexName) -> Vec<(&'static str, String)> {
 }
 
 fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, now: Timestamp) -> Piece {
+    let building = overview.indexes.iter().any(|row| row.state == IndexState::Building);
     let rows = overview
         .indexes
         .iter()
-        .map(|row| index_row(texts, w, row, overview.building_waits_for.as_ref(), now))
+        .map(|row| index_row(texts, w, row, building, overview.building_waits_for.as_ref(), now))
         .collect_view();
-    let building = overview.indexes.iter().any(|row| row.state == IndexState::Building);
     // Those that are not in the table yet.
     let others: Vec<IndexKind> = overview
         .kinds
@@ -105,6 +105,7 @@ fn index_row(
     texts: &'static Texts,
     w: &'static Words,
     row: &IndexRow,
+    building: bool,
     waits_for: Option<&DocumentError>,
     now: Timestamp,
 ) -> Piece {
@@ -138,7 +139,7 @@ fn index_row(
         IndexState::Active => ().whole(),
         IndexState::Building => command(StopBuilding::url(), Vec::new(), Icon::Stop, w.stop),
         IndexState::Previous => view! {
-            {command(BuildIndex::url(), name_fields(&row.name), Icon::Retry, w.back_to_this)}
+            {(!building).then(|| command(BuildIndex::url(), name_fields(&row.name), Icon::Retry, w.back_to_this))}
             {command(ForgetIndex::url(), name_fields(&row.name), Icon::Trash, w.remove)}
             {row.cleared.then(|| {
                 let mut fields = name_fields(&row.name);
@@ -369,6 +370,17 @@ fn comparison_row(texts: &'static Texts, w: &'static Words, comparison: Reconcil
         }
         .whole();
     };
+    if let Some(error) = &report.error {
+        return view! {
+            <tr>
+                {when} <td colspan="6">
+                    <span class="state failed">{icon(Icon::Alert)} {w.not_compared}</span>
+                    {reason(texts, error)}
+                </td>
+            </tr>
+        }
+        .whole();
+    }
     let (class, mark, words) = match (report.is_clean(), report.database == report.index) {
         (true, true) => ("state indexed", Icon::Check, w.equal),
         (true, false) => ("state working", Icon::Info, w.under_way),
@@ -379,7 +391,6 @@ fn comparison_row(texts: &'static Texts, w: &'static Words, comparison: Reconcil
         <tr>
             {when} <td>
                 <span class=class>{icon(mark)} {words}</span>
-                {report.error.as_ref().map(|error| reason(texts, error))}
             </td> <td class="right" data-label=w.database>
                 {side(texts, &report.database)}
             </td> <td class="right" data-label=w.in_index>

@@ -42,8 +42,8 @@ words! {
     oldest: "La más antigua espera", "Oldest waits for";
     retry_failed: "Reintentar los documentos fallidos", "Retry failed documents";
     dead: "Tareas abandonadas", "Jobs given up";
-    dead_line: "Se intentaron varias veces. Corrige la causa y vuelve a intentarlo.",
-        "They were tried several times. Mend the cause and try again.";
+    dead_line: "No se volverán a intentar solas. Corrige la causa y reinténtalas.",
+        "They are not tried again by themselves. Mend the cause and try them again.";
     no_dead: "Ninguna tarea se ha abandonado.", "No job was given up.";
     actions: "Acciones", "Actions";
     why: "Motivo", "Reason";
@@ -66,6 +66,7 @@ words! {
     result: "Resultado", "Result";
     equal: "Iguales", "Equal";
     differ: "Difieren", "They differ";
+    not_compared: "No se pudo comparar", "Could not be compared";
     under_way: "En marcha", "Under way";
     ended_early: "No terminó", "Did not end";
     only_looked: "solo se miró", "only looked";
