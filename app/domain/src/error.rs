@@ -143,6 +143,9 @@ codes! {
     /// The vector index refuses, for a reason that somebody has to mend.
     IndexRefused = "index:refused", 502,
         es "El índice vectorial rechazó la petición. Un administrador debe revisar su configuración.", en "The vector index refused the request. An administrator has to check its configuration.";
+    /// This server lacks the settings of an index.
+    IndexNotConfigured = "index:not_configured", 422,
+        es "Este servidor no está configurado para ese índice. Quien lo administra debe dar sus variables, que están en el README.", en "This server is not configured for that index. Whoever runs it has to set its variables, which are in the README.";
     /// Another index is being built.
     IndexBusy = "index:busy", 409,
         es "Ya se está construyendo otro índice. Espera a que termine o detenlo.", en "Another index is being built. Wait until it is done, or stop it.";

@@ -180,10 +180,15 @@ impl Store {
             "WITH empty AS (
                 DELETE FROM vector_indexes
                 WHERE state = 'building' AND activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
+                  -- What was embedded for it alone was paid for.
+                  AND (EXISTS (SELECT FROM vector_indexes o WHERE o.model = vector_indexes.model AND o.state <> 'building')
+                       OR NOT EXISTS (SELECT FROM embeddings e WHERE e.model = vector_indexes.model))
                 RETURNING kind
              ), kept AS (
                 UPDATE vector_indexes SET state = 'previous'
-                WHERE state = 'building' AND NOT (activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL)
+                WHERE state = 'building' AND NOT (activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
+                  AND (EXISTS (SELECT FROM vector_indexes o WHERE o.model = vector_indexes.model AND o.state <> 'building')
+                       OR NOT EXISTS (SELECT FROM embeddings e WHERE e.model = vector_indexes.model)))
                 RETURNING kind
              ), stopped AS (SELECT kind FROM empty UNION ALL SELECT kind FROM kept),
              dropped AS (DELETE FROM jobs WHERE kind = 'reindex' AND EXISTS (SELECT FROM stopped))

@@ -32,6 +32,9 @@ pub enum DocumentError {
     /// A vector index.
     #[error(transparent)]
     Index(IndexError),
+    /// This process lacks its settings.
+    #[error("this server is not configured for {0}")]
+    IndexNotConfigured(String),
     /// One is being built already.
     #[error("another index is being built; wait until it is done, or stop it at /admin/sync")]
     IndexBusy,
@@ -52,6 +55,7 @@ impl DocumentError {
             Self::Blob(BlobError::TooLarge { .. }) => ErrorCode::DocumentTooLarge,
             Self::Blob(BlobError::Io(_)) => ErrorCode::Internal,
             Self::Index(error) => error.code(),
+            Self::IndexNotConfigured(_) => ErrorCode::IndexNotConfigured,
             Self::IndexBusy => ErrorCode::IndexBusy,
             Self::Storage(error) => error.code(),
         }

@@ -73,15 +73,13 @@ fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
 /// Asks for an index to be built beside the one that answers, if this process is configured for it.
 ///
 /// # Errors
-/// [`DocumentError::Index`] when it is not, [`DocumentError::IndexBusy`], [`DocumentError::Storage`].
+/// [`DocumentError::IndexNotConfigured`] when it is not, [`DocumentError::IndexBusy`], [`DocumentError::Storage`].
 pub async fn build_index(store: &Store, factory: &dyn IndexFactory, index: &IndexName) -> Result<(), DocumentError> {
     if !factory.kinds().contains(&index.kind) {
-        let detail = format!("this server is not configured for {}; its settings are in the README", index.kind);
-        return Err(DocumentError::Index(IndexError::Misconfigured { index: index.kind.as_str(), detail }));
+        return Err(DocumentError::IndexNotConfigured(format!("{}; its variables are in the README", index.kind)));
     }
     if let Err(error) = factory.embedder(&index.model) {
-        let detail = error.to_string();
-        return Err(DocumentError::Index(IndexError::Misconfigured { index: index.kind.as_str(), detail }));
+        return Err(DocumentError::IndexNotConfigured(format!("{}: {error}", index.model)));
     }
     if !store.build_index(index).await? {
         return Err(DocumentError::IndexBusy);
