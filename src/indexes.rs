@@ -67,11 +67,12 @@ fn not_configured(kind: IndexKind, variable: &str) -> IndexError {
 
 #[async_trait]
 impl IndexFactory for ConfiguredIndexes {
-    async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
+    async fn open_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError> {
+        let dimension = name.dimension();
         match name.kind {
             IndexKind::Embedded => {
                 let Some(folder) = self.folder(&name.model) else {
-                    return Ok(OpenIndex::elsewhere(name, dimension));
+                    return Ok(OpenIndex::elsewhere(name));
                 };
                 let options = EmbeddedOptions { folder, model: name.model.clone(), dimension };
                 let (index, opened) = EmbeddedIndex::open(options).await?;

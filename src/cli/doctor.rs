@@ -139,7 +139,7 @@ async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str)
         return Ok(format!("{name} answers, in the server's memory{building}"));
     }
     let factory = ConfiguredIndexes::new(Arc::new(config.clone()), models, url);
-    let counted = async { factory.open_index(name, name.dimension()).await?.index().stats().await };
+    let counted = async { factory.open_index(name).await?.index().stats().await };
     match tokio::time::timeout(PATIENCE, counted).await {
         Ok(Ok(stats)) => Ok(format!("{name} answers and holds {} vectors{building}", stats.vectors)),
         Ok(Err(error)) => Err(format!("{name}: {error}")),

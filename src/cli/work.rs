@@ -105,6 +105,6 @@ async fn context(
 /// The index that answers, and its model, without following what becomes of it.
 async fn open(factory: &ConfiguredIndexes, name: &IndexName) -> anyhow::Result<Engine> {
     let embedder = factory.embedder(&name.model)?;
-    let opened = factory.open_index(name, embedder.dimension()).await?;
+    let opened = factory.open_index(name).await?;
     Ok(Engine::new(name.kind, opened.index(), embedder))
 }

@@ -82,8 +82,8 @@ const INSTRUCTED: (&str, &str) =
 /// multilingual-e5-small: measured on 22 questions in Spanish and English over short passages (right passages 0.853 on
 /// average, wrong ones 0.806, the highest wrong one 0.858) and on 600 headings over pages of documentation (right 0.876,
 /// the best of a question about another world 0.805). The two overlap, so the curve is an aid to ranking with words, not a
-/// proof; docs/decisions/0005-relevance.md. The other curves: from their factory' and users' published figures, not
-/// measured here; a threshold on them should be set by an evaluation on one's own documents. Prefixes: from the factory'
+/// proof; docs/decisions/0005-relevance.md. The other curves: from their makers' and users' published figures, not
+/// measured here; a threshold on them should be set by an evaluation on one's own documents. Prefixes: from the makers'
 /// model cards.
 const KNOWN: &[Known] = &[
     known("multilingual-e5-small", Some((0.838, 0.012)), E5),

@@ -25,8 +25,8 @@ const UNKNOWN: i64 = -1;
 pub(crate) enum Saw {
     /// At least what was known when it began.
     AsMuch,
-    /// Less.
-    Less,
+    /// Less: up to this position.
+    Less(i64),
 }
 
 /// An index and the model of its vectors.
@@ -83,7 +83,7 @@ impl Engine {
         let position = i64::try_from(position).unwrap_or(i64::MAX);
         if known.is_some_and(|known| position < known) {
             self.seen.store(position, Ordering::Relaxed);
-            return Saw::Less;
+            return Saw::Less(position);
         }
         if self.seen.fetch_max(position, Ordering::Relaxed) >= position {
             return Saw::AsMuch;

@@ -10,6 +10,7 @@
 //! and a run of `examples/evaluate.rs` before and after.
 
 mod alignment;
+mod candidates;
 mod citations;
 mod engine;
 mod feeder;

@@ -5,16 +5,17 @@ use cjhirashi_domain::{
     access::Visibility,
     document::{Chunk, Document, DocumentError, DocumentStatus, Source, Stage},
     id::{ChunkId, DocumentId, UserId},
-    sync::{DocumentEvent, DocumentEventKind},
 };
 use time::OffsetDateTime;
 
+mod change;
 mod list;
 
+pub use change::DocumentChange;
 pub use list::{DocumentFilter, DocumentList, DocumentScope};
 
 use crate::{
-    BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob, adoption,
+    BlobError, BlobKey, Blobs, JobKind, Result, StorageError, Store, StoredBlob,
     connect::{from_db, to_db},
     jobs,
 };
@@ -40,19 +41,6 @@ pub struct NewDocumentRow<'a> {
     pub metadata: Option<&'a serde_json::Value>,
     /// The file.
     pub blob: &'a StoredBlob,
-}
-
-/// What is to be changed of a document; `None` leaves it.
-#[derive(Debug, Clone, Default)]
-pub struct DocumentChange<'a> {
-    /// Its title.
-    pub title: Option<&'a str>,
-    /// Its labels, all of them.
-    pub tags: Option<&'a [String]>,
-    /// Its own keys, all of them, a JSON object.
-    pub metadata: Option<&'a serde_json::Value>,
-    /// Whose it is.
-    pub visibility: Option<&'a Visibility>,
 }
 
 /// Part of what was read from a document's file. Places count characters.
@@ -337,232 +325,6 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(Document::try_from).collect()
-    }
-
-    /// Deletes a document: from the commit on it is in no list, search or answer; a job removes the rest. `false` when
-    /// there is none that the viewer may change.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn delete_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        let done = sqlx::query!(
-            "UPDATE documents SET deleted_at = $4, updated_at = $4
-             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))",
-            viewer.user_id.as_str(),
-            id.as_str(),
-            viewer.is_admin(),
-            to_db(self.now()),
-        )
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        adoption::note_deletion(&mut tx, id).await?;
-        jobs::enqueue(&mut tx, JobKind::DeleteDocument, id.as_str()).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Tries a document again that failed, or that waits after a failure; `false` when there is none that the viewer may
-    /// change, or nothing failed.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn retry_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        let done = sqlx::query!(
-            "WITH retried AS (
-                UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $4
-                WHERE id = $2 AND deleted_at IS NULL AND NOT adopted
-                  AND (status = 'failed' OR (status = 'queued' AND error IS NOT NULL))
-                  AND (user_id = $1 OR (user_id IS NULL AND $3))
-                RETURNING id, version
-            )
-            INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'retried', $4 FROM retried",
-            viewer.user_id.as_str(),
-            id.as_str(),
-            viewer.is_admin(),
-            to_db(self.now()),
-        )
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        jobs::enqueue(&mut tx, JobKind::IndexDocument, id.as_str()).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Tries every failed document again that the viewer may change; how many.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn retry_all_documents(&self, viewer: &Viewer, everybodys: bool) -> Result<u64> {
-        let mut tx = self.pool.begin().await?;
-        let ids = sqlx::query_scalar!(
-            "WITH retried AS (
-                UPDATE documents SET status = 'queued', stage = NULL, progress = 0, error = NULL, updated_at = $3
-                WHERE deleted_at IS NULL AND status = 'failed' AND NOT adopted
-                  AND ($4 OR user_id = $1 OR (user_id IS NULL AND $2))
-                RETURNING id, version
-            ), logged AS (
-                INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'retried', $3 FROM retried
-            )
-            SELECT id FROM retried",
-            viewer.user_id.as_str(),
-            viewer.is_admin(),
-            to_db(self.now()),
-            everybodys && viewer.is_admin(),
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        jobs::enqueue_all(&mut tx, JobKind::IndexDocument, &ids).await?;
-        tx.commit().await?;
-        Ok(ids.len() as u64)
-    }
-
-    /// Changes what is known of a document; `false` when there is none that the viewer may change. Searches read all of
-    /// it from here, so the change counts at once; a job tells the vector index. Until that has acknowledged the change,
-    /// `acknowledged_at` is infinite: whoever may read the document by now finds it although the index would not show it,
-    /// and no run of another kind that takes the job's place can forget it.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn change_document(&self, viewer: &Viewer, id: &DocumentId, change: &DocumentChange<'_>) -> Result<bool> {
-        let owner = change.visibility.map(|visibility| match visibility {
-            Visibility::Private(owner) => Some(owner.as_str()),
-            Visibility::Public => None,
-        });
-        let mut tx = self.pool.begin().await?;
-        let done = sqlx::query!(
-            "WITH changed AS (
-                UPDATE documents SET
-                    title = coalesce($4, title),
-                    tags = coalesce($5, tags),
-                    metadata = coalesce($9, metadata),
-                    user_id = CASE WHEN $6 THEN $7 ELSE user_id END,
-                    acknowledged_at = 'infinity',
-                    acknowledged_position = NULL,
-                    updated_at = $8
-                WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
-                RETURNING id, version
-            )
-            INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'changed', $8 FROM changed",
-            viewer.user_id.as_str(),
-            id.as_str(),
-            viewer.is_admin(),
-            change.title,
-            change.tags,
-            owner.is_some(),
-            owner.flatten(),
-            to_db(self.now()),
-            change.metadata,
-        )
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// A document's own keys, if the viewer may read the document and it has some.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn document_metadata(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<serde_json::Value>> {
-        let metadata = sqlx::query_scalar!(
-            "SELECT metadata FROM documents
-             WHERE id = $1 AND deleted_at IS NULL AND (user_id = $2 OR user_id IS NULL)",
-            id.as_str(),
-            viewer.user_id.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(metadata.flatten())
-    }
-
-    /// Ends the attempts to index a document's newest version: it is shown as failed until it is tried again; what
-    /// answered before goes on answering. `false` when there is none in work that the viewer may change, and when it answers
-    /// already: then only the index is behind.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn cancel_document(&self, viewer: &Viewer, id: &DocumentId, error: &DocumentError) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        // The job's row goes, so the run in hand finds at its next write that its claim no longer counts.
-        let stale = sqlx::query_scalar!(
-            r#"WITH cancelled AS (
-                UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
-                WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
-                  AND (user_id = $1 OR (user_id IS NULL AND $3))
-                  -- One that answers already is done but for the index.
-                  AND version < coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = documents.id), 1)
-                RETURNING id, version, acknowledged_at
-            ), dropped AS (
-                DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'
-            ), logged AS (
-                INSERT INTO document_events (document_id, version, event, at)
-                SELECT c.id, coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = c.id), 1),
-                    'cancelled', $4
-                FROM cancelled c
-            )
-            SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "stale!" FROM cancelled"#,
-            viewer.user_id.as_str(),
-            id.as_str(),
-            viewer.is_admin(),
-            to_db(self.now()),
-            serde_json::to_value(error).unwrap_or_default(),
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        // What answers goes on answering, and the index has yet to hear of a change.
-        if stale == Some(true) {
-            jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
-        }
-        tx.commit().await?;
-        Ok(stale.is_some())
-    }
-
-    /// A document's log, newest first, if the viewer may read the document.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn list_document_events(
-        &self,
-        viewer: &Viewer,
-        id: &DocumentId,
-        limit: i64,
-    ) -> Result<Vec<DocumentEvent>> {
-        let rows = sqlx::query!(
-            "SELECT e.version, e.event, e.attempt, e.error, e.at
-             FROM document_events e JOIN documents d ON d.id = e.document_id
-             WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
-             ORDER BY e.id DESC LIMIT $3",
-            viewer.user_id.as_str(),
-            id.as_str(),
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        // A newer version of the program may have written words that we do not know.
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| {
-                Some(DocumentEvent {
-                    version: row.version,
-                    event: DocumentEventKind::parse(&row.event)?,
-                    attempt: row.attempt,
-                    error: row.error.and_then(|error| serde_json::from_value(error).ok()),
-                    at: from_db(row.at),
-                })
-            })
-            .collect())
     }
 
     /// Some of what was read from the file of the version that answers, or of the one that will, if the viewer may

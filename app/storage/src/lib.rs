@@ -57,8 +57,8 @@ pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;
 pub use reconcile::{Acknowledged, AnsweringDocument, AnsweringVersion, Repairs, StoredRecord};
 pub use search::{
-    ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, StemStatistics, StoredPassage, StoredVector,
-    TextTerm,
+    ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, Shown, StemStatistics, StoredPassage,
+    StoredVector, TextTerm,
 };
 pub use secrets::{AppSecret, Sealed};
 pub use sessions::PgSessionStore;

@@ -254,6 +254,17 @@ fn levels(terms: &[TextTerm]) -> Vec<String> {
 /// An index with delayed writes that tells no positions is taken to show a write after so many seconds.
 const SEEN_AFTER_SECONDS: f64 = 15.0;
 
+/// What queries of an index show of what it has acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All of it, at once.
+    All,
+    /// What stands in its log up to a position.
+    UpTo(i64),
+    /// Nobody knows: what it acknowledged within the last 15 seconds may be missing.
+    Unknown,
+}
+
 /// Rows taken of each level, and of all: reading the words of a row takes tens of microseconds.
 const ROWS_PER_LEVEL: i64 = 60;
 const ROWS: i64 = 120;
@@ -473,8 +484,7 @@ impl Store {
 
     /// Answering chunks that an index with delayed writes may not show, newest first: they are scored one by one, so
     /// that what somebody just added is found at once. They are those it has not acknowledged, and of those it has, the
-    /// ones beyond the `position` of its log that its queries have seen; where positions are not known, those of the
-    /// last seconds. And they are those of documents of which it has not heard the latest change, whose `acknowledged_at`
+    /// ones that `shown` does not cover. And they are those of documents of which it has not heard the latest change, whose `acknowledged_at`
     /// is infinite: it may hide them from somebody with whom they are shared by now.
     ///
     /// # Errors
@@ -484,9 +494,10 @@ impl Store {
         viewer: &Viewer,
         model: &str,
         tags: &[String],
-        position: Option<i64>,
+        shown: Shown,
         limit: i64,
     ) -> Result<Vec<StoredVector>> {
+        let position = if let Shown::UpTo(position) = shown { Some(position) } else { None };
         let rows = sqlx::query_as!(
             VectorRow,
             r#"WITH unseen AS (
@@ -501,6 +512,7 @@ impl Store {
                 UNION
                 (SELECT c.ordinal FROM documents d JOIN chunks c ON c.document_id = d.id AND c.version = d.version
                  WHERE d.acknowledged_at > now() - $6 * interval '1 second'
+                   AND (NOT $7 OR d.acknowledged_at = 'infinity')
                    AND (d.acknowledged_position IS NULL OR $4::bigint IS NULL)
                    AND (d.user_id IS NULL OR d.user_id = $1)
                  ORDER BY c.ordinal DESC LIMIT $5)
@@ -519,6 +531,7 @@ impl Store {
             position,
             limit,
             SEEN_AFTER_SECONDS,
+            shown == Shown::All,
         )
         .fetch_all(&self.pool)
         .await?;

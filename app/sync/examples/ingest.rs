@@ -81,11 +81,12 @@ struct Both {
 
 #[async_trait]
 impl IndexFactory for Both {
-    async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError> {
+    async fn open_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError> {
         if name.kind == IndexKind::Pinecone {
             return Ok(OpenIndex::Remote(Arc::new(PineconeIndex::new(self.pinecone.clone())?)));
         }
-        let options = EmbeddedOptions { folder: self.folder.clone(), model: name.model.clone(), dimension };
+        let options =
+            EmbeddedOptions { folder: self.folder.clone(), model: name.model.clone(), dimension: name.dimension() };
         Ok(OpenIndex::Embedded(Arc::new(EmbeddedIndex::open(options).await?.0)))
     }
 

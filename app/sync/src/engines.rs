@@ -37,7 +37,7 @@ pub trait IndexFactory: Send + Sync {
     ///
     /// # Errors
     /// [`IndexError`]; `Refused` when this process is not configured for it, with what is missing.
-    async fn open_index(&self, name: &IndexName, dimension: usize) -> Result<OpenIndex, IndexError>;
+    async fn open_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError>;
 
     /// An embedding model by `provider:model@dimension`.
     ///
@@ -67,8 +67,8 @@ impl OpenIndex {
     /// An index of each server, in a process that answers no questions: what is written to it the servers take in by
     /// themselves.
     #[must_use]
-    pub fn elsewhere(name: &IndexName, dimension: usize) -> Self {
-        Self::Elsewhere(Arc::new(AbsentIndex { name: name.clone(), dimension, reason: None }))
+    pub fn elsewhere(name: &IndexName) -> Self {
+        Self::Elsewhere(Arc::new(AbsentIndex { name: name.clone(), reason: None }))
     }
 
     /// The index as everybody uses it.
@@ -226,7 +226,7 @@ async fn open(store: &Store, factory: &dyn IndexFactory, name: &IndexName) -> Op
         tracing::error!(model = name.model, %error, "the embedding model of the active index cannot be used");
         Arc::new(AbsentModel { id: name.model.clone(), reason: error.to_string() })
     });
-    match factory.open_index(name, embedder.dimension()).await {
+    match factory.open_index(name).await {
         Ok(OpenIndex::Embedded(index)) => {
             let feeder = Feeder::new(store.clone(), Arc::clone(&index)).start();
             Opened { engine: Engine::new(name.kind, index, embedder), feeder: Some(feeder), complete }
@@ -236,8 +236,7 @@ async fn open(store: &Store, factory: &dyn IndexFactory, name: &IndexName) -> Op
         }
         Err(error) => {
             tracing::error!(index = %name, %error, "the vector index cannot be opened; words and exact scores answer");
-            let dimension = embedder.dimension();
-            let absent = AbsentIndex { name: name.clone(), dimension, reason: Some(error.to_string()) };
+            let absent = AbsentIndex { name: name.clone(), reason: Some(error.to_string()) };
             Opened { engine: Engine::new(name.kind, Arc::new(absent), embedder), feeder: None, complete: false }
         }
     }
@@ -247,7 +246,6 @@ async fn open(store: &Store, factory: &dyn IndexFactory, name: &IndexName) -> Op
 #[derive(Debug)]
 struct AbsentIndex {
     name: IndexName,
-    dimension: usize,
     /// Why it could not be opened. Without one it lies elsewhere, and whoever keeps it fills it: writes are theirs to do.
     reason: Option<String>,
 }
@@ -277,7 +275,7 @@ impl VectorIndex for AbsentIndex {
     }
 
     fn dimension(&self) -> usize {
-        self.dimension
+        self.name.dimension()
     }
 
     fn consistency(&self) -> Consistency {

@@ -201,7 +201,7 @@ impl SyncService {
     }
 
     async fn clear(&self, index: &IndexName) -> Result<(), IndexError> {
-        let cleared = async { self.factory.open_index(index, index.dimension()).await?.index().clear().await };
+        let cleared = async { self.factory.open_index(index).await?.index().clear().await };
         tokio::time::timeout(CLEARED_WITHIN, cleared).await.unwrap_or_else(|_| {
             let detail = format!("it was not emptied within {} s", CLEARED_WITHIN.as_secs());
             Err(IndexError::Unavailable { index: index.kind.as_str(), detail, retry_after: None })

@@ -52,6 +52,13 @@ pub(crate) struct Comparison {
     pub(crate) stale: Vec<DocumentId>,
 }
 
+impl Comparison {
+    /// How many documents the index does not hold as it should.
+    fn unequal(&self) -> u64 {
+        (self.differing.len() + self.stale.len()) as u64
+    }
+}
+
 /// A hash of names that does not depend on their order: the sum of their hashes.
 #[derive(Default)]
 struct NameHash {
@@ -218,6 +225,7 @@ async fn compare_and_repair(
     dry_run: bool,
 ) -> Result<ReconciliationReport, SideError> {
     let first = compare(&context.store, index).await?;
+    let unequal = first.unequal();
     let mut report = ReconciliationReport {
         missing: first.missing,
         orphans: first.orphans,
@@ -225,10 +233,10 @@ async fn compare_and_repair(
         database: first.database,
         index: first.index,
         stale: first.stale.len() as u64,
-        unrepaired: (first.differing.len() + first.stale.len()) as u64,
+        unrepaired: unequal,
         ..ReconciliationReport::default()
     };
-    if dry_run || report.unrepaired == 0 {
+    if dry_run || unequal == 0 {
         return Ok(report);
     }
     let suspects: Vec<DocumentId> = first.differing.iter().chain(&first.stale).take(REPAIRS).cloned().collect();
@@ -239,10 +247,10 @@ async fn compare_and_repair(
     }
     for look in 0..LOOKS {
         let again = compare(&context.store, index).await?;
+        report.unrepaired = again.unequal();
         report.database = again.database;
         report.index = again.index;
         report.in_work = again.in_work;
-        report.unrepaired = (again.differing.len() + again.stale.len()) as u64;
         if report.unrepaired == 0 {
             break;
         }
@@ -250,7 +258,7 @@ async fn compare_and_repair(
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
-    report.repaired = ((first.differing.len() + first.stale.len()) as u64).saturating_sub(report.unrepaired);
+    report.repaired = unequal.saturating_sub(report.unrepaired);
     if report.unrepaired > 0 {
         tracing::error!(
             documents = report.unrepaired,

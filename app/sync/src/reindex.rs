@@ -39,7 +39,7 @@ const ROUNDS: u32 = 8;
 pub(crate) async fn reindex(context: &WorkerContext, job: &Job) -> Result<(), Failure> {
     let Some((name, copied_to)) = context.store.building_index().await? else { return Ok(()) };
     let embedder = context.factory.embedder(&name.model)?;
-    let opened = match context.factory.open_index(&name, embedder.dimension()).await {
+    let opened = match context.factory.open_index(&name).await {
         Ok(opened) => opened,
         // Whoever asked for it hears why it cannot be, now and as long as it waits for somebody to mend it.
         Err(error) => return Err(error.into()),

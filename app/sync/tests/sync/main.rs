@@ -5,4 +5,6 @@ mod crash;
 mod databases;
 mod documents;
 mod kill;
+mod remote;
 mod support;
+mod switching;

@@ -176,7 +176,7 @@ impl IndexFactory for NoIndexes {
         "fake:one@16".to_owned()
     }
 
-    async fn open_index(&self, name: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+    async fn open_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError> {
         Err(IndexError::Refused { index: name.kind.as_str(), detail: "not in this test".to_owned() })
     }
 

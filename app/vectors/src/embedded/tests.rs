@@ -116,6 +116,26 @@ async fn the_graph_finds_nearly_what_exact_scoring_finds_and_nothing_foreign() {
 }
 
 #[tokio::test]
+async fn a_large_selection_is_found_although_what_lies_nearest_to_the_question_is_not_in_it() {
+    let folder = TempDir::new().unwrap();
+    let (index, _) = EmbeddedIndex::open_with(options(&folder), 300).await.unwrap();
+    let mut random = SmallRng::seed_from_u64(4);
+    let centre = vector(&mut random);
+    // Three of five are ana's, all of them away from the question, around which somebody else's lie.
+    let records = (0..3_000).map(|seq| {
+        let own = vector(&mut random);
+        let (owner, side) = if seq % 5 < 3 { ("ana", -1.0) } else { ("eva", 1.0) };
+        let values = centre.iter().zip(&own).map(|(centre, own)| side * centre + 0.3 * own).collect();
+        record(&format!("doc{}", seq / 100), seq, values, Visibility::Private(user(owner)))
+    });
+    index.upsert(records.collect()).await.unwrap();
+    graph_is_done(&index, 3_000).await;
+    let found = index.query(query(centre, 10)).await.unwrap().matches;
+    assert_eq!(found.len(), 10);
+    assert!(found.iter().all(|found| found.key.seq % 5 < 3), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_selection_of_documents_is_honoured() {
     let folder = TempDir::new().unwrap();
     let (index, _) = filled(&folder, 1_000, 300).await;

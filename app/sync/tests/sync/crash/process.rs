@@ -116,7 +116,7 @@ struct OneIndex {
 
 #[async_trait]
 impl IndexFactory for OneIndex {
-    async fn open_index(&self, _: &IndexName, _: usize) -> Result<OpenIndex, IndexError> {
+    async fn open_index(&self, _: &IndexName) -> Result<OpenIndex, IndexError> {
         Ok(OpenIndex::Remote(Arc::clone(&self.index)))
     }
 
