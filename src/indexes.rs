@@ -1,6 +1,10 @@
 //! Vector indexes and embedding models, opened as this process is configured.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use cjhirashi_domain::sync::{IndexKind, IndexName};
@@ -12,7 +16,12 @@ use cjhirashi_vectors::{
     pinecone::PineconeIndex,
 };
 
+use parking_lot::Mutex;
+
 use crate::config::{Config, QdrantConfig};
+
+/// How long an index that was opened for a small write is kept for the next one.
+const REUSED: Duration = Duration::from_secs(30);
 
 /// Opens what the configuration names.
 pub struct ConfiguredIndexes {
@@ -22,6 +31,8 @@ pub struct ConfiguredIndexes {
     database_url: String,
     /// Where embedded indexes are kept; they are the servers' alone where there is none.
     folder: Option<PathBuf>,
+    /// The one that was opened last for a small write, and when.
+    reused: Mutex<Option<(IndexName, Instant, OpenIndex)>>,
 }
 
 impl std::fmt::Debug for ConfiguredIndexes {
@@ -35,7 +46,7 @@ impl ConfiguredIndexes {
     #[must_use]
     pub fn new(config: Arc<Config>, models: ModelRegistry, database_url: &str) -> Self {
         let folder = Some(config.index_dir());
-        Self { config, models, database_url: database_url.to_owned(), folder }
+        Self { config, models, database_url: database_url.to_owned(), folder, reused: Mutex::default() }
     }
 
     /// For a process that answers no questions: it keeps no embedded index.
@@ -44,14 +55,20 @@ impl ConfiguredIndexes {
         Self { folder: None, ..self }
     }
 
-    /// The index that should answer: as somebody chose, else Pinecone's with a key and the embedded one without, with the
-    /// configured embedding model.
+    /// The index that the configuration asks for: Pinecone's with a key and the embedded one without, with the configured
+    /// embedding model.
+    #[must_use]
+    pub fn configured(&self) -> IndexName {
+        let kind = if self.config.pinecone.key.is_some() { IndexKind::Pinecone } else { IndexKind::Embedded };
+        IndexName { kind, model: self.models.embedder().id().to_owned() }
+    }
+
+    /// The index that should answer: as somebody chose, else as the configuration asks for.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn wanted(&self, store: &Store) -> Result<IndexName, StorageError> {
-        let kind = if self.config.pinecone.key.is_some() { IndexKind::Pinecone } else { IndexKind::Embedded };
-        wanted_index(store, IndexName { kind, model: self.models.embedder().id().to_owned() }).await
+        wanted_index(store, self.configured()).await
     }
 
     /// Each model has a folder of its own: one may be built while another answers.
@@ -107,6 +124,20 @@ impl IndexFactory for ConfiguredIndexes {
         }
     }
 
+    async fn reopen_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError> {
+        let opened = self
+            .reused
+            .lock()
+            .as_ref()
+            .and_then(|(opened, at, index)| (opened == name && at.elapsed() < REUSED).then(|| index.clone()));
+        if let Some(index) = opened {
+            return Ok(index);
+        }
+        let index = self.open_index(name).await?;
+        *self.reused.lock() = Some((name.clone(), Instant::now(), index.clone()));
+        Ok(index)
+    }
+
     fn embedder(&self, model: &str) -> Result<Arc<dyn Embedder>, ModelError> {
         self.models.embedder_of(model)
     }
@@ -118,6 +149,10 @@ impl IndexFactory for ConfiguredIndexes {
             IndexKind::Qdrant => self.config.qdrant.url.is_some(),
         };
         IndexKind::ALL.into_iter().filter(configured).collect()
+    }
+
+    fn shares_database(&self) -> bool {
+        self.config.pgvector_url.as_ref().is_none_or(|url| *url == self.database_url)
     }
 
     fn model(&self) -> String {

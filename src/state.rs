@@ -157,7 +157,7 @@ impl Running {
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
-        let sync = SyncService::new(store.clone(), factory);
+        let sync = SyncService::new(store.clone(), engines.cell(), factory);
         let state = AppState {
             config,
             store,

@@ -64,12 +64,15 @@ pub(super) async fn run() -> ExitCode {
             None
         }
     };
-    if let Some(url) = running_database(&config)
-        && let Ok(store) = connect(&url).await
-    {
-        if let Some(models) = models {
-            report.line("index", index(&config, models, &store, &url).await);
-        }
+    let url = running_database(&config);
+    let store = match &url {
+        Some(url) => connect(url).await.ok(),
+        None => None,
+    };
+    if let Some(models) = models {
+        report.line("index", index(&config, models, store.as_ref(), url.as_deref().unwrap_or_default()).await);
+    }
+    if let Some(store) = store {
         report.line("jobs", jobs(&store).await);
         store.close().await;
     }
@@ -125,23 +128,27 @@ fn running_database(config: &Config) -> Option<String> {
     Some(postgres.url(postgres.database()))
 }
 
-/// Which vector index answers, and whether it does.
-async fn index(config: &Config, models: ModelRegistry, store: &Store, url: &str) -> Result<String, String> {
-    let Ok(rows) = store.list_indexes().await else { return Ok(NOT_YET.to_owned()) };
-    let Some(active) = rows.iter().find(|row| row.state == IndexState::Active) else {
-        return Ok("the first start chooses one".to_owned());
+/// Which vector index answers, and whether it does; before the first start, or without the database, the configured one.
+async fn index(config: &Config, models: ModelRegistry, store: Option<&Store>, url: &str) -> Result<String, String> {
+    let rows = match store {
+        Some(store) => store.list_indexes().await.unwrap_or_default(),
+        None => Vec::new(),
     };
+    let active = rows.iter().find(|row| row.state == IndexState::Active);
     let building = rows.iter().find(|row| row.state == IndexState::Building).map_or_else(String::new, |row| {
         format!("; {} is being built: {} of {} chunks", row.name, row.copied, row.total)
     });
-    let name = &active.name;
-    if name.kind.is_local() {
-        return Ok(format!("{name} answers, in the server's memory{building}"));
-    }
     let factory = ConfiguredIndexes::new(Arc::new(config.clone()), models, url);
-    let counted = async { factory.open_index(name).await?.index().stats().await };
+    let (name, answers) = match active {
+        Some(active) => (active.name.clone(), "answers"),
+        None => (factory.configured(), "is configured"),
+    };
+    if name.kind.is_local() {
+        return Ok(format!("{name} {answers}, in the server's memory{building}"));
+    }
+    let counted = async { factory.open_index(&name).await?.index().stats().await };
     match tokio::time::timeout(PATIENCE, counted).await {
-        Ok(Ok(stats)) => Ok(format!("{name} answers and holds {} vectors{building}", stats.vectors)),
+        Ok(Ok(stats)) => Ok(format!("{name} {answers} and holds {} vectors{building}", stats.vectors)),
         Ok(Err(error)) => Err(format!("{name}: {error}")),
         Err(_) => Err(format!("{name} does not answer within {} s", PATIENCE.as_secs())),
     }

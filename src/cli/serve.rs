@@ -78,7 +78,8 @@ async fn serve(
     };
     let embedder = running.state.models.embedder();
     let mut lines = vec![format!("Cjhirashi {} listens on http://{bound}", env!("CARGO_PKG_VERSION"))];
-    lines.push(format!("Answers: {chat_model}    Embeddings: {}", embedder.id()));
+    let index = running.state.engine.current().name.kind;
+    lines.push(format!("Answers: {chat_model}    Embeddings: {}    Vector index: {index}", embedder.id()));
     match &link {
         Ok(link) => lines.push(format!("Sign in (once, within the hour): {link}")),
         // The server is of use to those who are signed in already.

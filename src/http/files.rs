@@ -8,7 +8,7 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_domain::{ErrorCode, id::DocumentId};
+use cjhirashi_domain::{ErrorCode, Viewer, id::DocumentId};
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
@@ -19,15 +19,25 @@ use super::{
 };
 use crate::AppState;
 
-/// `GET /documents/{id}/file`: the file, to be saved, never shown: it is somebody's HTML for all we know.
+/// `GET /documents/{id}/file`.
 pub(crate) async fn download(
     State(state): State<AppState>,
     person: Person,
     ApiId(id): ApiId<DocumentId>,
     request: Request,
 ) -> ApiResult<Response> {
+    original(&state, &person.viewer(), &id, request).await
+}
+
+/// The file of a document, to be saved, never shown: it is somebody's HTML for all we know.
+pub(super) async fn original(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &DocumentId,
+    request: Request,
+) -> ApiResult<Response> {
     let not_found = ApiError::new(ErrorCode::DocumentNotFound);
-    let Some((file, path)) = state.documents.original(&person.viewer(), &id).await? else { return Err(not_found) };
+    let Some((file, path)) = state.documents.original(viewer, id).await? else { return Err(not_found) };
     // Ranges and dates are the service's work.
     let served = ServeFile::new(&path).oneshot(request).await;
     let mut response = match served {

@@ -74,6 +74,8 @@ async fn a_chat_goes_on_when_pinecone_is_pulled_away_and_everything_is_there_whe
     .await;
     let (_, document) = product.api(Method::GET, &format!("/api/v1/documents/{new}"), None).await;
     assert_eq!(document["indexed"], true, "it answers, though the index has not acknowledged it: {document}");
+    let (_, html) = page(&product, &cookie, "/admin/sync").await;
+    assert!(html.contains("No responde") && !html.contains(">Responde<"), "{html}");
 
     // Back again.
     server.set(Plan::default());
@@ -134,6 +136,13 @@ async fn the_index_is_switched_from_the_page_while_questions_are_answered() {
         server.count("queryVectors") == asked
     })
     .await;
+    // pgvector is offered where its extension is, and refused with the way out elsewhere.
+    let offered = page(&product, &cookie, "/admin/sync").await.1.contains("value=\"pgvector\"");
+    if !offered {
+        let refused =
+            product.app.command(&["reindex", "--to", "pgvector"]).await.expect_err("no extension").to_string();
+        assert!(refused.contains("install pgvector there, or set PGVECTOR_URL"), "{refused}");
+    }
     // The one before can be removed with all it holds.
     let (status, answer) = product.call(&cookie, "forget_index", &[("kind", "pinecone"), ("model", MODEL)]).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
@@ -193,6 +202,12 @@ async fn a_new_version_takes_over_when_it_is_complete_and_the_history_tells_it()
         assert!(told.contains(&expected), "{expected:?} in {told:?}");
     }
     let cookie = product.sign_in().await;
+    let file = product.app.api(Method::GET, &format!("/api/v1/documents/{id}/file")).send().await.expect("the file");
+    assert_eq!(
+        file.headers()["content-disposition"],
+        "attachment; filename=\"horario.txt\"; filename*=UTF-8''horario.txt"
+    );
+    assert_eq!(file.text().await.expect("text"), "El museo abre a las diez.");
     let (status, html) = page(&product, &cookie, &format!("/documents/{id}?view=history")).await;
     assert_eq!(status, StatusCode::OK);
     assert!(html.contains("Confirmada por el índice") && html.contains("Subir una versión nueva"), "{html}");
@@ -213,6 +228,22 @@ async fn a_new_version_takes_over_when_it_is_complete_and_the_history_tells_it()
         product.search("¿a qué hora abre el museo?").await[0]["text"].as_str().is_some_and(|text| text.contains("once"))
     })
     .await;
+    // One that cannot be read is taken back from the page, and the one that answers is what is there.
+    let (status, _) = upload(format!("/api/v1/documents/{id}/versions"), " \n ").await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let history = format!("/documents/{id}?view=history");
+    until(&product, "the failure", async || {
+        page(&product, &cookie, &history).await.1.contains("Descartar la versión nueva")
+            && product.api(Method::GET, &format!("/api/v1/documents/{id}"), None).await.1["status"] == "failed"
+    })
+    .await;
+    let (_, html) = page(&product, &cookie, &history).await;
+    assert!(html.contains("Mientras tanto responde lo que ya había."), "{html}");
+    let (status, answer) = product.call(&cookie, "cancel_document", &[("id", &id)]).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (_, document) = product.api(Method::GET, &format!("/api/v1/documents/{id}"), None).await;
+    assert_eq!((&document["status"], &document["version"]), (&json!("indexed"), &json!(4)), "{document}");
+    assert!(!page(&product, &cookie, &history).await.1.contains("Descartar la versión nueva"));
 }
 
 #[tokio::test]
@@ -265,6 +296,16 @@ async fn keys_of_a_document_s_own_go_beside_its_vectors_and_come_back() {
     assert_eq!((status, &document["metadata"]), (StatusCode::OK, &json!({"team": "board"})));
     until(&product, "the change in Pinecone", async || held("team").await == json!("board")).await;
     assert_eq!(held("year").await, Value::Null, "what is no key any more is gone there too");
+    let cookie = product.sign_in().await;
+    let history = format!("/documents/{id}?view=history");
+    let (_, html) = page(&product, &cookie, &history).await;
+    assert!(html.contains("{&quot;team&quot;:&quot;board&quot;}"), "{html}");
+    let keys = [("id", id.as_str()), ("metadata", "{\"team\": \"sales\"}")];
+    let (status, answer) = product.call(&cookie, "save_metadata", &keys).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    until(&product, "the change in Pinecone", async || held("team").await == json!("sales")).await;
+    let (status, answer) = product.call(&cookie, "save_metadata", &[("id", &id), ("metadata", "{")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     for (bad, word) in
         [(json!({"userId": "me"}), "userId"), (json!({"deep": {"a": 1}}), "deep"), (json!([1]), "object")]
     {

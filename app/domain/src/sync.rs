@@ -276,8 +276,16 @@ pub enum DocumentEventKind {
     Retried,
     /// A person ended the attempts.
     Cancelled,
-    /// Its labels, title or owner changed.
+    /// A person took a version back that did not answer yet.
+    Discarded,
+    /// Its title changed.
+    Renamed,
+    /// Its labels or its own keys changed.
     Changed,
+    /// It was shared with everybody.
+    Shared,
+    /// It became somebody's own again.
+    Unshared,
     /// The index was made to agree again.
     Repaired,
     /// Its text and vectors were taken over from the index of the ADR's application.
@@ -285,7 +293,7 @@ pub enum DocumentEventKind {
 }
 
 impl DocumentEventKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::Added,
         Self::Started,
         Self::Extracted,
@@ -295,7 +303,11 @@ impl DocumentEventKind {
         Self::Failed,
         Self::Retried,
         Self::Cancelled,
+        Self::Discarded,
+        Self::Renamed,
         Self::Changed,
+        Self::Shared,
+        Self::Unshared,
         Self::Repaired,
         Self::Adopted,
     ];
@@ -313,7 +325,11 @@ impl DocumentEventKind {
             Self::Failed => "failed",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
+            Self::Discarded => "discarded",
+            Self::Renamed => "renamed",
             Self::Changed => "changed",
+            Self::Shared => "shared",
+            Self::Unshared => "unshared",
             Self::Repaired => "repaired",
             Self::Adopted => "adopted",
         }

@@ -69,9 +69,19 @@ struct Dense {
     vector: Option<Vec<f32>>,
     matches: Vec<Match>,
     problem: Option<DenseProblem>,
-    loading: bool,
+    /// Why some passages could not be compared, although the index answered.
+    partial: Option<Partial>,
     embed_ms: f64,
     vector_ms: f64,
+}
+
+/// Why an index's answer may lack passages.
+#[derive(Clone, Copy)]
+enum Partial {
+    /// It takes in what it needs.
+    Loading,
+    /// More is waiting to be shown by it than is scored one by one.
+    Backlog,
 }
 
 /// What full text answered.
@@ -199,9 +209,9 @@ impl Retriever {
         let began = Instant::now();
         let documents = scope.and_then(|scope| scope.selected.clone());
         match self.nearest(engine, viewer, &vector, documents, &query.tags, candidates).await {
-            Ok((matches, loading)) => {
+            Ok((matches, partial)) => {
                 dense.matches = matches;
-                dense.loading = loading;
+                dense.partial = partial;
             }
             Err(error) => {
                 dense.problem = Some(DenseProblem::Index(error));
@@ -225,7 +235,7 @@ impl Retriever {
         documents: Option<Vec<cjhirashi_domain::id::DocumentId>>,
         tags: &[String],
         top_k: usize,
-    ) -> Result<(Vec<Match>, bool), IndexError> {
+    ) -> Result<(Vec<Match>, Option<Partial>), IndexError> {
         let (index, model) = (&engine.index, engine.embedder.id());
         if index.model() != model {
             let detail = format!("it holds vectors of {}, not of {model}", index.model());
@@ -256,12 +266,19 @@ impl Retriever {
             unseen = self.store.list_unseen_vectors(viewer, model, tags, Shown::UpTo(position), UNSEEN).await;
         }
         let mut matches = answer.matches;
+        let mut partial = None;
         match unseen {
-            Ok(unseen) => matches = merge_exact(matches, scored(vector, unseen, top_k), top_k),
+            Ok(unseen) => {
+                partial = i64::try_from(unseen.len()).is_ok_and(|count| count >= UNSEEN).then_some(Partial::Backlog);
+                matches = merge_exact(matches, scored(vector, unseen, top_k), top_k);
+            }
             // What the index shows is right; only the newest is missing.
             Err(error) => tracing::warn!(error = %error, "Chunks not yet in the vector index could not be read."),
         }
-        Ok((matches, engine.name.kind.is_local() && index.stats().await?.loading))
+        if engine.name.kind.is_local() && index.stats().await?.loading {
+            partial = Some(Partial::Loading);
+        }
+        Ok((matches, partial))
     }
 
     async fn find_text(
@@ -335,15 +352,19 @@ impl Retriever {
             Some(DenseProblem::Index(error)) => problems.push(error.to_string()),
             None => {}
         }
-        if dense.loading {
-            problems.push("the vector index is still being loaded".to_owned());
+        match dense.partial {
+            Some(Partial::Loading) => problems.push("the vector index is still being loaded".to_owned()),
+            Some(Partial::Backlog) => problems.push(format!(
+                "the vector index is far behind: of what it does not show yet only the newest {UNSEEN} passages were compared"
+            )),
+            None => {}
         }
         let degraded = !problems.is_empty();
         if let (SearchMode::Dense, Some(DenseProblem::Model(error))) = (query.mode, dense.problem) {
             return Err(error.into());
         }
         if degraded {
-            tracing::warn!(problems = %problems.join("; "), "A search was answered by words alone, or nearly so.");
+            tracing::warn!(problems = %problems.join("; "), "The meaning of a question could not be compared with all passages.");
         }
 
         let (places, ranks) = merge(&dense.matches, &words.hits, READ.max(top_k));

@@ -45,8 +45,8 @@ pub struct SearchOutcome {
     pub searched_documents: i64,
     /// Where the time went.
     pub timings: SearchTimings,
-    /// Set when the question's meaning could not be compared (embedding model or vector index unavailable, or the index
-    /// still loading) and full text answered alone or nearly so.
+    /// Set when the question's meaning could not be compared with all passages (embedding model or vector index
+    /// unavailable, the index still loading or far behind): for some of them full text answered alone.
     pub degraded: bool,
     /// Every candidate and what became of it.
     pub trace: RetrievalTrace,

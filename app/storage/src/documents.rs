@@ -273,7 +273,10 @@ impl Store {
         let version = sqlx::query_scalar!(
             r#"WITH added AS (
                 INSERT INTO document_versions (document_id, version, blob_key, file_name, size_bytes, mime_type, created_at)
-                SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6 FROM document_versions WHERE document_id = $1
+                -- One that was taken back keeps its number.
+                SELECT $1, greatest(max(version), (SELECT max(version) FROM document_events WHERE document_id = $1), 0) + 1,
+                    $2, $3, $4, $5, $6
+                FROM document_versions WHERE document_id = $1
                 RETURNING version
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, at) SELECT $1, version, 'added', $6 FROM added
@@ -311,12 +314,14 @@ impl Store {
         let ids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
         let rows = sqlx::query_as!(
             DocumentRow,
-            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
-                d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
+            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, coalesce(v.mime_type, d.mime_type) AS mime_type,
+                v.size_bytes AS "size_bytes?", d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
                 d.created_at, d.updated_at
             FROM documents d
             LEFT JOIN LATERAL (
-                SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
+                -- Of what answers; of what will, where nothing does.
+                SELECT size_bytes, mime_type FROM document_versions WHERE document_id = d.id
+                ORDER BY version = d.version DESC, version DESC LIMIT 1
             ) v ON true
             WHERE d.id = ANY($2) AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)"#,
             viewer.user_id.as_str(),
@@ -434,7 +439,7 @@ impl Store {
         Ok(Some(chunks))
     }
 
-    /// The newest file of a document, if the viewer may read it and it has one.
+    /// The file of the version of a document that answers, or of the one that will, if the viewer may read it and it has one.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -444,7 +449,7 @@ impl Store {
                FROM documents d JOIN document_versions v ON v.document_id = d.id
                WHERE d.id = $2 AND d.deleted_at IS NULL AND (d.user_id = $1 OR d.user_id IS NULL)
                  AND v.blob_key IS NOT NULL
-               ORDER BY v.version DESC LIMIT 1"#,
+               ORDER BY v.version = d.version DESC, v.version DESC LIMIT 1"#,
             viewer.user_id.as_str(),
             id.as_str(),
         )

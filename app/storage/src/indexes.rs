@@ -337,7 +337,7 @@ impl Store {
             ), stale AS (
                 UPDATE documents d SET acknowledged_at = 'infinity'
                 WHERE d.acknowledged_at >= $2 AND d.version > 0 AND d.deleted_at IS NULL
-                  AND EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event = 'changed')
+                  AND EXISTS (SELECT FROM document_events e WHERE e.document_id = d.id AND e.event IN ('renamed', 'changed', 'shared', 'unshared'))
                 RETURNING d.id
             )
             SELECT document_id AS "id!" FROM unsure UNION SELECT document_id FROM unembedded UNION SELECT id FROM stale"#,
@@ -540,6 +540,17 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
+    }
+
+    /// Whether the database has the extension `vector`, or could make it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn has_pgvector(&self) -> Result<bool> {
+        let query = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS "there!""#
+        );
+        Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// Keeps embeddings, by ordinal, beside those of other models. Chunks that are gone meanwhile are left out.

@@ -29,7 +29,7 @@ pub(crate) async fn delete_document(context: &WorkerContext, job: &Job) -> Resul
 
 async fn remove_beside(context: &WorkerContext, name: &IndexName, document: &DocumentId) -> Result<(), SideError> {
     let removed = async {
-        match context.factory.open_index(name).await? {
+        match context.factory.reopen_index(name).await? {
             OpenIndex::Remote(index) => remove_vectors(&context.store, index.as_ref(), document, None).await,
             OpenIndex::Embedded(_) | OpenIndex::Elsewhere(_) => Ok(()),
         }

@@ -39,6 +39,14 @@ pub trait IndexFactory: Send + Sync {
     /// [`IndexError`]; `Refused` when this process is not configured for it, with what is missing.
     async fn open_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError>;
 
+    /// The same, perhaps as it was opened less than a minute ago: for many small writes to one that does not answer.
+    ///
+    /// # Errors
+    /// As [`open_index`](Self::open_index).
+    async fn reopen_index(&self, name: &IndexName) -> Result<OpenIndex, IndexError> {
+        self.open_index(name).await
+    }
+
     /// An embedding model by `provider:model@dimension`.
     ///
     /// # Errors
@@ -47,6 +55,11 @@ pub trait IndexFactory: Send + Sync {
 
     /// The kinds of index that this process is configured for.
     fn kinds(&self) -> Vec<IndexKind>;
+
+    /// Whether pgvector would lie in the database of everything else, which may lack the extension.
+    fn shares_database(&self) -> bool {
+        false
+    }
 
     /// The embedding model that the configuration names.
     fn model(&self) -> String;

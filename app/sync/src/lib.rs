@@ -43,3 +43,4 @@ pub use cjhirashi_storage::{
     BlobWriter, DeadJob, DocumentFilter, DocumentList, DocumentPart, DocumentScope, JobFilter, JobKind, JobsOfKind,
     OriginalFile, StoredBlob, Twin,
 };
+pub use cjhirashi_vectors::IndexStats;

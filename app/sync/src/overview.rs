@@ -7,14 +7,18 @@ use cjhirashi_domain::{
     document::{self, DocumentStatus},
     sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation},
 };
-use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, Store};
-use cjhirashi_vectors::IndexError;
+use cjhirashi_retrieval::EngineCell;
+use cjhirashi_storage::{DeadJob, JobKind, JobsOfKind, StorageError, Store};
+use cjhirashi_vectors::{IndexError, IndexStats};
 
 use crate::{DocumentError, IndexFactory, choose_index};
 
 /// Jobs that were given up, and comparisons, that are shown.
 const SHOWN: i64 = 50;
 const COMPARISONS: i64 = 10;
+
+/// How long somebody who looks waits for the index.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long emptying an index may take.
 const CLEARED_WITHIN: Duration = Duration::from_secs(60);
@@ -26,6 +30,8 @@ const CLEARING: Duration = Duration::from_secs(90);
 pub struct SyncOverview {
     /// The indexes that are known: the one that answers, one that is being built, those that answered before.
     pub indexes: Vec<IndexRow>,
+    /// What the index holds that answers in this process, or why it does not answer.
+    pub held: Result<IndexStats, String>,
     /// Why the building of an index is at rest, where it is.
     pub building_waits_for: Option<document::DocumentError>,
     /// Kinds that could be switched to.
@@ -57,6 +63,7 @@ impl SyncOverview {
 #[derive(Clone)]
 pub struct SyncService {
     store: Store,
+    engine: EngineCell,
     factory: Arc<dyn IndexFactory>,
 }
 
@@ -70,13 +77,26 @@ fn admin(viewer: &Viewer) -> Result<(), DocumentError> {
     if viewer.is_admin() { Ok(()) } else { Err(DocumentError::Forbidden) }
 }
 
+/// The kinds of index that can be built from here.
+async fn kinds(store: &Store, factory: &dyn IndexFactory) -> Result<Vec<IndexKind>, StorageError> {
+    let mut kinds = factory.kinds();
+    if kinds.contains(&IndexKind::Pgvector) && factory.shares_database() && !store.has_pgvector().await? {
+        kinds.retain(|kind| *kind != IndexKind::Pgvector);
+    }
+    Ok(kinds)
+}
+
 /// Asks for an index to be built beside the one that answers, if this process is configured for it.
 ///
 /// # Errors
 /// [`DocumentError::IndexNotConfigured`] when it is not, [`DocumentError::IndexBusy`], [`DocumentError::Storage`].
 pub async fn build_index(store: &Store, factory: &dyn IndexFactory, index: &IndexName) -> Result<(), DocumentError> {
-    if !factory.kinds().contains(&index.kind) {
-        return Err(DocumentError::IndexNotConfigured(format!("{}; its variables are in the README", index.kind)));
+    if !kinds(store, factory).await?.contains(&index.kind) {
+        let way_out = match index.kind {
+            IndexKind::Pgvector => "the database has no extension vector; install pgvector there, or set PGVECTOR_URL",
+            _ => "its variables are in the README",
+        };
+        return Err(DocumentError::IndexNotConfigured(format!("{}: {way_out}", index.kind)));
     }
     if let Err(error) = factory.embedder(&index.model) {
         return Err(DocumentError::IndexNotConfigured(format!("{}: {error}", index.model)));
@@ -89,28 +109,56 @@ pub async fn build_index(store: &Store, factory: &dyn IndexFactory, index: &Inde
 }
 
 impl SyncService {
-    /// Over the store, with what opens indexes.
+    /// Over the store, what answers in this process, and what opens indexes.
     #[must_use]
-    pub const fn new(store: Store, factory: Arc<dyn IndexFactory>) -> Self {
-        Self { store, factory }
+    pub const fn new(store: Store, engine: EngineCell, factory: Arc<dyn IndexFactory>) -> Self {
+        Self { store, engine, factory }
     }
 
-    /// How everything stands, in six queries.
+    /// How everything stands, in seven queries and one call to the index.
     ///
     /// # Errors
     /// [`DocumentError::Forbidden`], [`DocumentError::Storage`].
     pub async fn overview(&self, viewer: &Viewer) -> Result<SyncOverview, DocumentError> {
         admin(viewer)?;
-        let (indexes, building_waits_for, jobs, (documents, to_adopt), dead, comparisons) = futures::try_join!(
+        let (held, indexes, building_waits_for, kinds, jobs, (documents, to_adopt), dead, comparisons) = futures::try_join!(
+            async { Ok(self.held().await) },
             self.store.list_indexes(),
             self.store.waits_for(JobKind::Reindex),
+            kinds(&self.store, self.factory.as_ref()),
             self.store.count_jobs_by_kind(),
             self.store.count_documents_by_status(),
             self.store.list_dead_jobs(Some(viewer), SHOWN),
             self.store.list_reconciliations(COMPARISONS),
         )?;
-        let (kinds, model) = (self.factory.kinds(), self.factory.model());
-        Ok(SyncOverview { indexes, building_waits_for, kinds, model, jobs, documents, to_adopt, dead, comparisons })
+        let model = self.factory.model();
+        Ok(SyncOverview {
+            indexes,
+            held,
+            building_waits_for,
+            kinds,
+            model,
+            jobs,
+            documents,
+            to_adopt,
+            dead,
+            comparisons,
+        })
+    }
+
+    async fn held(&self) -> Result<IndexStats, String> {
+        let engine = self.engine.current();
+        let asked = async {
+            match engine.index.stats().await {
+                // One that was made anew is found by the second call.
+                Err(error) if error.is_transient() => engine.index.stats().await,
+                stats => stats,
+            }
+        };
+        match tokio::time::timeout(ANSWERS_WITHIN, asked).await {
+            Ok(stats) => stats.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())),
+        }
     }
 
     /// Asks for a comparison of both databases with repair, now.

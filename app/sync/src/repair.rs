@@ -72,8 +72,9 @@ async fn reconcile_document(context: &WorkerContext, job: &Job, event: DocumentE
     }
     let written = written.map(|written| Acknowledged { position: log_position(written) });
     // Not held: it was deleted or changed meanwhile, or another version answers; what asked for that sees to the rest.
-    // A change was noted when it was made.
-    let noted = (event != DocumentEventKind::Changed).then_some(event);
+    // A change was noted when it was made, and where nothing differed nothing was repaired.
+    let repaired = written.is_some() || !extra.is_empty();
+    let noted = (event != DocumentEventKind::Changed && repaired).then_some(event);
     let _ = context.store.note_repaired(job, &document, version, written, noted).await?;
     Ok(())
 }

@@ -317,11 +317,21 @@ impl DocumentService {
         Ok(version)
     }
 
-    /// Ends the attempts to index a document's newest version; it can be tried again.
+    /// Takes back what does not answer yet. Of a document that answers its new version goes, in work or given up, and it
+    /// is again what it was before; for one of which nothing answers the attempts end, and it can be tried again.
     ///
     /// # Errors
-    /// [`DocumentError::NotFound`] when there is none in work that the viewer may change, [`DocumentError::Storage`].
+    /// [`DocumentError::NotFound`] when there is nothing such that the viewer may change, [`DocumentError::Storage`].
     pub async fn cancel(&self, viewer: &Viewer, id: &DocumentId) -> Result<(), DocumentError> {
+        if let Some(files) = self.store.discard_new_versions(viewer, id).await? {
+            tracing::info!(document.id = %id, "a new version of a document was taken back");
+            for file in files {
+                if let Err(error) = self.store.release_blob(&self.blobs, &file).await {
+                    tracing::warn!(%error, "the file of a version that was taken back stays until it is looked for");
+                }
+            }
+            return Ok(());
+        }
         let error = document::DocumentError { code: ErrorCode::DocumentCancelled.as_str().to_owned(), detail: None };
         if self.store.cancel_document(viewer, id, &error).await? { Ok(()) } else { Err(DocumentError::NotFound) }
     }

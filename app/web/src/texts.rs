@@ -243,7 +243,9 @@ texts! {
     instance_model: "Ahora responde", "Answering now";
 
     // Administration
-    admin_line: "Lo que es de todos: documentos públicos y personas.", "What is everybody's: public documents and people.";
+    admin_line: "Lo que es de todos: documentos públicos, personas y sincronización.",
+        "What is everybody's: public documents, people and synchronisation.";
+    still_answers: "Mientras tanto responde lo que ya había.", "What was there before goes on answering.";
     people: "Personas", "People";
     person: "Persona", "Person";
     role: "Papel", "Role";

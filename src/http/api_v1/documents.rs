@@ -26,6 +26,7 @@ use crate::{
     http::{
         body::{ApiId, ApiQuery, parse_json, read},
         error::{ApiError, ApiResult, ErrorBody, language_of},
+        files,
         uploads::{AcceptedDocument, Outcome, add_files, add_version, parse_public, read_form, visibility},
     },
 };
@@ -374,13 +375,16 @@ pub(super) async fn retry_document(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Ends the attempts to index a document's newest version. A version that answers goes on answering.
+/// Takes back what does not answer yet.
+///
+/// Of a document that answers, its new version goes, in work or given up, and the document is again what it was before. For
+/// one of which nothing answers, the attempts to index it end; it can be tried again.
 #[utoipa::path(
     post, path = "/documents/{id}/cancel", tag = "documents", params(("id" = String, Path)),
     responses(
-        (status = 204, description = "No more attempts"),
+        (status = 204, description = "Taken back, or no more attempts"),
         (status = 401, description = "No valid key", body = ErrorBody),
-        (status = 404, description = "Not there, not in work, or not the caller's to change", body = ErrorBody),
+        (status = 404, description = "Not there, nothing to take back, or not the caller's to change", body = ErrorBody),
     )
 )]
 pub(super) async fn cancel_document(
@@ -390,6 +394,24 @@ pub(super) async fn cancel_document(
 ) -> ApiResult<StatusCode> {
     state.documents.cancel(&viewer, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The file of the version that answers, as it came. Ranges are served.
+#[utoipa::path(
+    get, path = "/documents/{id}/file", tag = "documents", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The file, with its name and media type", content_type = "application/octet-stream"),
+        (status = 401, description = "No valid key", body = ErrorBody),
+        (status = 404, description = "Not there, without a file, or not readable", body = ErrorBody),
+    )
+)]
+pub(super) async fn get_document_file(
+    State(state): State<AppState>,
+    Caller(viewer): Caller,
+    ApiId(id): ApiId<DocumentId>,
+    request: Request,
+) -> ApiResult<Response> {
+    files::original(&state, &viewer, &id, request).await
 }
 
 /// What happened to a document, newest first; at most 200 events.

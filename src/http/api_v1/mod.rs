@@ -56,6 +56,7 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(documents::retry_document))
         .routes(routes!(documents::cancel_document))
         .routes(routes!(documents::list_document_events))
+        .routes(routes!(documents::get_document_file))
         .routes(routes!(search::search))
         .routes(routes!(models::list_models))
         .routes(routes!(completions::complete))
@@ -96,6 +97,7 @@ mod tests {
                 "/documents/{id}",
                 "/documents/{id}/cancel",
                 "/documents/{id}/events",
+                "/documents/{id}/file",
                 "/documents/{id}/retry",
                 "/documents/{id}/versions",
                 "/models",

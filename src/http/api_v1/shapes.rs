@@ -90,7 +90,7 @@ pub(super) struct DocumentEventsBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DocumentEventBody {
     /// `added`, `started`, `extracted`, `embedded` (it answers from here on), `indexed`, `waiting`, `failed`, `retried`,
-    /// `cancelled`, `changed`, `repaired` or `adopted`.
+    /// `cancelled`, `discarded`, `renamed`, `changed` (its labels or own keys), `shared`, `unshared`, `repaired` or `adopted`.
     #[schema(example = "indexed")]
     event: &'static str,
     /// To which version; 0 for the document itself.

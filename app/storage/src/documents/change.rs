@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 };
 
 use crate::{
-    JobKind, Result, Store, adoption,
+    BlobKey, JobKind, Result, Store, adoption,
     connect::{from_db, to_db},
     jobs,
 };
@@ -25,6 +25,20 @@ pub struct DocumentChange<'a> {
     pub metadata: Option<&'a serde_json::Value>,
     /// Whose it is.
     pub visibility: Option<&'a Visibility>,
+}
+
+impl DocumentChange<'_> {
+    /// What the document's log says of it.
+    fn events(&self) -> Vec<&'static str> {
+        let shared = match self.visibility {
+            Some(Visibility::Public) => Some(DocumentEventKind::Shared),
+            Some(Visibility::Private(_)) => Some(DocumentEventKind::Unshared),
+            None => None,
+        };
+        let renamed = self.title.map(|_| DocumentEventKind::Renamed);
+        let changed = (self.tags.is_some() || self.metadata.is_some()).then_some(DocumentEventKind::Changed);
+        [renamed, changed, shared].into_iter().flatten().map(DocumentEventKind::as_str).collect()
+    }
 }
 
 impl Store {
@@ -113,7 +127,7 @@ impl Store {
         Ok(ids.len() as u64)
     }
 
-    /// Changes what is known of a document; `false` when there is none that the viewer may change. Searches read all of
+    /// Changes what is known of a document; `false` when there is none that the viewer may change, or nothing to change. Searches read all of
     /// it from here, so the change counts at once; a job tells the vector index. Until that has acknowledged the change,
     /// `acknowledged_at` is infinite: whoever may read the document by now finds it although the index would not show it,
     /// and no run of another kind that takes the job's place can forget it.
@@ -139,7 +153,9 @@ impl Store {
                 WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
                 RETURNING id, version
             )
-            INSERT INTO document_events (document_id, version, event, at) SELECT id, version, 'changed', $8 FROM changed",
+            INSERT INTO document_events (document_id, version, event, at)
+            SELECT id, version, event, $8 FROM changed, unnest($10::text[]) WITH ORDINALITY AS told (event, place)
+            ORDER BY place",
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
@@ -149,6 +165,7 @@ impl Store {
             owner.flatten(),
             to_db(self.now()),
             change.metadata,
+            &change.events() as &[&str],
         )
         .execute(&mut *tx)
         .await?;
@@ -176,46 +193,78 @@ impl Store {
         Ok(metadata.flatten())
     }
 
-    /// Ends the attempts to index a document's newest version: it is shown as failed until it is tried again; what
-    /// answered before goes on answering. `false` when there is none in work that the viewer may change, and when it answers
-    /// already: then only the index is behind.
+    /// Ends the attempts to index a document of which nothing answers yet: it is shown as failed until it is tried again.
+    /// `false` when there is none in work that the viewer may change.
     ///
     /// # Errors
     /// [`StorageError`].
     pub async fn cancel_document(&self, viewer: &Viewer, id: &DocumentId, error: &DocumentError) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
         // The job's row goes, so the run in hand finds at its next write that its claim no longer counts.
-        let stale = sqlx::query_scalar!(
-            r#"WITH cancelled AS (
+        let done = sqlx::query!(
+            "WITH cancelled AS (
                 UPDATE documents SET status = 'failed', stage = NULL, error = $5, updated_at = $4
-                WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing')
+                WHERE id = $2 AND deleted_at IS NULL AND status IN ('queued', 'processing') AND version = 0
                   AND (user_id = $1 OR (user_id IS NULL AND $3))
-                  -- One that answers already is done but for the index.
-                  AND version < coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = documents.id), 1)
-                RETURNING id, version, acknowledged_at
+                RETURNING id
             ), dropped AS (
                 DELETE FROM jobs USING cancelled WHERE jobs.key = cancelled.id AND jobs.kind = 'index_document'
-            ), logged AS (
-                INSERT INTO document_events (document_id, version, event, at)
-                SELECT c.id, coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = c.id), 1),
-                    'cancelled', $4
-                FROM cancelled c
             )
-            SELECT version > 0 AND coalesce(acknowledged_at = 'infinity', false) AS "stale!" FROM cancelled"#,
+            INSERT INTO document_events (document_id, version, event, at)
+            SELECT c.id, coalesce((SELECT max(v.version) FROM document_versions v WHERE v.document_id = c.id), 1),
+                'cancelled', $4
+            FROM cancelled c",
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
             to_db(self.now()),
             serde_json::to_value(error).unwrap_or_default(),
         )
-        .fetch_optional(&mut *tx)
+        .execute(&self.pool)
         .await?;
-        // What answers goes on answering, and the index has yet to hear of a change.
-        if stale == Some(true) {
-            jobs::enqueue(&mut tx, JobKind::UpdateMetadata, id.as_str()).await?;
-        }
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Takes back the versions of a document that do not answer yet, in work or given up: the document is again what it
+    /// was before they came. Their files, for [`Store::release_blob`]; `None` when there is no such version of a document
+    /// that the viewer may change.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn discard_new_versions(&self, viewer: &Viewer, id: &DocumentId) -> Result<Option<Vec<BlobKey>>> {
+        let mut tx = self.pool.begin().await?;
+        let rows = sqlx::query!(
+            r#"WITH discarded AS (
+                UPDATE documents SET status = 'indexed', stage = NULL, progress = 1, error = NULL, updated_at = $4
+                WHERE id = $2 AND deleted_at IS NULL AND version > 0 AND status <> 'indexed'
+                  AND (user_id = $1 OR (user_id IS NULL AND $3))
+                  AND EXISTS (SELECT FROM document_versions v WHERE v.document_id = documents.id AND v.version > documents.version)
+                RETURNING id, version, acknowledged_at
+            ), dropped AS (
+                -- So the run in hand finds at its next write that its claim no longer counts.
+                DELETE FROM jobs USING discarded WHERE jobs.key = discarded.id AND jobs.kind = 'index_document'
+            ), texts AS (
+                DELETE FROM chunks c USING discarded d WHERE c.document_id = d.id AND c.version > d.version
+            ), versions AS (
+                DELETE FROM document_versions v USING discarded d WHERE v.document_id = d.id AND v.version > d.version
+                RETURNING v.version, v.blob_key, d.acknowledged_at
+            ), logged AS (
+                INSERT INTO document_events (document_id, version, event, at)
+                SELECT $2, version, 'discarded', $4 FROM versions
+            )
+            SELECT blob_key, coalesce(acknowledged_at = 'infinity', false) AS "stale!" FROM versions"#,
+            viewer.user_id.as_str(),
+            id.as_str(),
+            viewer.is_admin(),
+            to_db(self.now()),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        // The index has yet to hear of a change, or may hold vectors of what was taken back.
+        let kind = if row.stale { JobKind::UpdateMetadata } else { JobKind::RepairDocument };
+        jobs::enqueue(&mut tx, kind, id.as_str()).await?;
         tx.commit().await?;
-        Ok(stale.is_some())
+        Ok(Some(rows.iter().filter_map(|row| BlobKey::parse(row.blob_key.as_deref()?)).collect()))
     }
 
     /// A document's log, newest first, if the viewer may read the document.

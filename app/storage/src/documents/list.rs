@@ -75,12 +75,14 @@ impl Store {
         let skip = i64::from(filter.page.max(1) - 1) * size;
         let rows = sqlx::query_as!(
             DocumentRow,
-            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, d.mime_type, v.size_bytes AS "size_bytes?",
-                d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
+            r#"SELECT d.id, d.user_id, d.title, d.source, d.source_url, coalesce(v.mime_type, d.mime_type) AS mime_type,
+                v.size_bytes AS "size_bytes?", d.status, d.stage, d.progress, d.error, d.chunk_count, d.version, d.tags, d.language, d.adopted,
                 d.created_at, d.updated_at
             FROM documents d
             LEFT JOIN LATERAL (
-                SELECT size_bytes FROM document_versions WHERE document_id = d.id ORDER BY version DESC LIMIT 1
+                -- Of what answers; of what will, where nothing does.
+                SELECT size_bytes, mime_type FROM document_versions WHERE document_id = d.id
+                ORDER BY version = d.version DESC, version DESC LIMIT 1
             ) v ON true
             WHERE d.deleted_at IS NULL
               AND (($2 AND d.user_id = $1) OR ($3 AND d.user_id IS NULL))

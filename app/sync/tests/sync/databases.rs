@@ -6,7 +6,11 @@ use std::{
 };
 
 use cjhirashi_domain::{
-    access::Visibility, document::DocumentStatus, id::DocumentId, sync::DocumentEventKind, user::Role,
+    access::Visibility,
+    document::{Document, DocumentStatus},
+    id::DocumentId,
+    sync::DocumentEventKind,
+    user::Role,
 };
 use cjhirashi_models::{ModelError, Outage};
 use cjhirashi_storage::JobKind;
@@ -222,6 +226,82 @@ async fn what_is_shared_is_shared_in_the_index_too_when_the_next_version_is_stop
     base.work().await;
     assert_eq!(base.get(&id).await.unwrap().version, 1);
     assert_eq!(index.inner.holdings()[0].owner, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_version_that_is_taken_back_leaves_the_document_as_it_was() {
+    let (base, index) = remote().await;
+    let id = base.add("Versiones", &prose(8, 2_000)).await.id;
+    base.work().await;
+    let before = base.get(&id).await.unwrap();
+    let add = async |content: &str, name: &str| {
+        let mut writer = base.documents.upload().await.unwrap();
+        writer.write(content.as_bytes()).await.unwrap();
+        let blob = writer.finish().await.unwrap();
+        (base.documents.add_version(&base.owner, &id, Some(name), None, &blob).await.unwrap(), blob.key().clone())
+    };
+    // One in work, and one that was given up since it cannot be read.
+    for (version, content, works) in [(2, prose(10, 2_000), false), (3, " \n ".to_owned(), true)] {
+        let (number, file) = add(&content, "v.md").await;
+        assert_eq!(number, version, "a number is not used twice");
+        if works {
+            base.work().await;
+            let shown = base.get(&id).await.unwrap();
+            assert_eq!((shown.status, shown.version), (DocumentStatus::Failed, 1));
+            // What is told of it is what answers.
+            assert_eq!((shown.size_bytes, &shown.mime_type), (before.size_bytes, &before.mime_type));
+        }
+        base.documents.cancel(&base.owner, &id).await.unwrap();
+        assert!(base.documents.cancel(&base.owner, &id).await.is_err(), "nothing is left to take back");
+        let after = base.get(&id).await.unwrap();
+        assert_eq!(Document { updated_at: before.updated_at, ..after }, before);
+        assert!(!base.context.blobs.path(&file).exists(), "its file goes");
+    }
+    let ana = base.person("ana", Role::User).await;
+    add("Otra cosa.", "v.txt").await;
+    assert!(base.documents.cancel(&ana, &id).await.is_err(), "it is somebody else's");
+    base.work().await;
+    assert_eq!(base.get(&id).await.unwrap().version, 4);
+    assert_equal(&base, &index).await;
+    let events = base.documents.events(&base.owner, &id, 100).await.unwrap();
+    let discarded: Vec<i32> =
+        events.iter().filter(|event| event.event == DocumentEventKind::Discarded).map(|event| event.version).collect();
+    assert_eq!(discarded, [3, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_says_so_when_the_index_is_further_behind_than_is_scored_one_by_one() {
+    let (base, index) = remote().await;
+    index.blind.store(true, Ordering::Relaxed);
+    base.add("Poco", &prose(2, 3_000)).await;
+    base.work().await;
+    let (documents, degraded) = found(&base, &base.context, "contrato").await;
+    assert!(!documents.is_empty() && !degraded);
+    let many = [
+        "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, hash, indexed_at)
+         SELECT id || n, document_id, version, 1000 + n, text, start_offset, end_offset, hash, indexed_at
+         FROM chunks, generate_series(1, 1000) n WHERE seq = 0",
+        "INSERT INTO embeddings (ordinal, model, embedding)
+         SELECT c.ordinal, e.model, e.embedding FROM chunks c, embeddings e WHERE c.seq > 1000 AND e.ordinal = (
+            SELECT ordinal FROM chunks WHERE seq = 0)",
+    ];
+    for sql in many {
+        sqlx::query(sql).execute(base.store.pool()).await.unwrap();
+    }
+    let (documents, degraded) = found(&base, &base.context, "contrato").await;
+    assert!(!documents.is_empty() && degraded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_sharing_from_renaming_and_from_labels() {
+    let (base, _index) = remote().await;
+    let id = base.add("Uno", "Texto.").await.id;
+    let (own, tags) = (Visibility::Private(base.owner.user_id.clone()), vec!["a".to_owned()]);
+    base.documents.change(&base.owner, &id, Some("Dos"), Some(&tags), None, Some(&Visibility::Public)).await.unwrap();
+    base.documents.set_visibility(&base.owner, &id, &own).await.unwrap();
+    let events = base.documents.events(&base.owner, &id, 100).await.unwrap();
+    let told: Vec<&str> = events.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(told, ["unshared", "shared", "changed", "renamed", "added"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -105,7 +105,7 @@ async fn an_index_that_is_asked_for_while_it_is_being_removed_begins_anew_when_i
     rebuild(&mut base, &second, other, embedder.clone()).await;
 
     base.context.factory = Arc::new(OneOfEach { index: index.clone(), embedder });
-    let sync = SyncService::new(base.store.clone(), base.context.factory.clone());
+    let sync = SyncService::new(base.store.clone(), base.context.engine.clone(), base.context.factory.clone());
     let removing = tokio::spawn({
         let (sync, owner, first) = (sync.clone(), base.owner.clone(), first.clone());
         async move { sync.forget(&owner, &first, false).await }
@@ -230,7 +230,11 @@ async fn an_index_that_cannot_be_emptied_is_forgotten_only_when_somebody_insists
     let name = IndexName { kind: IndexKind::Pinecone, model: "fake:one@16".to_owned() };
     let embedder = base.embedder.clone();
     rebuild(&mut base, &name, index, embedder.clone()).await;
-    let sync = SyncService::new(base.store.clone(), Arc::new(OneOfEach { index: old.clone(), embedder }));
+    let sync = SyncService::new(
+        base.store.clone(),
+        base.context.engine.clone(),
+        Arc::new(OneOfEach { index: old.clone(), embedder }),
+    );
     old.go_away(true);
     for _ in 0..2 {
         let error = sync.forget(&base.owner, &before, false).await.unwrap_err();

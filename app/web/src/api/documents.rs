@@ -512,7 +512,9 @@ pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<Docume
         }
         DocumentTab::History => {
             let events = services.documents.events(&viewer, &id, EVENTS).await?;
-            shown.html = Some(served::history(texts, &viewer, &shown.document, events, shown.now));
+            let metadata = services.documents.metadata(&viewer, &id).await?;
+            let document = &shown.document;
+            shown.html = Some(served::history(texts, &viewer, document, metadata.as_ref(), events, shown.now));
             shown.part = 1;
         }
         DocumentTab::Text => {
@@ -598,6 +600,21 @@ pub(crate) async fn rename_document(id: String, title: String) -> Result<(), Fai
     Ok(())
 }
 
+/// Replaces a document's own keys, a JSON object; nothing is none.
+#[server(prefix = "/fn", endpoint = "save_metadata")]
+pub(crate) async fn save_metadata(id: String, #[server(default)] metadata: String) -> Result<(), Failure> {
+    use super::server::{services, signed_in};
+    use cjhirashi_sync::DocumentError;
+    let (who, services) = (signed_in()?, services()?);
+    let id = server_side::document_id(id)?;
+    let metadata = if metadata.trim().is_empty() { "{}" } else { metadata.as_str() };
+    let metadata: serde_json::Value =
+        serde_json::from_str(metadata).map_err(|error| DocumentError::Invalid(format!("metadata: {error}")))?;
+    services.documents.change(&who.viewer(), &id, None, None, Some(&metadata), None).await?;
+    server_side::back_to_history(&id);
+    Ok(())
+}
+
 /// Shares a document with everybody (`public`), or makes it one's own again (`private`). For administrators.
 #[server(prefix = "/fn", endpoint = "share_document")]
 pub(crate) async fn share_document(id: String, visibility: String) -> Result<(), Failure> {
@@ -616,7 +633,7 @@ pub(crate) async fn share_document(id: String, visibility: String) -> Result<(),
     Ok(())
 }
 
-/// Ends the attempts to index a document's newest version.
+/// Takes back what of a document does not answer yet.
 #[server(prefix = "/fn", endpoint = "cancel_document")]
 pub(crate) async fn cancel_document(id: String) -> Result<(), Failure> {
     use super::server::{services, signed_in};

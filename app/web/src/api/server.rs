@@ -1,9 +1,14 @@
 //! What every server function needs from its request. Server only.
 
-use axum::http::{
-    HeaderMap, Method, StatusCode,
-    header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, REFERER},
-    request::Parts,
+use std::collections::HashMap;
+
+use axum::{
+    extract::Query,
+    http::{
+        HeaderMap, Method, StatusCode,
+        header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, REFERER},
+        request::Parts,
+    },
 };
 use cjhirashi_chat::ChatError;
 use cjhirashi_domain::{ErrorCode, settings::Language, user::SignedIn};
@@ -60,6 +65,13 @@ pub(crate) fn forward(path: &str) -> bool {
         leptos_axum::redirect(path);
     }
     plain
+}
+
+/// A value of the address of the page that is being made; it is not known to calls from a page that is there.
+pub(crate) fn query_of_page(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    let Query(mut query) = Query::<HashMap<String, String>>::try_from_uri(&parts.uri).ok()?;
+    query.remove(name)
 }
 
 /// The same, back to the page where the form stood if that is below `home`, else to `other`.

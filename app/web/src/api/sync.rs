@@ -11,82 +11,121 @@ pub(crate) async fn sync_overview() -> Result<Served, Failure> {
     let (who, services) = (admin()?, services()?);
     let overview = services.sync.overview(&who.viewer()).await?;
     let moves = overview.moves();
-    let html = crate::served::sync(crate::texts::Texts::of(who.settings.language), overview, services.store.now());
+    let texts = crate::texts::Texts::of(who.settings.language);
+    let html = crate::served::sync(texts, overview, SyncCommand::just_done(), services.store.now());
     Ok(Served { html, moves })
 }
 
 /// Compares both databases and repairs what differs.
 #[server(prefix = "/fn", endpoint = "compare_now")]
 pub(crate) async fn compare_now() -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.compare(&who.viewer()).await?;
-    forward(SYNC);
+    done(SyncCommand::Compare);
     Ok(())
 }
 
 /// Starts a job again that was given up.
 #[server(prefix = "/fn", endpoint = "replay_job")]
 pub(crate) async fn replay_job(id: i64) -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.replay(&who.viewer(), id).await?;
-    forward(SYNC);
+    done(SyncCommand::Replay);
     Ok(())
 }
 
 /// Starts every job again that was given up.
 #[server(prefix = "/fn", endpoint = "replay_all")]
 pub(crate) async fn replay_all() -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.replay_all(&who.viewer()).await?;
-    forward(SYNC);
+    done(SyncCommand::Replay);
     Ok(())
 }
 
 /// Tries everybody's failed documents again.
 #[server(prefix = "/fn", endpoint = "retry_failed")]
 pub(crate) async fn retry_failed() -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.retry_failed(&who.viewer()).await?;
-    forward(SYNC);
+    done(SyncCommand::Replay);
     Ok(())
 }
 
 /// Builds an index beside the one that answers.
 #[server(prefix = "/fn", endpoint = "build_index")]
 pub(crate) async fn build_index(kind: String, model: String) -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.build(&who.viewer(), &index_name(&kind, model)?).await?;
-    forward(SYNC);
+    done(SyncCommand::Build);
     Ok(())
 }
 
 /// Ends the building of an index.
 #[server(prefix = "/fn", endpoint = "stop_building")]
 pub(crate) async fn stop_building() -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.stop_building(&who.viewer()).await?;
-    forward(SYNC);
+    done(SyncCommand::Stop);
     Ok(())
 }
 
 /// Removes an index that answered before; without emptying it, too, where it cannot be reached and `anyway` is said.
 #[server(prefix = "/fn", endpoint = "forget_index")]
 pub(crate) async fn forget_index(kind: String, model: String, #[server(default)] anyway: bool) -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
+    use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.forget(&who.viewer(), &index_name(&kind, model)?, anyway).await?;
-    forward(SYNC);
+    done(SyncCommand::Remove);
     Ok(())
 }
 
 /// The page.
 pub(crate) const SYNC: &str = "/admin/sync";
+
+/// What administrators command, as the page says once that it was done.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SyncCommand {
+    Compare,
+    Replay,
+    Build,
+    Stop,
+    Remove,
+}
+
+#[cfg(feature = "ssr")]
+impl SyncCommand {
+    const ALL: [Self; 5] = [Self::Compare, Self::Replay, Self::Build, Self::Stop, Self::Remove];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Compare => "compare",
+            Self::Replay => "replay",
+            Self::Build => "build",
+            Self::Stop => "stop",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// What the address of the page says.
+    fn just_done() -> Option<Self> {
+        let done = super::server::query_of_page("done")?;
+        Self::ALL.into_iter().find(|command| command.as_str() == done)
+    }
+}
+
+/// Back to the page, which says what was done.
+#[cfg(feature = "ssr")]
+fn done(command: SyncCommand) {
+    super::server::forward(&format!("{SYNC}?done={}", command.as_str()));
+}
 
 #[cfg(feature = "ssr")]
 fn index_name(kind: &str, model: String) -> Result<cjhirashi_domain::sync::IndexName, Failure> {

@@ -40,6 +40,7 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
     let moving = document.status == DocumentStatus::Processing;
     let share = f64::from(document.progress.clamp(0.0, 1.0));
     let reason = if document.adopted { "faint" } else { "problem" };
+    let answers = document.version > 0 && document.status != DocumentStatus::Indexed;
     let percent = (moving && share > 0.0).then(|| format!(" {}", t.percent(share)));
     view! {
         <span class=class>{mark.map(icon)} {t.document_state(&document)} {percent}</span>
@@ -51,6 +52,7 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
                     </span>
                 }
             })}
+        {answers.then(|| view! { <p class="faint">{t.still_answers}</p> })}
         {document
             .error
             .map(|error| {

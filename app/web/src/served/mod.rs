@@ -45,18 +45,48 @@ fn reason(texts: &'static Texts, error: &DocumentError) -> Piece {
     .whole()
 }
 
+/// What a form says to its server function without asking.
+fn hidden(fields: Vec<(&'static str, String)>) -> Piece {
+    fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view()
+        .whole()
+}
+
 /// A form that is one button, with what it says to its server function.
 fn command(action: &'static str, fields: Vec<(&'static str, String)>, mark: Icon, label: &'static str) -> Piece {
-    let fields =
-        fields.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view();
     view! {
         <form method="post" action=action>
-            {fields}
+            {hidden(fields)}
             <button class="button plain-line" type="submit">
                 {icon(mark)}
                 {label}
             </button>
         </form>
+    }
+    .whole()
+}
+
+/// The same for what cannot be undone: the button opens what will be gone, and a second one does it.
+fn dangerous(
+    action: &'static str,
+    fields: Vec<(&'static str, String)>,
+    mark: Icon,
+    label: &'static str,
+    line: &'static str,
+) -> Piece {
+    view! {
+        <details class="menu">
+            <summary class="button plain-line">{icon(mark)} {label}</summary>
+            <form class="menu-items wide stack" method="post" action=action>
+                {hidden(fields)}
+                <p>{line}</p>
+                <button class="button danger plain-line" type="submit">
+                    {label}
+                </button>
+            </form>
+        </details>
     }
     .whole()
 }

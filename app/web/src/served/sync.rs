@@ -1,29 +1,37 @@
 //! `/admin/sync`: the index, the queue, jobs that were given up, and comparisons.
 
 use cjhirashi_domain::{
-    Timestamp,
+    ErrorCode, Timestamp,
     document::{DocumentError, DocumentStatus},
     sync::{IndexKind, IndexName, IndexRow, IndexState, Reconciliation, Side},
 };
 use cjhirashi_sync::{DeadJob, JobsOfKind, SyncOverview};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, reason, words::Words};
+use super::{ago, command, dangerous, reason, words::Words};
 use crate::{
-    api::sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, RetryFailed, StopBuilding},
+    api::sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, RetryFailed, StopBuilding, SyncCommand},
     components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
 };
 
-/// The page's HTML.
-pub(crate) fn sync(texts: &'static Texts, overview: SyncOverview, now: Timestamp) -> String {
+/// The page's HTML; `done` is what was just commanded.
+pub(crate) fn sync(texts: &'static Texts, overview: SyncOverview, done: Option<SyncCommand>, now: Timestamp) -> String {
     let w = Words::of(texts.language);
     let local = overview.indexes.iter().any(|row| row.state == IndexState::Active && row.name.kind.is_local());
     let indexes = indexes(texts, w, &overview, now);
     let queue = queue(texts, w, &overview);
     let dead = dead(texts, w, overview.dead, now);
     let comparisons = comparisons(texts, w, overview.comparisons, local, now);
-    view! { {indexes} {queue} {dead} {comparisons} }.to_html()
+    let done = done.map(|done| {
+        view! {
+            <p class="saved" role="status">
+                {icon(Icon::Check)}
+                {w.done(done)}
+            </p>
+        }
+    });
+    view! { {done} {indexes} {queue} {dead} {comparisons} }.to_html()
 }
 
 fn section(title: &'static str, line: Option<&'static str>, actions: Piece, body: Piece) -> Piece {
@@ -52,18 +60,12 @@ fn name_fields(name: &IndexName) -> Vec<(&'static str, String)> {
 
 fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, now: Timestamp) -> Piece {
     let building = overview.indexes.iter().any(|row| row.state == IndexState::Building);
-    let rows = overview
-        .indexes
-        .iter()
-        .map(|row| index_row(texts, w, row, building, overview.building_waits_for.as_ref(), now))
-        .collect_view();
-    // Those that are not in the table yet.
-    let others: Vec<IndexKind> = overview
-        .kinds
-        .iter()
-        .copied()
-        .filter(|kind| !overview.indexes.iter().any(|row| row.name.kind == *kind && row.name.model == overview.model))
-        .collect();
+    let rows = overview.indexes.iter().map(|row| index_row(texts, w, overview, row, building, now)).collect_view();
+    let answers = |kind: IndexKind| {
+        let name = IndexName { kind, model: overview.model.clone() };
+        overview.indexes.iter().any(|row| row.state == IndexState::Active && row.name == name)
+    };
+    let others: Vec<IndexKind> = overview.kinds.iter().copied().filter(|kind| !answers(*kind)).collect();
     let switch = (!building && !others.is_empty()).then(|| {
         let options =
             others.iter().map(|kind| view! { <option value=kind.as_str()>{w.kind(*kind)}</option> }).collect_view();
@@ -87,7 +89,7 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
                     <tr>
                         <th scope="col">{w.index}</th>
                         <th scope="col">{w.state}</th>
-                        <th scope="col">{w.progress}</th>
+                        <th scope="col">{w.since}</th>
                         <th scope="col">
                             <span class="sr-only">{w.actions}</span>
                         </th>
@@ -100,20 +102,33 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
     section(w.index, Some(w.index_line), switch.whole(), table.whole())
 }
 
+fn unavailable(why: &str) -> DocumentError {
+    DocumentError { code: ErrorCode::IndexUnavailable.as_str().to_owned(), detail: Some(why.to_owned()) }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate for people needs no more than a few digits")]
 fn index_row(
     texts: &'static Texts,
     w: &'static Words,
+    overview: &SyncOverview,
     row: &IndexRow,
     building: bool,
-    waits_for: Option<&DocumentError>,
     now: Timestamp,
 ) -> Piece {
-    let state = match row.state {
-        IndexState::Active => ("state indexed", Some(Icon::Check)),
-        IndexState::Building => ("state working", None),
-        IndexState::Previous => ("state", None),
+    let active = row.state == IndexState::Active;
+    let (held, down) = match &overview.held {
+        Ok(held) if active => (Some(held), None),
+        Err(why) if active => (None, Some(unavailable(why))),
+        _ => (None, None),
     };
+    let (class, mark, words) = match row.state {
+        IndexState::Active if down.is_some() => ("state failed", Some(Icon::Alert), w.does_not_answer),
+        IndexState::Active => ("state indexed", Some(Icon::Check), w.index_state(row.state)),
+        IndexState::Building => ("state working", None, w.index_state(row.state)),
+        IndexState::Previous => ("state", None, w.index_state(row.state)),
+    };
+    let down = down.map(|error| reason(texts, &error));
+    let held = held.map(|held| view! { <div class="faint">{w.held(texts, held)}</div> });
     let progress = match row.state {
         IndexState::Building => {
             let share = (row.copied as f64 / row.total.max(1) as f64).clamp(0.0, 1.0);
@@ -127,12 +142,12 @@ fn index_row(
                     <i style=format!("inline-size:{:.0}%", share * 100.0)></i>
                 </span>
                 {left.map(|left| view! { <div class="faint">{left}</div> })}
-                {waits_for.map(|error| reason(texts, error))}
+                {overview.building_waits_for.as_ref().map(|error| reason(texts, error))}
             }
             .whole()
         }
         IndexState::Active | IndexState::Previous => {
-            row.activated_at.map(|at| ago(texts, now, at)).unwrap_or_else(|| ().whole())
+            view! { {row.activated_at.map(|at| ago(texts, now, at))} {held} }.whole()
         }
     };
     let actions = match row.state {
@@ -140,11 +155,11 @@ fn index_row(
         IndexState::Building => command(StopBuilding::url(), Vec::new(), Icon::Stop, w.stop),
         IndexState::Previous => view! {
             {(!building).then(|| command(BuildIndex::url(), name_fields(&row.name), Icon::Retry, w.back_to_this))}
-            {command(ForgetIndex::url(), name_fields(&row.name), Icon::Trash, w.remove)}
+            {dangerous(ForgetIndex::url(), name_fields(&row.name), Icon::Trash, w.remove, w.remove_line)}
             {row.cleared.then(|| {
                 let mut fields = name_fields(&row.name);
                 fields.push(("anyway", "true".to_owned()));
-                command(ForgetIndex::url(), fields, Icon::Trash, w.remove_anyway)
+                dangerous(ForgetIndex::url(), fields, Icon::Trash, w.remove_anyway, w.remove_anyway_line)
             })}
         }
         .whole(),
@@ -155,7 +170,8 @@ fn index_row(
                 {w.kind(row.name.kind)} <div class="faint">{row.name.model.clone()}</div>
             </td>
             <td>
-                <span class=state.0>{state.1.map(icon)} {w.index_state(row.state)}</span>
+                <span class=class>{mark.map(icon)} {words}</span>
+                {down}
             </td>
             <td data-label=(row.state != IndexState::Building).then_some(w.since)>{progress}</td>
             <td class="actions">
@@ -172,7 +188,7 @@ fn queue(texts: &'static Texts, w: &'static Words, overview: &SyncOverview) -> P
     let mut counts: Vec<String> = overview
         .documents
         .iter()
-        .map(|(status, count)| format!("{} {}", texts.number(*count), w.status(*status)))
+        .map(|(status, count)| format!("{} {}", texts.number(*count), w.status(*status, *count)))
         .collect();
     if overview.to_adopt > 0 {
         counts.push(format!("{} {}", texts.number(overview.to_adopt), w.to_adopt()));
@@ -332,8 +348,8 @@ fn comparisons(
         }
         .whole()
     };
-    let actions = if local { ().whole() } else { compare };
-    section(w.comparisons, Some(w.comparisons_line), actions, body)
+    let (actions, line) = if local { (().whole(), w.local_index) } else { (compare, w.comparisons_line) };
+    section(w.comparisons, Some(line), actions, body)
 }
 
 /// Vectors, and the beginning of the hash of their names; all of it on hovering.

@@ -5,7 +5,9 @@ use cjhirashi_domain::{
     settings::Language,
     sync::{BuildPhase, DocumentEventKind, IndexKind, IndexState},
 };
-use cjhirashi_sync::JobKind;
+use cjhirashi_sync::{IndexStats, JobKind};
+
+use crate::{api::sync::SyncCommand, texts::Texts};
 
 macro_rules! words {
     ($($name:ident: $es:literal, $en:literal;)+) => {
@@ -26,12 +28,16 @@ words! {
     index_line: "Lo que responde a las búsquedas por significado. Se puede volver a crear entero desde PostgreSQL.",
         "What answers searches by meaning. All of it can be made again from PostgreSQL.";
     state: "Estado", "State";
-    progress: "Progreso", "Progress";
     switch_to: "Cambiar a", "Switch to";
     build_index: "Crear y cambiar", "Build and switch";
     back_to_this: "Volver a este", "Back to this one";
     remove: "Eliminar", "Remove";
+    remove_line: "Se borra todo lo que guarda y ya no se puede volver a él sin crearlo de nuevo.",
+        "All it holds is erased, and going back to it means building it again.";
     remove_anyway: "Olvidar sin vaciarlo", "Forget without emptying it";
+    remove_anyway_line: "Sus vectores y textos se quedan en su servicio hasta que los borres allí.",
+        "Its vectors and texts stay at its service until you erase them there.";
+    does_not_answer: "No responde", "Does not answer";
     stop: "Detener", "Stop";
     queue: "Cola", "Queue";
     nothing_waits: "No hay nada pendiente.", "Nothing is waiting.";
@@ -78,6 +84,11 @@ words! {
     share: "Compartir con todos", "Share with everybody";
     unshare: "Dejar de compartir", "Stop sharing";
     cancel: "Cancelar", "Cancel";
+    discard: "Descartar la versión nueva", "Discard the new version";
+    discard_line: "Su archivo y su texto se borran; la que responde se queda como está.",
+        "Its file and text are erased; the one that answers stays as it is.";
+    own_keys: "Claves propias (JSON)", "Own keys (JSON)";
+    own_keys_line: "Van junto a los vectores, para filtrar en el índice.", "They go beside the vectors, to filter by in the index.";
     title: "Título", "Title";
     save: "Guardar", "Save";
     no_events: "Aún no hay nada.", "Nothing yet.";
@@ -138,12 +149,42 @@ impl Words {
         }
     }
 
-    pub(super) const fn status(&self, status: DocumentStatus) -> &'static str {
-        match status {
-            DocumentStatus::Queued => self.choose("en cola", "queued"),
-            DocumentStatus::Processing => self.choose("procesándose", "being processed"),
-            DocumentStatus::Indexed => self.choose("listos", "ready"),
-            DocumentStatus::Failed => self.choose("fallidos", "failed"),
+    pub(super) const fn status(&self, status: DocumentStatus, count: i64) -> &'static str {
+        match (status, count) {
+            (DocumentStatus::Queued, _) => self.choose("en cola", "queued"),
+            (DocumentStatus::Processing, _) => self.choose("procesándose", "being processed"),
+            (DocumentStatus::Indexed, 1) => self.choose("listo", "ready"),
+            (DocumentStatus::Indexed, _) => self.choose("listos", "ready"),
+            (DocumentStatus::Failed, 1) => self.choose("fallido", "failed"),
+            (DocumentStatus::Failed, _) => self.choose("fallidos", "failed"),
+        }
+    }
+
+    /// What an index holds.
+    pub(super) fn held(&self, texts: &Texts, held: &IndexStats) -> String {
+        let vectors = i64::try_from(held.vectors).unwrap_or(i64::MAX);
+        let words = match vectors {
+            1 => "vector",
+            _ => self.choose("vectores", "vectors"),
+        };
+        let memory = match i64::try_from(held.memory_bytes).unwrap_or(i64::MAX) {
+            0 => String::new(),
+            bytes => format!(" · {}", texts.bytes(bytes)),
+        };
+        format!("{} {words}{memory}", texts.number(vectors))
+    }
+
+    /// What was just commanded.
+    pub(super) const fn done(&self, done: SyncCommand) -> &'static str {
+        match done {
+            SyncCommand::Compare => self.choose("La comparación ha empezado.", "The comparison has begun."),
+            SyncCommand::Replay => self.choose("Se intentará otra vez.", "It will be tried again."),
+            SyncCommand::Build => self.choose(
+                "El índice se está creando; responderá cuando esté completo.",
+                "The index is being built; it will answer when it is complete.",
+            ),
+            SyncCommand::Stop => self.choose("Ya no se crea.", "It is no longer being built."),
+            SyncCommand::Remove => self.choose("El índice se eliminó.", "The index was removed."),
         }
     }
 
@@ -162,9 +203,11 @@ impl Words {
             DocumentEventKind::Failed => self.choose("Abandonada", "Given up"),
             DocumentEventKind::Retried => self.choose("Alguien pidió reintentar", "Somebody asked to try again"),
             DocumentEventKind::Cancelled => self.choose("Cancelada", "Cancelled"),
-            DocumentEventKind::Changed => {
-                self.choose("Cambió su título, etiquetas o dueño", "Title, tags or owner changed")
-            }
+            DocumentEventKind::Discarded => self.choose("Descartada", "Discarded"),
+            DocumentEventKind::Renamed => self.choose("Cambió su título", "Its title changed"),
+            DocumentEventKind::Changed => self.choose("Cambiaron sus etiquetas o claves", "Its tags or keys changed"),
+            DocumentEventKind::Shared => self.choose("Se compartió con todos", "Shared with everybody"),
+            DocumentEventKind::Unshared => self.choose("Se dejó de compartir", "No longer shared"),
             DocumentEventKind::Repaired => self.choose("El índice se corrigió", "The index was repaired"),
             DocumentEventKind::Adopted => {
                 self.choose("Incorporada del índice anterior", "Adopted from the former index")

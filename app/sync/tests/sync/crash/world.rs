@@ -51,10 +51,24 @@ pub(crate) struct Expected {
     pub(crate) contents: Vec<String>,
     /// Their chunks.
     pub(crate) chunks: Vec<Vec<String>>,
+    /// The newest that was not taken back.
+    pub(crate) newest: usize,
     pub(crate) deleted: bool,
 }
 
 impl Expected {
+    fn newest_content(&self) -> &String {
+        &self.contents[self.newest - 1]
+    }
+
+    fn newest_chunks(&self) -> &Vec<String> {
+        &self.chunks[self.newest - 1]
+    }
+
+    fn newest_version(&self) -> i32 {
+        i32::try_from(self.newest).unwrap()
+    }
+
     fn is_for(&self, viewer: &Viewer) -> bool {
         !self.deleted
             && match &self.visibility {
@@ -181,8 +195,8 @@ impl World {
         let id = self.base.documents.add_text(by, new).await.unwrap().id;
         let chunks = vec![self.chunks(&content)];
         let by = by.clone();
-        let (tags, contents, deleted) = (Vec::new(), vec![content], false);
-        self.documents.insert(id.clone(), Expected { by, visibility, title, tags, contents, chunks, deleted });
+        let (tags, contents, newest, deleted) = (Vec::new(), vec![content], 1, false);
+        self.documents.insert(id.clone(), Expected { by, visibility, title, tags, contents, chunks, newest, deleted });
         id
     }
 
@@ -190,7 +204,7 @@ impl World {
     pub(crate) async fn add_version(&mut self, id: &DocumentId, bytes: usize) {
         let end = self.text(bytes);
         let expected = &self.documents[id];
-        let before = expected.contents.last().unwrap();
+        let before = expected.newest_content();
         let kept: String = before.chars().take(before.chars().count() / 2).collect();
         let content = format!("{kept}\n\n{end}");
         let chunks = self.chunks(&content);
@@ -201,13 +215,13 @@ impl World {
         let expected = self.documents.get_mut(id).unwrap();
         // What the version in between did not have went with the one before.
         let gone = |text: &&String| {
-            !expected.chunks.last().is_some_and(|last| last.contains(*text))
-                && expected.chunks.iter().flatten().any(|it| it == *text)
+            !expected.newest_chunks().contains(*text) && expected.chunks.iter().flatten().any(|it| it == *text)
         };
         self.lost.extend(chunks.iter().filter(gone).cloned());
         expected.contents.push(content);
         expected.chunks.push(chunks);
-        assert_eq!(usize::try_from(version).unwrap(), expected.chunks.len());
+        expected.newest = expected.chunks.len();
+        assert_eq!(version, expected.newest_version());
     }
 
     /// Another title and other labels.
@@ -243,12 +257,15 @@ impl World {
         expected.deleted = true;
     }
 
-    /// Ends the indexing of a document, if there is any.
+    /// Ends the indexing of a document, if there is any: what does not answer yet is taken back.
     pub(crate) async fn stop(&mut self, id: &DocumentId) {
-        let expected = &self.documents[id];
+        let expected = self.documents.get_mut(id).unwrap();
         if self.base.documents.cancel(&expected.by, id).await.is_ok() {
-            // The run in hand may not keep what it pays for.
-            self.lost.extend(expected.chunks.last().into_iter().flatten().cloned());
+            let answers = self.base.documents.get(&expected.by, id).await.unwrap().unwrap().version;
+            let answers = usize::try_from(answers).unwrap();
+            // The run in hand may not keep what it pays for, and what was paid for goes with its version.
+            self.lost.extend(expected.chunks[answers..].iter().flatten().cloned());
+            expected.newest = if answers > 0 { answers } else { expected.newest };
         }
     }
 
@@ -356,12 +373,8 @@ impl World {
                 .unwrap()
                 .into_iter()
                 .collect();
-        let living: HashSet<&String> = self
-            .documents
-            .values()
-            .filter(|expected| !expected.deleted)
-            .flat_map(|expected| expected.chunks.last().into_iter().flatten())
-            .collect();
+        let living: HashSet<&String> =
+            self.documents.values().filter(|expected| !expected.deleted).flat_map(Expected::newest_chunks).collect();
         let embedded: BTreeSet<String> = self.base.embedder.texts.lock().iter().cloned().collect();
         let lost: Vec<String> =
             embedded.into_iter().filter(|text| living.contains(text) && !kept.contains(text)).collect();
@@ -419,10 +432,10 @@ impl World {
         for (id, expected) in self.documents.iter().filter(|(_, expected)| !expected.deleted) {
             let document = self.base.documents.get(&expected.by, id).await.unwrap().unwrap();
             let state = (document.status, document.version, document.error.as_ref());
-            let version = i32::try_from(expected.chunks.len()).unwrap();
+            let version = expected.newest_version();
             assert_eq!(state, (DocumentStatus::Indexed, version, None), "{when}");
             let (_, file) = self.base.documents.original(&expected.by, id).await.unwrap().unwrap();
-            assert_eq!(std::fs::read_to_string(file).unwrap(), *expected.contents.last().unwrap(), "{when}");
+            assert_eq!(std::fs::read_to_string(file).unwrap(), *expected.newest_content(), "{when}");
         }
         self.check_embeddings(when);
         assert_eq!(self.pinecone.violations(), Vec::<String>::new(), "{when}");
@@ -448,11 +461,7 @@ impl World {
             let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.base.store.pool()).await.unwrap();
             names.into_iter().collect()
         };
-        let newest = self
-            .documents
-            .iter()
-            .map(|(id, expected)| (id.to_string(), i32::try_from(expected.chunks.len()).unwrap()))
-            .collect();
+        let newest = self.documents.iter().map(|(id, expected)| (id.to_string(), expected.newest_version())).collect();
         let wanted = self.wanted(|expected| !expected.deleted, &newest);
         let wanted_names: BTreeSet<String> = wanted.keys().cloned().collect();
         let rows = names("SELECT document_id || '#' || version || '#' || seq FROM chunks").await;
