@@ -6,9 +6,13 @@ test('a document gets another title and a new version, and its history tells it'
   await page.getByRole('link', { name: 'Historial' }).click();
   await expect(page.getByRole('cell', { name: 'Confirmada por el índice' })).toBeVisible();
   await page.getByLabel('Título').fill('Horario del museo');
-  await page.getByRole('button', { name: 'Guardar' }).last().click();
+  await page.getByLabel('Título').press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'Horario del museo' })).toBeVisible();
   await expect(page.getByRole('cell', { name: /Cambió su título/ })).toBeVisible();
+  await page.getByLabel('Claves propias (JSON)').fill('{"sala": 4}');
+  await page.getByLabel('Claves propias (JSON)').press('Enter');
+  await expect(page.getByRole('cell', { name: 'Cambiaron sus etiquetas o claves' })).toBeVisible();
+  await expect(page.getByLabel('Claves propias (JSON)')).toHaveValue('{"sala":4}');
 
   const file = { name: 'horario.txt', mimeType: 'text/plain', buffer: Buffer.from('El museo abre a las diez.') };
   await page.getByLabel('Subir una versión nueva').setInputFiles(file);

@@ -44,9 +44,11 @@ use crate::{
 const EXACT_NUMBERS: usize = 4_000_000;
 
 /// A walk through the graph passes by what a selection does not admit, so a small part of a large table is found sooner,
-/// and surely, by scoring all of it: up to this part of the slots, and so many numbers (120,000 vectors of 1,536).
+/// and surely, by scoring all of it: up to this part of the slots, and so many numbers (60,000 vectors of 1,536).
 const SELECTED_PERCENT: usize = 40;
-const SELECTED_NUMBERS: usize = 185_000_000;
+const SELECTED_NUMBERS: usize = 92_000_000;
+/// A search looks at one place more for so many slots: the larger the graph, the more of what is near lies apart.
+const SLOTS_PER_PLACE: usize = 2_500;
 /// The most places of the graph that a search looks at for a larger selection.
 const WIDEST_SEARCH: usize = 1_024;
 
@@ -303,7 +305,8 @@ impl Shared {
             let graph = self.graph.read_recursive();
             if let Some(graph) = graph.as_ref().filter(|graph| graph.covered() > self.exact_limit) {
                 // Of what it meets only the selected part counts.
-                let wanted = (top_k * 2).max(graph::EXPANSION_SEARCH) * slots / selected.max(1);
+                let places = graph::EXPANSION_SEARCH + slots / SLOTS_PER_PLACE;
+                let wanted = (top_k * 2).max(places) * slots / selected.max(1);
                 let wanted = wanted.clamp(top_k * 2, WIDEST_SEARCH.max(top_k * 2));
                 let admits = |slot| table.admits(slot, &allowed);
                 match found_in(graph, &quantise(query), wanted, top_k * 2, admits) {
