@@ -9,6 +9,7 @@ use std::{
 use cjhirashi_domain::{
     Viewer,
     chat::BestMatch,
+    id::DocumentId,
     search::{Passage, SearchMode, SearchTimings},
 };
 use cjhirashi_models::{Embedder, InputKind, ModelError, Outage};
@@ -94,6 +95,12 @@ struct Text {
     ms: f64,
 }
 
+/// The places of documents that were found and of which nothing could be read.
+fn unread(places: &[ChunkPlace], stored: &[StoredPassage]) -> Vec<ChunkPlace> {
+    let read: HashSet<&DocumentId> = stored.iter().map(|passage| &passage.place.document_id).collect();
+    places.iter().filter(|place| !read.contains(&place.document_id)).cloned().collect()
+}
+
 fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
@@ -114,13 +121,50 @@ impl Retriever {
     /// Finds passages for a question among what somebody may read.
     ///
     /// Four queries to PostgreSQL, one more for an index with delayed writes; none is open while the embedding model
-    /// works. When the index cannot be used, the newest passages are scored one by one beside full text; when the model
+    /// works. Where a document changes to a new version between the queries, so that it is found as it is no more, all of
+    /// them are made once more. When the index cannot be used, the newest passages are scored one by one beside full text; when the model
     /// cannot, full text answers alone. In both cases the outcome says `degraded`.
     ///
     /// # Errors
     /// [`RetrievalError`].
     pub async fn search(&self, viewer: &Viewer, query: SearchQuery) -> Result<SearchOutcome, RetrievalError> {
         let began = Instant::now();
+        let (mut outcome, missing) = self.look(viewer, &query).await?;
+        if !missing.is_empty() && self.store.have_moved_on(viewer, &missing).await? {
+            outcome = self.look(viewer, &query).await?.0;
+        }
+        outcome.timings.total = ms(began);
+        outcome.trace.timings = outcome.timings;
+        let timings = outcome.timings;
+        for (stage, value) in [
+            ("embed", timings.embed),
+            ("vector", timings.vector),
+            ("text", timings.text),
+            ("join", timings.join),
+            ("total", timings.total),
+        ] {
+            metrics::histogram!("cjhirashi_search_duration_seconds", "stage" => stage, "index" => outcome.trace.index.clone())
+                .record(value / 1000.0);
+        }
+        if outcome.degraded {
+            metrics::counter!("cjhirashi_searches_degraded_total").increment(1);
+        }
+        tracing::debug!(
+            passages = outcome.passages.len(),
+            candidates = outcome.trace.candidates.len(),
+            degraded = outcome.degraded,
+            duration_ms = timings.total,
+            "Searched."
+        );
+        Ok(outcome)
+    }
+
+    /// One look: what was found, and the places of documents of which nothing could be read.
+    async fn look(
+        &self,
+        viewer: &Viewer,
+        query: &SearchQuery,
+    ) -> Result<(SearchOutcome, Vec<ChunkPlace>), RetrievalError> {
         let engine = self.engine.current();
         let text = question::cleaned(&query.text);
         if text.is_empty() {
@@ -138,49 +182,25 @@ impl Retriever {
         let (scope, dense, words) = if tags.is_empty() {
             let (scope, dense, words) = tokio::join!(
                 scope,
-                self.find_dense(&engine, viewer, &text, &query, None, candidates),
-                self.find_text(viewer, &text, &query, candidates),
+                self.find_dense(&engine, viewer, &text, query, None, candidates),
+                self.find_text(viewer, &text, query, candidates),
             );
             (scope?, dense, words?)
         } else {
             let (dense, words) = tokio::join!(
                 async {
                     let scope = scope.await?;
-                    let dense = self.find_dense(&engine, viewer, &text, &query, Some(&scope), candidates).await;
+                    let dense = self.find_dense(&engine, viewer, &text, query, Some(&scope), candidates).await;
                     Ok::<_, StorageError>((scope, dense))
                 },
-                self.find_text(viewer, &text, &query, candidates),
+                self.find_text(viewer, &text, query, candidates),
             );
             let (scope, dense) = dense?;
             (scope, dense, words?)
         };
-        let mut outcome = self.conclude(&engine, viewer, &query, &text, top_k, dense, words).await?;
+        let (mut outcome, missing) = self.conclude(&engine, viewer, query, &text, top_k, dense, words).await?;
         outcome.searched_documents = scope.documents;
-        outcome.timings.total = ms(began);
-        outcome.trace.timings = outcome.timings;
-        let index = engine.index.name();
-        let timings = outcome.timings;
-        for (stage, value) in [
-            ("embed", timings.embed),
-            ("vector", timings.vector),
-            ("text", timings.text),
-            ("join", timings.join),
-            ("total", timings.total),
-        ] {
-            metrics::histogram!("cjhirashi_search_duration_seconds", "stage" => stage, "index" => index)
-                .record(value / 1000.0);
-        }
-        if outcome.degraded {
-            metrics::counter!("cjhirashi_searches_degraded_total").increment(1);
-        }
-        tracing::debug!(
-            passages = outcome.passages.len(),
-            candidates = outcome.trace.candidates.len(),
-            degraded = outcome.degraded,
-            duration_ms = timings.total,
-            "Searched."
-        );
-        Ok(outcome)
+        Ok((outcome, missing))
     }
 
     async fn find_dense(
@@ -345,7 +365,7 @@ impl Retriever {
         top_k: usize,
         dense: Dense,
         words: Text,
-    ) -> Result<SearchOutcome, RetrievalError> {
+    ) -> Result<(SearchOutcome, Vec<ChunkPlace>), RetrievalError> {
         let mut problems = Vec::new();
         match &dense.problem {
             Some(DenseProblem::Model(error)) => problems.push(error.to_string()),
@@ -379,6 +399,7 @@ impl Retriever {
                 .await?
         };
         let stale = places.len() - stored.len();
+        let missing = if stale == 0 { Vec::new() } else { unread(&places, &stored) };
         let mut scored: Vec<(TraceCandidate, StoredPassage)> = stored
             .into_iter()
             .map(|passage| score(engine.embedder.as_ref(), &dense.vector, &ranks, &words, passage))
@@ -442,7 +463,7 @@ impl Retriever {
             problems,
             timings,
         };
-        Ok(SearchOutcome { passages, best, searched_documents: 0, timings, degraded, trace })
+        Ok((SearchOutcome { passages, best, searched_documents: 0, timings, degraded, trace }, missing))
     }
 }
 

@@ -22,7 +22,10 @@ use cjhirashi_models::{Embedded, Embedder, InputKind, ModelError, Outage};
 use cjhirashi_retrieval::{Engine, EngineCell, Fate, Feeder, RetrievalError, Retriever, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{AppSecret, Store, StoreOptions, encode_embedding};
 use cjhirashi_testkit::TestDb;
-use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions, VectorIndex as _};
+use cjhirashi_vectors::{
+    Answer, ChunkKey, Consistency, EmbeddedIndex, EmbeddedOptions, IndexError, IndexQuery, IndexStats, VectorIndex,
+    VectorRecord, Written,
+};
 
 const MODEL: &str = "test:topics@8";
 
@@ -277,6 +280,90 @@ async fn a_replaced_version_answers_instead_of_the_old_one() {
     let after = world.search("ana", "vacaciones", |_| {}).await;
     assert!(after.passages[0].text.contains("30"));
     assert_eq!(world.index.holdings_of(&id("public-es")).len(), 1);
+}
+
+/// An index during whose first answer a document changes to its second version.
+#[derive(Debug)]
+struct Overtaken {
+    inner: Arc<EmbeddedIndex>,
+    store: Store,
+    first: AtomicBool,
+}
+
+#[async_trait]
+impl VectorIndex for Overtaken {
+    fn name(&self) -> &'static str {
+        "overtaken"
+    }
+
+    fn model(&self) -> &str {
+        MODEL
+    }
+
+    fn dimension(&self) -> usize {
+        8
+    }
+
+    fn consistency(&self) -> Consistency {
+        self.inner.consistency()
+    }
+
+    async fn query(&self, query: IndexQuery) -> Result<Answer, IndexError> {
+        let answer = self.inner.query(query).await?;
+        if self.first.swap(false, Ordering::Relaxed) {
+            // The feeder has heard of it when somebody asks again.
+            for sql in [
+                "INSERT INTO chunks (id, document_id, version, seq, text, start_offset, end_offset, language, hash, indexed_at)
+                 SELECT id || 'b', document_id, 2, seq, text || ' Desde hoy.', 0, 9, language, '', now() FROM chunks
+                 WHERE document_id = 'public-es'",
+                "INSERT INTO embeddings (ordinal, embedding, model)
+                 SELECT n.ordinal, e.embedding, e.model FROM chunks n JOIN chunks o USING (document_id, seq)
+                 JOIN embeddings e ON e.ordinal = o.ordinal WHERE n.version = 2 AND o.version = 1",
+                "UPDATE documents SET version = 2 WHERE id = 'public-es'",
+            ] {
+                sqlx::query(sql).execute(self.store.pool()).await.unwrap();
+            }
+            Feeder::new(self.store.clone(), Arc::clone(&self.inner)).compare().await.unwrap();
+        }
+        Ok(answer)
+    }
+
+    async fn upsert(&self, _: Vec<VectorRecord>) -> Result<Written, IndexError> {
+        unreachable!("nothing is written through it")
+    }
+
+    async fn delete(&self, _: &[ChunkKey]) -> Result<Written, IndexError> {
+        unreachable!("nothing is written through it")
+    }
+
+    async fn delete_document(&self, _: &DocumentId, _: Option<i32>) -> Result<Written, IndexError> {
+        unreachable!("nothing is written through it")
+    }
+
+    async fn list(&self, _: Option<&DocumentId>, _: Option<&ChunkKey>, _: usize) -> Result<Vec<ChunkKey>, IndexError> {
+        unreachable!("nothing is listed through it")
+    }
+
+    async fn stats(&self) -> Result<IndexStats, IndexError> {
+        self.inner.stats().await
+    }
+
+    async fn clear(&self) -> Result<(), IndexError> {
+        unreachable!("nothing is written through it")
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_changes_while_it_is_searched_is_found_as_it_is_then() {
+    let world = filled().await;
+    let first = AtomicBool::new(true);
+    let index = Arc::new(Overtaken { inner: world.index.clone(), store: world.store.clone(), first });
+    let engine = Engine::new(IndexKind::Embedded, index, world.embedder.clone());
+    let retriever = Retriever::new(world.store.clone(), EngineCell::new(engine));
+    let query = SearchQuery { min_score: 0.0, mode: SearchMode::Dense, ..SearchQuery::new("vacaciones") };
+    let outcome = retriever.search(&viewer("ana"), query).await.unwrap();
+    let passage = outcome.passages.iter().find(|passage| passage.document_id.as_str() == "public-es").unwrap();
+    assert!(passage.version == 2 && passage.text.ends_with("Desde hoy."), "{passage:?}");
 }
 
 #[tokio::test]

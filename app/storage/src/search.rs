@@ -538,6 +538,27 @@ impl Store {
         rows.into_iter().map(StoredVector::try_from).collect()
     }
 
+    /// Whether one of these documents answers by now with a later version than the one that it is named with.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn have_moved_on(&self, viewer: &Viewer, places: &[ChunkPlace]) -> Result<bool> {
+        let (ids, versions): (Vec<String>, Vec<i32>) =
+            places.iter().map(|place| (place.document_id.as_str().to_owned(), place.version)).unzip();
+        let moved = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                SELECT FROM documents d JOIN unnest($2::text[], $3::int[]) AS named (id, version) ON d.id = named.id
+                WHERE d.version > named.version AND d.deleted_at IS NULL AND (d.user_id IS NULL OR d.user_id = $1)
+            ) AS "moved!""#,
+            viewer.user_id.as_str(),
+            &ids,
+            &versions,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(moved)
+    }
+
     /// The newest answering chunks that somebody may read, to be scored one by one while the index is away.
     ///
     /// # Errors
