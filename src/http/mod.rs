@@ -16,6 +16,7 @@ mod metrics;
 mod observe;
 mod origin;
 mod pages;
+mod session;
 mod sign_in;
 mod site;
 mod uploads;
@@ -62,7 +63,7 @@ pub fn router(state: AppState) -> Router {
         .route("/documents/{id}/versions", post(uploads::upload_version))
         .merge(pages::routes(services))
         .layer(from_fn_with_state(state.clone(), sign_in::identify))
-        .layer(sign_in::sessions(&state))
+        .layer(from_fn_with_state(state.clone(), session::carry))
         .layer(from_fn_with_state(state.clone(), origin::check));
 
     // For programs: a key says who they are; no cookie is read.

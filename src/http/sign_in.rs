@@ -1,53 +1,25 @@
-//! Who is here: sessions of browsers, one-time links, signing out.
+//! Who is here: one-time links, signing out.
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{
-        HeaderMap, Method, Uri,
-        header::{COOKIE, SET_COOKIE},
-        request::Parts,
-    },
+    http::{HeaderMap, Method, Uri, header::SET_COOKIE, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
 use cjhirashi_domain::{ErrorCode, Viewer, id::UserId, user::SignedIn};
 use cjhirashi_storage::PgSessionStore;
 use serde::Deserialize;
-use time::Duration;
-use tower_sessions::{Expiry, Session, SessionManagerLayer, cookie::SameSite};
+use tower_sessions::Session;
 
 use super::{
     body::ApiQuery,
     error::{ApiError, ApiResult},
+    session::{cookie, unavailable},
 };
 use crate::AppState;
 
-/// A session ends this long after the last day it was used.
-const IDLE: Duration = Duration::days(30);
 /// The day a session was last used; changing it moves the session's end, at most once a day.
 const DAY: &str = "day";
-
-/// Sessions in PostgreSQL, by a cookie that scripts cannot read and other sites cannot send along.
-pub(crate) fn sessions(state: &AppState) -> SessionManagerLayer<PgSessionStore> {
-    let secure = state.config.app_url.starts_with("https://");
-    SessionManagerLayer::new(PgSessionStore::new(state.store.clone()))
-        .with_name(cookie_name(&state.config.app_url))
-        .with_http_only(true)
-        .with_secure(secure)
-        // Lax, not Strict: a link from elsewhere, and a provider's redirect, must find the session.
-        .with_same_site(SameSite::Lax)
-        .with_expiry(Expiry::OnInactivity(IDLE))
-}
-
-/// The prefix makes browsers refuse the cookie from anywhere but this very host, over HTTPS. Without that the port is in
-/// the name: cookies know none, and a second instance on this machine would sign people out of the first.
-fn cookie_name(app_url: &str) -> String {
-    let Some(host) = app_url.strip_prefix("http://") else { return "__Host-cjhirashi".to_owned() };
-    match host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some((_, port)) => format!("cjhirashi-{port}"),
-        None => "cjhirashi".to_owned(),
-    }
-}
 
 /// Puts [`SignedIn`] into the request when its session belongs to somebody.
 pub(crate) async fn identify(
@@ -76,11 +48,6 @@ async fn who(state: &AppState, session: &Session) -> ApiResult<Option<SignedIn>>
         session.insert(DAY, today).await.map_err(unavailable)?;
     }
     Ok(who)
-}
-
-fn unavailable(error: tower_sessions::session::Error) -> ApiError {
-    tracing::error!(%error, "A session could not be read or written");
-    ApiError::new(ErrorCode::DatabaseUnavailable)
 }
 
 /// Somebody who is signed in, or [`ErrorCode::Unauthorized`].
@@ -126,10 +93,7 @@ fn wanted_cookie(path: &str, seconds: u32) -> String {
 }
 
 fn wanted(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-    cookies
-        .flat_map(|cookies| cookies.split(';'))
-        .find_map(|cookie| cookie.trim().strip_prefix(WANTED)?.strip_prefix('='))
+    cookie(headers, WANTED)
 }
 
 /// `GET /sign-in/link?token=…`: uses the link up and starts a session.
@@ -171,15 +135,9 @@ pub(crate) fn local_path(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::http::header::COOKIE;
 
-    #[test]
-    fn two_instances_on_one_machine_do_not_share_a_cookie() {
-        assert_eq!(cookie_name("http://127.0.0.1:3000"), "cjhirashi-3000");
-        assert_eq!(cookie_name("http://[::1]:3001"), "cjhirashi-3001");
-        assert_eq!(cookie_name("http://chat.example.org"), "cjhirashi");
-        assert_eq!(cookie_name("https://chat.example.org:8443"), "__Host-cjhirashi");
-    }
+    use super::*;
 
     #[test]
     fn the_page_somebody_wanted_is_remembered_until_they_are_signed_in() {

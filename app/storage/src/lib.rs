@@ -61,7 +61,7 @@ pub use search::{
     StoredVector, TextTerm,
 };
 pub use secrets::{AppSecret, Sealed};
-pub use sessions::PgSessionStore;
+pub use sessions::{Device, PgSessionStore, SESSION_LASTS, SessionToken};
 pub use users::{PeopleFilter, PeopleList};
 
 /// What a query returns.
