@@ -8,13 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cjhirashi_domain::user::SignUp;
+use cjhirashi_identity::ProviderConfig;
 use cjhirashi_models::{EmbeddingChoice, ModelError, ModelRegistry, ModelsConfig, Secret};
 use cjhirashi_storage::AppSecret;
+use ipnet::IpNet;
 
 use crate::pinecone::PineconeConfig;
 
 pub use self::variables::{VARIABLES, Variable, help};
 
+mod providers;
 mod variables;
 
 /// A setting that cannot be used: which, why, what to do.
@@ -86,6 +90,14 @@ pub struct Config {
     app_url_follows: bool,
     /// `APP_SECRET`; `None` when it is kept in the data folder, see [`Config::secret`].
     app_secret: Option<AppSecret>,
+    /// `APP_SECRET_OLD`.
+    pub app_secret_old: Option<AppSecret>,
+    /// Where people may sign in.
+    pub providers: Vec<ProviderConfig>,
+    /// `SIGN_UP`.
+    pub sign_up: SignUp,
+    /// `TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
     /// Everything about models.
     pub models: ModelsConfig,
     /// `PGVECTOR_URL`, else `DATABASE_URL`; `None` is the database under the data folder.
@@ -143,12 +155,14 @@ impl Config {
         let database_url = postgres("DATABASE_URL", "a database under DATA_DIR")?;
         let listen = parse_listen(get("LISTEN")?.as_deref())?;
         let allow_remote = yes_or_no("ALLOW_REMOTE", get("ALLOW_REMOTE")?.as_deref(), false)?;
-        if !listen.ip().is_loopback() && !allow_remote {
+        let providers = providers::read(&get)?;
+        if !listen.ip().is_loopback() && !allow_remote && providers.is_empty() {
             return Err(invalid(
                 "LISTEN",
                 format!(
-                    "{listen} can be reached from other machines, but no sign-in provider is configured; listen on \
-                     127.0.0.1, or set ALLOW_REMOTE=yes if something in front of it decides who gets in"
+                    "{listen} can be reached from other machines, but no sign-in provider is configured; set one, such as \
+                     GOOGLE_CLIENT_ID, listen on 127.0.0.1, or set ALLOW_REMOTE=yes if something in front of it decides \
+                     who gets in"
                 ),
             ));
         }
@@ -197,7 +211,14 @@ impl Config {
             listen,
             app_url_follows: app_url.is_none(),
             app_url: app_url.unwrap_or_else(|| url_of(listen)),
-            app_secret: get("APP_SECRET")?.map(|value| parse_secret(&value)).transpose()?,
+            app_secret: get("APP_SECRET")?.map(|value| parse_secret("APP_SECRET", &value)).transpose()?,
+            app_secret_old: get("APP_SECRET_OLD")?.map(|value| parse_secret("APP_SECRET_OLD", &value)).transpose()?,
+            providers,
+            sign_up: match get("SIGN_UP")? {
+                Some(text) => text.parse().map_err(|reason: String| invalid("SIGN_UP", reason))?,
+                None => SignUp::default(),
+            },
+            trusted_proxies: parse_proxies(get("TRUSTED_PROXIES")?.as_deref().unwrap_or_default())?,
             models,
             pinecone: PineconeConfig::read(&get)?,
             site_dir: folder("SITE_DIR", Path::new("target/site"))?,
@@ -453,10 +474,25 @@ fn parse_collection(text: &str) -> Result<String, ConfigError> {
     Err(invalid("QDRANT_COLLECTION", format!("\"{text}\" must have 1 to 100 letters, digits, '-' or '_'")))
 }
 
-fn parse_secret(text: &str) -> Result<AppSecret, ConfigError> {
+/// Addresses and networks, separated by commas.
+fn parse_proxies(text: &str) -> Result<Vec<IpNet>, ConfigError> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let network = |part: &str| {
+        let address = || part.parse::<IpAddr>().ok().map(IpNet::from);
+        part.parse().ok().or_else(address).ok_or_else(|| {
+            invalid(
+                "TRUSTED_PROXIES",
+                format!("\"{part}\" is no address or network; write such as 127.0.0.1, 10.0.0.0/8"),
+            )
+        })
+    };
+    parts.map(network).collect()
+}
+
+fn parse_secret(name: &str, text: &str) -> Result<AppSecret, ConfigError> {
     if text.len() < SECRET_BYTES {
         return Err(invalid(
-            "APP_SECRET",
+            name,
             format!(
                 "has {} bytes, at least {SECRET_BYTES} are needed; make one with: openssl rand -hex 32",
                 text.len()

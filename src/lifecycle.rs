@@ -118,9 +118,8 @@ pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSi
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });
-    let server = axum::serve(listener, crate::http::router(running.state.clone()))
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .into_future();
+    let service = crate::http::router(running.state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
     let mut server = tokio::spawn(server);
     let ended = tokio::select! {
         ended = &mut server => Some(ended),

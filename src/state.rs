@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cjhirashi_chat::ChatService;
+use cjhirashi_identity::{IdentityError, Providers, SignInService};
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_retrieval::{EngineCell, Retriever};
@@ -31,6 +32,8 @@ pub struct AppState {
     pub documents: DocumentService,
     /// The two databases, for administrators.
     pub sync: SyncService,
+    /// Sign-in at providers.
+    pub sign_in: SignInService,
     /// Search.
     pub retriever: Arc<Retriever>,
     /// The vector index that search and jobs share, with its embedding model.
@@ -75,6 +78,9 @@ pub enum SetUpError {
     /// The folder of files.
     #[error("original files cannot be kept: {0}")]
     Blobs(#[from] BlobError),
+    /// What signs people in.
+    #[error("sign-in cannot be set up: {0}")]
+    Identity(#[from] IdentityError),
     /// The measurements.
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -116,8 +122,11 @@ pub async fn open_store_as_it_is(config: &Config, url: &str) -> Result<Store, Se
 }
 
 async fn connect(config: &Config, url: &str) -> Result<Store, SetUpError> {
-    let options =
-        StoreOptions { max_connections: config.database_connections, ..StoreOptions::new(url, config.secret()?) };
+    let options = StoreOptions {
+        max_connections: config.database_connections,
+        secret_before: config.app_secret_old.clone(),
+        ..StoreOptions::new(url, config.secret()?)
+    };
     Ok(Store::connect(options).await?)
 }
 
@@ -157,6 +166,8 @@ impl Running {
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
+        let providers = Providers::new(config.providers.clone())?;
+        let sign_in = SignInService::new(store.clone(), providers, config.sign_up.clone(), &config.app_url);
         let sync = SyncService::new(store.clone(), engines.cell(), factory);
         let state = AppState {
             config,
@@ -164,6 +175,7 @@ impl Running {
             chat,
             documents,
             sync,
+            sign_in,
             retriever,
             engine: engines.cell(),
             work,

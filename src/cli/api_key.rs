@@ -15,7 +15,8 @@ pub(super) async fn create(config: Config, args: CreateApiKey) -> anyhow::Result
     let key = with_store(&config, async |store| {
         let role = if email.as_str() == Email::LOCAL_OWNER { Role::Owner } else { Role::User };
         let user = store.ensure_user(&email, role).await?;
-        Ok(store.create_api_key(&user.id, &name).await?.1)
+        let until = args.days.map(|days| store.now().plus_millis(i64::from(days) * 86_400_000));
+        Ok(store.create_api_key(&user.id, &name, args.scope, until).await?.1)
     })
     .await?;
     super::print(&key);

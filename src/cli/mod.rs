@@ -3,6 +3,7 @@
 mod adopt_index;
 mod api_key;
 mod doctor;
+mod grant_admin;
 mod init_index;
 mod migrate;
 mod reconcile;
@@ -15,7 +16,7 @@ mod worker;
 use std::{future::Future, io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
-use cjhirashi_domain::sync::IndexKind;
+use cjhirashi_domain::{api_key::Scope, sync::IndexKind};
 use cjhirashi_storage::Store;
 use cjhirashi_vectors::pinecone::{IndexName as PineconeIndexName, Namespace};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -66,6 +67,8 @@ pub enum Command {
     ApiKey(ApiKey),
     /// Print a one-time link that signs a person in; works while the server runs.
     SignInLink(SignInLink),
+    /// Make a person an administrator; works while the server runs. An address that nobody has yet is invited as one.
+    GrantAdmin(GrantAdmin),
     /// Read one file from standard input; for the server's own use.
     #[command(hide = true)]
     Extract {
@@ -140,6 +143,24 @@ pub struct CreateApiKey {
     /// A name to recognise the key by.
     #[arg(long)]
     pub name: String,
+    /// What it is good for: read (search and ask), write (also add, change and delete), or admin (also what the person may
+    /// do as an administrator).
+    #[arg(long, default_value = "admin", value_parser = parse_scope)]
+    pub scope: Scope,
+    /// Days until it expires. Without it, it is good until it is revoked.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub days: Option<u16>,
+}
+
+fn parse_scope(text: &str) -> Result<Scope, String> {
+    Scope::parse(text).ok_or_else(|| "write read, write or admin".to_owned())
+}
+
+/// Who.
+#[derive(Debug, Args)]
+pub struct GrantAdmin {
+    /// The person's e-mail address.
+    pub email: String,
 }
 
 /// Whose link.
@@ -173,6 +194,7 @@ pub fn run() -> ExitCode {
         Command::Reindex(args) => with_config(true, |config| reindex::run(config, args)),
         Command::AdoptIndex(args) => with_config(true, |config| adopt_index::run(config, args)),
         Command::ApiKey(ApiKey::Create(args)) => with_config(true, |config| api_key::create(config, args)),
+        Command::GrantAdmin(args) => with_config(true, |config| grant_admin::run(config, args)),
         Command::SignInLink(args) => with_config(true, |config| sign_in_link::run(config, args)),
     }
 }

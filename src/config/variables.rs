@@ -32,13 +32,42 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "ALLOW_REMOTE",
         "no",
-        "yes: listen beyond this machine although no sign-in provider exists; whoever has a sign-in link is the owner",
+        "yes: listen beyond this machine although no sign-in provider is configured; whoever has a sign-in link is the owner",
     ),
     variable("APP_URL", "http:// and LISTEN", "the address people use, such as https://chat.example.org"),
     variable(
         "APP_SECRET",
         "made once, kept in DATA_DIR/secret",
         "32 bytes or more that encrypt stored keys; the same for all replicas",
+    ),
+    variable(
+        "APP_SECRET_OLD",
+        "",
+        "the secret before, for one start after APP_SECRET was changed: what it encrypted is encrypted anew",
+    ),
+    variable("GOOGLE_CLIENT_ID", "", "sign-in with Google; its redirect URI is APP_URL/sign-in/google/callback"),
+    variable("GOOGLE_CLIENT_SECRET", "", "the secret that goes with it"),
+    variable("GITHUB_CLIENT_ID", "", "sign-in with GitHub; its callback URL is APP_URL/sign-in/github/callback"),
+    variable("GITHUB_CLIENT_SECRET", "", "the secret that goes with it"),
+    variable("GITHUB_URL", "https://github.com", "a GitHub Enterprise server"),
+    variable(
+        "OIDC_ISSUER",
+        "",
+        "sign-in with an OpenID Connect issuer, by its address; its redirect URI is APP_URL/sign-in/oidc/callback",
+    ),
+    variable("OIDC_CLIENT_ID", "", "what that issuer knows this application by"),
+    variable("OIDC_CLIENT_SECRET", "", "the secret that goes with it"),
+    variable("OIDC_NAME", "the issuer's host", "what people call that issuer"),
+    variable(
+        "SIGN_UP",
+        "invited",
+        "who may make an account: open, invited, closed, or hosts of verified addresses such as example.org, example.com; the \
+         first person becomes the owner unless it is closed",
+    ),
+    variable(
+        "TRUSTED_PROXIES",
+        "",
+        "addresses or networks, separated by commas, whose X-Forwarded-For is believed, such as 127.0.0.1, 10.0.0.0/8",
     ),
     variable(
         "EMBEDDINGS",

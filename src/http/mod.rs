@@ -4,11 +4,14 @@
 //! in the file of its area, a line here (or in [`api_v1`], with its description), and its errors in
 //! [`error::ApiError`].
 
+mod account;
+mod address;
 mod api_v1;
 mod body;
 mod chat_cache;
 mod error;
 mod events;
+mod export;
 mod files;
 mod headers;
 mod health;
@@ -16,6 +19,7 @@ mod metrics;
 mod observe;
 mod origin;
 mod pages;
+mod providers;
 mod session;
 mod sign_in;
 mod site;
@@ -50,18 +54,26 @@ pub fn router(state: AppState) -> Router {
         documents: state.documents.clone(),
         sync: state.sync.clone(),
         models: state.models.clone(),
+        sign_in: state.sign_in.clone(),
         instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: site.assets() }),
     };
 
+    let pages = pages::PageState::new(services);
     // For people: the session's cookie says who they are, so a request that changes something must come from our pages.
     let people = Router::new()
         .route("/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable()))
         .route("/events/generations/{id}", get(events::follow))
         .route("/documents/{id}/file", get(files::download))
         .route("/sign-in/link", get(sign_in::redeem_link))
+        .route("/sign-in/{provider}", post(providers::begin))
+        .route("/sign-in/{provider}/callback", get(providers::end))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account/keys", post(account::create_key))
+        .route("/account/delete", post(account::delete))
+        .route("/account/export", get(export::export))
         .route("/documents/{id}/versions", post(uploads::upload_version))
-        .merge(pages::routes(services))
+        .merge(pages::routes(pages.clone()))
+        .layer(axum::Extension(pages))
         .layer(from_fn_with_state(state.clone(), sign_in::identify))
         .layer(from_fn_with_state(state.clone(), session::carry))
         .layer(from_fn_with_state(state.clone(), origin::check));

@@ -13,7 +13,7 @@ use axum::{
 };
 use cjhirashi_domain::{ErrorCode, user::SignedIn};
 use cjhirashi_web::{
-    App, Services,
+    App, Assets, Services,
     api::{self, Failure},
     shell,
 };
@@ -36,7 +36,7 @@ const ARGUMENT_BYTES: usize = 2 << 20;
 
 /// What Leptos' router needs.
 #[derive(Clone)]
-struct PageState {
+pub(super) struct PageState {
     options: LeptosOptions,
     services: Services,
 }
@@ -48,7 +48,7 @@ impl FromRef<PageState> for LeptosOptions {
 }
 
 impl PageState {
-    fn new(services: Services) -> Self {
+    pub(super) fn new(services: Services) -> Self {
         let options = LeptosOptions::builder().output_name("cjhirashi").site_pkg_dir("pkg").build();
         Self { options, services }
     }
@@ -67,6 +67,16 @@ impl PageState {
         }
     }
 
+    /// Addresses of script and style.
+    pub(super) fn assets(&self) -> &Assets {
+        &self.services.instance.assets
+    }
+
+    /// A page, as it is shown for a request.
+    pub(super) async fn render(&self, request: Request) -> Response {
+        render_app_async_with_context(self.context(), self.document())(request).await
+    }
+
     fn document(&self) -> impl Fn() -> leptos::prelude::AnyView + Clone + Send + Sync + 'static + use<> {
         let options = self.options.clone();
         move || shell(options.clone()).into_any()
@@ -74,8 +84,7 @@ impl PageState {
 }
 
 /// Every page, every server function, and the page for addresses that nobody knows.
-pub(super) fn routes(services: Services) -> Router<AppState> {
-    let state = PageState::new(services);
+pub(super) fn routes(state: PageState) -> Router<AppState> {
     Router::new()
         .leptos_routes_with_context(&state, generate_route_list(App), state.context(), state.document())
         .fallback(not_found)
@@ -99,8 +108,7 @@ async fn not_found(State(state): State<PageState>, request: Request) -> Response
     if request.method() != Method::GET || !accepts_html(request.headers()) {
         return ApiError::new(ErrorCode::NotFound).into_response();
     }
-    let render = render_app_async_with_context(state.context(), state.document());
-    let mut response = render(request).await;
+    let mut response = state.render(request).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }

@@ -23,7 +23,7 @@ use super::error::ApiError;
 use crate::AppState;
 
 /// A session ends this long after the last day it was used.
-const IDLE: Duration = Duration::days(30);
+pub(crate) const IDLE: Duration = Duration::days(30);
 
 /// Puts a [`Session`] into the request; afterwards keeps what changed of it.
 pub(crate) async fn carry(State(state): State<AppState>, mut request: Request, next: Next) -> Response {

@@ -1,20 +1,24 @@
 //! Who is here: one-time links, signing out.
 
+use std::convert::Infallible;
+
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, OptionalFromRequestParts, Request, State},
     http::{HeaderMap, Method, Uri, header::SET_COOKIE, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
-use cjhirashi_domain::{ErrorCode, Viewer, id::UserId, user::SignedIn};
-use cjhirashi_storage::PgSessionStore;
+use cjhirashi_domain::{ErrorCode, Viewer, audit::Action, id::UserId, user::SignedIn};
+use cjhirashi_storage::{Done, PgSessionStore};
+use cjhirashi_web::ClientIp;
 use serde::Deserialize;
-use tower_sessions::Session;
+use tower_sessions::{Expiry, Session};
 
 use super::{
+    address::{self, ClientAddress},
     body::ApiQuery,
     error::{ApiError, ApiResult},
-    session::{cookie, unavailable},
+    session::{IDLE, cookie, unavailable},
 };
 use crate::AppState;
 
@@ -30,6 +34,12 @@ pub(crate) async fn identify(
 ) -> Response {
     match who(&state, &session).await {
         Ok(Some(who)) => {
+            let (parts, body) = request.into_parts();
+            let address = address::of(&parts, &state.config.trusted_proxies);
+            request = Request::from_parts(parts, body);
+            if let Some(address) = address {
+                request.extensions_mut().insert(ClientIp(address.to_string()));
+            }
             request.extensions_mut().insert(who);
         }
         Ok(None) => {}
@@ -57,6 +67,14 @@ pub(crate) struct Person(pub(crate) SignedIn);
 impl Person {
     pub(crate) fn viewer(&self) -> Viewer {
         self.0.viewer()
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Person {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<SignedIn>().cloned().map(Self))
     }
 }
 
@@ -101,6 +119,7 @@ pub(crate) async fn redeem_link(
     State(state): State<AppState>,
     session: Session,
     method: Method,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     ApiQuery(link): ApiQuery<Link>,
 ) -> ApiResult<Response> {
@@ -111,19 +130,43 @@ pub(crate) async fn redeem_link(
     let Some(user) = state.store.redeem_sign_in_link(&link.token).await? else {
         return Ok(Redirect::to(&format!("/sign-in?error={}", ErrorCode::LinkExpired.as_str())).into_response());
     };
+    let done = Done {
+        actor: Some(&user),
+        action: Action::SignedIn,
+        subject: None,
+        detail: Some("link"),
+        address: address.as_deref(),
+    };
+    state.store.note(&done).await?;
+    enter(&session, &user, &headers).await
+}
+
+/// Starts somebody's session, and sends them to the page they wanted.
+pub(crate) async fn enter(session: &Session, user: &UserId, headers: &HeaderMap) -> ApiResult<Response> {
     // A new id: one that somebody planted before the sign-in is worth nothing after it.
     session.cycle_id().await.map_err(unavailable)?;
-    session.insert(PgSessionStore::USER_ID, &user).await.map_err(unavailable)?;
-    tracing::info!(user.id = %user, "Signed in by link");
-    Ok(match wanted(&headers) {
+    session.insert(PgSessionStore::USER_ID, user).await.map_err(unavailable)?;
+    session.set_expiry(Some(Expiry::OnInactivity(IDLE)));
+    tracing::info!(user.id = %user, "signed in");
+    Ok(match wanted(headers) {
         Some(path) => ([(SET_COOKIE, wanted_cookie("", 0))], Redirect::to(local_path(path))).into_response(),
         None => Redirect::to("/").into_response(),
     })
 }
 
 /// `POST /sign-out`: ends the session, here and in the database.
-pub(crate) async fn sign_out(session: Session) -> ApiResult<Redirect> {
+pub(crate) async fn sign_out(
+    State(state): State<AppState>,
+    person: Option<Person>,
+    ClientAddress(address): ClientAddress,
+    session: Session,
+) -> ApiResult<Redirect> {
     session.flush().await.map_err(unavailable)?;
+    if let Some(Person(who)) = person {
+        let (actor, address) = (Some(&who.user.id), address.as_deref());
+        let done = Done { actor, action: Action::SignedOut, subject: None, detail: None, address };
+        state.store.note(&done).await?;
+    }
     Ok(Redirect::to("/sign-in"))
 }
 

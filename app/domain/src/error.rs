@@ -50,6 +50,45 @@ codes! {
     /// The key is missing, unknown or revoked.
     InvalidKey = "auth:invalid_key", 401,
         es "La clave de API falta o no es válida. Crea una en Ajustes.", en "The API key is missing or not valid. Make one in the settings.";
+    /// The key is good, but not for this.
+    KeyScope = "auth:key_scope", 403,
+        es "Esta clave de API es solo de lectura. Crea otra con permiso de escritura en Ajustes.", en "This API key is for reading only. Make another one for writing in the settings.";
+    /// The person or the provider said no.
+    SignInDenied = "auth:denied", 403,
+        es "No se dio permiso en el proveedor, así que no se ha iniciado sesión. Puedes volver a intentarlo.", en "The provider was not allowed to say who you are, so nobody was signed in. You can try again.";
+    /// A sign-in at a provider that was not begun here, is too old, or ended before.
+    SignInExpired = "auth:expired", 410,
+        es "Este inicio de sesión ha caducado o empezó en otro navegador. Empieza de nuevo.", en "This sign-in has expired or was begun in another browser. Begin again.";
+    /// The provider refuses us, or what it says is not proven.
+    SignInFailed = "auth:provider_failed", 502,
+        es "El proveedor no ha confirmado quién eres. Vuelve a intentarlo; si sigue igual, avisa a quien administra el servidor.", en "The provider did not confirm who you are. Try again; if it stays so, tell whoever runs the server.";
+    /// The provider cannot be reached.
+    SignInUnavailable = "auth:provider_unavailable", 502,
+        es "El proveedor no responde. Vuelve a intentarlo en un momento o entra con otro.", en "The provider does not answer. Try again in a moment, or sign in with another one.";
+    /// The policy admits nobody like them.
+    NotInvited = "auth:not_invited", 403,
+        es "Aún no tienes acceso aquí. Pide a quien administra el servidor que invite a tu dirección de correo.", en "You do not have access here yet. Ask whoever runs the server to invite your e-mail address.";
+    /// Kept out by an administrator.
+    PersonDisabled = "auth:disabled", 403,
+        es "Tu cuenta está desactivada. Habla con quien administra el servidor.", en "Your account is disabled. Talk to whoever runs the server.";
+    /// Somebody has that address already.
+    AddressTaken = "auth:address_taken", 409,
+        es "Ya hay una cuenta con esta dirección. Entra como lo hiciste la primera vez y enlaza este proveedor en Ajustes.", en "There is an account with this address already. Sign in as you did before, and link this provider in the settings.";
+    /// The account is another person's way in.
+    AccountTaken = "auth:account_taken", 409,
+        es "Esa cuenta del proveedor ya es de otra persona aquí.", en "That account of the provider belongs to another person here.";
+    /// The provider tells no verified address.
+    NoVerifiedAddress = "auth:no_verified_address", 403,
+        es "El proveedor no da una dirección de correo verificada. Verifícala allí y vuelve a intentarlo.", en "The provider tells no verified e-mail address. Verify it there and try again.";
+    /// The typed address is not the person's own.
+    NotConfirmed = "auth:not_confirmed", 422,
+        es "La dirección que escribiste no es la tuya, así que no se ha borrado nada.", en "The address that you typed is not yours, so nothing was deleted.";
+    /// The only owner cannot leave while others are here.
+    LastOwner = "auth:last_owner", 409,
+        es "Eres la única persona propietaria. Da ese rol a alguien antes de eliminar tu cuenta.", en "You are the only owner. Give that role to somebody before you delete your account.";
+    /// The last way in stays.
+    LastAccount = "auth:last_account", 409,
+        es "Es tu única forma de entrar. Enlaza otra antes de quitarla.", en "It is your only way in. Link another one before you remove it.";
     /// Signed in, but not allowed.
     Forbidden = "auth:forbidden", 403,
         es "No tienes permiso para esto.", en "You are not allowed to do this.";
@@ -188,9 +227,12 @@ codes! {
     /// A setting is not one of its values.
     SettingInvalid = "settings:invalid", 422,
         es "Este valor no es válido para el ajuste.", en "This value is not valid for the setting.";
-    /// The key's name is empty or too long.
+    /// The key's name is empty or too long, or its scope or time is none.
     KeyInvalid = "keys:invalid_name", 422,
         es "El nombre de la clave debe tener entre 1 y 100 caracteres.", en "The key's name must have 1 to 100 characters.";
+    /// An address is not one.
+    AddressInvalid = "users:invalid_address", 422,
+        es "Escribe una dirección de correo como nombre@example.org.", en "Write an e-mail address such as name@example.org.";
     /// No such key.
     KeyNotFound = "keys:not_found", 404,
         es "Esta clave no existe.", en "This key does not exist.";

@@ -97,6 +97,8 @@ ids! {
     UserId,
     /// A row of `sessions`; never the token.
     SessionId,
+    /// Somebody's account at a provider.
+    AccountId,
     /// A conversation.
     ChatId,
     /// One turn of a conversation.

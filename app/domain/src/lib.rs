@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod api_key;
+pub mod audit;
 pub mod chat;
 pub mod document;
 pub mod error;

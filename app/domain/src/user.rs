@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, Viewer, id::UserId, settings::UserSettings};
+use crate::{
+    Timestamp, Viewer,
+    id::{AccountId, UserId},
+    settings::UserSettings,
+};
 
 /// What a person may do beyond their own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +38,60 @@ impl Role {
     }
 }
 
+/// Who may make an account by signing in at a provider. Whoever was invited may in any case, and the first person of an
+/// instance becomes its owner unless it is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SignUp {
+    /// Everybody.
+    Open,
+    /// Whose verified address is at one of these hosts, in lower case.
+    Domains(Vec<String>),
+    /// Nobody else.
+    #[default]
+    Invited,
+    /// Nobody, not even the first one; the command line invites.
+    Closed,
+}
+
+impl SignUp {
+    /// Whether somebody with this verified address may, without an invitation.
+    #[must_use]
+    pub fn admits(&self, email: &Email) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Domains(domains) => {
+                email.as_str().rsplit_once('@').is_some_and(|(_, host)| domains.iter().any(|domain| domain == host))
+            }
+            Self::Invited | Self::Closed => false,
+        }
+    }
+}
+
+impl std::str::FromStr for SignUp {
+    type Err = String;
+
+    /// `open`, `invited`, `closed`, or hosts such as `example.org, example.com`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().to_lowercase().as_str() {
+            "open" => return Ok(Self::Open),
+            "invited" => return Ok(Self::Invited),
+            "closed" => return Ok(Self::Closed),
+            _ => {}
+        }
+        let domain = |text: &str| {
+            let domain = text.trim().trim_start_matches('@').to_lowercase();
+            let fits = domain.contains('.') && Email::parse(&format!("x@{domain}")).is_ok();
+            fits.then_some(domain).ok_or_else(|| {
+                format!(
+                    "\"{}\" is not open, invited, closed, or a list of hosts such as example.org, example.com",
+                    text.trim()
+                )
+            })
+        };
+        Ok(Self::Domains(text.split(',').map(domain).collect::<Result<_, _>>()?))
+    }
+}
+
 /// A person, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -62,6 +120,36 @@ pub struct UserSummary {
     pub documents: i64,
     /// Last sign-in or request seen, if any.
     pub last_seen_at: Option<Timestamp>,
+    /// They may not come in any more.
+    pub disabled: bool,
+}
+
+/// An account at a provider that somebody comes in by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedAccount {
+    /// Its id here.
+    pub id: AccountId,
+    /// Which provider.
+    pub provider: String,
+    /// Its address there, when it was last used.
+    pub email: Option<String>,
+    /// When it became a way in.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub used_at: Option<Timestamp>,
+}
+
+/// An address that may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Which.
+    pub email: String,
+    /// What they will be.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
 }
 
 /// The person behind a request, with what every page needs to know of them.
@@ -128,6 +216,22 @@ mod tests {
     fn an_address_is_the_same_whatever_its_case() {
         assert_eq!(Email::parse(" Ana@Example.ORG "), Email::parse("ana@example.org"));
         assert_eq!(Email::parse(Email::LOCAL_OWNER).map(|e| e.as_str().to_owned()), Ok("owner@localhost".to_owned()));
+    }
+
+    #[test]
+    fn who_may_sign_up_is_read_from_a_word_or_a_list_of_hosts() {
+        let email = |text: &str| Email::parse(text).unwrap();
+        let domains: SignUp = "@Example.org, example.com".parse().unwrap();
+        assert_eq!(domains, SignUp::Domains(vec!["example.org".to_owned(), "example.com".to_owned()]));
+        assert!(domains.admits(&email("ana@example.ORG")));
+        for other in ["ana@sub.example.org", "ana@example.org.evil.example", "example.org@evil.example"] {
+            assert!(!domains.admits(&email(other)), "{other}");
+        }
+        assert_eq!(("open".parse(), "Closed".parse()), (Ok(SignUp::Open), Ok(SignUp::Closed)));
+        assert!(SignUp::Open.admits(&email("a@b.c")) && !SignUp::Invited.admits(&email("a@b.c")));
+        for bad in ["", "everybody", "example.org,", "a b.c", "@"] {
+            assert!(bad.parse::<SignUp>().is_err(), "{bad}");
+        }
     }
 
     #[test]

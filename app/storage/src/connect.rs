@@ -23,6 +23,8 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// What tokens and keys are sealed with.
     pub secret: AppSecret,
+    /// What they were sealed with before: it still opens them, and migrations seal them again.
+    pub secret_before: Option<AppSecret>,
     /// Time and randomness.
     pub environment: Arc<dyn Environment>,
 }
@@ -31,7 +33,13 @@ impl StoreOptions {
     /// Ten connections, the machine's clock.
     #[must_use]
     pub fn new(url: impl Into<String>, secret: AppSecret) -> Self {
-        Self { url: url.into(), max_connections: 10, secret, environment: Arc::new(SystemEnvironment) }
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            secret,
+            secret_before: None,
+            environment: Arc::new(SystemEnvironment),
+        }
     }
 }
 
@@ -123,7 +131,8 @@ impl Store {
             .connect_with(connect)
             .await
             .map_err(|source| ConnectError::Unreachable { host, source })?;
-        Ok(Self { pool, sealer: Sealer::new(&options.secret), notices, environment: options.environment })
+        let sealer = Sealer::new(&options.secret, options.secret_before.as_ref());
+        Ok(Self { pool, sealer, notices, environment: options.environment })
     }
 
     /// The pool, for tests and measurements, which look into tables themselves.

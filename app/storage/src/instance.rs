@@ -80,6 +80,25 @@ impl Store {
         Ok(true)
     }
 
+    /// Seals again, with the present secret, what only the one before opens; returns how many values.
+    pub(crate) async fn reseal_settings(&self, connection: &mut PgConnection) -> Result<usize> {
+        let rows = sqlx::query!("SELECT key, value FROM instance_settings WHERE value ? 'sealed'")
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut resealed = 0;
+        for row in rows {
+            let sealed = row.value.get("sealed").and_then(Value::as_str).unwrap_or_default();
+            let sealed = STANDARD.decode(sealed).map_err(|_| StorageError::Unsealable)?;
+            let Some(again) = self.sealer.reseal(&purpose(&row.key), &sealed, self.random_nonce())? else { continue };
+            let value = json!({ "sealed": STANDARD.encode(again.0) });
+            sqlx::query!("UPDATE instance_settings SET value = $2 WHERE key = $1", row.key, value)
+                .execute(&mut *connection)
+                .await?;
+            resealed += 1;
+        }
+        Ok(resealed)
+    }
+
     fn sealed(&self, key: &str, clear: &str) -> Result<Value> {
         let sealed = self.sealer.seal(&purpose(key), clear.as_bytes(), self.random_nonce())?;
         Ok(json!({ "sealed": STANDARD.encode(sealed.0) }))

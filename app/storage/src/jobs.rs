@@ -204,6 +204,8 @@ pub struct Housekeeping {
     pub sessions: u64,
     /// Sign-in links past their end.
     pub sign_in_links: u64,
+    /// Lines of the log that are older than a year.
+    pub audit: u64,
     /// Events of runs that ended, a day after they were written: the answer itself is in its message.
     pub generation_events: u64,
     /// Files that no document refers to.
@@ -571,6 +573,7 @@ impl Store {
     pub async fn housekeep(&self, blobs: &Blobs) -> Result<Housekeeping> {
         let sessions = self.delete_expired_sessions().await?;
         let sign_in_links = self.delete_expired_sign_in_links().await?;
+        let audit = self.delete_old_audit().await?;
         let generation_events = self.delete_old_events().await?;
         let embeddings = self.remove_unneeded_embeddings(EMBEDDING_PAGES, EMBEDDINGS_AT_ONCE).await?;
         let mut removed = 0;
@@ -588,7 +591,7 @@ impl Store {
             }
             Err(error) => tracing::warn!(%error, "the folder of files could not be swept"),
         }
-        Ok(Housekeeping { sessions, sign_in_links, generation_events, blobs: removed, embeddings })
+        Ok(Housekeeping { sessions, sign_in_links, audit, generation_events, blobs: removed, embeddings })
     }
 
     /// Those of these files that no document refers to. [`Store::release_blob`] looks again.

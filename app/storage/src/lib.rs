@@ -9,8 +9,10 @@
 //!
 //! To add an aggregate: a migration, a module here, `make sqlx`, and its test against a real database.
 
+mod accounts;
 mod adoption;
 mod api_keys;
+mod audit;
 mod blobs;
 mod chats;
 mod chunks;
@@ -26,6 +28,8 @@ mod messages;
 mod migrate;
 mod notices;
 mod overview;
+mod people;
+mod privacy;
 mod reconcile;
 mod search;
 mod secrets;
@@ -36,7 +40,10 @@ mod sign_in_links;
 mod testing;
 mod users;
 
+pub use accounts::{AccountTokens, Entrance, OpenedTokens, ProvenAccount, Refusal};
 pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
+pub use api_keys::KeyHolder;
+pub use audit::Done;
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
 pub use chats::{ChatCursor, ChatPage};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
@@ -55,6 +62,8 @@ pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobFilter, JobKind, JobListene
 pub use messages::PastTurn;
 pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;
+pub use people::Managed;
+pub use privacy::Belongings;
 pub use reconcile::{Acknowledged, AnsweringDocument, AnsweringVersion, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, Shown, StemStatistics, StoredPassage,

@@ -163,6 +163,10 @@ impl Store {
         if !self.secret_fits(tx).await? {
             return Err(MigrateError::WrongSecret);
         }
+        if self.sealer.rotates() {
+            let resealed = self.reseal_settings(tx).await? + self.reseal_accounts(tx).await?;
+            tracing::info!(values = resealed, "what the secret before had sealed is sealed with the present one");
+        }
         let sealed_accounts = self.seal_account_tokens(tx).await?;
         Ok(MigrationReport { adopted, applied: after.len() - before.len() - usize::from(adopted), sealed_accounts })
     }

@@ -113,7 +113,8 @@ impl Store {
         .transpose()
     }
 
-    /// The person with this address; made, with the given role, when there is none. Safe to call at once from two
+    /// The person with this address; made, with the given role, when there is none: whoever runs the server says whose
+    /// address it is. Safe to call at once from two
     /// processes: both get the same person.
     ///
     /// # Errors
@@ -123,7 +124,7 @@ impl Store {
             return Ok(user);
         }
         sqlx::query!(
-            "INSERT INTO users (id, email, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+            "INSERT INTO users (id, email, email_verified_at, role, created_at, updated_at) VALUES ($1, $2, $4, $3, $4, $4)
              ON CONFLICT (email) DO NOTHING",
             UserId::new(self.now(), self.random()).into_string(),
             email.as_str(),
@@ -202,7 +203,8 @@ impl Store {
         let size = i64::from(filter.page_size.clamp(1, 200));
         let skip = i64::from(filter.page.max(1) - 1) * size;
         let rows = sqlx::query!(
-            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at, h.chats AS "chats!",
+            r#"SELECT u.id, u.email, u.name, u.image, u.role, u.created_at, u.last_seen_at,
+                   u.disabled_at IS NOT NULL AS "disabled!", h.chats AS "chats!",
                    h.documents AS "documents!", count(*) OVER () AS "total!"
                FROM users u CROSS JOIN LATERAL (
                    SELECT (SELECT count(*) FROM chats c WHERE c.user_id = u.id) AS chats,
@@ -249,6 +251,7 @@ impl Store {
                 chats: row.chats,
                 documents: row.documents,
                 last_seen_at: row.last_seen_at.map(from_db),
+                disabled: row.disabled,
             })
         });
         Ok(PeopleList { people: people.collect::<Result<_>>()?, total })

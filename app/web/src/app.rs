@@ -18,8 +18,8 @@ use crate::{
     },
     components::Frame,
     pages::{
-        AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, PeoplePage, SettingsPage,
-        SignInPage, SyncPage,
+        AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, ServedPage, SettingsPage,
+        SignInPage,
     },
     state::{PageLanguage, Session, browser},
 };
@@ -73,8 +73,8 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/documents/:id") view=DocumentPage ssr=mode.clone() />
             <Route path=path!("/settings") view=SettingsPage ssr=mode.clone() />
             <Route path=path!("/admin") view=AdminPage ssr=mode.clone() />
-            <Route path=path!("/admin/people") view=PeoplePage ssr=mode.clone() />
-            <Route path=path!("/admin/sync") view=SyncPage ssr=mode.clone() />
+            <Route path=path!("/admin/:page") view=ServedPage ssr=mode.clone() />
+            <Route path=path!("/account") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/sign-in") view=SignInPage ssr=mode />
         </FlatRoutes>
     }

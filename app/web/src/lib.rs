@@ -33,10 +33,14 @@ mod shell;
 mod state;
 mod texts;
 
+#[cfg(feature = "ssr")]
+pub use api::{account::MadeKey, server::ClientIp};
 pub use app::App;
 pub use cjhirashi_domain::user::SignedIn;
 #[cfg(feature = "ssr")]
 pub use connection::restore_model_connection;
+#[cfg(feature = "ssr")]
+pub use served::receipt;
 #[cfg(feature = "ssr")]
 pub use services::{Assets, Instance, Services};
 #[cfg(feature = "ssr")]

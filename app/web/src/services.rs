@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cjhirashi_chat::ChatService;
+use cjhirashi_identity::SignInService;
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_storage::Store;
 use cjhirashi_sync::{DocumentService, SyncService};
@@ -18,6 +19,8 @@ pub struct Services {
     pub documents: DocumentService,
     /// The two databases, for administrators.
     pub sync: SyncService,
+    /// Sign-in at providers.
+    pub sign_in: SignInService,
     /// The models that answer.
     pub models: ModelRegistry,
     /// What the pages say about this instance.

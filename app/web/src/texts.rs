@@ -37,7 +37,8 @@ texts! {
     settings: "Ajustes", "Settings";
     administration: "Administración", "Administration";
     sign_out: "Cerrar sesión", "Sign out";
-    account: "Cuenta", "Account";
+    account_line: "Formas de entrar, dispositivos, claves de API y tus datos",
+        "Ways in, devices, API keys and your data";
     your_chats: "Tus chats", "Your chats";
     no_chats: "Tus chats aparecerán aquí.", "Your chats will appear here.";
     chats_failed: "No se ha podido cargar la lista.", "The list could not be loaded.";
@@ -228,21 +229,12 @@ texts! {
     disconnect: "Desconectar", "Disconnect";
     found_here: "Encontrado en este equipo:", "Found on this machine:";
     use_it: "Usarlo", "Use it";
-    keys: "Claves de API", "API keys";
-    keys_line: "Para usar tus chats y documentos desde otros programas.", "To use your chats and documents from other programs.";
-    api_description: "Descripción de la API (OpenAPI)", "Description of the API (OpenAPI)";
-    no_keys: "No tienes ninguna clave.", "You have no keys.";
-    key_name: "Nombre de la clave", "Name of the key";
-    create_key: "Crear clave", "Make a key";
-    key_once: "Cópiala ahora: no se volverá a mostrar.", "Copy it now: it will not be shown again.";
-    keys_without_script: "Sin JavaScript, crea claves con «cjhirashi api-key create».", "Without JavaScript, make keys with \"cjhirashi api-key create\".";
-    delete_key_line: "Los programas que la usan dejarán de tener acceso al momento.", "Programs that use it lose their access at once.";
-    never_used: "sin usar", "never used";
-    session: "Sesión", "Session";
     interface_language: "Idioma de la interfaz", "Language of the interface";
     instance_model: "Ahora responde", "Answering now";
 
     // Administration
+    audit: "Registro", "Log";
+    account: "Cuenta", "Account";
     admin_line: "Lo que es de todos: documentos públicos, personas y sincronización.",
         "What is everybody's: public documents, people and synchronisation.";
     still_answers: "Mientras tanto responde lo que ya había.", "What was there before goes on answering.";
@@ -260,9 +252,6 @@ texts! {
 
     // Sign-in and errors
     sign_in: "Iniciar sesión", "Sign in";
-    sign_in_line: "Abre el enlace de acceso que el servidor mostró al arrancar. Vale una sola vez.", "Open the sign-in link that the server printed when it started. It works once.";
-    sign_in_new: "¿Ya lo usaste? Pide otro en la terminal del servidor:", "Used already? Get another one in the server's terminal:";
-    sign_in_why: "Este servidor solo escucha en este equipo y no usa contraseñas.", "This server listens on this machine alone and uses no passwords.";
     page_not_found: "Aquí no hay nada", "There is nothing here";
     page_not_found_line: "La dirección no corresponde a ninguna página. Quizá se eliminó o cambió de sitio.", "No page has this address. Perhaps it was deleted or moved.";
 
@@ -300,6 +289,15 @@ impl Texts {
     }
 
     /// A whole number with the language's separators: 12 345 or 12,345. Spanish leaves four digits together.
+    /// What somebody may do, in a word.
+    pub(crate) const fn role_name(&self, role: cjhirashi_domain::user::Role) -> &'static str {
+        match role {
+            cjhirashi_domain::user::Role::User => self.role_user,
+            cjhirashi_domain::user::Role::Admin => self.role_admin,
+            cjhirashi_domain::user::Role::Owner => self.role_owner,
+        }
+    }
+
     pub(crate) fn number(&self, value: i64) -> String {
         let digits = value.unsigned_abs().to_string();
         let separator = if self.es() { '\u{202f}' } else { ',' };

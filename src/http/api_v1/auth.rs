@@ -4,14 +4,16 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
-use cjhirashi_domain::{ErrorCode, Viewer};
+use cjhirashi_domain::{ErrorCode, Viewer, api_key::Scope};
+use cjhirashi_storage::KeyHolder;
 
 use crate::{
     AppState,
     http::error::{ApiError, ApiResult},
 };
 
-/// The owner of the key in `Authorization: Bearer <key>`.
+/// The owner of the key in `Authorization: Bearer <key>`, whatever the key is for: enough for calls that change nothing.
+/// Where the key is not for administration, its owner is no administrator.
 #[derive(Debug)]
 pub(super) struct Caller(pub(super) Viewer);
 
@@ -19,9 +21,29 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Self> {
-        let viewer = state.store.authenticate_api_key(key(&parts.headers)?).await?;
-        viewer.map(Self).ok_or(ApiError::new(ErrorCode::InvalidKey))
+        Ok(Self(holder(parts, state).await?.viewer))
     }
+}
+
+/// The same of a key that is for changing things, too.
+#[derive(Debug)]
+pub(super) struct Writer(pub(super) Viewer);
+
+impl FromRequestParts<AppState> for Writer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Self> {
+        let holder = holder(parts, state).await?;
+        if holder.scope < Scope::Write {
+            return Err(ApiError::new(ErrorCode::KeyScope));
+        }
+        Ok(Self(holder.viewer))
+    }
+}
+
+async fn holder(parts: &Parts, state: &AppState) -> ApiResult<KeyHolder> {
+    let holder = state.store.authenticate_api_key(key(&parts.headers)?).await?;
+    holder.ok_or(ApiError::new(ErrorCode::InvalidKey))
 }
 
 /// The key itself.

@@ -8,12 +8,12 @@ use axum::{
     response::IntoResponse as _,
 };
 use cjhirashi_domain::{ErrorCode, Timestamp, id::ChatId, text::ChatTitle};
-use cjhirashi_storage::ChatCursor;
+use cjhirashi_storage::{ChatCursor, KeyHolder};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    auth::{Caller, key},
+    auth::{Caller, Writer, key},
     shapes::{ChatBody, ChatWithMessagesBody, ChatsBody, MessageBody},
 };
 use crate::{
@@ -91,7 +91,7 @@ pub(super) struct NewChatBody {
 )]
 pub(super) async fn create_chat(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiJson(body): ApiJson<NewChatBody>,
 ) -> ApiResult<(StatusCode, Json<ChatWithMessagesBody>)> {
     let title = ChatTitle::parse(body.title.as_deref().unwrap_or(UNTITLED))
@@ -125,7 +125,7 @@ pub(super) async fn get_chat(
         let caller = state.store.authenticate_api_key(key).await?;
         return Err(caller.map_or(ApiError::new(ErrorCode::InvalidKey), |_| not_found));
     };
-    let Some((viewer, revision)) = state.store.authenticate_api_key_for_chat(key, &id).await? else {
+    let Some((KeyHolder { viewer, .. }, revision)) = state.store.authenticate_api_key_for_chat(key, &id).await? else {
         return Err(ApiError::new(ErrorCode::InvalidKey));
     };
     let Some(revision) = revision else { return Err(not_found) };
@@ -161,7 +161,7 @@ pub(super) async fn get_chat(
 )]
 pub(super) async fn delete_chat(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<ChatId>,
 ) -> ApiResult<StatusCode> {
     if state.store.delete_chat(&viewer, &id).await? {

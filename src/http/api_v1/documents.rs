@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    auth::Caller,
+    auth::{Caller, Writer},
     shapes::{DocumentBody, DocumentEventBody, DocumentEventsBody, DocumentsBody},
 };
 use crate::{
@@ -99,7 +99,7 @@ pub(super) struct NewDocumentForm {
 )]
 pub(super) async fn add_document(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     request: Request,
 ) -> ApiResult<Response> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -237,7 +237,7 @@ async fn whole(state: &AppState, viewer: &Viewer, id: &DocumentId) -> ApiResult<
 )]
 pub(super) async fn delete_document(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<DocumentId>,
 ) -> ApiResult<StatusCode> {
     state.documents.delete(&viewer, &id).await?;
@@ -277,7 +277,7 @@ pub(super) struct DocumentChangeBody {
 )]
 pub(super) async fn change_document(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<DocumentId>,
     request: Request,
 ) -> ApiResult<Json<DocumentBody>> {
@@ -326,7 +326,7 @@ pub(super) struct NewVersionForm {
 )]
 pub(super) async fn add_document_version(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<DocumentId>,
     request: Request,
 ) -> ApiResult<(StatusCode, Json<VersionBody>)> {
@@ -351,7 +351,7 @@ pub(super) struct RetriedBody {
 )]
 pub(super) async fn retry_documents(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
 ) -> ApiResult<(StatusCode, Json<RetriedBody>)> {
     let retried = state.documents.retry_all(&viewer).await?;
     Ok((StatusCode::ACCEPTED, Json(RetriedBody { retried })))
@@ -368,7 +368,7 @@ pub(super) async fn retry_documents(
 )]
 pub(super) async fn retry_document(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<DocumentId>,
 ) -> ApiResult<StatusCode> {
     state.documents.retry(&viewer, &id).await?;
@@ -389,7 +389,7 @@ pub(super) async fn retry_document(
 )]
 pub(super) async fn cancel_document(
     State(state): State<AppState>,
-    Caller(viewer): Caller,
+    Writer(viewer): Writer,
     ApiId(id): ApiId<DocumentId>,
 ) -> ApiResult<StatusCode> {
     state.documents.cancel(&viewer, &id).await?;

@@ -3,10 +3,12 @@
 //! Each is a public endpoint: it asks who calls, calls a service, and maps the result. Commands take plain strings, so
 //! that a form without script can call them too; they then answer with a redirect ([`server::forward`]).
 
+pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod chats;
 pub(crate) mod documents;
 mod failure;
+pub(crate) mod served;
 #[cfg(feature = "ssr")]
 pub(crate) mod server;
 pub(crate) mod session;

@@ -11,9 +11,9 @@ use axum::{
     },
 };
 use cjhirashi_chat::ChatError;
-use cjhirashi_domain::{ErrorCode, settings::Language, user::SignedIn};
+use cjhirashi_domain::{ErrorCode, audit::Action, settings::Language, user::SignedIn};
 use cjhirashi_models::ModelError;
-use cjhirashi_storage::StorageError;
+use cjhirashi_storage::{Done, SessionToken, StorageError};
 use cjhirashi_sync::DocumentError;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
@@ -67,11 +67,49 @@ pub(crate) fn forward(path: &str) -> bool {
     plain
 }
 
-/// A value of the address of the page that is being made; it is not known to calls from a page that is there.
-pub(crate) fn query_of_page(name: &str) -> Option<String> {
-    let parts = use_context::<Parts>()?;
-    let Query(mut query) = Query::<HashMap<String, String>>::try_from_uri(&parts.uri).ok()?;
-    query.remove(name)
+/// What the address of a page says after its path.
+pub(crate) struct Asked(HashMap<String, String>);
+
+impl Asked {
+    /// Reads it, with or without its question mark; what cannot be read says nothing.
+    pub(crate) fn read(query: &str) -> Self {
+        let uri = format!("/?{}", query.trim_start_matches('?')).parse().ok();
+        let read = uri.and_then(|uri| Query::<HashMap<String, String>>::try_from_uri(&uri).ok());
+        Self(read.map(|Query(values)| values).unwrap_or_default())
+    }
+
+    /// One of its values.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Which page of a list, from 1.
+    pub(crate) fn page(&self) -> u32 {
+        self.get("page").and_then(|page| page.parse().ok()).unwrap_or(1).max(1)
+    }
+}
+
+/// The token of the browser that asks.
+pub(crate) fn session_token() -> Option<SessionToken> {
+    use_context::<Parts>()?.extensions.get::<SessionToken>().copied()
+}
+
+/// The client's address, as the router found it.
+#[derive(Debug, Clone)]
+pub struct ClientIp(pub String);
+
+/// Writes down what somebody did.
+pub(crate) async fn note(
+    services: &Services,
+    who: &SignedIn,
+    action: Action,
+    subject: Option<&str>,
+    detail: Option<&str>,
+) -> Result<(), Failure> {
+    let address = use_context::<Parts>().and_then(|parts| parts.extensions.get::<ClientIp>().cloned());
+    let address = address.as_ref().map(|ClientIp(address)| address.as_str());
+    services.store.note(&Done { actor: Some(&who.user.id), action, subject, detail, address }).await?;
+    Ok(())
 }
 
 /// The same, back to the page where the form stood if that is below `home`, else to `other`.

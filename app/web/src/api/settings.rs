@@ -1,6 +1,6 @@
-//! A person's settings, their API keys, and the connection to a model server.
+//! A person's settings, and the connection to a model server.
 
-use cjhirashi_domain::{Timestamp, api_key::ApiKey, settings::UserSettings};
+use cjhirashi_domain::settings::UserSettings;
 use leptos::server;
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,10 @@ pub(crate) struct SettingsView {
     /// The model that answers with these settings.
     pub(crate) model: ModelView,
     pub(crate) models: Vec<ModelOption>,
-    pub(crate) keys: Vec<ApiKey>,
     /// For administrators: the connection that was entered.
     pub(crate) connection: Option<ConnectionView>,
     /// For administrators: model servers found on this machine.
     pub(crate) found: Vec<FoundServer>,
-    pub(crate) now: Timestamp,
 }
 
 /// A model that can be chosen.
@@ -46,13 +44,6 @@ pub(crate) struct FoundServer {
     pub(crate) models: Vec<String>,
 }
 
-/// A key that was just made: the only time that its secret is seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct NewKeyView {
-    pub(crate) key: ApiKey,
-    pub(crate) secret: String,
-}
-
 /// Everything of the settings' page.
 #[server(prefix = "/fn", endpoint = "load_settings")]
 pub(crate) async fn load_settings() -> Result<SettingsView, Failure> {
@@ -76,7 +67,6 @@ pub(crate) async fn load_settings() -> Result<SettingsView, Failure> {
                 retired_to: model.retired_to,
             })
             .collect(),
-        keys: services.store.list_api_keys(&who.user.id).await?,
         connection: services.models.connection().filter(|_| admin).map(|connection| ConnectionView {
             base_url: connection.base_url,
             model: connection.model.unwrap_or_default(),
@@ -86,7 +76,6 @@ pub(crate) async fn load_settings() -> Result<SettingsView, Failure> {
             .into_iter()
             .map(|server| FoundServer { name: server.name, base_url: server.base_url, models: server.models })
             .collect(),
-        now: services.store.now(),
     })
 }
 
@@ -127,32 +116,6 @@ fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSe
         _ => return None,
     }
     Some(settings.clamped())
-}
-
-/// Makes an API key.
-#[server(prefix = "/fn", endpoint = "create_key")]
-pub(crate) async fn create_key(name: String) -> Result<NewKeyView, Failure> {
-    use super::server::{fail, services, signed_in};
-    use cjhirashi_domain::{ErrorCode, text::KeyName};
-    let (who, services) = (signed_in()?, services()?);
-    let name = KeyName::parse(&name).map_err(|_| fail(ErrorCode::KeyInvalid))?;
-    let (key, secret) = services.store.create_api_key(&who.user.id, &name).await?;
-    Ok(NewKeyView { key, secret })
-}
-
-/// Revokes an API key.
-#[server(prefix = "/fn", endpoint = "delete_key")]
-pub(crate) async fn delete_key(id: String) -> Result<(), Failure> {
-    use super::server::{fail, forward, services, signed_in};
-    use cjhirashi_domain::{ErrorCode, id::ApiKeyId};
-    let (who, services) = (signed_in()?, services()?);
-    let id = ApiKeyId::parse(id).map_err(|_| fail(ErrorCode::KeyNotFound))?;
-    if services.store.delete_api_key(&who.viewer(), &id).await? {
-        forward("/settings#keys");
-        Ok(())
-    } else {
-        Err(fail(ErrorCode::KeyNotFound))
-    }
 }
 
 /// Connects a model server for everybody, after asking it for its models. An empty key keeps the one there is for the

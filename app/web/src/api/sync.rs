@@ -2,18 +2,19 @@
 
 use leptos::server;
 
-use super::{Failure, Served};
+use super::Failure;
 
 /// How everything stands.
-#[server(prefix = "/fn", endpoint = "sync_overview", input = leptos::server_fn::codec::Json)]
-pub(crate) async fn sync_overview() -> Result<Served, Failure> {
+#[cfg(feature = "ssr")]
+pub(crate) async fn page(query: &super::server::Asked) -> Result<super::served::ServedPage, Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     let overview = services.sync.overview(&who.viewer()).await?;
     let moves = overview.moves();
     let texts = crate::texts::Texts::of(who.settings.language);
-    let html = crate::served::sync(texts, overview, SyncCommand::just_done(), services.store.now());
-    Ok(Served { html, moves })
+    let done = query.get("done").and_then(|done| SyncCommand::ALL.into_iter().find(|it| it.as_str() == done));
+    let body = crate::served::sync(texts, overview, done, services.store.now());
+    Ok(crate::served::admin_page(texts, SYNC, body, moves))
 }
 
 /// Compares both databases and repairs what differs.
@@ -87,6 +88,7 @@ pub(crate) async fn forget_index(kind: String, model: String, #[server(default)]
 }
 
 /// The page.
+#[cfg(feature = "ssr")]
 pub(crate) const SYNC: &str = "/admin/sync";
 
 /// What administrators command, as the page says once that it was done.
@@ -112,12 +114,6 @@ impl SyncCommand {
             Self::Stop => "stop",
             Self::Remove => "remove",
         }
-    }
-
-    /// What the address of the page says.
-    fn just_done() -> Option<Self> {
-        let done = super::server::query_of_page("done")?;
-        Self::ALL.into_iter().find(|command| command.as_str() == done)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::{chat::ChatSummary, user::Role};
+use cjhirashi_domain::chat::ChatSummary;
 use leptos::{ev, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -277,11 +277,7 @@ fn AccountMenu() -> impl IntoView {
     let Some(session) = use_session() else { return ().whole() };
     let name = session.user.name.clone().unwrap_or_else(|| session.user.email.clone());
     let initial: String = name.chars().take(1).collect();
-    let role = match session.user.role {
-        Role::User => t.role_user,
-        Role::Admin => t.role_admin,
-        Role::Owner => t.role_owner,
-    };
+    let role = t.role_name(session.user.role);
     view! {
         <div class="side-foot">
             <details class="menu account">
@@ -292,6 +288,7 @@ fn AccountMenu() -> impl IntoView {
                     <span class="who">{name} <small>{role}</small></span>
                 </summary>
                 <div class="menu-items up">
+                    <a href="/account">{icon(Icon::Key)} {t.account}</a>
                     <a href="/settings">{icon(Icon::Gear)} {t.settings}</a>
                     <form method="post" action="/sign-out">
                         <button type="submit">{icon(Icon::Leave)} {t.sign_out}</button>

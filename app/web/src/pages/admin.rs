@@ -1,6 +1,4 @@
-//! `/admin`: the knowledge base, the people, and the two databases.
-
-use std::time::Duration;
+//! `/admin`: the knowledge base. The other sections are made by the server alone.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -8,24 +6,22 @@ use leptos_router::hooks::use_query_map;
 use crate::components::{Children, Whole as _};
 use crate::{
     api::{
-        Failure, Shown,
-        admin::{PEOPLE, PeopleAsked, list_people},
+        Failure,
         documents::{ListAsked, list_documents},
         load,
-        sync::{SYNC, sync_overview},
     },
     components::{DocumentList, Icon, Page, Problem, Shelf, Skeleton, icon},
-    state::{browser, use_session, use_texts},
+    state::{use_session, use_texts},
 };
 
-/// The frame of both: a list of sections at the left.
+/// The frame: a list of sections at the left.
 #[component]
-fn Sections(current: &'static str, children: Children) -> impl IntoView {
+fn Sections(children: Children) -> impl IntoView {
     let t = use_texts();
     let item = move |href: &'static str, mark: Icon, words: &'static str| {
         view! {
             <li>
-                <a href=href aria-current=(href == current).then_some("page")>
+                <a href=href aria-current=(href == "/admin").then_some("page")>
                     {icon(mark)}
                     {words}
                 </a>
@@ -49,8 +45,9 @@ fn Sections(current: &'static str, children: Children) -> impl IntoView {
                         <nav aria-label=t.administration>
                             <ul>
                                 {item("/admin", Icon::Documents, t.knowledge_base)}
-                                {item(PEOPLE, Icon::People, t.people)}
-                                {item(SYNC, Icon::Retry, t.two_databases)}
+                                {item("/admin/people", Icon::People, t.people)}
+                                {item("/admin/sync", Icon::Retry, t.two_databases)}
+                                {item("/admin/audit", Icon::Documents, t.audit)}
                             </ul>
                         </nav>
                         <section>{children.show()}</section>
@@ -72,76 +69,13 @@ pub(crate) fn AdminPage() -> impl IntoView {
     let asked = Memo::new(move |_| query.with(ListAsked::read));
     let documents = load(move || asked.get(), |asked| list_documents("public".to_owned(), asked));
     view! {
-        <Sections current="/admin">
+        <Sections>
             <Transition fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match documents.await {
                         Ok(view) => {
                             let shelf = Shelf { path: "/admin", scope: "public", may_change: true };
                             view! { <DocumentList shelf=shelf first=view /> }.whole()
-                        }
-                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
-                    }
-                })}
-            </Transition>
-        </Sections>
-    }
-    .whole()
-}
-
-/// Everybody who has an account.
-#[component]
-pub(crate) fn PeoplePage() -> impl IntoView {
-    let query = use_query_map();
-    let asked = Memo::new(move |_| query.with(PeopleAsked::read));
-    let people = load(move || asked.get(), |asked| async { list_people(asked).await.map(Shown) });
-    view! {
-        <Sections current=PEOPLE>
-            <Transition fallback=|| view! { <Skeleton /> }>
-                {move || Suspend::new(async move {
-                    match people.await {
-                        Ok(Shown(view)) => {
-                            browser::keep_focus();
-                            view! { <div inner_html=view.html></div> }.whole()
-                        }
-                        Err(failure) => view! { <Problem failure=failure /> }.whole(),
-                    }
-                })}
-            </Transition>
-        </Sections>
-    }
-    .whole()
-}
-
-fn look_again(looks: RwSignal<u32>) {
-    let look = move || {
-        if browser::exists("#synchronisation :focus") {
-            look_again(looks);
-        } else {
-            looks.try_update(|looks| *looks += 1);
-        }
-    };
-    set_timeout(look, Duration::from_secs(2));
-}
-
-/// How the two databases stand. While something moves it is looked at again and again, unless somebody is at one of its
-/// buttons.
-#[component]
-pub(crate) fn SyncPage() -> impl IntoView {
-    let looks = RwSignal::new(0_u32);
-    let overview = load(move || looks.get(), |_| async { sync_overview().await.map(Shown) });
-    view! {
-        <Sections current=SYNC>
-            <Transition fallback=|| view! { <Skeleton /> }>
-                {move || Suspend::new(async move {
-                    match overview.await {
-                        Ok(Shown(view)) => {
-                            Effect::new(move |_| {
-                                if view.moves {
-                                    look_again(looks);
-                                }
-                            });
-                            view! { <div id="synchronisation" inner_html=view.html></div> }.whole()
                         }
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }

@@ -11,11 +11,11 @@ use crate::{
     api::{
         EXTRACTIVE, Loaded, load,
         settings::{
-            ConnectionView, DeleteKey, FoundServer, NewKeyView, RemoveConnection, SaveConnection, SaveSetting,
-            SettingsView, create_key, delete_key, load_settings, remove_connection, save_connection, save_setting,
+            ConnectionView, FoundServer, RemoveConnection, SaveConnection, SaveSetting, SettingsView, load_settings,
+            remove_connection, save_connection, save_setting,
         },
     },
-    components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, error_callout, icon},
+    components::{Icon, Page, Problem, Skeleton, error_callout, icon},
     state::{Notices, Session, browser, use_session, use_texts},
 };
 
@@ -24,8 +24,6 @@ use crate::{
 pub(crate) fn SettingsPage() -> impl IntoView {
     let t = use_texts();
     let settings = load(|| (), |()| load_settings());
-    // A key is shown once: it stays when another part of the page is loaded again.
-    let made = RwSignal::new(None::<NewKeyView>);
     view! {
         <Page title=t.settings narrow=true>
             <header class="page-head">
@@ -35,7 +33,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
             <Transition fallback=|| view! { <Skeleton /> }>
                 {move || Suspend::new(async move {
                     match settings.await {
-                        Ok(view) => view! { <Sections view=view settings=settings made=made /> }.whole(),
+                        Ok(view) => view! { <Sections view=view settings=settings /> }.whole(),
                         Err(failure) => view! { <Problem failure=failure /> }.whole(),
                     }
                 })}
@@ -55,7 +53,7 @@ fn refresh_model(session: Option<Session>) {
 }
 
 #[component]
-fn Sections(view: SettingsView, settings: Loaded<SettingsView>, made: RwSignal<Option<NewKeyView>>) -> impl IntoView {
+fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
     let admin = session.as_ref().is_some_and(Session::is_admin);
@@ -84,7 +82,7 @@ fn Sections(view: SettingsView, settings: Loaded<SettingsView>, made: RwSignal<O
             <a href="#answers" rel="external">{t.answers}</a>
             <a href="#documents" rel="external">{t.from_documents}</a>
             <a href="#connection" rel="external">{t.connection}</a>
-            <a href="#keys" rel="external">{t.keys}</a>
+            <a href="#account" rel="external">{t.account}</a>
         </nav>
         <section class="settings-section" id="appearance">
             <h2>{t.appearance}</h2>
@@ -111,19 +109,11 @@ fn Sections(view: SettingsView, settings: Loaded<SettingsView>, made: RwSignal<O
                 view! { <p>{t.connection_only_admin}</p> }.whole()
             }}
         </section>
-        <section class="settings-section" id="keys">
-            <h2>{t.keys}</h2>
-            <p>{t.keys_line} " " <a href="/api/v1/openapi.json" rel="external">{t.api_description}</a></p>
-            <Keys view=view made=made />
-        </section>
-        <section class="settings-section" id="session">
-            <h2>{t.session}</h2>
-            <form method="post" action="/sign-out">
-                <button class="button plain-line" type="submit">
-                    {icon(Icon::Leave)}
-                    {t.sign_out}
-                </button>
-            </form>
+        <section class="settings-section" id="account">
+            <h2>{t.account}</h2>
+            <p>
+                <a href="/account">{t.account_line}</a>
+            </p>
         </section>
     }
     .whole()
@@ -552,132 +542,6 @@ fn Connection(
                         </form>
                     }
                 })}
-        </div>
-    }
-    .whole()
-}
-
-#[component]
-fn Keys(view: SettingsView, made: RwSignal<Option<NewKeyView>>) -> impl IntoView {
-    let t = use_texts();
-    let now = view.now;
-    let notices = use_context::<Notices>();
-    let keys = RwSignal::new(view.keys);
-    let problem = RwSignal::new(None::<Result<(), &'static str>>);
-    let create = move |event: ev::SubmitEvent| {
-        let Some(form) = browser::take_form(&event) else { return };
-        let name = browser::field(&form, "name");
-        browser::reset_form(&event);
-        spawn_local(async move {
-            match create_key(name).await {
-                Ok(new) => {
-                    problem.set(None);
-                    keys.update(|keys| keys.insert(0, new.key.clone()));
-                    made.set(Some(new));
-                }
-                Err(failure) => problem.set(Some(Err(failure.message(t)))),
-            }
-        });
-    };
-    let delete = move |id: String| {
-        spawn_local(async move {
-            match delete_key(id.clone()).await {
-                Ok(()) => keys.update(|keys| keys.retain(|key| key.id.as_str() != id)),
-                Err(failure) => problem.set(Some(Err(failure.message(t)))),
-            }
-        });
-    };
-    let secret = move || {
-        made.get().map(|made| {
-            let secret = made.secret.clone();
-            let copy = move |_| {
-                browser::copy_text(&secret, move |done| {
-                    if let Some(notices) = notices {
-                        notices.say(if done { t.copied } else { t.not_copied });
-                    }
-                });
-            };
-            view! {
-                <div class="callout success" role="status">
-                    <div>
-                        <strong>{made.key.name}</strong> ": " {t.key_once}
-                        <div class="secret">
-                            <code>{made.secret}</code>
-                            <button
-                                class="button plain-line"
-                                type="button"
-                                on:click=copy
-                            >
-                                {icon(Icon::Copy)}
-                                {t.copy}
-                            </button>
-                        </div>
-                    </div>
-                </div>
-            }
-            .whole()
-        })
-    };
-    let rows = move || {
-        let keys = keys.get();
-        if keys.is_empty() {
-            return view! { <p class="faint">{t.no_keys}</p> }.whole();
-        }
-        let rows = keys
-            .into_iter()
-            .map(|key| {
-                let id = key.id.to_string();
-                view! {
-                    <tr>
-                        <td class="main">{key.name.clone()} <div class="faint"><code>{key.prefix} "…"</code></div></td>
-                        <td class="right">
-                            {match key.last_used_at {
-                                Some(at) => view! { <Ago at=at now=now /> }.whole(),
-                                None => t.never_used.whole(),
-                            }}
-                        </td>
-                        <td class="actions">
-                            <DeleteMenu
-                                action=DeleteKey::url()
-                                id=id.clone()
-                                label=format!("{}: {}", t.delete, key.name)
-                                line=t.delete_key_line
-                                sure=Box::new(move || delete(id.clone()))
-                            />
-                        </td>
-                    </tr>
-                }
-                .whole()
-            })
-            .collect_view();
-        view! {
-            <div class="table-wrap">
-                <table class="table">
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        }
-        .whole()
-    };
-    view! {
-        <div class="stack">
-            {rows} {secret}
-            <form class="row with-script" on:submit=create>
-                <input
-                    class="input"
-                    name="name"
-                    required
-                    maxlength="100"
-                    placeholder=t.key_name
-                    aria-label=t.key_name
-                />
-                <button class="button plain-line" type="submit">
-                    {icon(Icon::Key)}
-                    {t.create_key}
-                </button>
-            </form>
-            <p class="faint without-script">{t.keys_without_script}</p>
-            <Outcome outcome=problem />
         </div>
     }
     .whole()

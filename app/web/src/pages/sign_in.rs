@@ -1,4 +1,4 @@
-//! `/sign-in`: how to get in. Nothing to type: links work once, and there are no passwords.
+//! `/sign-in`: how to get in. Nothing to type: there are no passwords.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -6,11 +6,12 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::Whole as _;
 use crate::{
-    components::{Icon, brand, icon},
+    api::{Shown, load, served::sign_in_ways},
+    components::{Icon, Problem, brand, icon},
     state::use_texts,
 };
 
-/// What to do, and why the last link did not work if one was tried (`?error=` a code).
+/// The ways in, and why the last one did not work if one was tried (`?error=` a code).
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
     let t = use_texts();
@@ -23,6 +24,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
             </div>
         }
     });
+    let ways = load(|| (), |()| async { sign_in_ways().await.map(Shown) });
     view! {
         <Title text=t.tab(t.sign_in) />
         <main class="plain" id="content">
@@ -30,12 +32,14 @@ pub(crate) fn SignInPage() -> impl IntoView {
                 {brand("icon brand-mark sign-in-mark")}
                 <h1>{t.sign_in}</h1>
                 {problem}
-                <p>{t.sign_in_line}</p>
-                <p>{t.sign_in_new}</p>
-                <pre class="command">
-                    <code>"cjhirashi sign-in-link"</code>
-                </pre>
-                <p class="faint">{t.sign_in_why}</p>
+                <Transition>
+                    {move || Suspend::new(async move {
+                        match ways.await {
+                            Ok(Shown(ways)) => view! { <div class="stack" inner_html=ways.html></div> }.whole(),
+                            Err(failure) => view! { <Problem failure=failure /> }.whole(),
+                        }
+                    })}
+                </Transition>
             </div>
         </main>
     }

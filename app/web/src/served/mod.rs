@@ -3,24 +3,97 @@
 //! For what is looked at seldom and needs no program: its links and forms are plain ones, and its words do not travel in
 //! the program. Everything is written with `view!`, so that what people and models wrote is escaped.
 
+mod account;
+mod audit;
 mod chunks;
 mod history;
 mod people;
+mod receipt;
+mod sign_in;
 mod sync;
 mod words;
 
 use cjhirashi_domain::{Timestamp, document::DocumentError};
 use leptos::prelude::*;
 
+pub(crate) use account::{Account, account};
+pub(crate) use audit::audit;
 pub(crate) use chunks::chunks;
 pub(crate) use history::history;
 pub(crate) use people::people;
+pub use receipt::receipt;
+pub(crate) use sign_in::sign_in;
 pub(crate) use sync::sync;
 
 use crate::{
+    api::{
+        admin::{AUDIT, PEOPLE},
+        served::ServedPage,
+        sync::SYNC,
+    },
     components::{Icon, Piece, Whole as _, icon, iso},
     texts::Texts,
 };
+
+pub(crate) use words::words_of;
+
+/// A page of the administration: its sections at the left, the one that is open, and what it shows.
+pub(crate) fn admin_page(texts: &'static Texts, current: &str, body: String, moves: bool) -> ServedPage {
+    let t = texts;
+    let sections = [
+        ("/admin", Icon::Documents, t.knowledge_base),
+        (PEOPLE, Icon::People, t.people),
+        (SYNC, Icon::Retry, t.two_databases),
+        (AUDIT, Icon::Documents, t.audit),
+    ];
+    let items = sections
+        .into_iter()
+        .map(|(href, mark, words)| {
+            view! {
+                <li>
+                    <a href=href aria-current=(href == current).then_some("page")>
+                        {icon(mark)}
+                        {words}
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    let html = view! {
+        <header class="page-head">
+            <h1>{t.administration}</h1>
+            <p>{t.admin_line}</p>
+        </header>
+        <div class="columns">
+            <nav aria-label=t.administration>
+                <ul>{items}</ul>
+            </nav>
+            <section inner_html=body></section>
+        </div>
+    };
+    ServedPage { title: t.administration.to_owned(), html: html.to_html(), moves }
+}
+
+/// A part of a page: its heading, a line, what can be done, and what it shows.
+fn section(title: &'static str, line: Option<&'static str>, actions: Piece, body: Piece) -> Piece {
+    view! {
+        <section class="served">
+            <header>
+                <div>
+                    <h2>{title}</h2>
+                    {line.map(|line| view! { <p class="faint">{line}</p> })}
+                </div>
+                {actions}
+            </header>
+            {body}
+        </section>
+    }
+    .whole()
+}
+
+fn nothing(words: &'static str) -> Piece {
+    view! { <p class="faint">{words}</p> }.whole()
+}
 
 /// A moment: how long ago, and exactly on hovering.
 fn ago(texts: &'static Texts, now: Timestamp, then: Timestamp) -> Piece {

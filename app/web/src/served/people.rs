@@ -1,23 +1,43 @@
 //! `/admin/people`: everybody who has an account.
 
 use cjhirashi_domain::{
-    Timestamp,
+    Timestamp, Viewer,
     order::PersonColumn,
-    user::{Role, UserSummary},
+    user::{Invitation, Role, UserSummary},
 };
 use cjhirashi_storage::PeopleList;
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::ago;
+use super::{ago, command, dangerous, nothing, section, words::Words};
 use crate::{
-    api::admin::{PAGE_SIZE, PEOPLE, PeopleAsked},
+    api::admin::{Invite, PAGE_SIZE, PEOPLE, PeopleAsked, PeopleDone, RevokeInvitation, SetDisabled, SetRole},
     components::{Heading, Icon, Piece, Whole as _, icon, pager, pages, search_field, sort_choice, sort_heads},
     state::PageLanguage,
     texts::Texts,
 };
 
 /// The page's HTML.
-pub(crate) fn people(texts: &'static Texts, asked: &PeopleAsked, list: PeopleList, now: Timestamp) -> String {
+#[expect(clippy::too_many_arguments, reason = "all that one page shows")]
+pub(crate) fn people(
+    texts: &'static Texts,
+    viewer: &Viewer,
+    asked: &PeopleAsked,
+    list: PeopleList,
+    invitations: Vec<Invitation>,
+    providers: bool,
+    done: Option<PeopleDone>,
+    now: Timestamp,
+) -> String {
+    let w = Words::of(texts.language);
+    let done = done.map(|done| {
+        view! {
+            <p class="saved" role="status">
+                {icon(Icon::Check)}
+                {w.people_done(done)}
+            </p>
+        }
+    });
+    let invitations = invited(texts, w, viewer, invitations, providers, now);
     // What lists share speaks the reader's language.
     provide_context(PageLanguage(texts.language));
     let t = texts;
@@ -45,8 +65,9 @@ pub(crate) fn people(texts: &'static Texts, asked: &PeopleAsked, list: PeopleLis
             </div>
         }
     });
-    let rows = list.people.into_iter().map(|person| person_row(t, person, now)).collect_view();
+    let rows = list.people.into_iter().map(|person| person_row(t, w, viewer, person, now)).collect_view();
     view! {
+        {done}
         <div class="filters">
             <form method="get" action=PEOPLE role="search">
                 {search_field(asked.words.clone(), t.find_person)}
@@ -60,7 +81,12 @@ pub(crate) fn people(texts: &'static Texts, asked: &PeopleAsked, list: PeopleLis
         <div class="table-wrap" hidden=empty>
             <table class="table">
                 <thead>
-                    <tr>{heads}</tr>
+                    <tr>
+                        {heads}
+                        <th scope="col">
+                            <span class="sr-only">{w.actions}</span>
+                        </th>
+                    </tr>
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
@@ -69,21 +95,120 @@ pub(crate) fn people(texts: &'static Texts, asked: &PeopleAsked, list: PeopleLis
         {pager(asked.page, pages(list.total, PAGE_SIZE), t.people, |page| {
             PeopleAsked { page, ..asked.clone() }.address()
         })}
+        {invitations}
     }
     .to_html()
 }
 
-fn person_row(t: &'static Texts, person: UserSummary, now: Timestamp) -> Piece {
-    let role = match person.user.role {
-        Role::User => t.role_user,
-        Role::Admin => t.role_admin,
-        Role::Owner => t.role_owner,
+fn role_options(t: &'static Texts, viewer: &Viewer, current: Role) -> Piece {
+    [Role::User, Role::Admin, Role::Owner]
+        .into_iter()
+        .filter(|role| viewer.may_give(*role))
+        .map(|role| view! { <option value=role.as_str() selected=role == current>{t.role_name(role)}</option> })
+        .collect_view()
+        .whole()
+}
+
+/// Who may come in, and how somebody is invited.
+fn invited(
+    t: &'static Texts,
+    w: &'static Words,
+    viewer: &Viewer,
+    invitations: Vec<Invitation>,
+    providers: bool,
+    now: Timestamp,
+) -> Piece {
+    let rows = invitations
+        .into_iter()
+        .map(|invitation| {
+            let revoke = viewer.may_give(invitation.role).then(|| {
+                let fields = vec![("email", invitation.email.clone())];
+                command(RevokeInvitation::url(), fields, Icon::Trash, w.revoke_invitation)
+            });
+            view! {
+                <tr>
+                    <td class="main">
+                        {invitation.email.clone()}
+                        <div class="faint">{t.role_name(invitation.role)} " · " {w.until(t, now, invitation.expires_at)}</div>
+                    </td>
+                    <td class="right" data-label=w.when>
+                        {ago(t, now, invitation.created_at)}
+                    </td>
+                    <td class="actions">
+                        <div>{revoke}</div>
+                    </td>
+                </tr>
+            }
+        })
+        .collect::<Vec<_>>();
+    let table = if rows.is_empty() {
+        nothing(w.no_invitations)
+    } else {
+        view! {
+            <div class="table-wrap">
+                <table class="table">
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+        .whole()
     };
+    let form = view! {
+        <form method="post" action=Invite::url() class="line">
+            <input
+                class="input"
+                type="email"
+                name="email"
+                required
+                maxlength="254"
+                placeholder="nombre@example.org"
+                aria-label=w.address
+            />
+            <select class="select" name="role" aria-label=t.role>
+                {role_options(t, viewer, Role::User)}
+            </select>
+            <button class="button plain-line" type="submit">
+                {icon(Icon::Plus)}
+                {w.invite}
+            </button>
+        </form>
+    };
+    let line = if providers { w.invitations_line } else { w.no_providers };
+    section(w.invitations, Some(line), ().whole(), view! { {form} {table} }.whole())
+}
+
+fn person_row(t: &'static Texts, w: &'static Words, viewer: &Viewer, person: UserSummary, now: Timestamp) -> Piece {
+    let role = t.role_name(person.user.role);
+    let id = person.user.id.to_string();
+    let manages = viewer.may_manage(&person.user.id, person.user.role);
+    let change_role = (manages && viewer.role == Role::Owner).then(|| {
+        view! {
+            <form method="post" action=SetRole::url() class="line">
+                <input type="hidden" name="id" value=id.clone() />
+                <select class="select" name="role" aria-label=t.role>
+                    {role_options(t, viewer, person.user.role)}
+                </select>
+                <button class="button plain-line" type="submit">
+                    {w.save}
+                </button>
+            </form>
+        }
+    });
+    let door = manages.then(|| {
+        if person.disabled {
+            let fields = vec![("id", id.clone()), ("disabled", "false".to_owned())];
+            command(SetDisabled::url(), fields, Icon::Check, w.enable)
+        } else {
+            let fields = vec![("id", id.clone()), ("disabled", "true".to_owned())];
+            dangerous(SetDisabled::url(), fields, Icon::Stop, w.disable, w.disable_line)
+        }
+    });
+    let out = person.disabled.then(|| view! { <span class="state failed">{icon(Icon::Alert)} {w.disabled}</span> });
     let name = person.user.name.clone().unwrap_or_else(|| person.user.email.clone());
     let email = person.user.name.is_some().then_some(person.user.email);
     view! {
         <tr>
-            <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })}</td>
+            <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })} {out}</td>
             <td>{role}</td>
             <td class="right optional" data-label=t.chats>
                 {t.number(person.chats)}
@@ -96,6 +221,9 @@ fn person_row(t: &'static Texts, person: UserSummary, now: Timestamp) -> Piece {
                     Some(at) => ago(t, now, at),
                     None => t.never.whole(),
                 }}
+            </td>
+            <td class="actions">
+                <div>{change_role} {door}</div>
             </td>
         </tr>
     }

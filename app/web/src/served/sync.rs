@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 use cjhirashi_sync::{DeadJob, JobsOfKind, SyncOverview};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, reason, words::Words};
+use super::{ago, command, dangerous, nothing, reason, section, words::Words};
 use crate::{
     api::sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, RetryFailed, StopBuilding, SyncCommand},
     components::{Icon, Piece, Whole as _, icon},
@@ -32,26 +32,6 @@ pub(crate) fn sync(texts: &'static Texts, overview: SyncOverview, done: Option<S
         }
     });
     view! { {done} {indexes} {queue} {dead} {comparisons} }.to_html()
-}
-
-fn section(title: &'static str, line: Option<&'static str>, actions: Piece, body: Piece) -> Piece {
-    view! {
-        <section class="served">
-            <header>
-                <div>
-                    <h2>{title}</h2>
-                    {line.map(|line| view! { <p class="faint">{line}</p> })}
-                </div>
-                {actions}
-            </header>
-            {body}
-        </section>
-    }
-    .whole()
-}
-
-fn nothing(words: &'static str) -> Piece {
-    view! { <p class="faint">{words}</p> }.whole()
 }
 
 fn name_fields(name: &IndexName) -> Vec<(&'static str, String)> {

@@ -1,20 +1,26 @@
 //! The words of what the server makes alone, in both languages; they do not travel in the program.
 
 use cjhirashi_domain::{
+    Timestamp,
+    api_key::Scope,
+    audit::Action,
     document::DocumentStatus,
     settings::Language,
     sync::{BuildPhase, DocumentEventKind, IndexKind, IndexState},
 };
 use cjhirashi_sync::{IndexStats, JobKind};
 
-use crate::{api::sync::SyncCommand, texts::Texts};
+use crate::{
+    api::{account::AccountDone, admin::PeopleDone, sync::SyncCommand},
+    texts::Texts,
+};
 
 macro_rules! words {
     ($($name:ident: $es:literal, $en:literal;)+) => {
         /// The words of one language.
-        pub(super) struct Words {
+        pub(crate) struct Words {
             language: Language,
-            $(pub(super) $name: &'static str,)+
+            $(pub(crate) $name: &'static str,)+
         }
 
         static ES: Words = Words { language: Language::Es, $($name: $es,)+ };
@@ -94,6 +100,94 @@ words! {
     no_events: "Aún no hay nada.", "Nothing yet.";
     version: "Versión", "Version";
     event: "Qué pasó", "What happened";
+    // The door
+    link_line: "Abre el enlace de acceso que el servidor mostró al arrancar. Vale una sola vez.",
+        "Open the sign-in link that the server printed when it started. It works once.";
+    link_used: "¿Ya lo usaste? Pide otro en la terminal del servidor:", "Used already? Get another one in the server's terminal:";
+    link_why: "Este servidor solo escucha en este equipo y no usa contraseñas.",
+        "This server listens on this machine alone and uses no passwords.";
+    no_passwords: "Aquí no hay contraseñas: entras con tu cuenta de siempre.", "There are no passwords here: you sign in with the account you have.";
+    // Who somebody is
+    account: "Cuenta", "Account";
+    ways_in: "Formas de entrar", "Ways in";
+    ways_in_line: "Cuentas con las que puedes iniciar sesión aquí.", "Accounts that you can sign in with here.";
+    no_accounts: "Entras con un enlace del servidor. Enlaza una cuenta para no necesitarlo.",
+        "You come in by a link of the server. Link an account to do without.";
+    refresh_profile: "Actualizar perfil", "Update profile";
+    unlink: "Desenlazar", "Unlink";
+    unlink_line: "Ya no podrás entrar con esta cuenta.", "You will not be able to sign in with this account any more.";
+    last_used: "Último uso", "Last used";
+    devices: "Dispositivos", "Devices";
+    devices_line: "Navegadores con tu sesión abierta.", "Browsers that you are signed in with.";
+    unknown_device: "Navegador desconocido", "Unknown browser";
+    this_one: "este", "this one";
+    signed_in: "Sesión iniciada", "Signed in";
+    end_session: "Cerrar sesión", "Sign out";
+    end_others: "Cerrar las demás", "Sign out all others";
+    keys: "Claves de API", "API keys";
+    keys_line: "Para usar tus chats y documentos desde otros programas.", "To use your chats and documents from other programs.";
+    api_description: "Descripción de la API", "Description of the API";
+    no_keys: "No tienes ninguna clave.", "You have no keys.";
+    key_name: "Nombre de la clave", "Name of the key";
+    key_scope: "Qué permite", "What it allows";
+    key_days: "Caducidad", "Expiry";
+    days_90: "90 días", "90 days";
+    days_365: "1 año", "1 year";
+    for_ever: "Sin caducidad", "No expiry";
+    create_key: "Crear clave", "Make a key";
+    key_once: "Cópiala ahora: no se volverá a mostrar.", "Copy it now: it will not be shown again.";
+    never_used: "sin usar", "never used";
+    expired: "caducada", "expired";
+    revoke: "Revocar", "Revoke";
+    revoke_line: "Los programas que la usan dejarán de tener acceso al momento.", "Programs that use it lose their access at once.";
+    activity: "Actividad", "Activity";
+    activity_line: "Lo último que se hizo con tu cuenta.", "The last that was done with your account.";
+    data: "Tus datos", "Your data";
+    data_line: "Llévate una copia de todo, o borra tu cuenta.", "Take a copy of everything, or delete your account.";
+    export: "Descargar todo", "Download everything";
+    delete_account: "Eliminar la cuenta", "Delete the account";
+    delete_account_line: "Se borran tus chats, artefactos, documentos, archivos y vectores, y no se puede deshacer. Los documentos públicos que subiste se quedan.",
+        "Your chats, artifacts, documents, files and vectors are erased, and this cannot be undone. Public documents that you uploaded stay.";
+    type_address: "Para confirmar, escribe", "To confirm, type";
+    delete_now: "Eliminar para siempre", "Delete for ever";
+    account_deleted: "Tu cuenta se eliminó", "Your account was deleted";
+    before: "Había", "There were";
+    now: "Quedan", "Left";
+    messages: "Mensajes", "Messages";
+    artifacts: "Artefactos", "Artifacts";
+    files: "Archivos", "Files";
+    passages: "Fragmentos con sus vectores", "Passages with their vectors";
+    rest_follows: "Lo que queda ya no lo encuentra nadie y se está borrando.", "What is left nobody finds any more, and it is being erased.";
+    receipt_line: "Guarda esta página como recibo: el servidor ya no sabe quién eres.",
+        "Keep this page as your receipt: the server does not know who you are any more.";
+    // People
+    invitations: "Invitaciones", "Invitations";
+    invitations_line: "Quien entre con una de estas direcciones, verificada por su proveedor, tendrá acceso. Avísale tú.",
+        "Whoever signs in with one of these addresses, verified by their provider, gets access. Tell them yourself.";
+    no_providers: "Este servidor no tiene ningún proveedor de inicio de sesión; hasta que lo tenga, nadie más puede entrar.",
+        "This server has no sign-in provider; until it has one, nobody else can come in.";
+    no_invitations: "No hay invitaciones pendientes.", "No invitations are waiting.";
+    address: "Dirección de correo", "E-mail address";
+    invite: "Invitar", "Invite";
+    revoke_invitation: "Retirar", "Take back";
+    disable: "Desactivar", "Disable";
+    disable_line: "Su sesión se cierra al momento en todas partes y no podrá volver a entrar. Sus datos se quedan.",
+        "They are signed out everywhere at once and cannot come in again. Their data stays.";
+    enable: "Reactivar", "Enable again";
+    disabled: "Desactivada", "Disabled";
+    // What was done
+    audit: "Registro", "Log";
+    audit_line: "Quién hizo qué, durante el último año.", "Who did what, within the last year.";
+    who: "Quién", "Who";
+    from: "Desde", "From";
+    nobody_known: "—", "—";
+    newer: "Más recientes", "Newer";
+    older: "Más antiguos", "Older";
+}
+
+/// The words of one language.
+pub(crate) const fn words_of(language: Language) -> &'static Words {
+    Words::of(language)
 }
 
 impl Words {
@@ -172,6 +266,81 @@ impl Words {
             bytes => format!(" · {}", texts.bytes(bytes)),
         };
         format!("{} {words}{memory}", texts.number(vectors))
+    }
+
+    /// The button of a provider.
+    pub(super) fn sign_in_with(&self, provider: &str) -> String {
+        format!("{} {provider}", self.choose("Entrar con", "Sign in with"))
+    }
+
+    /// The button that makes one another way in.
+    pub(super) fn link(&self, provider: &str) -> String {
+        format!("{} {provider}", self.choose("Enlazar", "Link"))
+    }
+
+    pub(super) const fn scope(&self, scope: Scope) -> &'static str {
+        match scope {
+            Scope::Read => self.choose("Solo leer y preguntar", "Read and ask only"),
+            Scope::Write => self.choose("Leer y escribir", "Read and write"),
+            Scope::Admin => self.choose("Todo lo que puedes tú", "All that you can"),
+        }
+    }
+
+    /// How long something is good for yet.
+    pub(super) fn until(&self, texts: &Texts, now: Timestamp, at: Timestamp) -> String {
+        let days = (at.0 - now.0).max(0) / 86_400_000;
+        match (self.language, days) {
+            (Language::Es, 0) => "caduca hoy".to_owned(),
+            (Language::Es, 1) => "caduca mañana".to_owned(),
+            (Language::Es, days) => format!("caduca en {} días", texts.number(days)),
+            (Language::En, 0) => "expires today".to_owned(),
+            (Language::En, 1) => "expires tomorrow".to_owned(),
+            (Language::En, days) => format!("expires in {} days", texts.number(days)),
+        }
+    }
+
+    pub(super) const fn account_done(&self, done: AccountDone) -> &'static str {
+        match done {
+            AccountDone::Linked => self.choose("La cuenta está enlazada.", "The account is linked."),
+            AccountDone::Unlinked => self.choose("La cuenta ya no está enlazada.", "The account is no longer linked."),
+            AccountDone::Refreshed => self.choose("Tu perfil está al día.", "Your profile is up to date."),
+            AccountDone::SignedOut => self.choose("La sesión se cerró.", "It was signed out."),
+            AccountDone::Revoked => self.choose("La clave ya no vale.", "The key is no longer good."),
+        }
+    }
+
+    pub(super) const fn people_done(&self, done: PeopleDone) -> &'static str {
+        match done {
+            PeopleDone::Role => self.choose("El rol cambió.", "The role was changed."),
+            PeopleDone::Disabled => self.choose("Ya no puede entrar.", "They cannot come in any more."),
+            PeopleDone::Enabled => self.choose("Puede entrar otra vez.", "They can come in again."),
+            PeopleDone::SignedOut => self.choose("Sus sesiones se cerraron.", "They were signed out."),
+            PeopleDone::Invited => self.choose("La dirección está invitada.", "The address is invited."),
+            PeopleDone::Revoked => self.choose("La invitación se retiró.", "The invitation was taken back."),
+        }
+    }
+
+    pub(super) const fn action(&self, action: Action) -> &'static str {
+        match action {
+            Action::SignedIn => self.choose("Inició sesión", "Signed in"),
+            Action::SignInRefused => self.choose("No se le dejó entrar", "Was not let in"),
+            Action::SignedOut => self.choose("Cerró sesión", "Signed out"),
+            Action::AccountLinked => self.choose("Enlazó una cuenta", "Linked an account"),
+            Action::AccountUnlinked => self.choose("Desenlazó una cuenta", "Unlinked an account"),
+            Action::RoleChanged => self.choose("Cambió un rol", "Changed a role"),
+            Action::PersonDisabled => self.choose("Desactivó a una persona", "Disabled a person"),
+            Action::PersonEnabled => self.choose("Reactivó a una persona", "Enabled a person again"),
+            Action::Invited => self.choose("Invitó a una dirección", "Invited an address"),
+            Action::InvitationRevoked => self.choose("Retiró una invitación", "Took an invitation back"),
+            Action::KeyCreated => self.choose("Creó una clave", "Made a key"),
+            Action::KeyRevoked => self.choose("Revocó una clave", "Revoked a key"),
+            Action::KeyUsed => self.choose("Usó una clave", "Used a key"),
+            Action::DocumentDeleted => self.choose("Eliminó un documento", "Deleted a document"),
+            Action::ChatDeleted => self.choose("Eliminó un chat", "Deleted a chat"),
+            Action::DataExported => self.choose("Descargó todos sus datos", "Downloaded all their data"),
+            Action::AccountDeleted => self.choose("Eliminó su cuenta", "Deleted their account"),
+            Action::Administered => self.choose("Cambió el servidor", "Changed the server"),
+        }
     }
 
     /// What was just commanded.

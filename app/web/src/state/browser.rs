@@ -16,13 +16,6 @@ pub(crate) fn field(form: &FormData, name: &str) -> String {
     form.get(name).as_string().unwrap_or_default()
 }
 
-/// Empties a form's fields.
-pub(crate) fn reset_form(event: &SubmitEvent) {
-    if let Some(form) = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok()) {
-        form.reset();
-    }
-}
-
 /// Milliseconds since the epoch, by the browser's clock.
 pub(crate) fn clock() -> f64 {
     js_sys::Date::now()

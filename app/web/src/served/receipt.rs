@@ -1,0 +1,88 @@
+//! What was deleted with an account: a page of its own, for whoever is nobody here any more.
+
+use cjhirashi_domain::settings::Language;
+use cjhirashi_storage::Belongings;
+use leptos::prelude::*;
+
+use super::words::Words;
+use crate::{
+    Assets,
+    components::{Whole as _, brand},
+    texts::Texts,
+};
+
+/// The whole document.
+#[must_use]
+pub fn receipt(language: Language, assets: &Assets, before: &Belongings, after: &Belongings) -> String {
+    let (t, w) = (Texts::of(language), Words::of(language));
+    let counts = |it: &Belongings| {
+        [
+            (t.chats, it.chats),
+            (w.messages, it.messages),
+            (w.artifacts, it.artifacts),
+            (t.documents, it.documents),
+            (w.files, it.files),
+            (w.passages, it.passages),
+            (w.ways_in, it.accounts),
+            (w.devices, it.sessions),
+            (w.keys, it.keys),
+        ]
+    };
+    let rows = counts(before)
+        .into_iter()
+        .zip(counts(after))
+        .map(|((name, before), (_, after))| {
+            view! {
+                <tr>
+                    <td class="main">{name}</td>
+                    <td class="right">{t.number(before)}</td>
+                    <td class="right">{t.number(after)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let rest = (*after != Belongings::default()).then(|| view! { <p>{w.rest_follows}</p> });
+    let body = view! {
+        <main class="plain" id="content">
+            <div class="sheet stack">
+                {brand("icon brand-mark sign-in-mark")} <h1>{w.account_deleted}</h1>
+                <div class="table-wrap">
+                    <table class="table">
+                        <thead>
+                            <tr>
+                                <th scope="col">
+                                    <span class="sr-only">{w.data}</span>
+                                </th>
+                                <th scope="col" class="right">
+                                    {w.before}
+                                </th>
+                                <th scope="col" class="right">
+                                    {w.now}
+                                </th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+                {rest}
+                <p class="faint">{w.receipt_line}</p>
+                <a href="/sign-in">{t.sign_in}</a>
+            </div>
+        </main>
+    }
+    .whole();
+    let document = view! {
+        <html lang=language.as_str() data-theme="system">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="stylesheet" href=assets.style.clone() />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <title>{t.tab(w.account_deleted)}</title>
+            </head>
+            <body>{body}</body>
+        </html>
+    };
+    format!("<!DOCTYPE html>{}", document.to_html())
+}

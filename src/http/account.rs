@@ -1,0 +1,106 @@
+//! What the forms of `/account` do that no server function can: a key that is shown once, all data in one file, and the
+//! end.
+
+use std::time::Duration;
+
+use axum::{
+    Extension, Form,
+    body::Body,
+    extract::{Request, State},
+    http::{Method, Uri, request::Parts},
+    response::{Html, IntoResponse as _, Redirect, Response},
+};
+use cjhirashi_domain::{ErrorCode, api_key::Scope, audit::Action, text::KeyName};
+use cjhirashi_storage::{Belongings, Done};
+use cjhirashi_web::MadeKey;
+use serde::Deserialize;
+use tokio::time::Instant;
+use tower_sessions::Session;
+
+use super::{address::ClientAddress, error::ApiResult, pages::PageState, session::unavailable, sign_in::Person};
+use crate::AppState;
+
+/// The most days of a key that expires.
+const MOST_DAYS: i64 = 3_650;
+/// How long whoever deletes an account waits for the last vectors and files to go.
+const REMOVED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the form says of a new key.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewKey {
+    name: String,
+    scope: String,
+    /// 0: it does not expire.
+    days: i64,
+}
+
+fn refused(code: ErrorCode, section: &str) -> Response {
+    Redirect::to(&format!("/account?error={}#{section}", code.as_str())).into_response()
+}
+
+/// `POST /account/keys`: makes a key, and shows the page with it. No redirect: a key has no place in an address.
+pub(crate) async fn create_key(
+    State(state): State<AppState>,
+    Extension(pages): Extension<PageState>,
+    Person(who): Person,
+    ClientAddress(address): ClientAddress,
+    mut parts: Parts,
+    Form(new): Form<NewKey>,
+) -> ApiResult<Response> {
+    let (Ok(name), Some(scope), 0..=MOST_DAYS) = (KeyName::parse(&new.name), Scope::parse(&new.scope), new.days) else {
+        return Ok(refused(ErrorCode::KeyInvalid, "keys"));
+    };
+    let until = (new.days > 0).then(|| state.store.now().plus_millis(new.days * 86_400_000));
+    let (key, secret) = state.store.create_api_key(&who.user.id, &name, scope, until).await?;
+    let done = Done {
+        actor: Some(&who.user.id),
+        action: Action::KeyCreated,
+        subject: Some(key.id.as_str()),
+        detail: Some(scope.as_str()),
+        address: address.as_deref(),
+    };
+    state.store.note(&done).await?;
+    parts.method = Method::GET;
+    parts.uri = Uri::from_static("/account");
+    parts.extensions.insert(MadeKey { name: key.name, secret });
+    Ok(pages.render(Request::from_parts(parts, Body::empty())).await)
+}
+
+/// What the form says that ends an account.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Confirmed {
+    /// The person's own address, typed.
+    address: String,
+}
+
+/// `POST /account/delete`: everything that is this person's goes, and a receipt counts it.
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    Extension(pages): Extension<PageState>,
+    Person(who): Person,
+    ClientAddress(address): ClientAddress,
+    session: Session,
+    Form(confirmed): Form<Confirmed>,
+) -> ApiResult<Response> {
+    let id = &who.user.id;
+    if !confirmed.address.trim().eq_ignore_ascii_case(&who.user.email) {
+        return Ok(refused(ErrorCode::NotConfirmed, "data"));
+    }
+    let Some(before) = state.store.delete_person(&who.viewer()).await? else {
+        return Ok(refused(ErrorCode::LastOwner, "data"));
+    };
+    session.flush().await.map_err(unavailable)?;
+    let deadline = Instant::now() + REMOVED_WITHIN;
+    let mut after = state.store.count_belongings(id).await?;
+    while after != Belongings::default() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        after = state.store.count_belongings(id).await?;
+    }
+    let detail = format!("before: {before}; after: {after}");
+    let (actor, address) = (Some(id), address.as_deref());
+    let done = Done { actor, action: Action::AccountDeleted, subject: None, detail: Some(&detail), address };
+    state.store.note(&done).await?;
+    tracing::info!(user.id = %id, detail, "an account was deleted");
+    let html = cjhirashi_web::receipt(who.settings.language, pages.assets(), &before, &after);
+    Ok(Html(html).into_response())
+}

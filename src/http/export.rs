@@ -1,0 +1,228 @@
+//! `GET /account/export`: all that is somebody's, as one zip that is written while it is sent.
+//!
+//! Memory holds one chat, or one page of a list, at a time; files are read piece by piece. No database connection is held
+//! while the browser takes its time.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
+    },
+    response::{IntoResponse as _, Response},
+};
+use cjhirashi_domain::{audit::Action, user::SignedIn};
+use cjhirashi_storage::{Done, StorageError};
+use cjhirashi_sync::{DocumentFilter, DocumentScope};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::bytes::BytesMut;
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use super::{address::ClientAddress, error::ApiResult, sign_in::Person};
+use crate::AppState;
+
+/// Bytes that are sent at once.
+const PIECE: usize = 64 << 10;
+/// Pieces, and entries, that wait for whoever reads.
+const WAITING: usize = 4;
+/// Rows read at once.
+const PAGE: i64 = 200;
+/// Lines of the log.
+const LOG: i64 = 10_000;
+
+/// What goes into the zip.
+enum Entry {
+    /// Something as JSON.
+    Json(String, Vec<u8>),
+    /// A file as it came.
+    File(String, PathBuf),
+}
+
+/// `GET /account/export`.
+pub(crate) async fn export(
+    State(state): State<AppState>,
+    Person(who): Person,
+    ClientAddress(address): ClientAddress,
+) -> ApiResult<Response> {
+    let (actor, address) = (Some(&who.user.id), address.as_deref());
+    let done = Done { actor, action: Action::DataExported, subject: None, detail: None, address };
+    state.store.note(&done).await?;
+    let (entries, taken) = mpsc::channel(WAITING);
+    let (pieces, body) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    tokio::spawn(async move {
+        // A reader that went away ends it.
+        if let Err(error) = gather(&state, &who, &entries).await {
+            tracing::warn!(user.id = %who.user.id, %error, "an export ended early");
+        }
+    });
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = write(taken, pieces.clone()) {
+            // A zip without its end is seen to be none.
+            let _ = pieces.blocking_send(Err(error));
+        }
+    });
+    let stream = futures::stream::unfold(body, async |mut body| body.recv().await.map(|piece| (piece, body)));
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/zip")),
+        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"cjhirashi.zip\"")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// Why nothing more is gathered.
+#[derive(Debug, thiserror::Error)]
+enum GatherError {
+    #[error("nobody reads it any more")]
+    Gone,
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Document(#[from] cjhirashi_sync::DocumentError),
+    #[error("it cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>) -> Result<(), GatherError> {
+    let (id, viewer, store) = (&who.user.id, who.viewer(), &state.store);
+    let send = async |entry| entries.send(entry).await.map_err(|_| GatherError::Gone);
+    let json =
+        async |name: &str, value: &(dyn erased::Value + Sync)| send(Entry::Json(name.to_owned(), value.bytes()?)).await;
+    json("profile.json", &who.user).await?;
+    json("settings.json", &who.settings).await?;
+    let accounts: Vec<_> = store
+        .list_accounts(id)
+        .await?
+        .into_iter()
+        .map(|it| serde_json::json!({"provider": it.provider, "email": it.email, "linked_at": it.created_at, "used_at": it.used_at}))
+        .collect();
+    json("accounts.json", &accounts).await?;
+    let devices: Vec<_> = store
+        .list_devices(id, None)
+        .await?
+        .into_iter()
+        .map(|it| serde_json::json!({"browser": it.agent, "signed_in_at": it.signed_in_at, "used_at": it.used_at}))
+        .collect();
+    json("devices.json", &devices).await?;
+    json("api_keys.json", &store.list_api_keys(id).await?).await?;
+    let log: Vec<_> = store
+        .list_audit(Some(id), 0, LOG)
+        .await?
+        .into_iter()
+        .map(|it| serde_json::json!({"at": it.at, "action": it.action, "subject": it.subject, "detail": it.detail, "address": it.address}))
+        .collect();
+    json("log.json", &log).await?;
+    let mut after = None;
+    loop {
+        let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;
+        let Some(last) = chats.last().cloned() else { break };
+        for chat in &chats {
+            let Some(page) = store.open_chat(&viewer, chat).await? else { continue };
+            let chat = serde_json::json!({"chat": page.summary, "messages": page.messages});
+            json(&format!("chats/{}.json", page.summary.id), &chat).await?;
+        }
+        after = Some(last);
+    }
+    let mut after = String::new();
+    loop {
+        let artifacts = store.list_artifact_rows(id, &after, PAGE).await?;
+        let Some((last, _)) = artifacts.last() else { break };
+        after.clone_from(last);
+        for (artifact, row) in &artifacts {
+            json(&format!("artifacts/{artifact}.json"), row).await?;
+        }
+    }
+    let mut filter = DocumentFilter { scope: DocumentScope::Own, page_size: 200, ..DocumentFilter::default() };
+    loop {
+        let list = state.documents.list(&viewer, &filter).await?;
+        if list.documents.is_empty() {
+            return Ok(());
+        }
+        for document in &list.documents {
+            let metadata = state.documents.metadata(&viewer, &document.id).await?;
+            let known = serde_json::json!({"document": document, "metadata": metadata});
+            json(&format!("documents/{}.json", document.id), &known).await?;
+            if let Some((file, path)) = state.documents.original(&viewer, &document.id).await? {
+                // The name is somebody's: no path may be in it.
+                let name: String =
+                    file.file_name.chars().filter(|c| !matches!(c, '/' | '\\') && !c.is_control()).collect();
+                send(Entry::File(format!("documents/{}/{name}", document.id), path)).await?;
+            }
+        }
+        filter.page += 1;
+    }
+}
+
+/// Values of several types through one function.
+mod erased {
+    use super::Serialize;
+
+    pub(super) trait Value {
+        fn bytes(&self) -> serde_json::Result<Vec<u8>>;
+    }
+
+    impl<T: Serialize> Value for T {
+        fn bytes(&self) -> serde_json::Result<Vec<u8>> {
+            serde_json::to_vec_pretty(self)
+        }
+    }
+}
+
+/// Writes the zip until there are no more entries.
+fn write(mut entries: mpsc::Receiver<Entry>, pieces: mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+    let mut zip = ZipWriter::new_stream(Pieces { sender: pieces, waiting: BytesMut::with_capacity(PIECE) });
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    while let Some(entry) = entries.blocking_recv() {
+        match entry {
+            Entry::Json(name, bytes) => {
+                zip.start_file(name, options).map_err(io::Error::other)?;
+                zip.write_all(&bytes)?;
+            }
+            Entry::File(name, path) => match std::fs::File::open(&path) {
+                Ok(mut file) => {
+                    zip.start_file(name, options.large_file(false)).map_err(io::Error::other)?;
+                    io::copy(&mut file, &mut zip)?;
+                }
+                // Deleted a moment ago, or in another server's folder: said in its place.
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "a file is missing from an export");
+                    zip.start_file(format!("{name}.missing.txt"), options).map_err(io::Error::other)?;
+                    zip.write_all(b"This file is not in this server's folder.\n")?;
+                }
+            },
+        }
+    }
+    let mut pieces = zip.finish().map_err(io::Error::other)?.into_inner();
+    pieces.flush()
+}
+
+/// Sends what is written, piece by piece; waits while nobody reads.
+struct Pieces {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    waiting: BytesMut,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let piece = self.waiting.split().freeze();
+        self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
