@@ -20,7 +20,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     config.make_data_dir()?;
     let models = config.registry()?;
     let (config, bound) = lifecycle::with_bound_address(config, &listener)?;
-    if !bound.ip().is_loopback() {
+    if !bound.ip().is_loopback() && config.providers.is_empty() {
         tracing::warn!(
             listen = %bound,
             "ALLOW_REMOTE is set: other machines can reach this server, and no sign-in provider is configured"
@@ -69,7 +69,13 @@ async fn serve(
     running: Running,
     signals: &mut StopSignals,
 ) -> anyhow::Result<()> {
-    let link = lifecycle::owner_link(&running.state.store, &running.state.config).await;
+    // With a provider the first person who signs in is the owner; a link is to be had by its command.
+    let config = &running.state.config;
+    let link = if config.providers.is_empty() {
+        Some(lifecycle::owner_link(&running.state.store, config).await)
+    } else {
+        None
+    };
     // A server that was entered without a model is asked for its list; one that is away must not hold up the start.
     let models = &running.state.models;
     let chat_model = match tokio::time::timeout(Duration::from_millis(500), models.resolve_to_ask("")).await {
@@ -81,9 +87,13 @@ async fn serve(
     let index = running.state.engine.current().name.kind;
     lines.push(format!("Answers: {chat_model}    Embeddings: {}    Vector index: {index}", embedder.id()));
     match &link {
-        Ok(link) => lines.push(format!("Sign in (once, within the hour): {link}")),
+        Some(Ok(link)) => lines.push(format!("Sign in (once, within the hour): {link}")),
         // The server is of use to those who are signed in already.
-        Err(error) => tracing::error!(error = %error, "no sign-in link could be made"),
+        Some(Err(error)) => tracing::error!(error = %error, "no sign-in link could be made"),
+        None => {
+            let names: Vec<&str> = running.state.sign_in.providers().map(|(_, name)| name).collect();
+            lines.push(format!("Sign in: {}/sign-in    With: {}", running.state.config.app_url, names.join(", ")));
+        }
     }
     super::print(&lines.join("\n"));
     model_file::fetch_when_missing(&running.state.config, running.state.shutdown.clone());

@@ -15,6 +15,7 @@ mod export;
 mod files;
 mod headers;
 mod health;
+mod limits;
 mod metrics;
 mod observe;
 mod origin;
@@ -31,9 +32,11 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
-use cjhirashi_web::{Instance, Services};
+use cjhirashi_web::{App, Instance, Services};
+use leptos::server_fn::axum::server_fn_paths;
+use leptos_axum::generate_route_list;
 use tower_http::{
     CompressionLevel,
     catch_panic::CatchPanicLayer,
@@ -44,6 +47,38 @@ use tower_http::{
 };
 
 use crate::AppState;
+
+/// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 11] {
+    [
+        ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
+        ("GET", "/events/generations/{id}", get(events::follow)),
+        ("GET", "/documents/{id}/file", get(files::download)),
+        ("POST", "/documents/{id}/versions", post(uploads::upload_version)),
+        ("GET", "/sign-in/link", get(sign_in::redeem_link)),
+        ("POST", "/sign-in/{provider}", post(providers::begin)),
+        ("GET", "/sign-in/{provider}/callback", get(providers::end)),
+        ("POST", "/sign-out", post(sign_in::sign_out)),
+        ("POST", "/account/keys", post(account::create_key)),
+        ("POST", "/account/delete", post(account::delete)),
+        ("GET", "/account/export", get(export::export)),
+    ]
+}
+
+/// Every address that this server answers, as `METHOD /path`: pages, server functions, and those above; what programs call
+/// is in the API's own description.
+#[must_use]
+pub fn addresses() -> Vec<String> {
+    let pages = generate_route_list(App);
+    let pages = pages.iter().map(|page| format!("GET {}", page.path()));
+    let calls = server_fn_paths().map(|(path, method)| format!("{method} {path}"));
+    let others = people().into_iter().map(|(method, path, _)| format!("{method} {path}"));
+    let programs = ["GET /healthz", "GET /readyz", "GET /metrics", "GET /api/v1/openapi.json"].map(str::to_owned);
+    let mut all: Vec<String> = pages.chain(calls).chain(others).chain(programs).chain(api_v1::addresses()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
 
 /// Everything this server answers.
 pub fn router(state: AppState) -> Router {
@@ -59,28 +94,21 @@ pub fn router(state: AppState) -> Router {
     };
 
     let pages = pages::PageState::new(services);
+    let limits = (state.clone(), limits::Limits::new());
     // For people: the session's cookie says who they are, so a request that changes something must come from our pages.
-    let people = Router::new()
-        .route("/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable()))
-        .route("/events/generations/{id}", get(events::follow))
-        .route("/documents/{id}/file", get(files::download))
-        .route("/sign-in/link", get(sign_in::redeem_link))
-        .route("/sign-in/{provider}", post(providers::begin))
-        .route("/sign-in/{provider}/callback", get(providers::end))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/account/keys", post(account::create_key))
-        .route("/account/delete", post(account::delete))
-        .route("/account/export", get(export::export))
-        .route("/documents/{id}/versions", post(uploads::upload_version))
+    let people = people()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .merge(pages::routes(pages.clone()))
         .layer(axum::Extension(pages))
+        .layer(from_fn_with_state(limits.clone(), limits::check))
         .layer(from_fn_with_state(state.clone(), sign_in::identify))
         .layer(from_fn_with_state(state.clone(), session::carry))
         .layer(from_fn_with_state(state.clone(), origin::check));
 
     // For programs: a key says who they are; no cookie is read.
     let programs = Router::new()
-        .nest("/api/v1", api_v1::routes())
+        .nest("/api/v1", api_v1::routes().layer(from_fn_with_state(limits, limits::check)))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show));

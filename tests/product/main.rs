@@ -18,3 +18,4 @@ mod providers;
 mod replicas;
 mod start;
 mod survival;
+mod walk;

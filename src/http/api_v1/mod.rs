@@ -64,6 +64,17 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::get_chat, chats::delete_chat))
 }
 
+/// Every call, as `METHOD /api/v1/path`.
+pub(super) fn addresses() -> Vec<String> {
+    let (_, api) = calls().split_for_parts();
+    let json = serde_json::to_value(&api.paths).unwrap_or_default();
+    let calls = json.as_object().into_iter().flatten().flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        methods.map(move |(method, _)| format!("{} /api/v1{path}", method.to_uppercase()))
+    });
+    calls.collect()
+}
+
 pub(super) fn routes() -> Router<AppState> {
     let (router, mut api) = calls().split_for_parts();
     // The router is nested; its description names whole addresses.
