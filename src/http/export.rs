@@ -55,7 +55,7 @@ pub(crate) async fn export(
     let done = Done { actor, action: Action::DataExported, subject: None, detail: None, address };
     state.store.note(&done).await?;
     let (entries, taken) = mpsc::channel(WAITING);
-    let (pieces, body) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let (pieces, mut body) = mpsc::channel::<io::Result<Bytes>>(WAITING);
     tokio::spawn(async move {
         // A reader that went away ends it.
         if let Err(error) = gather(&state, &who, &entries).await {
@@ -68,7 +68,7 @@ pub(crate) async fn export(
             let _ = pieces.blocking_send(Err(error));
         }
     });
-    let stream = futures::stream::unfold(body, async |mut body| body.recv().await.map(|piece| (piece, body)));
+    let stream = futures::stream::poll_fn(move |context| body.poll_recv(context));
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/zip")),
         (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"cjhirashi.zip\"")),
@@ -224,5 +224,39 @@ impl Write for Pieces {
         }
         let piece = self.waiting.split().freeze();
         self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_gathered_is_a_zip_that_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        std::fs::write(&file, vec![7; 300_000]).unwrap();
+        let (entries, taken) = mpsc::channel(WAITING);
+        let (pieces, mut body) = mpsc::channel(WAITING);
+        let writing = tokio::task::spawn_blocking(move || write(taken, pieces));
+        tokio::spawn(async move {
+            entries.send(Entry::Json("profile.json".to_owned(), b"{}".to_vec())).await.ok();
+            entries.send(Entry::File("documents/a/año.bin".to_owned(), file)).await.ok();
+            entries.send(Entry::File("documents/b/gone.bin".to_owned(), PathBuf::from("/nowhere"))).await.ok();
+        });
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.recv().await {
+            bytes.extend_from_slice(&piece.unwrap());
+        }
+        writing.await.unwrap().unwrap();
+        let mut zip = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
+        let mut names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["documents/a/año.bin", "documents/b/gone.bin.missing.txt", "profile.json"]);
+        let mut whole = Vec::new();
+        zip.by_name("documents/a/año.bin").unwrap().read_to_end(&mut whole).unwrap();
+        assert_eq!(whole, vec![7; 300_000]);
     }
 }

@@ -14,6 +14,7 @@ mod interface;
 mod local;
 mod main_path;
 mod pinecone;
+mod privacy;
 mod providers;
 mod replicas;
 mod start;
