@@ -88,7 +88,8 @@ export class Product {
     private server: ChildProcess,
   ) {}
 
-  static async start(): Promise<Product> {
+  /** With providers, nobody is there yet: whoever signs in first is the owner. */
+  static async start(providers?: Record<string, string>): Promise<Product> {
     const folder = await mkdtemp(join(tmpdir(), 'cjhirashi-e2e-'));
     // As root the database runs as another user, who has to pass through here.
     await chmod(folder, 0o755);
@@ -105,12 +106,14 @@ export class Product {
       OPENAI_API_KEY: 'scripted-key',
       CHAT_MODEL: 'openai:scripted-chat',
       EMBEDDINGS: 'openai:scripted-embedding@256',
+      ...providers,
     };
     if (process.env.E2E_DATABASE_URL) env.DATABASE_URL = process.env.E2E_DATABASE_URL;
     const server = spawn(program('cjhirashi'), ['serve'], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     const url = await lineOf(server, (line) => line.match(/http:\/\/[^/\s]+/)?.[0], 'the server');
     // The commands run beside the server and must know the port that it was given.
     env.APP_URL = url;
+    if (providers) return new Product(url, modelsUrl, '', '', folder, env, models, server);
     const run = async (...args: string[]) => {
       const { stdout } = await promisify(execFile)(program('cjhirashi'), args, { env, cwd: folder });
       return stdout.trim();
