@@ -10,13 +10,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["postgres"]),
     ("storage", &["domain"]),
     ("outbound", &[]),
+    ("identity", &["domain", "outbound", "storage"]),
     ("vectors", &["domain", "outbound"]),
     ("models", &["domain", "e5", "outbound"]),
     ("ingest", &["domain"]),
     ("retrieval", &["domain", "storage", "vectors", "models"]),
     ("sync", &["domain", "storage", "vectors", "models", "ingest", "retrieval"]),
     ("chat", &["domain", "storage", "models", "retrieval"]),
-    ("web", &["domain", "storage", "models", "retrieval", "sync", "chat"]),
+    ("web", &["domain", "storage", "models", "retrieval", "sync", "chat", "identity"]),
     ("browser", &["web"]),
 ];
 

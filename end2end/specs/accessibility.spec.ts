@@ -28,7 +28,7 @@ for (const theme of ['light', 'dark'] as const) {
     await product.addText('Público', 'Un texto para todos.', { visibility: 'public', tags: ['horario'] });
     await product.script({ answer: { text: ANSWER } });
     const id = await product.ask('¿Puedo devolver cualquier producto?');
-    for (const path of ['/', `/chat/${id}`, '/documents', '/documents?q=nada', `/documents/${document}`, `/documents/${document}?view=chunks`, `/documents/${document}?start=4&end=140&quote_start=8&quote_end=40`, '/settings', '/admin', '/admin?tag=horario&state=ready&sort=-title', '/admin/people?sort=-seen', '/admin/sync', `/documents/${document}?view=history`, '/sign-in']) {
+    for (const path of ['/', `/chat/${id}`, '/documents', '/documents?q=nada', `/documents/${document}`, `/documents/${document}?view=chunks`, `/documents/${document}?start=4&end=140&quote_start=8&quote_end=40`, '/settings', '/admin', '/admin?tag=horario&state=ready&sort=-title', '/admin/people?sort=-seen', '/admin/sync', '/admin/audit', '/account', `/documents/${document}?view=history`, '/sign-in']) {
       await chat.open(path);
       expect.soft(await violations(page), path).toEqual([]);
     }

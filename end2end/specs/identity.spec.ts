@@ -33,6 +33,8 @@ const fresh = (browser: Browser, url: string, javaScriptEnabled?: boolean): Prom
 
 /** From the product's door to the provider's. */
 async function knock(page: Page, name: string): Promise<void> {
+  // The provider's own cookies, which know no port either: it would let in whoever was there last.
+  await page.context().clearCookies({ name: /^_/ });
   await page.goto('/sign-in');
   await page.getByRole('button', { name: 'Entrar con Casa' }).click();
   await expect(page).toHaveURL(/\/interaction\//);

@@ -35,7 +35,7 @@ for (const width of [360, 390, 1440, 3840]) {
     const long = await product.addText(LONG_TITLE, POLICY, { tags: ['etiqueta'.repeat(6)] });
     await product.script({ answer: { text: ANSWER } });
     const id = await product.ask('¿Puedo devolver cualquier producto? '.repeat(4) + 'x'.repeat(200));
-    for (const path of ['/', `/chat/${id}`, '/documents', `/documents/${long}`, `/documents/${long}?view=chunks`, '/settings', '/admin', '/admin/people', '/admin/sync', `/documents/${long}?view=history`, '/sign-in']) {
+    for (const path of ['/', `/chat/${id}`, '/documents', `/documents/${long}`, `/documents/${long}?view=chunks`, '/settings', '/admin', '/admin/people', '/admin/sync', '/admin/audit', '/account', `/documents/${long}?view=history`, '/sign-in']) {
       await chat.open(path);
       expect.soft(await tooWide(page), path).toEqual([]);
     }

@@ -123,7 +123,9 @@ test('pictures of every page with something in it', async ({ page, product }) =>
     { name: 'document', path: `/documents/${policy}?start=0&end=220&quote_start=9&quote_end=95#quote` },
     { name: 'chunks', path: `/documents/${policy}?view=chunks` },
     { name: 'settings', path: '/settings' },
-    { name: 'settings-end', path: '/settings#keys', widths: [1440, 390, 360] },
+    { name: 'settings-end', path: '/settings#account', widths: [1440, 390, 360] },
+    { name: 'account', path: '/account', whole: true, widths: [1440, 390, 360] },
+    { name: 'log', path: '/admin/audit', widths: [1440, 360] },
     { name: 'settings-middle', path: '/settings#documents', widths: [1440, 390, 360] },
     { name: 'admin', path: '/admin' },
     { name: 'people', path: '/admin/people' },
@@ -195,9 +197,9 @@ test('pictures of what opens', async ({ page, product }) => {
       widths: [1440, 360],
       prepare: async () => { for (let press = 0; press < 6; press++) await page.keyboard.press('Tab'); },
     },
-    { name: 'key-made', path: '/settings#keys', widths: [1440, 360], prepare: async () => {
+    { name: 'key-made', path: '/account#keys', widths: [1440, 360], prepare: async () => {
       await page.locator('#keys input[name=name]').fill('portátil');
-      await page.locator('#keys form.row button').click();
+      await page.locator('#keys form.line button').click();
       await page.locator('.secret').waitFor();
       await page.locator('.secret').evaluate((secret) => secret.scrollIntoView({ block: 'center' }));
     } },

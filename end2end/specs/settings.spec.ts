@@ -71,17 +71,20 @@ test('a number outside its bounds is refused with words, and the one before stay
   await expect(settings.field('max_tokens').locator('#max_tokens-value')).toHaveValue('4096');
 });
 
-test('an API key is made, shown once, and deleted @script', async ({ page, settings, product }) => {
-  await settings.open('/settings');
+test('an API key is made, shown once, and revoked', async ({ page, settings, product }) => {
+  await settings.open('/account');
   await page.getByRole('textbox', { name: 'Nombre de la clave' }).fill('portátil');
   await page.getByRole('button', { name: 'Crear clave' }).click();
   const key = (await page.locator('.secret code').innerText()).trim();
   const answer = await fetch(`${product.url}/api/v1/models`, { headers: { authorization: `Bearer ${key}` } });
   expect(answer.status).toBe(200);
-  await settings.open('/settings');
+  await settings.open('/account');
   await expect(page.getByText(key)).toHaveCount(0);
-  await page.getByLabel('Eliminar: portátil').click();
-  await page.getByRole('button', { name: 'Eliminar para siempre' }).click();
+  const row = page.getByRole('row').filter({ hasText: 'portátil' });
+  await expect(row).toContainText('caduca en 89 días');
+  await row.getByText('Revocar').first().click();
+  await row.getByRole('button', { name: 'Revocar' }).click();
+  await expect(page.getByText('La clave ya no vale.')).toBeVisible();
   await expect(page.getByRole('cell', { name: 'portátil' })).toHaveCount(0);
   expect((await fetch(`${product.url}/api/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(401);
 });

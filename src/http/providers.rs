@@ -1,9 +1,9 @@
 //! Signing in at a provider: the way there, and back.
 
 use axum::{
-    Form,
+    Extension, Form,
     extract::{Path, Query, State},
-    response::{IntoResponse as _, Redirect, Response},
+    response::{Html, IntoResponse as _, Redirect, Response},
 };
 use cjhirashi_domain::{ErrorCode, audit::Action, id::UserId, user::Role};
 use cjhirashi_identity::{Begun, IdentityError, Returned, SignInError};
@@ -14,7 +14,8 @@ use tower_sessions::{Expiry, Session};
 
 use super::{
     address::ClientAddress,
-    error::{ApiError, ApiResult},
+    error::{ApiError, ApiResult, language_of},
+    pages::PageState,
     session::unavailable,
     sign_in::{Person, enter},
 };
@@ -47,9 +48,12 @@ pub(crate) async fn begin(
     State(state): State<AppState>,
     session: Session,
     person: Option<Person>,
+    Extension(pages): Extension<PageState>,
+    headers: HeaderMap,
     Path(provider): Path<String>,
     Form(wanted): Form<Wanted>,
 ) -> ApiResult<Response> {
+    let person_language = person.as_ref().map(|person| person.0.settings.language);
     let linking = person.filter(|_| wanted.link).map(|person| person.0.user.id);
     let home = home(linking.is_some());
     let (url, begun) = match state.sign_in.begin(&provider).await {
@@ -66,7 +70,9 @@ pub(crate) async fn begin(
         // Nobody's session is kept no longer than what it is for.
         session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
     }
-    Ok(Redirect::to(&url).into_response())
+    let name = state.sign_in.providers().find(|(id, _)| *id == provider).map_or(provider.as_str(), |(_, name)| name);
+    let language = person_language.or_else(|| language_of(&headers)).unwrap_or_default();
+    Ok(Html(cjhirashi_web::onward(language, pages.assets(), name, &url)).into_response())
 }
 
 /// Those that may still be ended.

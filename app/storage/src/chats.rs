@@ -2,6 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp, Viewer,
+    audit::Action,
     chat::{ChatSummary, Message},
     id::{ChatId, UserId},
     text::ChatTitle,
@@ -170,10 +171,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn delete_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<bool> {
-        let done =
-            sqlx::query!("DELETE FROM chats WHERE id = $1 AND user_id = $2", chat.as_str(), viewer.user_id.as_str())
-                .execute(&self.pool)
-                .await?;
+        let done = sqlx::query!(
+            "WITH deleted AS (DELETE FROM chats WHERE id = $1 AND user_id = $2 RETURNING id)
+             INSERT INTO audit_log (at, actor, action, subject) SELECT $3, $2, $4, id FROM deleted",
+            chat.as_str(),
+            viewer.user_id.as_str(),
+            to_db(self.now()),
+            Action::ChatDeleted.as_str(),
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -3,6 +3,7 @@
 use cjhirashi_domain::{
     Viewer,
     access::Visibility,
+    audit::Action,
     document::DocumentError,
     id::DocumentId,
     sync::{DocumentEvent, DocumentEventKind},
@@ -50,12 +51,17 @@ impl Store {
     pub async fn delete_document(&self, viewer: &Viewer, id: &DocumentId) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let done = sqlx::query!(
-            "UPDATE documents SET deleted_at = $4, updated_at = $4
-             WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))",
+            "WITH deleted AS (
+                UPDATE documents SET deleted_at = $4, updated_at = $4
+                WHERE id = $2 AND deleted_at IS NULL AND (user_id = $1 OR (user_id IS NULL AND $3))
+                RETURNING id
+            )
+            INSERT INTO audit_log (at, actor, action, subject) SELECT $4, $1, $5, id FROM deleted",
             viewer.user_id.as_str(),
             id.as_str(),
             viewer.is_admin(),
             to_db(self.now()),
+            Action::DocumentDeleted.as_str(),
         )
         .execute(&mut *tx)
         .await?;

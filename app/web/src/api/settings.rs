@@ -126,12 +126,12 @@ pub(crate) async fn save_connection(
     #[server(default)] api_key: String,
     #[server(default)] model: String,
 ) -> Result<(), Failure> {
-    use super::server::{admin, fail, forward, services};
+    use super::server::{admin, fail, forward, note, services};
     use crate::connection_problem::explain;
-    use cjhirashi_domain::ErrorCode;
+    use cjhirashi_domain::{ErrorCode, audit::Action};
     use cjhirashi_models::{Connection, Secret};
-    let language = admin()?.settings.language;
-    let services = services()?;
+    let (who, services) = (admin()?, services()?);
+    let language = who.settings.language;
     let base_url = base_url.trim().trim_end_matches('/').to_owned();
     if base_url.len() > 500 || api_key.len() > 500 || model.len() > 200 || base_url.is_empty() {
         return Err(fail(ErrorCode::SettingInvalid));
@@ -146,6 +146,7 @@ pub(crate) async fn save_connection(
     })?;
     crate::connection::keep(&services.store, Some(&connection)).await?;
     services.models.reconfigure(Some(connection))?;
+    note(&services, &who, Action::Administered, None, Some(&format!("model server {base_url}"))).await?;
     forward("/settings?saved=connection#connection");
     Ok(())
 }
@@ -153,11 +154,12 @@ pub(crate) async fn save_connection(
 /// Forgets the connection.
 #[server(prefix = "/fn", endpoint = "remove_connection")]
 pub(crate) async fn remove_connection() -> Result<(), Failure> {
-    use super::server::{admin, forward, services};
-    admin()?;
-    let services = services()?;
+    use super::server::{admin, forward, note, services};
+    use cjhirashi_domain::audit::Action;
+    let (who, services) = (admin()?, services()?);
     crate::connection::keep(&services.store, None).await?;
     services.models.reconfigure(None)?;
+    note(&services, &who, Action::Administered, None, Some("model server removed")).await?;
     forward("/settings#connection");
     Ok(())
 }

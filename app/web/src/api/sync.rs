@@ -43,6 +43,7 @@ pub(crate) async fn replay_all() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.replay_all(&who.viewer()).await?;
+    administered(&services, &who, "jobs tried again").await?;
     done(SyncCommand::Replay);
     Ok(())
 }
@@ -53,6 +54,7 @@ pub(crate) async fn retry_failed() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.retry_failed(&who.viewer()).await?;
+    administered(&services, &who, "failed documents tried again").await?;
     done(SyncCommand::Replay);
     Ok(())
 }
@@ -63,6 +65,7 @@ pub(crate) async fn build_index(kind: String, model: String) -> Result<(), Failu
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.build(&who.viewer(), &index_name(&kind, model)?).await?;
+    administered(&services, &who, &format!("build {kind}")).await?;
     done(SyncCommand::Build);
     Ok(())
 }
@@ -73,6 +76,7 @@ pub(crate) async fn stop_building() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.stop_building(&who.viewer()).await?;
+    administered(&services, &who, "stop building").await?;
     done(SyncCommand::Stop);
     Ok(())
 }
@@ -83,6 +87,7 @@ pub(crate) async fn forget_index(kind: String, model: String, #[server(default)]
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.forget(&who.viewer(), &index_name(&kind, model)?, anyway).await?;
+    administered(&services, &who, &format!("forget {kind}")).await?;
     done(SyncCommand::Remove);
     Ok(())
 }
@@ -115,6 +120,15 @@ impl SyncCommand {
             Self::Remove => "remove",
         }
     }
+}
+
+#[cfg(feature = "ssr")]
+async fn administered(
+    services: &crate::Services,
+    who: &cjhirashi_domain::user::SignedIn,
+    what: &str,
+) -> Result<(), Failure> {
+    super::server::note(services, who, cjhirashi_domain::audit::Action::Administered, None, Some(what)).await
 }
 
 /// Back to the page, which says what was done.

@@ -4,11 +4,11 @@
 //! the program. Everything is written with `view!`, so that what people and models wrote is escaped.
 
 mod account;
+mod alone;
 mod audit;
 mod chunks;
 mod history;
 mod people;
-mod receipt;
 mod sign_in;
 mod sync;
 mod words;
@@ -17,11 +17,11 @@ use cjhirashi_domain::{Timestamp, document::DocumentError};
 use leptos::prelude::*;
 
 pub(crate) use account::{Account, account};
+pub use alone::{onward, receipt};
 pub(crate) use audit::audit;
 pub(crate) use chunks::chunks;
 pub(crate) use history::history;
 pub(crate) use people::people;
-pub use receipt::receipt;
 pub(crate) use sign_in::sign_in;
 pub(crate) use sync::sync;
 

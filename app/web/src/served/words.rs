@@ -273,6 +273,11 @@ impl Words {
         format!("{} {provider}", self.choose("Entrar con", "Sign in with"))
     }
 
+    /// The link to a provider.
+    pub(super) fn on_to(&self, provider: &str) -> String {
+        format!("{} {provider}", self.choose("Continuar a", "Go on to"))
+    }
+
     /// The button that makes one another way in.
     pub(super) fn link(&self, provider: &str) -> String {
         format!("{} {provider}", self.choose("Enlazar", "Link"))

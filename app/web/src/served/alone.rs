@@ -1,4 +1,5 @@
-//! What was deleted with an account: a page of its own, for whoever is nobody here any more.
+//! Pages of their own, without a program, for whoever is nobody here: what was deleted with an account, and the way to a
+//! provider.
 
 use cjhirashi_domain::settings::Language;
 use cjhirashi_storage::Belongings;
@@ -7,7 +8,7 @@ use leptos::prelude::*;
 use super::words::Words;
 use crate::{
     Assets,
-    components::{Whole as _, brand},
+    components::{Piece, Whole as _, brand},
     texts::Texts,
 };
 
@@ -71,15 +72,44 @@ pub fn receipt(language: Language, assets: &Assets, before: &Belongings, after: 
         </main>
     }
     .whole();
+    document(language, assets, &t.tab(w.account_deleted), None, body)
+}
+
+/// On the way to a provider. A form's answer may not lead to another site (`form-action`), so a page of ours does.
+#[must_use]
+pub fn onward(language: Language, assets: &Assets, provider: &str, url: &str) -> String {
+    let (t, w) = (Texts::of(language), Words::of(language));
+    let words = w.on_to(provider);
+    let body = view! {
+        <main class="plain" id="content">
+            <div class="sheet stack">
+                {brand("icon brand-mark sign-in-mark")}
+                <h1>{t.sign_in}</h1>
+                <p>
+                    <a href=url.to_owned() rel="noreferrer">
+                        {words.clone()}
+                    </a>
+                </p>
+            </div>
+        </main>
+    }
+    .whole();
+    document(language, assets, &t.tab(&words), Some(url), body)
+}
+
+/// A page without a program; with `onward`, one that leads to another address at once.
+fn document(language: Language, assets: &Assets, title: &str, onward: Option<&str>, body: Piece) -> String {
+    let refresh = onward.map(|url| view! { <meta http-equiv="refresh" content=format!("0;url={url}") /> });
     let document = view! {
         <html lang=language.as_str() data-theme="system">
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
+                {refresh}
                 <link rel="stylesheet" href=assets.style.clone() />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-                <title>{t.tab(w.account_deleted)}</title>
+                <title>{title.to_owned()}</title>
             </head>
             <body>{body}</body>
         </html>
