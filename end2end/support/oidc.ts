@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 /** What goes wrong at the provider. */
-export type Trouble = 'none' | 'down' | 'other-nonce' | 'other-issuer';
+export type Trouble = 'none' | 'down' | 'other-nonce' | 'other-issuer' | 'used-code';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -42,6 +42,17 @@ export class OpenIdServer {
     if (this.trouble === 'other-nonce' && url.searchParams.has('nonce')) {
       url.searchParams.set('nonce', 'of another sign-in');
       request.url = url.pathname + url.search;
+    }
+    if (this.trouble === 'used-code' || this.trouble === 'other-issuer') {
+      const set = response.setHeader.bind(response);
+      response.setHeader = (name, value) => {
+        const back = name.toLowerCase() === 'location' && String(value).includes('/callback?');
+        if (!back) return set(name, value);
+        const url = new URL(String(value));
+        if (this.trouble === 'used-code') url.searchParams.set('code', 'used-up');
+        else url.searchParams.set('iss', 'https://evil.example');
+        return set(name, url.href);
+      };
     }
     this.handler(request, response);
   }
