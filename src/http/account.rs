@@ -38,7 +38,8 @@ fn refused(code: ErrorCode, section: &str) -> Response {
     Redirect::to(&format!("/account?error={}#{section}", code.as_str())).into_response()
 }
 
-/// `POST /account/keys`: makes a key, and shows the page with it. No redirect: a key has no place in an address.
+/// `POST /account`: makes a key, and shows the page with it. No redirect, as a key has no place in an address; and the same
+/// address as the page, which the program in the browser goes by.
 pub(crate) async fn create_key(
     State(state): State<AppState>,
     Extension(pages): Extension<PageState>,

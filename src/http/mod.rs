@@ -59,7 +59,7 @@ fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 11] {
         ("POST", "/sign-in/{provider}", post(providers::begin)),
         ("GET", "/sign-in/{provider}/callback", get(providers::end)),
         ("POST", "/sign-out", post(sign_in::sign_out)),
-        ("POST", "/account/keys", post(account::create_key)),
+        ("POST", "/account", post(account::create_key)),
         ("POST", "/account/delete", post(account::delete)),
         ("GET", "/account/export", get(export::export)),
     ]

@@ -73,7 +73,7 @@ fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /sign-in/none", (Open, fields(&[]))),
         ("GET /sign-in/none/callback", (Open, Nothing)),
         ("POST /sign-out", (Open, Nothing)),
-        ("POST /account/keys", (SignedIn, fields(&[("name", ""), ("scope", "read"), ("days", "1")]))),
+        ("POST /account", (SignedIn, fields(&[("name", ""), ("scope", "read"), ("days", "1")]))),
         ("POST /account/delete", (SignedIn, fields(&[("address", "not mine")]))),
         ("GET /account/export", (SignedIn, Nothing)),
         // Server functions

@@ -270,7 +270,7 @@ fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
     let days = [(90, w.days_90), (365, w.days_365), (0, w.for_ever)];
     let days = days.into_iter().map(|(days, words)| view! { <option value=days>{words}</option> }).collect_view();
     let form = view! {
-        <form method="post" action="/account/keys" class="line">
+        <form method="post" action="/account" class="line">
             <input class="input" name="name" required maxlength="100" placeholder=w.key_name aria-label=w.key_name />
             <select class="select" name="scope" aria-label=w.key_scope>
                 {scopes}
