@@ -81,7 +81,7 @@ test('an API key is made, shown once, and revoked', async ({ page, settings, pro
   await settings.open('/account');
   await expect(page.getByText(key)).toHaveCount(0);
   const row = page.getByRole('row').filter({ hasText: 'portátil' });
-  await expect(row).toContainText('caduca en 89 días');
+  await expect(row).toContainText('caduca en 90 días');
   await row.locator('summary').click();
   await row.getByRole('button', { name: 'Revocar' }).click();
   await expect(page.getByText('La clave ya no vale.')).toBeVisible();

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, Query, State},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-use cjhirashi_domain::{ErrorCode, audit::Action, id::UserId, user::Role};
+use cjhirashi_domain::{ErrorCode, audit::Action, id::UserId};
 use cjhirashi_identity::{Begun, IdentityError, Returned, SignInError};
 use cjhirashi_storage::{Done, Entrance, PgSessionStore, Refusal};
 use http::HeaderMap;
@@ -120,8 +120,7 @@ pub(crate) async fn end(
         Entrance::In { user, new } => {
             session.remove::<Vec<BegunHere>>(BEGUN).await.map_err(unavailable)?;
             let detail = match new {
-                Some(Role::Owner) => format!("{provider}, the first person, who is the owner"),
-                Some(_) => format!("{provider}, for the first time"),
+                Some(role) => format!("{provider} · {}", role.as_str()),
                 None => provider,
             };
             note(Some(&user), Action::SignedIn, &detail).await?;

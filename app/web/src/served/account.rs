@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 use cjhirashi_storage::Device;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, nothing, section, words::Words};
+use super::{ago, command, dangerous, named_section, nothing, section, words::Words};
 use crate::{
     api::account::{AccountDone, EndOtherSessions, EndSession, RefreshProfile, RevokeKey, UnlinkAccount},
     components::{Icon, Piece, Whole as _, icon},
@@ -128,7 +128,7 @@ fn accounts(texts: &'static Texts, w: &'static Words, account: &Account) -> Piec
         })
         .collect_view();
     let actions = view! { <div class="line">{others}</div> }.whole();
-    view! { <div id="accounts">{section(w.ways_in, Some(w.ways_in_line), actions, table)}</div> }.whole()
+    named_section(Some("accounts"), w.ways_in, Some(w.ways_in_line), actions, table)
 }
 
 fn devices(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
@@ -142,7 +142,7 @@ fn devices(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece
             view! {
                 <tr>
                     <td class="main" title=device.agent.clone()>
-                        {name} {device.current.then(|| view! { <span class="chip">{w.this_one}</span> })}
+                        {name} {device.current.then(|| view! { <span class="faint">" · " {w.this_one}</span> })}
                         <div class="faint">{w.signed_in} " " {ago(texts, account.now, device.signed_in_at)}</div>
                     </td>
                     <td class="right" data-label=w.last_used>
@@ -165,7 +165,7 @@ fn devices(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece
             </table>
         </div>
     };
-    view! { <div id="devices">{section(w.devices, Some(w.devices_line), actions, table.whole())}</div> }.whole()
+    named_section(Some("devices"), w.devices, Some(w.devices_line), actions, table.whole())
 }
 
 /// A browser and a system, as people call them.
@@ -293,7 +293,7 @@ fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
         </p>
     };
     let body = view! { {line} {made} {table} {form} }.whole();
-    view! { <div id="keys">{section(w.keys, None, ().whole(), body)}</div> }.whole()
+    named_section(Some("keys"), w.keys, None, ().whole(), body)
 }
 
 fn data(w: &'static Words, email: &str) -> Piece {
@@ -325,7 +325,7 @@ fn data(w: &'static Words, email: &str) -> Piece {
         </details>
     };
     let body = view! { <div class="stack">{delete}</div> }.whole();
-    view! { <div id="data">{section(w.data, Some(w.data_line), export.whole(), body)}</div> }.whole()
+    named_section(Some("data"), w.data, Some(w.data_line), export.whole(), body)
 }
 
 #[cfg(test)]

@@ -36,8 +36,12 @@ pub fn receipt(language: Language, assets: &Assets, before: &Belongings, after: 
             view! {
                 <tr>
                     <td class="main">{name}</td>
-                    <td class="right">{t.number(before)}</td>
-                    <td class="right">{t.number(after)}</td>
+                    <td class="right" data-label=w.before>
+                        {t.number(before)}
+                    </td>
+                    <td class="right" data-label=w.now>
+                        {t.number(after)}
+                    </td>
                 </tr>
             }
         })

@@ -57,8 +57,9 @@ pub(super) fn lines(
     let rows = entries
         .into_iter()
         .map(|entry| {
-            let subject =
-                entry.subject_email.or(entry.subject).filter(|subject| entry.actor_email.as_ref() != Some(subject));
+            // Whom or what, as far as people can read it; an id only where it is all there is.
+            let id = entry.subject.filter(|subject| everybodys && entry.detail.is_none() || subject.contains('@'));
+            let subject = entry.subject_email.or(id).filter(|subject| entry.actor_email.as_ref() != Some(subject));
             let actor = entry
                 .actor_email
                 .or_else(|| entry.actor.map(|actor| actor.to_string()))

@@ -76,8 +76,19 @@ pub(crate) fn admin_page(texts: &'static Texts, current: &str, body: String, mov
 
 /// A part of a page: its heading, a line, what can be done, and what it shows.
 fn section(title: &'static str, line: Option<&'static str>, actions: Piece, body: Piece) -> Piece {
+    named_section(None, title, line, actions, body)
+}
+
+/// The same with a name that addresses lead to.
+fn named_section(
+    id: Option<&'static str>,
+    title: &'static str,
+    line: Option<&'static str>,
+    actions: Piece,
+    body: Piece,
+) -> Piece {
     view! {
-        <section class="served">
+        <section class="served" id=id>
             <header>
                 <div>
                     <h2>{title}</h2>

@@ -293,13 +293,11 @@ impl Words {
 
     /// How long something is good for yet.
     pub(super) fn until(&self, texts: &Texts, now: Timestamp, at: Timestamp) -> String {
-        let days = (at.0 - now.0).max(0) / 86_400_000;
+        let days = ((at.0 - now.0).max(0) + 86_399_999) / 86_400_000;
         match (self.language, days) {
-            (Language::Es, 0) => "caduca hoy".to_owned(),
-            (Language::Es, 1) => "caduca mañana".to_owned(),
+            (Language::Es, ..=1) => "caduca en menos de un día".to_owned(),
             (Language::Es, days) => format!("caduca en {} días", texts.number(days)),
-            (Language::En, 0) => "expires today".to_owned(),
-            (Language::En, 1) => "expires tomorrow".to_owned(),
+            (Language::En, ..=1) => "expires within a day".to_owned(),
             (Language::En, days) => format!("expires in {} days", texts.number(days)),
         }
     }
