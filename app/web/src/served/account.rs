@@ -262,9 +262,9 @@ fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
         }
         .whole()
     };
-    let scopes = Scope::ALL
+    // The least that most programs need comes first.
+    let scopes = [Scope::Write, Scope::Read, Scope::Admin]
         .into_iter()
-        .rev()
         .map(|scope| view! { <option value=scope.as_str()>{w.scope(scope)}</option> })
         .collect_view();
     let days = [(90, w.days_90), (365, w.days_365), (0, w.for_ever)];
