@@ -15,6 +15,8 @@ pub(super) async fn run(config: Config, args: SignInLink) -> anyhow::Result<()> 
     );
     let link = with_store(&config, async |store| {
         if email.as_str() == Email::LOCAL_OWNER {
+            let there = store.find_user_by_email(Email::LOCAL_OWNER).await?.is_some();
+            ensure!(there || !store.has_owner().await?, "this server has an owner; say whose link it is with --email");
             return Ok(lifecycle::owner_link(store, &config).await?);
         }
         let user = store.find_user_by_email(email.as_str()).await?;

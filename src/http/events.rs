@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL},
     response::{
@@ -11,6 +12,7 @@ use axum::{
     },
 };
 use cjhirashi_domain::id::GenerationId;
+use cjhirashi_storage::SessionToken;
 use futures::StreamExt as _;
 use serde::Deserialize;
 
@@ -23,6 +25,8 @@ use crate::AppState;
 
 /// A proxy that hears nothing for long closes the connection; this keeps it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often it is asked whether a reader is still signed in.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A stream goes on for so long when the server stops: the answer's end, which it waited for, has to be told yet.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
@@ -36,6 +40,7 @@ pub(crate) struct Position {
 pub(crate) async fn follow(
     State(state): State<AppState>,
     person: Person,
+    token: Option<Extension<SessionToken>>,
     ApiId(id): ApiId<GenerationId>,
     ApiQuery(position): ApiQuery<Position>,
     headers: HeaderMap,
@@ -45,14 +50,29 @@ pub(crate) async fn follow(
     let events = state.chat.events(&person.viewer(), &id, after).await?;
     let shutdown = state.shutdown.clone();
     let stop = async move {
-        shutdown.cancelled().await;
-        tokio::time::sleep(LAST_EVENTS).await;
+        tokio::select! {
+            () = shutdown.cancelled() => tokio::time::sleep(LAST_EVENTS).await,
+            // Whoever is signed out or kept out meanwhile hears no more.
+            () = signed_out(&state, token.as_ref()) => {}
+        }
     };
     let events = events.take_until(Box::pin(stop)).map(|(seq, event)| {
         let event = Event::default().id(seq.to_string()).json_data(&event);
         Ok::<_, Infallible>(event.unwrap_or_else(|_| Event::default().comment("unreadable")))
     });
     Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
+}
+
+/// Ends when the browser is no longer signed in.
+async fn signed_out(state: &AppState, token: Option<&Extension<SessionToken>>) {
+    let Some(Extension(token)) = token else { return };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // A database that is away for a moment signs nobody out.
+        if matches!(state.store.is_signed_in(token).await, Ok(false)) {
+            return;
+        }
+    }
 }
 
 /// Headers that keep caches and proxies from holding events back.

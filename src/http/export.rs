@@ -6,6 +6,7 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use axum::{
@@ -17,15 +18,22 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_domain::{audit::Action, user::SignedIn};
+use cjhirashi_domain::{ErrorCode, audit::Action, user::SignedIn};
 use cjhirashi_storage::{Done, StorageError};
 use cjhirashi_sync::{DocumentFilter, DocumentScope};
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 use tokio_util::bytes::BytesMut;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::{address::ClientAddress, error::ApiResult, sign_in::Person};
+use super::{
+    address::ClientAddress,
+    error::{ApiError, ApiResult},
+    sign_in::Person,
+};
 use crate::AppState;
 
 /// Bytes that are sent at once.
@@ -34,6 +42,10 @@ const PIECE: usize = 64 << 10;
 const WAITING: usize = 4;
 /// Rows read at once.
 const PAGE: i64 = 200;
+/// Exports of this process at the same time.
+static EXPORTS: Semaphore = Semaphore::const_new(8);
+/// Whoever reads nothing for so long has gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of the log.
 const LOG: i64 = 10_000;
 
@@ -43,6 +55,8 @@ enum Entry {
     Json(String, Vec<u8>),
     /// A file as it came.
     File(String, PathBuf),
+    /// That was all.
+    End,
 }
 
 /// `GET /account/export`.
@@ -51,6 +65,8 @@ pub(crate) async fn export(
     Person(who): Person,
     ClientAddress(address): ClientAddress,
 ) -> ApiResult<Response> {
+    // Each holds a thread until it is read to its end.
+    let permit = EXPORTS.try_acquire().map_err(|_| ApiError::new(ErrorCode::TooMany))?;
     let (actor, address) = (Some(&who.user.id), address.as_deref());
     let done = Done { actor, action: Action::DataExported, subject: None, detail: None, address };
     state.store.note(&done).await?;
@@ -58,11 +74,15 @@ pub(crate) async fn export(
     let (pieces, mut body) = mpsc::channel::<io::Result<Bytes>>(WAITING);
     tokio::spawn(async move {
         // A reader that went away ends it.
-        if let Err(error) = gather(&state, &who, &entries).await {
-            tracing::warn!(user.id = %who.user.id, %error, "an export ended early");
+        match gather(&state, &who, &entries).await {
+            Ok(()) => {
+                let _ = entries.send(Entry::End).await;
+            }
+            Err(error) => tracing::warn!(user.id = %who.user.id, %error, "an export ended early"),
         }
     });
     tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         if let Err(error) = write(taken, pieces.clone()) {
             // A zip without its end is seen to be none.
             let _ = pieces.blocking_send(Err(error));
@@ -153,6 +173,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
                 // The name is somebody's: no path may be in it.
                 let name: String =
                     file.file_name.chars().filter(|c| !matches!(c, '/' | '\\') && !c.is_control()).collect();
+                let name = name.trim_start_matches('.');
                 send(Entry::File(format!("documents/{}/{name}", document.id), path)).await?;
             }
         }
@@ -181,13 +202,17 @@ fn write(mut entries: mpsc::Receiver<Entry>, pieces: mpsc::Sender<io::Result<Byt
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     while let Some(entry) = entries.blocking_recv() {
         match entry {
+            Entry::End => {
+                let mut pieces = zip.finish().map_err(io::Error::other)?.into_inner();
+                return pieces.flush();
+            }
             Entry::Json(name, bytes) => {
                 zip.start_file(name, options).map_err(io::Error::other)?;
                 zip.write_all(&bytes)?;
             }
             Entry::File(name, path) => match std::fs::File::open(&path) {
                 Ok(mut file) => {
-                    zip.start_file(name, options.large_file(false)).map_err(io::Error::other)?;
+                    zip.start_file(name, options.large_file(true)).map_err(io::Error::other)?;
                     io::copy(&mut file, &mut zip)?;
                 }
                 // Deleted a moment ago, or in another server's folder: said in its place.
@@ -199,8 +224,7 @@ fn write(mut entries: mpsc::Receiver<Entry>, pieces: mpsc::Sender<io::Result<Byt
             },
         }
     }
-    let mut pieces = zip.finish().map_err(io::Error::other)?.into_inner();
-    pieces.flush()
+    Err(io::Error::other("not everything could be read"))
 }
 
 /// Sends what is written, piece by piece; waits while nobody reads.
@@ -223,7 +247,11 @@ impl Write for Pieces {
             return Ok(());
         }
         let piece = self.waiting.split().freeze();
-        self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let sending = tokio::time::timeout(PATIENCE, self.sender.send(Ok(piece)));
+        match Handle::current().block_on(sending) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
     }
 }
 
@@ -245,6 +273,7 @@ mod tests {
             entries.send(Entry::Json("profile.json".to_owned(), b"{}".to_vec())).await.ok();
             entries.send(Entry::File("documents/a/año.bin".to_owned(), file)).await.ok();
             entries.send(Entry::File("documents/b/gone.bin".to_owned(), PathBuf::from("/nowhere"))).await.ok();
+            entries.send(Entry::End).await.ok();
         });
         let mut bytes = Vec::new();
         while let Some(piece) = body.recv().await {
@@ -258,5 +287,15 @@ mod tests {
         let mut whole = Vec::new();
         zip.by_name("documents/a/año.bin").unwrap().read_to_end(&mut whole).unwrap();
         assert_eq!(whole, vec![7; 300_000]);
+    }
+    #[tokio::test]
+    async fn what_was_not_gathered_to_its_end_is_no_zip() {
+        let (entries, taken) = mpsc::channel(WAITING);
+        let (pieces, mut body) = mpsc::channel(WAITING);
+        entries.send(Entry::Json("profile.json".to_owned(), b"{}".to_vec())).await.ok();
+        drop(entries);
+        let writing = tokio::task::spawn_blocking(move || write(taken, pieces));
+        while body.recv().await.is_some() {}
+        assert!(writing.await.unwrap().is_err());
     }
 }

@@ -28,8 +28,10 @@ enum Kind {
     Answer,
     /// Searching.
     Search,
-    /// Bringing files and texts in, and taking everything out.
+    /// Bringing files and texts in.
     Transfer,
+    /// Taking everything out.
+    Export,
 }
 
 impl Kind {
@@ -41,7 +43,8 @@ impl Kind {
             "/fn/send_message" | "/fn/retry_answer" | "/api/v1/chat/completions" if changes => Some(Self::Answer),
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
             "/uploads" | "/api/v1/documents" if changes => Some(Self::Transfer),
-            "/account/export" => Some(Self::Transfer),
+            "/account/export" => Some(Self::Export),
+            "/account" | "/account/delete" | "/fn/refresh_profile" if changes => Some(Self::SignIn),
             _ if path.starts_with("/sign-in/") => Some(Self::SignIn),
             _ if changes && path.ends_with("/versions") => Some(Self::Transfer),
             _ => None,
@@ -56,6 +59,7 @@ impl Kind {
             Self::Search => (300, 1_200),
             // A program may bring a whole library in.
             Self::Transfer => (600, 6_000),
+            Self::Export => (3, 2),
         }
     }
 }
@@ -88,7 +92,7 @@ pub(crate) struct Limits(Arc<[(Kind, Limiter)]>);
 
 impl Limits {
     pub(crate) fn new() -> Self {
-        let kinds = [Kind::SignIn, Kind::Answer, Kind::Search, Kind::Transfer];
+        let kinds = [Kind::SignIn, Kind::Answer, Kind::Search, Kind::Transfer, Kind::Export];
         Self(kinds.into_iter().map(|kind| (kind, Limiter::new(kind))).collect())
     }
 
@@ -114,7 +118,9 @@ fn who(kind: Kind, request: &Request, address: Option<IpAddr>) -> Who {
         if let Some(SignedIn { user, .. }) = request.extensions().get::<SignedIn>() {
             return hashed(&[b"person", user.id.as_str().as_bytes()]);
         }
-        if let Some(key) = request.headers().get(AUTHORIZATION) {
+        // However the header is written around it.
+        let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        if let Some(key) = header.and_then(|header| header.split_whitespace().last()) {
             return hashed(&[b"key", key.as_bytes()]);
         }
     }
@@ -185,6 +191,8 @@ mod tests {
     fn a_key_is_counted_wherever_it_comes_from_and_a_network_as_one_address() {
         let address = |text: &str| Some(text.parse().unwrap());
         let keyed = request(&[("authorization", "Bearer a")]);
+        let other = request(&[("authorization", "bearer   a")]);
+        assert_eq!(who(Kind::Answer, &keyed, None), who(Kind::Answer, &other, None), "one key, written twice");
         assert_eq!(who(Kind::Answer, &keyed, address("10.0.0.1")), who(Kind::Answer, &keyed, address("10.0.0.2")));
         assert_ne!(who(Kind::SignIn, &keyed, address("10.0.0.1")), who(Kind::SignIn, &keyed, address("10.0.0.2")));
         let plain = request(&[]);

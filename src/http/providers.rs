@@ -100,6 +100,9 @@ pub(crate) async fn end(
         return Ok(problem(home(person.is_some()), ErrorCode::SignInExpired));
     };
     session.insert(BEGUN, &waiting).await.map_err(unavailable)?;
+    if person.is_none() {
+        session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
+    }
     // Kept at once: of two browsers' tabs that come back with the same state, the second finds it used.
     session.save().await.map_err(unavailable)?;
     let home = home(here.linking.is_some());

@@ -100,6 +100,30 @@ async fn events_of_others_and_pages_without_a_session_stay_closed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_being_written_is_told_no_more_to_whoever_is_kept_out() {
+    let product = Product::start().await;
+    let owner = product.app.sign_in().await.expect("a session");
+    product.another_person("eva@example.org").await;
+    let eva = product.app.sign_in_as("eva@example.org").await.expect("a session");
+    product.models.set(Script { hold_after: Some(1), ..Script::saying("uno dos tres") });
+    let asked = product.ask(&eva, None, "cuenta").await;
+    let stream = product.app.get(&format!("/events/generations/{}", asked.generation)).header("cookie", &eva);
+    let stream = stream.send().await.expect("a stream");
+    assert_eq!(stream.status(), StatusCode::OK);
+    product.provider_is_writing().await;
+    let mut database = product.database().await;
+    let id: String = sqlx::query_scalar("SELECT id FROM users WHERE email = 'eva@example.org'")
+        .fetch_one(&mut database)
+        .await
+        .expect("a person");
+    let (status, told) = product.call(&owner, "set_disabled", &[("id", &id), ("disabled", "true")]).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(15), stream.text()).await;
+    assert!(ended.is_ok(), "the stream goes on");
+    product.models.release();
+}
+
+#[tokio::test]
 async fn a_form_sent_from_another_site_changes_nothing() {
     let product = Product::start().await;
     let cookie = product.app.sign_in().await.expect("a session");

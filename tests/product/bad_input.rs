@@ -6,7 +6,7 @@ use cjhirashi_testkit::{Script, files};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{MULTIPART, PATIENCE, Product, code_of, id_of, multipart};
+use crate::client::{MULTIPART, PATIENCE, Product, code_of, form, id_of, multipart};
 
 #[tokio::test]
 async fn every_bad_file_says_what_is_wrong_with_it() {
@@ -160,8 +160,19 @@ async fn html_and_script_in_every_text_field_come_back_as_text() {
     let (asked, _) = product.answer(&cookie, None, attack).await;
     let (status, answer) = product.call(&cookie, "rename_chat", &[("id", &asked.chat), ("title", attack)]).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
-    let (status, answer) = product.call(&cookie, "create_key", &[("name", "<script>alert(7)</script>")]).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
+    let key = [("name", "<script>alert(7)</script>"), ("scope", "read"), ("days", "0")];
+    let made = product
+        .app
+        .client
+        .post(format!("{}/account", product.app.base_url))
+        .header("cookie", &cookie)
+        .header("origin", &product.app.base_url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form(&key))
+        .send()
+        .await
+        .expect("a page");
+    assert_eq!(made.status(), StatusCode::OK);
     // Every page is there, and shows the words of the attack as words.
     for (path, shown) in [
         ("/".to_owned(), "alert(1)"),
@@ -170,7 +181,7 @@ async fn html_and_script_in_every_text_field_come_back_as_text() {
         (format!("/documents/{id}"), "alert(1)"),
         (format!("/documents/{id}?view=chunks"), "alert(1)"),
         ("/admin".to_owned(), "alert(6)"),
-        ("/settings".to_owned(), "alert(7)"),
+        ("/account".to_owned(), "alert(7)"),
     ] {
         let page = product.app.get(&path).header("cookie", &cookie).send().await.expect("a page");
         assert_eq!(page.status(), StatusCode::OK, "{path}");

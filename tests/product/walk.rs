@@ -288,7 +288,10 @@ impl World {
 
 /// What is somebody else's: an error, or a form's way back with one.
 fn does_not_exist(status: StatusCode, told: &str) -> bool {
-    status.is_client_error() || (status == StatusCode::SEE_OTHER && told.contains("error=documents:not_found"))
+    let misread =
+        matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::TOO_MANY_REQUESTS);
+    (status.is_client_error() && !misread)
+        || (status == StatusCode::SEE_OTHER && told.contains("error=documents:not_found"))
 }
 
 /// A key of the owner's, by its id.

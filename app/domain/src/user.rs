@@ -54,6 +54,16 @@ pub enum SignUp {
 }
 
 impl SignUp {
+    /// Whether somebody with this verified address may be the first person, who becomes the owner.
+    #[must_use]
+    pub fn admits_first(&self, email: &Email) -> bool {
+        match self {
+            Self::Open | Self::Invited => true,
+            Self::Domains(_) => self.admits(email),
+            Self::Closed => false,
+        }
+    }
+
     /// Whether somebody with this verified address may, without an invitation.
     #[must_use]
     pub fn admits(&self, email: &Email) -> bool {

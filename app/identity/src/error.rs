@@ -44,15 +44,23 @@ fn words(error: &str, description: Option<&str>) -> String {
 /// What became of exchanging a code or a token.
 pub(crate) fn of_exchange(error: RequestTokenError<HttpError, BasicErrorResponse>) -> IdentityError {
     match error {
-        RequestTokenError::ServerResponse(answer) => match answer.error().as_ref() {
-            // A code is good once, and for a minute or so.
-            "invalid_grant" => IdentityError::Expired,
-            error => IdentityError::Refused(words(error, answer.error_description().map(String::as_str))),
-        },
+        RequestTokenError::ServerResponse(answer) => refused(&answer),
         RequestTokenError::Request(error) => IdentityError::Unavailable(error.to_string()),
+        // GitHub tells what is wrong with status 200.
+        RequestTokenError::Parse(_, ref body) if serde_json::from_slice::<BasicErrorResponse>(body).is_ok() => {
+            serde_json::from_slice(body).map_or(IdentityError::Expired, |answer| refused(&answer))
+        }
         RequestTokenError::Parse(error, _) => {
             IdentityError::Unavailable(shorten(&format!("its answer is none: {error}")))
         }
         RequestTokenError::Other(other) => IdentityError::Unavailable(shorten(&other)),
+    }
+}
+
+fn refused(answer: &BasicErrorResponse) -> IdentityError {
+    match answer.error().as_ref() {
+        // A code is good once, and for a minute or so.
+        "invalid_grant" | "bad_verification_code" => IdentityError::Expired,
+        error => IdentityError::Refused(words(error, answer.error_description().map(String::as_str))),
     }
 }

@@ -310,6 +310,7 @@ impl Providers {
             }
             Service::GitHub(github) => github.profile(&self.http, tokens.access.reveal()).await?,
         };
+        let profile = Profile { subject: provider.subject(profile.subject), ..profile };
         Ok(Identity { provider: provider.config.id, profile, tokens })
     }
 
@@ -330,10 +331,12 @@ impl Providers {
     /// # Errors
     /// [`IdentityError`]; `Refused` when the token is no longer good.
     pub async fn profile(&self, id: &str, access: &str) -> Result<Profile, IdentityError> {
-        match &self.provider(id)?.service {
-            Service::Oidc(issuer) => issuer.profile(&self.http, access).await,
-            Service::GitHub(github) => github.profile(&self.http, access).await,
-        }
+        let provider = self.provider(id)?;
+        let profile = match &provider.service {
+            Service::Oidc(issuer) => issuer.profile(&self.http, access).await?,
+            Service::GitHub(github) => github.profile(&self.http, access).await?,
+        };
+        Ok(Profile { subject: provider.subject(profile.subject), ..profile })
     }
 
     async fn client(&self, provider: &Provider, redirect_uri: &str) -> Result<OAuthClient, IdentityError> {
@@ -364,6 +367,16 @@ type OAuthClientStart = Client<
 >;
 
 impl Provider {
+    /// Who somebody is, also when another server takes this one's place: those of Google and GitHub are known by their
+    /// own numbers, as the ADR's application kept them; others by their server's address, too.
+    fn subject(&self, subject: String) -> String {
+        match &self.config.kind {
+            Kind::Oidc { issuer } if self.config.id == "oidc" => format!("{issuer} {subject}"),
+            Kind::GitHub { base } if base != "https://github.com" => format!("{base} {subject}"),
+            Kind::Oidc { .. } | Kind::GitHub { .. } => subject,
+        }
+    }
+
     fn scopes(&self) -> &'static [&'static str] {
         match self.service {
             Service::Oidc(_) => &["openid", "email", "profile"],

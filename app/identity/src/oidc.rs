@@ -56,6 +56,9 @@ pub(crate) struct Claims {
     email: Option<String>,
     #[serde(default, deserialize_with = "truth")]
     email_verified: bool,
+    /// Entra ID's word for it, where its application is set up to say it.
+    #[serde(default, deserialize_with = "truth")]
+    xms_edov: bool,
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -75,7 +78,7 @@ impl From<Claims> for Profile {
         Self {
             subject: claims.sub,
             email: claims.email,
-            email_verified: claims.email_verified,
+            email_verified: claims.email_verified || claims.xms_edov,
             name: claims.name.or(claims.preferred_username).filter(|name| !name.trim().is_empty()),
             picture: claims.picture,
         }

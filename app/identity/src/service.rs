@@ -94,6 +94,9 @@ impl SignInService {
             (None, None) => return Ok(false),
         };
         let profile = self.providers.profile(&opened.provider, tokens.access.reveal()).await?;
+        if profile.subject != opened.subject {
+            return Err(IdentityError::Untrusted("the profile is of somebody else".to_owned()).into());
+        }
         let email = address(&profile);
         let account = proven(&opened.provider, &profile, email.as_ref(), kept(&tokens, now));
         self.store.update_profile(user, &account).await?;

@@ -92,6 +92,8 @@ pub enum Refusal {
 pub struct OpenedTokens {
     /// Which provider.
     pub provider: String,
+    /// Who, there.
+    pub subject: String,
     /// For calls in the person's name.
     pub access: Option<String>,
     /// For a new one.
@@ -109,8 +111,10 @@ impl std::fmt::Debug for OpenedTokens {
 /// Somebody with an address.
 struct Known {
     id: UserId,
+    role: Role,
     verified: bool,
     disabled: bool,
+    has_accounts: bool,
 }
 
 impl Store {
@@ -160,7 +164,7 @@ impl Store {
         account: &ProvenAccount<'_>,
     ) -> Result<Option<(String, Known)>> {
         let row = sqlx::query!(
-            r#"SELECT a.id, u.id AS user_id, u.disabled_at IS NOT NULL AS "disabled!"
+            r#"SELECT a.id, u.id AS user_id, u.role, u.disabled_at IS NOT NULL AS "disabled!"
                FROM accounts a JOIN users u ON u.id = a.user_id
                WHERE a.provider = $1 AND a.provider_account_id = $2 FOR UPDATE OF a"#,
             account.provider,
@@ -170,7 +174,8 @@ impl Store {
         .await?;
         row.map(|row| {
             let id = parse_user_id("accounts", &row.user_id)?;
-            Ok((row.id, Known { id, verified: false, disabled: row.disabled }))
+            let role = parse_role(&row.user_id, &row.role)?;
+            Ok((row.id, Known { id, role, verified: false, disabled: row.disabled, has_accounts: true }))
         })
         .transpose()
     }
@@ -185,6 +190,9 @@ impl Store {
         sqlx::query!("SELECT pg_advisory_xact_lock($1)::text", FIRST_TIME).fetch_one(&mut **tx).await?;
         // Somebody else may have let this very account in meanwhile.
         if let Some((id, owner)) = self.owner_of(tx, account).await? {
+            if owner.disabled {
+                return refused(Refusal::Disabled);
+            }
             self.save_tokens_of(tx, &id, account).await?;
             return Ok(Entrance::In { user: owner.id, new: None });
         }
@@ -193,15 +201,22 @@ impl Store {
         if !account.email_verified {
             return refused(if known.is_some() { Refusal::AddressTaken } else { Refusal::NoAddress });
         }
-        let invited = self.take_invitation(tx, email).await?;
+        if known.as_ref().is_some_and(|known| known.disabled) {
+            return refused(Refusal::Disabled);
+        }
+        // Whoever runs the server is no address of a provider's.
+        if email.as_str() == Email::LOCAL_OWNER {
+            return refused(Refusal::AddressTaken);
+        }
+        let invited = self.invitation(tx, email).await?;
         if let Some(known) = known {
-            if known.disabled {
-                return refused(Refusal::Disabled);
-            }
-            // An invitation by somebody who may invite says whose the address is, too.
-            if !known.verified && invited.is_none() {
+            // Of a person whom nobody can come in as yet, an invitation says whose the address is, too; but never for a role
+            // above its own.
+            let vouched = !known.has_accounts && invited.is_some_and(|role| role >= known.role);
+            if !known.verified && !vouched {
                 return refused(Refusal::AddressTaken);
             }
+            self.use_invitation_up(tx, email).await?;
             if let Some(role) = invited {
                 sqlx::query!(
                     "UPDATE users SET role = $2 WHERE id = $1
@@ -215,15 +230,15 @@ impl Store {
             self.add_account(tx, &known.id, account).await?;
             return Ok(Entrance::In { user: known.id, new: None });
         }
-        let owned = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM users WHERE role = 'owner') AS "owned!""#)
-            .fetch_one(&mut **tx)
-            .await?;
+        let anybody =
+            sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM users) AS "anybody!""#).fetch_one(&mut **tx).await?;
         let role = match invited {
             Some(role) => role,
-            None if !owned && *policy != SignUp::Closed => Role::Owner,
+            None if !anybody && policy.admits_first(email) => Role::Owner,
             None if policy.admits(email) => Role::User,
             None => return refused(Refusal::NotInvited),
         };
+        self.use_invitation_up(tx, email).await?;
         let id = UserId::new(self.now(), self.random());
         sqlx::query!(
             "INSERT INTO users (id, email, email_verified_at, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $3, $3)",
@@ -240,22 +255,34 @@ impl Store {
 
     async fn known_by(&self, tx: &mut PgTransaction<'_>, email: &Email) -> Result<Option<Known>> {
         let row = sqlx::query!(
-            r#"SELECT id, email_verified_at IS NOT NULL AS "verified!", disabled_at IS NOT NULL AS "disabled!"
+            r#"SELECT id, role, email_verified_at IS NOT NULL AS "verified!", disabled_at IS NOT NULL AS "disabled!",
+                   EXISTS (SELECT FROM accounts a WHERE a.user_id = users.id) AS "has_accounts!"
                FROM users WHERE lower(email) = $1 ORDER BY email = $1 DESC, created_at, id LIMIT 1"#,
             email.as_str()
         )
         .fetch_optional(&mut **tx)
         .await?;
         row.map(|row| {
-            Ok(Known { id: parse_user_id("users", &row.id)?, verified: row.verified, disabled: row.disabled })
+            Ok(Known {
+                id: parse_user_id("users", &row.id)?,
+                role: parse_role(&row.id, &row.role)?,
+                verified: row.verified,
+                disabled: row.disabled,
+                has_accounts: row.has_accounts,
+            })
         })
         .transpose()
     }
 
-    /// Uses an invitation up.
-    async fn take_invitation(&self, tx: &mut PgTransaction<'_>, email: &Email) -> Result<Option<Role>> {
+    async fn use_invitation_up(&self, tx: &mut PgTransaction<'_>, email: &Email) -> Result<()> {
+        sqlx::query!("DELETE FROM invitations WHERE email = $1", email.as_str()).execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    /// What an address is invited as.
+    async fn invitation(&self, tx: &mut PgTransaction<'_>, email: &Email) -> Result<Option<Role>> {
         let role = sqlx::query_scalar!(
-            "DELETE FROM invitations WHERE email = $1 AND expires_at > $2 RETURNING role",
+            "SELECT role FROM invitations WHERE email = $1 AND expires_at > $2 FOR UPDATE",
             email.as_str(),
             to_db(self.now()),
         )
@@ -408,7 +435,8 @@ impl Store {
     /// When the database does not answer, or a token was sealed with another secret.
     pub async fn open_tokens(&self, user: &UserId, id: &AccountId) -> Result<Option<OpenedTokens>> {
         let row = sqlx::query!(
-            "SELECT provider, access_token, refresh_token, expires_at FROM accounts WHERE id = $1 AND user_id = $2",
+            "SELECT provider, provider_account_id, access_token, refresh_token, expires_at FROM accounts
+             WHERE id = $1 AND user_id = $2",
             id.as_str(),
             user.as_str(),
         )
@@ -424,6 +452,7 @@ impl Store {
             access: open("access_token", row.access_token)?,
             refresh: open("refresh_token", row.refresh_token)?,
             provider: row.provider,
+            subject: row.provider_account_id,
             expires_at: row.expires_at.map(from_db),
         }))
     }

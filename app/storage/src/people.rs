@@ -5,6 +5,7 @@ use cjhirashi_domain::{
     id::UserId,
     user::{Email, Invitation, Role},
 };
+use sqlx::PgConnection;
 use time::Duration;
 
 use crate::{
@@ -42,9 +43,9 @@ impl Store {
         }
         self.manage(viewer, person, async |connection| {
             sqlx::query!("UPDATE users SET role = $2 WHERE id = $1", person.as_str(), role.as_str())
-                .execute(connection)
+                .execute(&mut *connection)
                 .await?;
-            Ok(())
+            take_back_invitations(connection, person).await
         })
         .await
     }
@@ -60,7 +61,10 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
             if disabled {
-                sqlx::query!("DELETE FROM sessions WHERE user_id = $1", person.as_str()).execute(connection).await?;
+                sqlx::query!("DELETE FROM sessions WHERE user_id = $1", person.as_str())
+                    .execute(&mut *connection)
+                    .await?;
+                take_back_invitations(connection, person).await?;
             }
             Ok(())
         })
@@ -71,7 +75,7 @@ impl Store {
         &self,
         viewer: &Viewer,
         person: &UserId,
-        change: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<()>,
+        change: impl AsyncFnOnce(&mut PgConnection) -> Result<()>,
     ) -> Result<Managed> {
         let mut tx = self.pool.begin().await?;
         // Both rows, in one order: whoever lost their rights a moment ago manages nobody any more.
@@ -98,25 +102,27 @@ impl Store {
     }
 
     /// Invites an address, or changes its invitation: whoever signs in with it, verified by a provider, comes in with that
-    /// role. `by` is `None` for the command line.
+    /// role. `by` is `None` for the command line. `false` when somebody above the viewer has invited it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn invite(&self, by: Option<&UserId>, email: &Email, role: Role) -> Result<()> {
+    pub async fn invite(&self, by: Option<&Viewer>, email: &Email, role: Role) -> Result<bool> {
         let now = to_db(self.now());
-        sqlx::query!(
+        let done = sqlx::query!(
             "INSERT INTO invitations (email, role, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (email) DO UPDATE SET role = excluded.role, invited_by = excluded.invited_by,
-                 created_at = excluded.created_at, expires_at = excluded.expires_at",
+                 created_at = excluded.created_at, expires_at = excluded.expires_at
+             WHERE invitations.role = 'user' OR $6",
             email.as_str(),
             role.as_str(),
-            by.map(UserId::as_str),
+            by.map(|by| by.user_id.as_str()),
             now,
             now + INVITED,
+            by.is_none_or(|by| by.role == Role::Owner),
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 
     /// Invitations that are good, the newest first; at most 200.
@@ -158,22 +164,51 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Makes whoever has an address an administrator; `None` when nobody has it yet, and then it is invited as one.
+    /// Makes whoever has an address an administrator, or the owner where there is none; nobody when nobody has it yet, and
+    /// then it is invited as that.
     ///
     /// # Errors
     /// When the database does not answer or the row cannot be read.
-    pub async fn grant_admin(&self, email: &Email) -> Result<Option<UserId>> {
+    pub async fn grant_admin(&self, email: &Email) -> Result<(Option<UserId>, Role)> {
+        let role = if self.has_owner().await? { Role::Admin } else { Role::Owner };
         let granted = sqlx::query_scalar!(
-            "UPDATE users SET role = CASE WHEN role = 'owner' THEN role ELSE 'admin' END
+            "UPDATE users SET role = CASE WHEN role = 'owner' THEN role ELSE $2 END
              WHERE id = (SELECT id FROM users WHERE lower(email) = $1 ORDER BY email = $1 DESC, created_at, id LIMIT 1)
              RETURNING id",
-            email.as_str()
+            email.as_str(),
+            role.as_str(),
         )
         .fetch_optional(&self.pool)
         .await?;
         if granted.is_none() {
-            self.invite(None, email, Role::Admin).await?;
+            self.invite(None, email, role).await?;
         }
-        granted.map(|id: String| parse_user_id("users", &id)).transpose()
+        Ok((granted.map(|id: String| parse_user_id("users", &id)).transpose()?, role))
     }
+
+    /// Whether there is an owner who may come in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_owner(&self) -> Result<bool> {
+        let owned = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM users WHERE role = 'owner' AND disabled_at IS NULL) AS "owned!""#
+        );
+        Ok(owned.fetch_one(&self.pool).await?)
+    }
+
+    /// Forgets invitations past their time; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn delete_expired_invitations(&self) -> Result<u64> {
+        let done = sqlx::query!("DELETE FROM invitations WHERE expires_at < $1", to_db(self.now()));
+        Ok(done.execute(&self.pool).await?.rows_affected())
+    }
+}
+
+/// Nobody's invitations outlive their rights.
+async fn take_back_invitations(connection: &mut PgConnection, person: &UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM invitations WHERE invited_by = $1", person.as_str()).execute(connection).await?;
+    Ok(())
 }

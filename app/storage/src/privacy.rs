@@ -2,6 +2,7 @@
 
 use cjhirashi_domain::{
     Viewer,
+    audit::Action,
     id::{ChatId, DocumentId, UserId},
     user::Role,
 };
@@ -73,21 +74,25 @@ impl Store {
         count(&mut *self.pool.acquire().await?, user).await
     }
 
-    /// Deletes a person with all that is theirs: from the commit on nothing of it is found; jobs remove vectors and files.
+    /// Deletes a person with all that is theirs, and writes that down: from the commit on nothing of it is found; jobs remove vectors and files.
     /// What there was before; `None` for the only owner while others are here, who would be left without one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn delete_person(&self, viewer: &Viewer) -> Result<Option<Belongings>> {
+    pub async fn delete_person(&self, viewer: &Viewer, address: Option<&str>) -> Result<Option<Belongings>> {
         let id = viewer.user_id.as_str();
         let mut tx = self.pool.begin().await?;
         // All owners are locked, so that of the last two who leave at once one stays.
-        let rows =
-            sqlx::query!("SELECT id, role FROM users WHERE id = $1 OR role = 'owner' ORDER BY id FOR UPDATE", id)
-                .fetch_all(&mut *tx)
-                .await?;
+        let rows = sqlx::query!(
+            r#"SELECT id, role, disabled_at IS NOT NULL AS "disabled!" FROM users
+               WHERE id = $1 OR role = 'owner' ORDER BY id FOR UPDATE"#,
+            id
+        )
+        .fetch_all(&mut *tx)
+        .await?;
         let owner = rows.iter().any(|row| row.id == id && row.role == Role::Owner.as_str());
-        if owner && rows.len() == 1 {
+        // One who is kept out is no owner who could let anybody in.
+        if owner && rows.iter().all(|row| row.id == id || row.disabled) {
             let others = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM users WHERE id <> $1) AS "others!""#, id)
                 .fetch_one(&mut *tx)
                 .await?;
@@ -109,7 +114,24 @@ impl Store {
             adoption::note_deletion(&mut tx, &document).await?;
         }
         jobs::enqueue_all(&mut tx, JobKind::DeleteDocument, &documents).await?;
+        sqlx::query!(
+            "DELETE FROM invitations i USING users u
+             WHERE u.id = $1 AND (i.email = lower(u.email) OR i.invited_by = u.id)",
+            id
+        )
+        .execute(&mut *tx)
+        .await?;
         sqlx::query!("DELETE FROM users WHERE id = $1", id).execute(&mut *tx).await?;
+        sqlx::query!(
+            "INSERT INTO audit_log (at, actor, action, detail, address) VALUES ($1, $2, $3, $4, $5)",
+            to_db(self.now()),
+            id,
+            Action::AccountDeleted.as_str(),
+            before.to_string(),
+            address,
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(Some(before))
     }
@@ -176,8 +198,8 @@ mod tests {
             }
         }
         let viewer = |user: &cjhirashi_domain::user::User| Viewer { user_id: user.id.clone(), role: user.role };
-        assert_eq!(store.delete_person(&viewer(&owner)).await.unwrap(), None);
-        let before = store.delete_person(&viewer(&ana)).await.unwrap().unwrap();
+        assert_eq!(store.delete_person(&viewer(&owner), None).await.unwrap(), None);
+        let before = store.delete_person(&viewer(&ana), None).await.unwrap().unwrap();
         assert_eq!((before.chats, before.documents, before.artifacts), (1, 1, 1));
         let after = store.count_belongings(&ana.id).await.unwrap();
         assert_eq!((after.chats, after.artifacts, after.documents), (0, 0, 1), "its job removes the rest");
@@ -185,6 +207,6 @@ mod tests {
             sqlx::query_as("SELECT kind, key FROM jobs").fetch_all(&store.pool).await.unwrap();
         assert_eq!(jobs, [("delete_document".to_owned(), "hers".to_owned())]);
         assert_eq!(store.count_belongings(&owner.id).await.unwrap().chats, 1);
-        assert!(store.delete_person(&viewer(&owner)).await.unwrap().is_some(), "the last one may go");
+        assert!(store.delete_person(&viewer(&owner), None).await.unwrap().is_some(), "the last one may go");
     }
 }

@@ -241,6 +241,26 @@ impl Store {
             .collect()
     }
 
+    /// Whether a browser is still signed in, as somebody who may be: for what was let in a while ago and still goes on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_signed_in(&self, token: &SessionToken) -> Result<bool> {
+        let now = to_db(self.now());
+        let there = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                SELECT FROM sessions s JOIN users u ON u.id = s.user_id
+                WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.created_at > $3 AND u.disabled_at IS NULL
+            ) AS "there!""#,
+            token.hash(),
+            now,
+            now - SESSION_LASTS,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(there)
+    }
+
     /// Signs one of a person's browsers out; `false` when it is not theirs or is signed out already.
     ///
     /// # Errors

@@ -55,10 +55,11 @@ async fn the_first_person_is_the_owner_and_then_the_policy_says_who_comes_in() {
     assert!(matches!(enter("2", &eva, hosts.clone()).await, Entrance::In { new: Some(Role::User), .. }));
     assert_eq!(enter("3", &leo, hosts).await, Entrance::Refused(Refusal::NotInvited));
     // An invitation counts whatever the policy, until its time and once.
-    store.invite(Some(&owner), &leo, Role::Admin).await.unwrap();
+    let by = Viewer { user_id: owner.clone(), role: Role::Owner };
+    assert!(store.invite(Some(&by), &leo, Role::Admin).await.unwrap());
     clock.advance(31 * 86_400_000);
     assert_eq!(enter("3", &leo, SignUp::Closed).await, Entrance::Refused(Refusal::NotInvited));
-    store.invite(Some(&owner), &leo, Role::Admin).await.unwrap();
+    assert!(store.invite(Some(&by), &leo, Role::Admin).await.unwrap());
     assert_eq!(store.list_invitations().await.unwrap().len(), 1);
     assert!(matches!(enter("3", &leo, SignUp::Closed).await, Entrance::In { new: Some(Role::Admin), .. }));
     assert_eq!(store.list_invitations().await.unwrap(), []);
@@ -220,10 +221,64 @@ async fn whoever_is_kept_out_is_out_at_once_and_nobody_manages_above_their_role(
         Managed::Done { before: Role::Admin }
     );
     assert_eq!(store.set_disabled(&admin, &ana.user_id, true).await.unwrap(), Managed::Forbidden);
-    assert_eq!(store.grant_admin(&known).await.unwrap(), Some(ana.user_id.clone()));
+    assert_eq!(store.grant_admin(&known).await.unwrap(), (Some(ana.user_id.clone()), Role::Admin));
     assert_eq!(store.get_user(&ana.user_id).await.unwrap().unwrap().role, Role::Admin);
-    assert_eq!(store.grant_admin(&email("new@example.org")).await.unwrap(), None);
+    assert_eq!(store.grant_admin(&email("new@example.org")).await.unwrap(), (None, Role::Admin));
     assert_eq!(store.list_invitations().await.unwrap()[0].role, Role::Admin);
     assert!(!store.revoke_invitation(&ana, "new@example.org").await.unwrap(), "an owner's to take back");
     assert!(store.revoke_invitation(&owner, "New@example.org").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_instance_without_an_owner_is_not_the_next_strangers() {
+    let (_database, store, _) = migrated().await;
+    let (ana, eva) = (email("ana@example.org"), email("eva@example.org"));
+    // Whoever runs the server names the owner first.
+    assert_eq!(store.grant_admin(&ana).await.unwrap(), (None, Role::Owner));
+    let hosts = SignUp::Domains(vec!["example.com".to_owned()]);
+    let stranger = store.enter(&account("2", Some(&eva), true), &hosts, None).await.unwrap();
+    assert_eq!(stranger, Entrance::Refused(Refusal::NotInvited), "the first one too is of those hosts");
+    let first = store.enter(&account("1", Some(&ana), true), &SignUp::Closed, None).await.unwrap();
+    assert!(matches!(first, Entrance::In { new: Some(Role::Owner), .. }));
+    sqlx::query("UPDATE users SET role = 'user'").execute(&store.pool).await.unwrap();
+    let stranger = store.enter(&account("2", Some(&eva), true), &SignUp::Invited, None).await.unwrap();
+    assert_eq!(stranger, Entrance::Refused(Refusal::NotInvited), "somebody was here before");
+    let local = email(Email::LOCAL_OWNER);
+    let claimed = store.enter(&account("3", Some(&local), true), &SignUp::Open, None).await.unwrap();
+    assert_eq!(claimed, Entrance::Refused(Refusal::AddressTaken));
+}
+
+#[tokio::test]
+async fn an_invitation_makes_nobody_somebody_else_and_ends_with_its_inviters_rights() {
+    let (_database, store, _) = migrated().await;
+    let person = async |address: &str, role| {
+        let user = store.ensure_user(&email(address), role).await.unwrap();
+        Viewer { user_id: user.id, role }
+    };
+    let owner = person("owner@example.org", Role::Owner).await;
+    let admin = person("admin@example.org", Role::Admin).await;
+    let ana = email("ana@example.org");
+    // An administrator whose address nobody has verified here, and whom a provider knows by it.
+    person("ana@example.org", Role::Admin).await;
+    sqlx::query("UPDATE users SET email_verified_at = NULL WHERE email = 'ana@example.org'")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    assert!(store.invite(Some(&admin), &ana, Role::User).await.unwrap());
+    let refused = Entrance::Refused(Refusal::AddressTaken);
+    let enter =
+        async |subject: &str| store.enter(&account(subject, Some(&ana), true), &SignUp::Open, None).await.unwrap();
+    assert_eq!(enter("1").await, refused, "an administrator is above the invitation");
+    assert!(store.invite(Some(&owner), &ana, Role::Admin).await.unwrap());
+    assert!(!store.invite(Some(&admin), &ana, Role::User).await.unwrap(), "an owner has invited it");
+    assert!(matches!(enter("1").await, Entrance::In { new: None, .. }));
+
+    let eva = email("eva@example.org");
+    assert!(store.invite(Some(&admin), &eva, Role::User).await.unwrap());
+    store.set_disabled(&owner, &admin.user_id, true).await.unwrap();
+    assert_eq!(store.list_invitations().await.unwrap(), []);
+    assert_eq!(
+        store.enter(&account("2", Some(&eva), true), &SignUp::Invited, None).await.unwrap(),
+        Entrance::Refused(Refusal::NotInvited)
+    );
 }

@@ -185,8 +185,11 @@ pub(crate) async fn invite(email: String, role: String) -> Result<(), Failure> {
     if !who.viewer().may_give(role) {
         return Err(fail(ErrorCode::Forbidden));
     }
-    services.store.invite(Some(&who.user.id), &email, role).await?;
-    note(&services, &who, Action::Invited, Some(email.as_str()), Some(role.as_str())).await?;
+    if !services.store.invite(Some(&who.viewer()), &email, role).await? {
+        return Err(fail(ErrorCode::Forbidden));
+    }
+    // No address: the log outlives whoever is invited.
+    note(&services, &who, Action::Invited, None, Some(role.as_str())).await?;
     server_side::back(PeopleDone::Invited);
     Ok(())
 }
@@ -200,7 +203,7 @@ pub(crate) async fn revoke_invitation(email: String) -> Result<(), Failure> {
     if !services.store.revoke_invitation(&who.viewer(), &email).await? {
         return Err(fail(ErrorCode::UserNotFound));
     }
-    note(&services, &who, Action::InvitationRevoked, Some(&email), None).await?;
+    note(&services, &who, Action::InvitationRevoked, None, None).await?;
     server_side::back(PeopleDone::Revoked);
     Ok(())
 }
