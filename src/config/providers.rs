@@ -1,12 +1,11 @@
 //! Where people may sign in.
 
-use cjhirashi_identity::{Kind, ProviderConfig};
+use cjhirashi_identity::{GITHUB, Kind, ProviderConfig};
 use cjhirashi_models::Secret;
 
 use super::{ConfigError, invalid, parse_url};
 
 const GOOGLE: &str = "https://accounts.google.com";
-const GITHUB: &str = "https://github.com";
 
 type Get<'a> = &'a dyn Fn(&str) -> Result<Option<String>, ConfigError>;
 

@@ -62,7 +62,7 @@ pub const VARIABLES: &[Variable] = &[
         "SIGN_UP",
         "invited",
         "who may make an account: open, invited, closed, or hosts of verified addresses such as example.org, example.com; the \
-         first person becomes the owner unless it is closed",
+         first person of all becomes the owner, but for closed, and of those hosts where hosts are given",
     ),
     variable(
         "TRUSTED_PROXIES",

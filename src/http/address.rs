@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
 
@@ -18,14 +18,15 @@ impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
-        Ok(Self(of(parts, &state.config.trusted_proxies).map(|address| address.to_string())))
+        let address = of(&parts.extensions, &parts.headers, &state.config.trusted_proxies);
+        Ok(Self(address.map(|address| address.to_string())))
     }
 }
 
 /// The same as an address.
-pub(crate) fn of(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
-    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(behind(peer.ip().to_canonical(), &parts.headers, trusted))
+pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(behind(peer.ip().to_canonical(), headers, trusted))
 }
 
 /// Read from the end: each trusted proxy tells who spoke to it; the first that is not trusted is the client, whatever it

@@ -59,6 +59,12 @@ enum Entry {
     End,
 }
 
+impl Entry {
+    fn json(name: impl Into<String>, value: &impl Serialize) -> serde_json::Result<Self> {
+        Ok(Self::Json(name.into(), serde_json::to_vec_pretty(value)?))
+    }
+}
+
 /// `GET /account/export`.
 pub(crate) async fn export(
     State(state): State<AppState>,
@@ -113,32 +119,30 @@ enum GatherError {
 async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>) -> Result<(), GatherError> {
     let (id, viewer, store) = (&who.user.id, who.viewer(), &state.store);
     let send = async |entry| entries.send(entry).await.map_err(|_| GatherError::Gone);
-    let json =
-        async |name: &str, value: &(dyn erased::Value + Sync)| send(Entry::Json(name.to_owned(), value.bytes()?)).await;
-    json("profile.json", &who.user).await?;
-    json("settings.json", &who.settings).await?;
+    send(Entry::json("profile.json", &who.user)?).await?;
+    send(Entry::json("settings.json", &who.settings)?).await?;
     let accounts: Vec<_> = store
         .list_accounts(id)
         .await?
         .into_iter()
         .map(|it| serde_json::json!({"provider": it.provider, "email": it.email, "linked_at": it.created_at, "used_at": it.used_at}))
         .collect();
-    json("accounts.json", &accounts).await?;
+    send(Entry::json("accounts.json", &accounts)?).await?;
     let devices: Vec<_> = store
         .list_devices(id, None)
         .await?
         .into_iter()
         .map(|it| serde_json::json!({"browser": it.agent, "signed_in_at": it.signed_in_at, "used_at": it.used_at}))
         .collect();
-    json("devices.json", &devices).await?;
-    json("api_keys.json", &store.list_api_keys(id).await?).await?;
+    send(Entry::json("devices.json", &devices)?).await?;
+    send(Entry::json("api_keys.json", &store.list_api_keys(id).await?)?).await?;
     let log: Vec<_> = store
         .list_audit(Some(id), 0, LOG)
         .await?
         .into_iter()
         .map(|it| serde_json::json!({"at": it.at, "action": it.action, "subject": it.subject, "detail": it.detail, "address": it.address}))
         .collect();
-    json("log.json", &log).await?;
+    send(Entry::json("log.json", &log)?).await?;
     let mut after = None;
     loop {
         let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;
@@ -146,7 +150,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         for chat in &chats {
             let Some(page) = store.open_chat(&viewer, chat).await? else { continue };
             let chat = serde_json::json!({"chat": page.summary, "messages": page.messages});
-            json(&format!("chats/{}.json", page.summary.id), &chat).await?;
+            send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
         }
         after = Some(last);
     }
@@ -156,7 +160,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         let Some((last, _)) = artifacts.last() else { break };
         after.clone_from(last);
         for (artifact, row) in &artifacts {
-            json(&format!("artifacts/{artifact}.json"), row).await?;
+            send(Entry::json(format!("artifacts/{artifact}.json"), row)?).await?;
         }
     }
     let mut filter = DocumentFilter { scope: DocumentScope::Own, page_size: 200, ..DocumentFilter::default() };
@@ -168,7 +172,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         for document in &list.documents {
             let metadata = state.documents.metadata(&viewer, &document.id).await?;
             let known = serde_json::json!({"document": document, "metadata": metadata});
-            json(&format!("documents/{}.json", document.id), &known).await?;
+            send(Entry::json(format!("documents/{}.json", document.id), &known)?).await?;
             if let Some((file, path)) = state.documents.original(&viewer, &document.id).await? {
                 // The name is somebody's: no path may be in it.
                 let name: String =
@@ -178,21 +182,6 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
             }
         }
         filter.page += 1;
-    }
-}
-
-/// Values of several types through one function.
-mod erased {
-    use super::Serialize;
-
-    pub(super) trait Value {
-        fn bytes(&self) -> serde_json::Result<Vec<u8>>;
-    }
-
-    impl<T: Serialize> Value for T {
-        fn bytes(&self) -> serde_json::Result<Vec<u8>> {
-            serde_json::to_vec_pretty(self)
-        }
     }
 }
 
@@ -288,6 +277,7 @@ mod tests {
         zip.by_name("documents/a/año.bin").unwrap().read_to_end(&mut whole).unwrap();
         assert_eq!(whole, vec![7; 300_000]);
     }
+
     #[tokio::test]
     async fn what_was_not_gathered_to_its_end_is_no_zip() {
         let (entries, taken) = mpsc::channel(WAITING);

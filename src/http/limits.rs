@@ -39,7 +39,6 @@ impl Kind {
     fn of(method: &Method, path: &str) -> Option<Self> {
         let changes = *method == Method::POST;
         match path {
-            "/sign-in/link" => Some(Self::SignIn),
             "/fn/send_message" | "/fn/retry_answer" | "/api/v1/chat/completions" if changes => Some(Self::Answer),
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
             "/uploads" | "/api/v1/documents" if changes => Some(Self::Transfer),
@@ -134,9 +133,7 @@ fn who(kind: Kind, request: &Request, address: Option<IpAddr>) -> Who {
 /// Lets a request pass, or tells when to come again.
 pub(crate) async fn check(State((state, limits)): State<(AppState, Limits)>, request: Request, next: Next) -> Response {
     let Some(kind) = Kind::of(request.method(), request.uri().path()) else { return next.run(request).await };
-    let (parts, body) = request.into_parts();
-    let address = address::of(&parts, &state.config.trusted_proxies);
-    let request = Request::from_parts(parts, body);
+    let address = address::of(request.extensions(), request.headers(), &state.config.trusted_proxies);
     match limits.check(kind, &who(kind, &request, address)) {
         Ok(()) => next.run(request).await,
         Err(wait) => {

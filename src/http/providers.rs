@@ -6,7 +6,7 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use cjhirashi_domain::{ErrorCode, audit::Action, id::UserId};
-use cjhirashi_identity::{Begun, IdentityError, Returned, SignInError};
+use cjhirashi_identity::{BEGUN_LASTS, Begun, IdentityError, Returned, SignInError};
 use cjhirashi_storage::{Done, Entrance, PgSessionStore, Refusal};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -67,12 +67,17 @@ pub(crate) async fn begin(
     waiting.drain(..surplus);
     session.insert(BEGUN, &waiting).await.map_err(unavailable)?;
     if session.get::<UserId>(PgSessionStore::USER_ID).await.map_err(unavailable)?.is_none() {
-        // Nobody's session is kept no longer than what it is for.
-        session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
+        keep_nobodys(&session);
     }
     let name = state.sign_in.providers().find(|(id, _)| *id == provider).map_or(provider.as_str(), |(_, name)| name);
     let language = person_language.or_else(|| language_of(&headers)).unwrap_or_default();
     Ok(Html(cjhirashi_web::onward(language, pages.assets(), name, &url)).into_response())
+}
+
+/// Nobody's session is kept no longer than what it is for.
+fn keep_nobodys(session: &Session) {
+    let lasts = time::Duration::seconds(BEGUN_LASTS.as_secs().cast_signed());
+    session.set_expiry(Some(Expiry::OnInactivity(lasts)));
 }
 
 /// Those that may still be ended.
@@ -101,7 +106,7 @@ pub(crate) async fn end(
     };
     session.insert(BEGUN, &waiting).await.map_err(unavailable)?;
     if person.is_none() {
-        session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
+        keep_nobodys(&session);
     }
     // Kept at once: of two browsers' tabs that come back with the same state, the second finds it used.
     session.save().await.map_err(unavailable)?;

@@ -34,9 +34,7 @@ pub(crate) async fn identify(
 ) -> Response {
     match who(&state, &session).await {
         Ok(Some(who)) => {
-            let (parts, body) = request.into_parts();
-            let address = address::of(&parts, &state.config.trusted_proxies);
-            request = Request::from_parts(parts, body);
+            let address = address::of(request.extensions(), request.headers(), &state.config.trusted_proxies);
             if let Some(address) = address {
                 request.extensions_mut().insert(ClientIp(address.to_string()));
             }

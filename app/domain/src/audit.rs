@@ -58,7 +58,7 @@ actions! {
     ChatDeleted = "chat_deleted",
     /// Somebody took all their data with them.
     DataExported = "data_exported",
-    /// Somebody deleted their account; the detail counts what was there before and after.
+    /// Somebody deleted their account; the detail counts what was there.
     AccountDeleted = "account_deleted",
     /// The server's model or the vector index was changed.
     Administered = "administered",

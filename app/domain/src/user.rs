@@ -39,7 +39,7 @@ impl Role {
 }
 
 /// Who may make an account by signing in at a provider. Whoever was invited may in any case, and the first person of an
-/// instance becomes its owner unless it is closed.
+/// instance becomes its owner where [`SignUp::admits_first`] them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SignUp {
     /// Everybody.

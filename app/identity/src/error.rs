@@ -47,12 +47,10 @@ pub(crate) fn of_exchange(error: RequestTokenError<HttpError, BasicErrorResponse
         RequestTokenError::ServerResponse(answer) => refused(&answer),
         RequestTokenError::Request(error) => IdentityError::Unavailable(error.to_string()),
         // GitHub tells what is wrong with status 200.
-        RequestTokenError::Parse(_, ref body) if serde_json::from_slice::<BasicErrorResponse>(body).is_ok() => {
-            serde_json::from_slice(body).map_or(IdentityError::Expired, |answer| refused(&answer))
-        }
-        RequestTokenError::Parse(error, _) => {
-            IdentityError::Unavailable(shorten(&format!("its answer is none: {error}")))
-        }
+        RequestTokenError::Parse(error, body) => serde_json::from_slice(&body).map_or_else(
+            |_| IdentityError::Unavailable(shorten(&format!("its answer is none: {error}"))),
+            |answer| refused(&answer),
+        ),
         RequestTokenError::Other(other) => IdentityError::Unavailable(shorten(&other)),
     }
 }

@@ -3,7 +3,7 @@
 use oauth2::AuthType;
 use serde::Deserialize;
 
-use crate::{Endpoints, IdentityError, Profile, http::Http};
+use crate::{Endpoints, GITHUB, IdentityError, Profile, http::Http};
 
 pub(crate) struct GitHub {
     base: String,
@@ -28,7 +28,7 @@ struct Address {
 impl GitHub {
     pub(crate) fn new(base: &str) -> Self {
         let api = match base {
-            "https://github.com" => "https://api.github.com".to_owned(),
+            GITHUB => "https://api.github.com".to_owned(),
             // A server of one's own has it below.
             base => format!("{base}/api/v3"),
         };

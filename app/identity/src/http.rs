@@ -64,7 +64,7 @@ async fn answer_of<T: DeserializeOwned>(url: &str, request: RequestBuilder) -> R
     let answer = sent.map_err(|error| unavailable(innermost(&error)))?;
     match answer.status() {
         status if status.is_success() => {}
-        // Of what needs no token this is a trouble of the provider's, and no less one.
+        // The token is not good, or not for this.
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             return Err(IdentityError::Refused(format!("{url}: {status}")));
         }

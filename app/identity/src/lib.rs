@@ -30,6 +30,8 @@ use self::{github::GitHub, http::Http, oidc::Issuer};
 
 /// A sign-in that was begun is good for so long.
 pub const BEGUN_LASTS: Duration = Duration::from_secs(600);
+/// GitHub itself, as [`Kind::GitHub`] names it.
+pub const GITHUB: &str = "https://github.com";
 /// The longest silence of a provider.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -99,14 +101,6 @@ pub struct Tokens {
     pub token_type: String,
     /// What was granted, separated by spaces.
     pub scope: Option<String>,
-}
-
-impl Tokens {
-    /// An access token alone, good for so many milliseconds.
-    fn of(access: Secret, lasts_ms: Option<i64>) -> Self {
-        let expires_in = lasts_ms.map(|lasts| Duration::from_millis(u64::try_from(lasts).unwrap_or(0)));
-        Self { access, refresh: None, id_token: None, expires_in, token_type: "bearer".to_owned(), scope: None }
-    }
 }
 
 /// What a provider says of somebody.
@@ -228,12 +222,6 @@ impl Providers {
     /// Those that are on, in the order in which they are shown: the name in addresses, and the one that people use.
     pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.list.iter().map(|provider| (provider.config.id, provider.config.name.as_str()))
-    }
-
-    /// Whether there is any.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     fn provider(&self, id: &str) -> Result<&Provider, IdentityError> {
@@ -372,7 +360,7 @@ impl Provider {
     fn subject(&self, subject: String) -> String {
         match &self.config.kind {
             Kind::Oidc { issuer } if self.config.id == "oidc" => format!("{issuer} {subject}"),
-            Kind::GitHub { base } if base != "https://github.com" => format!("{base} {subject}"),
+            Kind::GitHub { base } if base != GITHUB => format!("{base} {subject}"),
             Kind::Oidc { .. } | Kind::GitHub { .. } => subject,
         }
     }

@@ -1,6 +1,9 @@
 //! OpenID Connect: discovery, keys, and the id token.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
@@ -8,7 +11,6 @@ use jsonwebtoken::{
 };
 use oauth2::AuthType;
 use serde::{Deserialize, Deserializer};
-use tokio::sync::Mutex;
 
 use crate::{Endpoints, IdentityError, Profile, http::Http};
 
@@ -85,20 +87,16 @@ impl From<Claims> for Profile {
     }
 }
 
-#[derive(Default)]
-struct Known {
-    metadata: Option<(Instant, Metadata)>,
-    keys: Option<(Instant, JwkSet)>,
-}
-
 pub(crate) struct Issuer {
     name: String,
-    known: Mutex<Known>,
+    metadata: Mutex<Option<(Instant, Metadata)>>,
+    /// Held while they are asked for: however many come with an unknown key, one asks.
+    keys: tokio::sync::Mutex<Option<(Instant, JwkSet)>>,
 }
 
 impl Issuer {
     pub(crate) fn new(issuer: &str) -> Self {
-        Self { name: issuer.to_owned(), known: Mutex::default() }
+        Self { name: issuer.to_owned(), metadata: Mutex::default(), keys: tokio::sync::Mutex::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -106,8 +104,9 @@ impl Issuer {
     }
 
     async fn metadata(&self, http: &Http) -> Result<Metadata, IdentityError> {
-        let mut known = self.known.lock().await;
-        if let Some((at, metadata)) = &known.metadata
+        // Not held while the issuer is asked: where it does not answer, nobody waits for the silences of others.
+        let known = || self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, metadata)) = &*known()
             && at.elapsed() < FRESH
         {
             return Ok(metadata.clone());
@@ -118,7 +117,7 @@ impl Issuer {
             let words = format!("{url} is of the issuer {}, and {} is configured", metadata.issuer, self.name);
             return Err(IdentityError::Untrusted(words));
         }
-        known.metadata = Some((Instant::now(), metadata.clone()));
+        *known() = Some((Instant::now(), metadata.clone()));
         Ok(metadata)
     }
 
@@ -138,17 +137,17 @@ impl Issuer {
     /// The key that a token names; asked for again when it is not among those known: keys are changed now and then.
     async fn key(&self, http: &Http, kid: Option<&str>, algorithm: Algorithm) -> Result<Jwk, IdentityError> {
         let url = self.metadata(http).await?.jwks_uri;
-        let mut known = self.known.lock().await;
-        let found = known.keys.as_ref().and_then(|(_, keys)| find(keys, kid, algorithm));
-        if let (Some(found), Some((at, _))) = (found, &known.keys)
+        let mut known = self.keys.lock().await;
+        if let Some((at, keys)) = &*known
             && at.elapsed() < FRESH
+            && let Some(found) = find(keys, kid, algorithm)
         {
             return Ok(found);
         }
-        if known.keys.as_ref().is_none_or(|(at, _)| at.elapsed() >= KEYS_AGAIN) {
-            known.keys = Some((Instant::now(), http.json(&url).await?));
+        if known.as_ref().is_none_or(|(at, _)| at.elapsed() >= KEYS_AGAIN) {
+            *known = Some((Instant::now(), http.json(&url).await?));
         }
-        known.keys.as_ref().and_then(|(_, keys)| find(keys, kid, algorithm)).ok_or_else(|| {
+        known.as_ref().and_then(|(_, keys)| find(keys, kid, algorithm)).ok_or_else(|| {
             IdentityError::Untrusted("the id token is signed by a key that the issuer does not publish".to_owned())
         })
     }

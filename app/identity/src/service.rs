@@ -7,7 +7,8 @@ use cjhirashi_domain::{
     id::{AccountId, UserId},
     user::{Email, SignUp},
 };
-use cjhirashi_storage::{AccountTokens, Entrance, ProvenAccount, StorageError, Store};
+use cjhirashi_outbound::Secret;
+use cjhirashi_storage::{AccountTokens, Entrance, ProvenAccount, ProvenProfile, StorageError, Store};
 
 use crate::{Begun, IdentityError, Profile, Providers, Returned, Tokens};
 
@@ -70,8 +71,12 @@ impl SignInService {
     ) -> Result<Entrance, SignInError> {
         let identity = self.providers.finish(begun, &self.redirect_uri(&begun.provider), returned).await?;
         let email = address(&identity.profile);
-        let account =
-            proven(identity.provider, &identity.profile, email.as_ref(), kept(&identity.tokens, self.store.now()));
+        let account = ProvenAccount {
+            provider: identity.provider,
+            subject: &identity.profile.subject,
+            profile: proven(&identity.profile, email.as_ref()),
+            tokens: kept(&identity.tokens, self.store.now()),
+        };
         Ok(self.store.enter(&account, &self.policy, linking).await?)
     }
 
@@ -84,22 +89,21 @@ impl SignInService {
         let Some(opened) = self.store.open_tokens(user, id).await? else { return Ok(false) };
         let now = self.store.now();
         let is_over = opened.expires_at.is_some_and(|at| at <= now.plus_millis(NEARLY_OVER_MS));
-        let tokens = match (opened.access.filter(|_| !is_over), opened.refresh) {
-            (Some(access), _) => Tokens::of(access.into(), opened.expires_at.map(|at| at.0 - now.0)),
+        let access = match (opened.access.filter(|_| !is_over), opened.refresh) {
+            (Some(access), _) => Secret::from(access),
             (None, Some(refresh)) => {
                 let tokens = self.providers.refresh(&opened.provider, &refresh).await?;
                 self.store.replace_tokens(id, &kept(&tokens, now)).await?;
-                tokens
+                tokens.access
             }
             (None, None) => return Ok(false),
         };
-        let profile = self.providers.profile(&opened.provider, tokens.access.reveal()).await?;
+        let profile = self.providers.profile(&opened.provider, access.reveal()).await?;
         if profile.subject != opened.subject {
             return Err(IdentityError::Untrusted("the profile is of somebody else".to_owned()).into());
         }
         let email = address(&profile);
-        let account = proven(&opened.provider, &profile, email.as_ref(), kept(&tokens, now));
-        self.store.update_profile(user, &account).await?;
+        self.store.update_profile(user, &proven(&profile, email.as_ref())).await?;
         Ok(true)
     }
 }
@@ -120,19 +124,11 @@ fn kept(tokens: &Tokens, now: Timestamp) -> AccountTokens<'_> {
     }
 }
 
-fn proven<'a>(
-    provider: &'a str,
-    profile: &'a Profile,
-    email: Option<&'a Email>,
-    tokens: AccountTokens<'a>,
-) -> ProvenAccount<'a> {
-    ProvenAccount {
-        provider,
-        subject: &profile.subject,
+fn proven<'a>(profile: &'a Profile, email: Option<&'a Email>) -> ProvenProfile<'a> {
+    ProvenProfile {
         email,
         email_verified: profile.email_verified && email.is_some(),
         name: profile.name.as_deref(),
         picture: profile.picture.as_deref(),
-        tokens,
     }
 }

@@ -122,8 +122,8 @@ impl Retriever {
     ///
     /// Four queries to PostgreSQL, one more for an index with delayed writes; none is open while the embedding model
     /// works. Where a document changes to a new version between the queries, so that it is found as it is no more, all of
-    /// them are made once more. When the index cannot be used, the newest passages are scored one by one beside full text; when the model
-    /// cannot, full text answers alone. In both cases the outcome says `degraded`.
+    /// them are made once more. When the index cannot be used, the newest passages are scored one by one beside full text;
+    /// when the model cannot, full text answers alone. In both cases the outcome says `degraded`.
     ///
     /// # Errors
     /// [`RetrievalError`].

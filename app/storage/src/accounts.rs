@@ -27,7 +27,16 @@ pub struct ProvenAccount<'a> {
     pub provider: &'a str,
     /// Who, there.
     pub subject: &'a str,
-    /// Their address, as the provider says.
+    /// What the provider says of them.
+    pub profile: ProvenProfile<'a>,
+    /// For later calls.
+    pub tokens: AccountTokens<'a>,
+}
+
+/// What a provider says of somebody.
+#[derive(Debug, Clone, Copy)]
+pub struct ProvenProfile<'a> {
+    /// Their address.
     pub email: Option<&'a Email>,
     /// Whether the provider knows that it is theirs.
     pub email_verified: bool,
@@ -35,8 +44,6 @@ pub struct ProvenAccount<'a> {
     pub name: Option<&'a str>,
     /// The address of a picture.
     pub picture: Option<&'a str>,
-    /// For later calls.
-    pub tokens: AccountTokens<'a>,
 }
 
 /// What a provider gave for later calls.
@@ -108,6 +115,13 @@ impl std::fmt::Debug for OpenedTokens {
     }
 }
 
+/// An account that was used before, and whose it is.
+struct Used {
+    id: String,
+    user: UserId,
+    disabled: bool,
+}
+
 /// Somebody with an address.
 struct Known {
     id: UserId,
@@ -120,7 +134,7 @@ struct Known {
 impl Store {
     /// Lets in whom a provider vouches for; with `linking`, makes the account another way in for that person. Whose it is:
     /// whose way in it was before, else whoever has the same address verified on both sides, else a new person where the
-    /// policy or an invitation admits them. Of an instance without an owner the first one becomes its owner.
+    /// policy or an invitation admits them. The first person of all becomes the owner, where the policy lets them in.
     ///
     /// # Errors
     /// When the database does not answer or a row cannot be read.
@@ -131,53 +145,30 @@ impl Store {
         linking: Option<&UserId>,
     ) -> Result<Entrance> {
         let mut tx = self.pool.begin().await?;
-        let entrance = match self.owner_of(&mut tx, account).await? {
-            Some((_, owner)) if linking.is_some_and(|linking| *linking != owner.id) => {
-                Entrance::Refused(Refusal::AccountTaken)
+        let mut used = find_used(&mut tx, account).await?;
+        if used.is_none() && linking.is_none() {
+            sqlx::query!("SELECT pg_advisory_xact_lock($1)::text", FIRST_TIME).fetch_one(&mut *tx).await?;
+            // Somebody else may have let this very account in meanwhile.
+            used = find_used(&mut tx, account).await?;
+        }
+        let entrance = match (used, linking) {
+            (Some(used), Some(linking)) if *linking != used.user => Entrance::Refused(Refusal::AccountTaken),
+            (Some(used), _) if used.disabled => Entrance::Refused(Refusal::Disabled),
+            (Some(used), linking) => {
+                self.save_tokens_of(&mut tx, &used.id, account).await?;
+                if linking.is_some() { Entrance::Linked } else { Entrance::In { user: used.user, new: None } }
             }
-            Some((_, owner)) if owner.disabled => Entrance::Refused(Refusal::Disabled),
-            Some((id, owner)) => {
-                self.save_tokens_of(&mut tx, &id, account).await?;
-                match linking {
-                    Some(_) => Entrance::Linked,
-                    None => Entrance::In { user: owner.id, new: None },
-                }
+            (None, Some(person)) => {
+                self.add_account(&mut tx, person, account).await?;
+                Entrance::Linked
             }
-            None => match linking {
-                Some(person) => {
-                    self.add_account(&mut tx, person, account).await?;
-                    Entrance::Linked
-                }
-                None => self.enter_first_time(&mut tx, account, policy).await?,
-            },
+            (None, None) => self.enter_first_time(&mut tx, account, policy).await?,
         };
         if let Entrance::In { user, .. } = &entrance {
-            self.follow_profile(&mut tx, user, account).await?;
+            self.follow_profile(&mut tx, user, &account.profile).await?;
         }
         tx.commit().await?;
         Ok(entrance)
-    }
-
-    async fn owner_of(
-        &self,
-        tx: &mut PgTransaction<'_>,
-        account: &ProvenAccount<'_>,
-    ) -> Result<Option<(String, Known)>> {
-        let row = sqlx::query!(
-            r#"SELECT a.id, u.id AS user_id, u.role, u.disabled_at IS NOT NULL AS "disabled!"
-               FROM accounts a JOIN users u ON u.id = a.user_id
-               WHERE a.provider = $1 AND a.provider_account_id = $2 FOR UPDATE OF a"#,
-            account.provider,
-            account.subject,
-        )
-        .fetch_optional(&mut **tx)
-        .await?;
-        row.map(|row| {
-            let id = parse_user_id("accounts", &row.user_id)?;
-            let role = parse_role(&row.user_id, &row.role)?;
-            Ok((row.id, Known { id, role, verified: false, disabled: row.disabled, has_accounts: true }))
-        })
-        .transpose()
     }
 
     async fn enter_first_time(
@@ -187,18 +178,9 @@ impl Store {
         policy: &SignUp,
     ) -> Result<Entrance> {
         let refused = |refusal| Ok(Entrance::Refused(refusal));
-        sqlx::query!("SELECT pg_advisory_xact_lock($1)::text", FIRST_TIME).fetch_one(&mut **tx).await?;
-        // Somebody else may have let this very account in meanwhile.
-        if let Some((id, owner)) = self.owner_of(tx, account).await? {
-            if owner.disabled {
-                return refused(Refusal::Disabled);
-            }
-            self.save_tokens_of(tx, &id, account).await?;
-            return Ok(Entrance::In { user: owner.id, new: None });
-        }
-        let Some(email) = account.email else { return refused(Refusal::NoAddress) };
+        let Some(email) = account.profile.email else { return refused(Refusal::NoAddress) };
         let known = self.known_by(tx, email).await?;
-        if !account.email_verified {
+        if !account.profile.email_verified {
             return refused(if known.is_some() { Refusal::AddressTaken } else { Refusal::NoAddress });
         }
         if known.as_ref().is_some_and(|known| known.disabled) {
@@ -316,7 +298,7 @@ impl Store {
         sqlx::query!(
             "UPDATE accounts SET email = coalesce($2, email), used_at = $3 WHERE id = $1",
             id,
-            account.email.map(Email::as_str),
+            account.profile.email.map(Email::as_str),
             to_db(self.now()),
         )
         .execute(&mut *connection)
@@ -356,10 +338,10 @@ impl Store {
         &self,
         connection: &mut PgConnection,
         user: &UserId,
-        account: &ProvenAccount<'_>,
+        profile: &ProvenProfile<'_>,
     ) -> Result<()> {
-        let (name, picture) = (bounded(account.name, NAME), bounded(account.picture, PICTURE));
-        let email = account.email.filter(|_| account.email_verified);
+        let (name, picture) = (bounded(profile.name, NAME), bounded(profile.picture, PICTURE));
+        let email = profile.email.filter(|_| profile.email_verified);
         sqlx::query!(
             "UPDATE users u SET
                  name = coalesce($2, u.name), image = coalesce($3, u.image), updated_at = $5,
@@ -470,9 +452,9 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn update_profile(&self, user: &UserId, account: &ProvenAccount<'_>) -> Result<()> {
+    pub async fn update_profile(&self, user: &UserId, profile: &ProvenProfile<'_>) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
-        self.follow_profile(&mut connection, user, account).await
+        self.follow_profile(&mut connection, user, profile).await
     }
 
     /// Seals again, with the present secret, what only the one before opens; returns how many values.
@@ -514,6 +496,20 @@ impl Store {
             }
         }
     }
+}
+
+async fn find_used(tx: &mut PgTransaction<'_>, account: &ProvenAccount<'_>) -> Result<Option<Used>> {
+    let row = sqlx::query!(
+        r#"SELECT a.id, u.id AS user_id, u.disabled_at IS NOT NULL AS "disabled!"
+           FROM accounts a JOIN users u ON u.id = a.user_id
+           WHERE a.provider = $1 AND a.provider_account_id = $2 FOR UPDATE OF a"#,
+        account.provider,
+        account.subject,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| Ok(Used { user: parse_user_id("accounts", &row.user_id)?, id: row.id, disabled: row.disabled }))
+        .transpose()
 }
 
 fn bounded(text: Option<&str>, most: usize) -> Option<String> {

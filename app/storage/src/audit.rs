@@ -4,6 +4,7 @@ use cjhirashi_domain::{
     audit::{Action, AuditEntry},
     id::UserId,
 };
+use sqlx::PgConnection;
 use time::Duration;
 
 use crate::{
@@ -37,6 +38,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn note(&self, done: &Done<'_>) -> Result<()> {
+        self.note_with(&mut *self.pool.acquire().await?, done).await
+    }
+
+    /// The same within a transaction.
+    pub(crate) async fn note_with(&self, connection: &mut PgConnection, done: &Done<'_>) -> Result<()> {
         sqlx::query!(
             "INSERT INTO audit_log (at, actor, action, subject, detail, address) VALUES ($1, $2, $3, $4, $5, $6)",
             to_db(self.now()),
@@ -46,7 +52,7 @@ impl Store {
             done.detail.map(|detail| detail.chars().take(DETAIL).collect::<String>()),
             done.address,
         )
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }

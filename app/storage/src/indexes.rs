@@ -177,22 +177,19 @@ impl Store {
     /// [`StorageError`].
     pub async fn stop_building(&self) -> Result<bool> {
         let done = sqlx::query!(
-            "WITH empty AS (
-                DELETE FROM vector_indexes
-                WHERE state = 'building' AND activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
+            r#"WITH building AS (
+                SELECT kind, model, activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
                   -- What was embedded for it alone was paid for.
-                  AND (EXISTS (SELECT FROM vector_indexes o WHERE o.model = vector_indexes.model AND o.state <> 'building')
-                       OR NOT EXISTS (SELECT FROM embeddings e WHERE e.model = vector_indexes.model))
-                RETURNING kind
+                  AND (EXISTS (SELECT FROM vector_indexes o WHERE o.model = b.model AND o.state <> 'building')
+                       OR NOT EXISTS (SELECT FROM embeddings e WHERE e.model = b.model)) AS empty
+                FROM vector_indexes b WHERE state = 'building' FOR UPDATE
+             ), forgotten AS (
+                DELETE FROM vector_indexes i USING building b WHERE b.empty AND (i.kind, i.model) = (b.kind, b.model)
              ), kept AS (
-                UPDATE vector_indexes SET state = 'previous'
-                WHERE state = 'building' AND NOT (activated_at IS NULL AND copied_to = 0 AND clearing_until IS NULL
-                  AND (EXISTS (SELECT FROM vector_indexes o WHERE o.model = vector_indexes.model AND o.state <> 'building')
-                       OR NOT EXISTS (SELECT FROM embeddings e WHERE e.model = vector_indexes.model)))
-                RETURNING kind
-             ), stopped AS (SELECT kind FROM empty UNION ALL SELECT kind FROM kept),
-             dropped AS (DELETE FROM jobs WHERE kind = 'reindex' AND EXISTS (SELECT FROM stopped))
-             SELECT kind AS \"kind!\" FROM stopped",
+                UPDATE vector_indexes i SET state = 'previous' FROM building b
+                WHERE NOT b.empty AND (i.kind, i.model) = (b.kind, b.model)
+             ), dropped AS (DELETE FROM jobs WHERE kind = 'reindex' AND EXISTS (SELECT FROM building))
+             SELECT kind FROM building"#,
         )
         .fetch_optional(&self.pool)
         .await?;

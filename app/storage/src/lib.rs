@@ -40,7 +40,7 @@ mod sign_in_links;
 mod testing;
 mod users;
 
-pub use accounts::{AccountTokens, Entrance, OpenedTokens, ProvenAccount, Refusal};
+pub use accounts::{AccountTokens, Entrance, OpenedTokens, ProvenAccount, ProvenProfile, Refusal};
 pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
 pub use api_keys::KeyHolder;
 pub use audit::Done;

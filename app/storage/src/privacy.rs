@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{JobKind, Result, StorageError, Store, adoption, connect::to_db, jobs};
+use crate::{Done, JobKind, Result, StorageError, Store, adoption, connect::to_db, jobs};
 
 /// How much of each kind is somebody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,8 +74,8 @@ impl Store {
         count(&mut *self.pool.acquire().await?, user).await
     }
 
-    /// Deletes a person with all that is theirs, and writes that down: from the commit on nothing of it is found; jobs remove vectors and files.
-    /// What there was before; `None` for the only owner while others are here, who would be left without one.
+    /// Deletes a person with all that is theirs, and writes that down: from the commit on nothing of it is found; jobs
+    /// remove vectors and files. What there was before; `None` for the only owner while others are here, who would be left without one.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -122,16 +122,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query!("DELETE FROM users WHERE id = $1", id).execute(&mut *tx).await?;
-        sqlx::query!(
-            "INSERT INTO audit_log (at, actor, action, detail, address) VALUES ($1, $2, $3, $4, $5)",
-            to_db(self.now()),
-            id,
-            Action::AccountDeleted.as_str(),
-            before.to_string(),
-            address,
-        )
-        .execute(&mut *tx)
-        .await?;
+        let (actor, counted) = (Some(&viewer.user_id), before.to_string());
+        let done = Done { actor, action: Action::AccountDeleted, subject: None, detail: Some(&counted), address };
+        self.note_with(&mut tx, &done).await?;
         tx.commit().await?;
         Ok(Some(before))
     }

@@ -23,12 +23,14 @@ fn account<'a>(subject: &'a str, email: Option<&'a Email>, email_verified: bool)
     ProvenAccount {
         provider: "oidc",
         subject,
-        email,
-        email_verified,
-        name: Some("Ana"),
-        picture: Some("https://example.org/a.png"),
+        profile: ProvenProfile { email, email_verified, name: Some("Ana"), picture: Some("https://example.org/a.png") },
         tokens: TOKENS,
     }
+}
+
+/// Somebody who has that address, verified.
+async fn person(store: &Store, address: &str, role: Role) -> Viewer {
+    Viewer { user_id: store.ensure_user(&email(address), role).await.unwrap().id, role }
 }
 
 fn user(entrance: Entrance) -> UserId {
@@ -178,7 +180,7 @@ async fn name_picture_and_verified_address_follow_the_provider_and_never_take_so
     assert_eq!(now().await, "ana@example.org", "not verified");
     store.enter(&account("1", Some(&new), true), &policy, None).await.unwrap();
     assert_eq!(now().await, "ana@new.example");
-    let renamed = ProvenAccount { name: Some("Ana Zorro"), ..account("1", Some(&new), true) };
+    let renamed = ProvenProfile { name: Some("Ana Zorro"), ..account("1", Some(&new), true).profile };
     store.update_profile(&person, &renamed).await.unwrap();
     assert_eq!(store.get_user(&person).await.unwrap().unwrap().name.as_deref(), Some("Ana Zorro"));
 }
@@ -186,13 +188,9 @@ async fn name_picture_and_verified_address_follow_the_provider_and_never_take_so
 #[tokio::test]
 async fn whoever_is_kept_out_is_out_at_once_and_nobody_manages_above_their_role() {
     let (_database, store, _) = migrated().await;
-    let person = async |address: &str, role| {
-        let user = store.ensure_user(&email(address), role).await.unwrap();
-        Viewer { user_id: user.id, role }
-    };
-    let owner = person("owner@example.org", Role::Owner).await;
-    let admin = person("admin@example.org", Role::Admin).await;
-    let ana = person("ana@example.org", Role::User).await;
+    let owner = person(&store, "owner@example.org", Role::Owner).await;
+    let admin = person(&store, "admin@example.org", Role::Admin).await;
+    let ana = person(&store, "ana@example.org", Role::User).await;
     assert_eq!(store.set_role(&admin, &ana.user_id, Role::Admin).await.unwrap(), Managed::Forbidden);
     assert_eq!(store.set_role(&owner, &owner.user_id, Role::User).await.unwrap(), Managed::Forbidden, "an owner stays");
     assert_eq!(store.set_disabled(&admin, &owner.user_id, true).await.unwrap(), Managed::Forbidden);
@@ -251,15 +249,11 @@ async fn an_instance_without_an_owner_is_not_the_next_strangers() {
 #[tokio::test]
 async fn an_invitation_makes_nobody_somebody_else_and_ends_with_its_inviters_rights() {
     let (_database, store, _) = migrated().await;
-    let person = async |address: &str, role| {
-        let user = store.ensure_user(&email(address), role).await.unwrap();
-        Viewer { user_id: user.id, role }
-    };
-    let owner = person("owner@example.org", Role::Owner).await;
-    let admin = person("admin@example.org", Role::Admin).await;
+    let owner = person(&store, "owner@example.org", Role::Owner).await;
+    let admin = person(&store, "admin@example.org", Role::Admin).await;
     let ana = email("ana@example.org");
     // An administrator whose address nobody has verified here, and whom a provider knows by it.
-    person("ana@example.org", Role::Admin).await;
+    person(&store, "ana@example.org", Role::Admin).await;
     sqlx::query("UPDATE users SET email_verified_at = NULL WHERE email = 'ana@example.org'")
         .execute(&store.pool)
         .await

@@ -133,10 +133,10 @@ impl Store {
         Ok(ids.len() as u64)
     }
 
-    /// Changes what is known of a document; `false` when there is none that the viewer may change, or nothing to change. Searches read all of
-    /// it from here, so the change counts at once; a job tells the vector index. Until that has acknowledged the change,
-    /// `acknowledged_at` is infinite: whoever may read the document by now finds it although the index would not show it,
-    /// and no run of another kind that takes the job's place can forget it.
+    /// Changes what is known of a document; `false` when there is none that the viewer may change, or nothing to change.
+    /// Searches read all of it from here, so the change counts at once; a job tells the vector index. Until that has
+    /// acknowledged the change, `acknowledged_at` is infinite: whoever may read the document by now finds it although the
+    /// index would not show it, and no run of another kind that takes the job's place can forget it.
     ///
     /// # Errors
     /// [`StorageError`].

@@ -77,7 +77,7 @@ pub(crate) async fn page(query: &super::server::Asked) -> Result<super::served::
         keys,
         log,
         providers: services.sign_in.providers().map(|(id, name)| (id, name.to_owned())).collect(),
-        made: made.map(|made| (made.name, made.secret)),
+        made,
         done,
         now: services.store.now(),
         who,
@@ -149,7 +149,7 @@ pub(crate) async fn end_other_sessions() -> Result<(), Failure> {
     use cjhirashi_domain::{ErrorCode, audit::Action};
     let (who, services) = (signed_in()?, services()?);
     let current = session_token().ok_or_else(|| fail(ErrorCode::Unauthorized))?;
-    let ended = services.store.end_sessions(&who.user.id, Some(&current)).await?;
+    let ended = services.store.end_other_sessions(&who.user.id, &current).await?;
     note(&services, &who, Action::SignedOut, None, Some(&ended.to_string())).await?;
     back(AccountDone::SignedOut, "devices");
     Ok(())

@@ -5,10 +5,8 @@ use leptos::server;
 use super::Failure;
 
 /// The list of people.
-#[cfg(feature = "ssr")]
 pub(crate) const PEOPLE: &str = "/admin/people";
 /// What was done.
-#[cfg(feature = "ssr")]
 pub(crate) const AUDIT: &str = "/admin/audit";
 
 #[cfg(feature = "ssr")]
@@ -68,21 +66,18 @@ mod server_side {
         Role,
         Disabled,
         Enabled,
-        SignedOut,
         Invited,
         Revoked,
     }
 
     impl PeopleDone {
-        const ALL: [Self; 6] =
-            [Self::Role, Self::Disabled, Self::Enabled, Self::SignedOut, Self::Invited, Self::Revoked];
+        const ALL: [Self; 5] = [Self::Role, Self::Disabled, Self::Enabled, Self::Invited, Self::Revoked];
 
         const fn as_str(self) -> &'static str {
             match self {
                 Self::Role => "role",
                 Self::Disabled => "disabled",
                 Self::Enabled => "enabled",
-                Self::SignedOut => "signed_out",
                 Self::Invited => "invited",
                 Self::Revoked => "revoked",
             }

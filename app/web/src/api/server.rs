@@ -67,6 +67,14 @@ pub(crate) fn forward(path: &str) -> bool {
     plain
 }
 
+/// The same, back to the page where the form stood if that is below `home`, else to `other`.
+pub(crate) fn forward_within(home: &str, other: &str) {
+    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
+    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
+    let within = path.is_some_and(|path| path.split(['?', '#', '/']).next() == home.strip_prefix('/'));
+    forward(if within { home } else { other });
+}
+
 /// What the address of a page says after its path.
 pub(crate) struct Asked(HashMap<String, String>);
 
@@ -110,14 +118,6 @@ pub(crate) async fn note(
     let address = address.as_ref().map(|ClientIp(address)| address.as_str());
     services.store.note(&Done { actor: Some(&who.user.id), action, subject, detail, address }).await?;
     Ok(())
-}
-
-/// The same, back to the page where the form stood if that is below `home`, else to `other`.
-pub(crate) fn forward_within(home: &str, other: &str) {
-    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
-    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
-    let within = path.is_some_and(|path| path.split(['?', '#', '/']).next() == home.strip_prefix('/'));
-    forward(if within { home } else { other });
 }
 
 fn is_plain_form() -> bool {

@@ -23,8 +23,7 @@ pub(crate) async fn compare_now() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.compare(&who.viewer()).await?;
-    done(SyncCommand::Compare);
-    Ok(())
+    done(&services, &who, SyncCommand::Compare, "comparison").await
 }
 
 /// Starts a job again that was given up.
@@ -33,8 +32,7 @@ pub(crate) async fn replay_job(id: i64) -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.replay(&who.viewer(), id).await?;
-    done(SyncCommand::Replay);
-    Ok(())
+    done(&services, &who, SyncCommand::Replay, "a job tried again").await
 }
 
 /// Starts every job again that was given up.
@@ -43,9 +41,7 @@ pub(crate) async fn replay_all() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.replay_all(&who.viewer()).await?;
-    administered(&services, &who, "jobs tried again").await?;
-    done(SyncCommand::Replay);
-    Ok(())
+    done(&services, &who, SyncCommand::Replay, "jobs tried again").await
 }
 
 /// Tries everybody's failed documents again.
@@ -54,9 +50,7 @@ pub(crate) async fn retry_failed() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.retry_failed(&who.viewer()).await?;
-    administered(&services, &who, "failed documents tried again").await?;
-    done(SyncCommand::Replay);
-    Ok(())
+    done(&services, &who, SyncCommand::Replay, "failed documents tried again").await
 }
 
 /// Builds an index beside the one that answers.
@@ -65,9 +59,7 @@ pub(crate) async fn build_index(kind: String, model: String) -> Result<(), Failu
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.build(&who.viewer(), &index_name(&kind, model)?).await?;
-    administered(&services, &who, &format!("build {kind}")).await?;
-    done(SyncCommand::Build);
-    Ok(())
+    done(&services, &who, SyncCommand::Build, &format!("build {kind}")).await
 }
 
 /// Ends the building of an index.
@@ -76,9 +68,7 @@ pub(crate) async fn stop_building() -> Result<(), Failure> {
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.stop_building(&who.viewer()).await?;
-    administered(&services, &who, "stop building").await?;
-    done(SyncCommand::Stop);
-    Ok(())
+    done(&services, &who, SyncCommand::Stop, "stop building").await
 }
 
 /// Removes an index that answered before; without emptying it, too, where it cannot be reached and `anyway` is said.
@@ -87,13 +77,10 @@ pub(crate) async fn forget_index(kind: String, model: String, #[server(default)]
     use super::server::{admin, services};
     let (who, services) = (admin()?, services()?);
     services.sync.forget(&who.viewer(), &index_name(&kind, model)?, anyway).await?;
-    administered(&services, &who, &format!("forget {kind}")).await?;
-    done(SyncCommand::Remove);
-    Ok(())
+    done(&services, &who, SyncCommand::Remove, &format!("forget {kind}")).await
 }
 
 /// The page.
-#[cfg(feature = "ssr")]
 pub(crate) const SYNC: &str = "/admin/sync";
 
 /// What administrators command, as the page says once that it was done.
@@ -122,19 +109,19 @@ impl SyncCommand {
     }
 }
 
+/// Writes down what was done, and goes back to the page, which says it.
 #[cfg(feature = "ssr")]
-async fn administered(
+async fn done(
     services: &crate::Services,
     who: &cjhirashi_domain::user::SignedIn,
+    command: SyncCommand,
     what: &str,
 ) -> Result<(), Failure> {
-    super::server::note(services, who, cjhirashi_domain::audit::Action::Administered, None, Some(what)).await
-}
-
-/// Back to the page, which says what was done.
-#[cfg(feature = "ssr")]
-fn done(command: SyncCommand) {
-    super::server::forward(&format!("{SYNC}?done={}", command.as_str()));
+    use super::server::{forward, note};
+    use cjhirashi_domain::audit::Action;
+    note(services, who, Action::Administered, None, Some(what)).await?;
+    forward(&format!("{SYNC}?done={}", command.as_str()));
+    Ok(())
 }
 
 #[cfg(feature = "ssr")]

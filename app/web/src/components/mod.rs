@@ -1,5 +1,6 @@
 //! The pieces that pages are made of.
 
+mod admin;
 mod answer;
 mod chat;
 mod composer;
@@ -17,6 +18,7 @@ mod uploads;
 mod welcome;
 mod whole;
 
+pub(crate) use admin::admin_sections;
 pub(crate) use chat::Conversation;
 pub(crate) use dates::Ago;
 #[cfg(feature = "ssr")]

@@ -10,7 +10,7 @@ use crate::{
         documents::{ListAsked, list_documents},
         load,
     },
-    components::{DocumentList, Icon, Page, Problem, Shelf, Skeleton, icon},
+    components::{DocumentList, Page, Problem, Shelf, Skeleton, admin_sections},
     state::{use_session, use_texts},
 };
 
@@ -18,16 +18,6 @@ use crate::{
 #[component]
 fn Sections(children: Children) -> impl IntoView {
     let t = use_texts();
-    let item = move |href: &'static str, mark: Icon, words: &'static str| {
-        view! {
-            <li>
-                <a href=href aria-current=(href == "/admin").then_some("page")>
-                    {icon(mark)}
-                    {words}
-                </a>
-            </li>
-        }
-    };
     let allowed = use_session().is_some_and(|session| session.is_admin());
     #[cfg(feature = "ssr")]
     if !allowed {
@@ -42,14 +32,7 @@ fn Sections(children: Children) -> impl IntoView {
             {if allowed {
                 view! {
                     <div class="columns">
-                        <nav aria-label=t.administration>
-                            <ul>
-                                {item("/admin", Icon::Documents, t.knowledge_base)}
-                                {item("/admin/people", Icon::People, t.people)}
-                                {item("/admin/sync", Icon::Retry, t.two_databases)}
-                                {item("/admin/audit", Icon::Documents, t.audit)}
-                            </ul>
-                        </nav>
+                        {admin_sections(t, "/admin")}
                         <section>{children.show()}</section>
                     </div>
                 }

@@ -9,9 +9,9 @@ use cjhirashi_domain::{
 use cjhirashi_storage::Device;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, named_section, nothing, section, words::Words};
+use super::{ago, command, dangerous, named_section, nothing, saved, section, table, words::Words};
 use crate::{
-    api::account::{AccountDone, EndOtherSessions, EndSession, RefreshProfile, RevokeKey, UnlinkAccount},
+    api::account::{AccountDone, EndOtherSessions, EndSession, MadeKey, RefreshProfile, RevokeKey, UnlinkAccount},
     components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
 };
@@ -25,8 +25,8 @@ pub(crate) struct Account {
     pub(crate) log: Vec<AuditEntry>,
     /// Where people may sign in: the name in addresses, and the one they use.
     pub(crate) providers: Vec<(&'static str, String)>,
-    /// A key that was just made, which is seen this once: its name, and the key.
-    pub(crate) made: Option<(String, String)>,
+    /// A key that was just made, which is seen this once.
+    pub(crate) made: Option<MadeKey>,
     /// What was just commanded.
     pub(crate) done: Option<AccountDone>,
     pub(crate) now: Timestamp,
@@ -36,14 +36,7 @@ pub(crate) struct Account {
 pub(crate) fn account(account: Account) -> String {
     let texts = Texts::of(account.who.settings.language);
     let w = Words::of(texts.language);
-    let done = account.done.map(|done| {
-        view! {
-            <p class="saved" role="status">
-                {icon(Icon::Check)}
-                {w.account_done(done)}
-            </p>
-        }
-    });
+    let done = saved(account.done.map(|done| w.account_done(done)));
     let user = &account.who.user;
     let head = view! {
         <header class="page-head">
@@ -100,18 +93,7 @@ fn accounts(texts: &'static Texts, w: &'static Words, account: &Account) -> Piec
             }
         })
         .collect_view();
-    let table = if account.accounts.is_empty() {
-        nothing(w.no_accounts)
-    } else {
-        view! {
-            <div class="table-wrap">
-                <table class="table">
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        }
-        .whole()
-    };
+    let table = if account.accounts.is_empty() { nothing(w.no_accounts) } else { table(rows) };
     let others = account
         .providers
         .iter()
@@ -158,14 +140,7 @@ fn devices(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece
     let others = account.devices.iter().any(|device| !device.current);
     let actions =
         if others { command(EndOtherSessions::url(), Vec::new(), Icon::Leave, w.end_others) } else { ().whole() };
-    let table = view! {
-        <div class="table-wrap">
-            <table class="table">
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    };
-    named_section(Some("devices"), w.devices, Some(w.devices_line), actions, table.whole())
+    named_section(Some("devices"), w.devices, Some(w.devices_line), actions, table(rows))
 }
 
 /// A browser and a system, as people call them.
@@ -199,7 +174,7 @@ fn browser(w: &'static Words, agent: &str) -> String {
 }
 
 fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
-    let made = account.made.as_ref().map(|(name, secret)| {
+    let made = account.made.as_ref().map(|MadeKey { name, secret }| {
         view! {
             <div class="callout success" role="status">
                 <div>
@@ -250,18 +225,7 @@ fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
             }
         })
         .collect_view();
-    let table = if account.keys.is_empty() {
-        nothing(w.no_keys)
-    } else {
-        view! {
-            <div class="table-wrap">
-                <table class="table">
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        }
-        .whole()
-    };
+    let table = if account.keys.is_empty() { nothing(w.no_keys) } else { table(rows) };
     // The least that most programs need comes first.
     let scopes = [Scope::Write, Scope::Read, Scope::Admin]
         .into_iter()

@@ -3,7 +3,7 @@
 use cjhirashi_domain::{Timestamp, audit::AuditEntry};
 use leptos::prelude::*;
 
-use super::{ago, nothing, words::Words};
+use super::{ago, nothing, table, words::Words};
 use crate::{
     components::{Piece, Whole as _},
     texts::Texts,
@@ -82,12 +82,5 @@ pub(super) fn lines(
             }
         })
         .collect_view();
-    view! {
-        <div class="table-wrap">
-            <table class="table">
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    }
-    .whole()
+    table(rows)
 }

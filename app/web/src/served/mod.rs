@@ -26,12 +26,8 @@ pub(crate) use sign_in::sign_in;
 pub(crate) use sync::sync;
 
 use crate::{
-    api::{
-        admin::{AUDIT, PEOPLE},
-        served::ServedPage,
-        sync::SYNC,
-    },
-    components::{Icon, Piece, Whole as _, icon, iso},
+    api::served::ServedPage,
+    components::{Icon, Piece, Whole as _, admin_sections, icon, iso},
     texts::Texts,
 };
 
@@ -40,35 +36,13 @@ pub(crate) use words::words_of;
 /// A page of the administration: its sections at the left, the one that is open, and what it shows.
 pub(crate) fn admin_page(texts: &'static Texts, current: &str, body: String, moves: bool) -> ServedPage {
     let t = texts;
-    let sections = [
-        ("/admin", Icon::Documents, t.knowledge_base),
-        (PEOPLE, Icon::People, t.people),
-        (SYNC, Icon::Retry, t.two_databases),
-        (AUDIT, Icon::Documents, t.audit),
-    ];
-    let items = sections
-        .into_iter()
-        .map(|(href, mark, words)| {
-            view! {
-                <li>
-                    <a href=href aria-current=(href == current).then_some("page")>
-                        {icon(mark)}
-                        {words}
-                    </a>
-                </li>
-            }
-        })
-        .collect_view();
     let html = view! {
         <header class="page-head">
             <h1>{t.administration}</h1>
             <p>{t.admin_line}</p>
         </header>
         <div class="columns">
-            <nav aria-label=t.administration>
-                <ul>{items}</ul>
-            </nav>
-            <section inner_html=body></section>
+            {admin_sections(t, current)} <section inner_html=body></section>
         </div>
     };
     ServedPage { title: t.administration.to_owned(), html: html.to_html(), moves }
@@ -104,6 +78,31 @@ fn named_section(
 
 fn nothing(words: &'static str) -> Piece {
     view! { <p class="faint">{words}</p> }.whole()
+}
+
+/// Rows that need no headings.
+fn table(rows: impl IntoView + 'static) -> Piece {
+    view! {
+        <div class="table-wrap">
+            <table class="table">
+                <tbody>{rows.into_view()}</tbody>
+            </table>
+        </div>
+    }
+    .whole()
+}
+
+/// What was just commanded, once.
+fn saved(words: Option<&'static str>) -> Option<Piece> {
+    words.map(|words| {
+        view! {
+            <p class="saved" role="status">
+                {icon(Icon::Check)}
+                {words}
+            </p>
+        }
+        .whole()
+    })
 }
 
 /// A moment: how long ago, and exactly on hovering.

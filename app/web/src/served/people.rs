@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 use cjhirashi_storage::PeopleList;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, nothing, section, words::Words};
+use super::{ago, command, dangerous, nothing, saved, section, table, words::Words};
 use crate::{
     api::admin::{Invite, PAGE_SIZE, PEOPLE, PeopleAsked, PeopleDone, RevokeInvitation, SetDisabled, SetRole},
     components::{Heading, Icon, Piece, Whole as _, icon, pager, pages, search_field, sort_choice, sort_heads},
@@ -29,14 +29,7 @@ pub(crate) fn people(
     now: Timestamp,
 ) -> String {
     let w = Words::of(texts.language);
-    let done = done.map(|done| {
-        view! {
-            <p class="saved" role="status">
-                {icon(Icon::Check)}
-                {w.people_done(done)}
-            </p>
-        }
-    });
+    let done = saved(done.map(|done| w.people_done(done)));
     let invitations = invited(texts, w, viewer, invitations, providers, now);
     // What lists share speaks the reader's language.
     provide_context(PageLanguage(texts.language));
@@ -141,18 +134,7 @@ fn invited(
             }
         })
         .collect::<Vec<_>>();
-    let table = if rows.is_empty() {
-        nothing(w.no_invitations)
-    } else {
-        view! {
-            <div class="table-wrap">
-                <table class="table">
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        }
-        .whole()
-    };
+    let table = if rows.is_empty() { nothing(w.no_invitations) } else { table(rows) };
     let form = view! {
         <form method="post" action=Invite::url() class="line">
             <input

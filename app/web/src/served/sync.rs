@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 use cjhirashi_sync::{DeadJob, JobsOfKind, SyncOverview};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, nothing, reason, section, words::Words};
+use super::{ago, command, dangerous, nothing, reason, saved, section, words::Words};
 use crate::{
     api::sync::{BuildIndex, CompareNow, ForgetIndex, ReplayAll, ReplayJob, RetryFailed, StopBuilding, SyncCommand},
     components::{Icon, Piece, Whole as _, icon},
@@ -23,14 +23,7 @@ pub(crate) fn sync(texts: &'static Texts, overview: SyncOverview, done: Option<S
     let queue = queue(texts, w, &overview);
     let dead = dead(texts, w, overview.dead, now);
     let comparisons = comparisons(texts, w, overview.comparisons, local, now);
-    let done = done.map(|done| {
-        view! {
-            <p class="saved" role="status">
-                {icon(Icon::Check)}
-                {w.done(done)}
-            </p>
-        }
-    });
+    let done = saved(done.map(|done| w.done(done)));
     view! { {done} {indexes} {queue} {dead} {comparisons} }.to_html()
 }
 

@@ -317,7 +317,6 @@ impl Words {
             PeopleDone::Role => self.choose("El rol cambió.", "The role was changed."),
             PeopleDone::Disabled => self.choose("Ya no puede entrar.", "They cannot come in any more."),
             PeopleDone::Enabled => self.choose("Puede entrar otra vez.", "They can come in again."),
-            PeopleDone::SignedOut => self.choose("Sus sesiones se cerraron.", "They were signed out."),
             PeopleDone::Invited => self.choose("La dirección está invitada.", "The address is invited."),
             PeopleDone::Revoked => self.choose("La invitación se retiró.", "The invitation was taken back."),
         }
