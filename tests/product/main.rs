@@ -10,6 +10,7 @@ mod connection;
 mod database;
 mod databases;
 mod generations;
+mod hostile;
 mod interface;
 mod local;
 mod main_path;

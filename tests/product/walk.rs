@@ -11,7 +11,7 @@ use crate::client::{MULTIPART, Product, form, id_of, multipart};
 
 /// Who gets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+pub(crate) enum Door {
     /// Everybody.
     Open,
     /// Whoever is signed in.
@@ -33,7 +33,7 @@ enum Door {
 
 /// What is sent along.
 #[derive(Debug, Clone)]
-enum Sent {
+pub(crate) enum Sent {
     Nothing,
     Form(Vec<(&'static str, &'static str)>),
     Json(Value),
@@ -47,7 +47,8 @@ fn fields(fields: &[(&'static str, &'static str)]) -> Sent {
     Form(fields.to_vec())
 }
 
-fn table() -> BTreeMap<&'static str, (Door, Sent)> {
+/// Every address, who gets in, and what is sent along.
+pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
     let asked = json!({"words": "", "tag": "", "state": null, "order": null, "page": 1});
     let part = json!({"tab": "Text", "part": null, "passage": null, "quote": null});
     let index = [("kind", "pinecone"), ("model", "none:none@1")];

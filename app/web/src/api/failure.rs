@@ -45,13 +45,16 @@ impl Failure {
 impl FromServerFnError for Failure {
     type Encoder = JsonEncoding;
 
+    /// What went wrong around a server function. The server says so when it could not read the arguments, the browser when
+    /// it reached nobody or could not read the answer.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
-            ServerFnErrorErr::Request(_) => Self { code: None, detail: None },
+            #[cfg(feature = "ssr")]
             ServerFnErrorErr::Args(_)
             | ServerFnErrorErr::MissingArg(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)
-            | ServerFnErrorErr::Serialization(_) => Self::new(ErrorCode::InvalidRequest),
+            | ServerFnErrorErr::Deserialization(_) => super::server::fail(ErrorCode::InvalidRequest),
+            ServerFnErrorErr::Request(_) => Self { code: None, detail: None },
             _ => Self::new(ErrorCode::Internal),
         }
     }

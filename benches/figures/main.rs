@@ -4,6 +4,10 @@
 //! Prints rows of `make bench`'s table; judges nothing. The machine is shared with the load generator, so read the
 //! ratios.
 
+#![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
+
+mod sign_in;
+
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -30,7 +34,11 @@ async fn main() -> anyhow::Result<()> {
     // Nothing was asked of it yet when documents come in, so that memory afterwards is told against an idle server's.
     let app = TestApp::spawn(PROGRAM, options(models.openai_env(), TestDatabase::Embedded)).await?;
     ingest(&app).await?;
-    chats(&app).await
+    chats(&app).await?;
+    drop(app);
+    let app = TestApp::spawn(PROGRAM, options(sign_in::github().await?, TestDatabase::Embedded)).await?;
+    sign_in::knowing_who(&app).await?;
+    sign_in::at_once(&app).await
 }
 
 fn options(env: Vec<(String, String)>, database: TestDatabase) -> TestAppOptions {
