@@ -25,6 +25,8 @@ use crate::AppState;
 
 /// A proxy that hears nothing for long closes the connection; this keeps it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A browser whose stream ended comes again after this.
+const RECONNECT: Duration = Duration::from_secs(5);
 /// How often it is asked whether a reader is still signed in.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A stream goes on for so long when the server stops: the answer's end, which it waited for, has to be told yet.
@@ -60,6 +62,30 @@ pub(crate) async fn follow(
         let event = Event::default().id(seq.to_string()).json_data(&event);
         Ok::<_, Infallible>(event.unwrap_or_else(|_| Event::default().comment("unreadable")))
     });
+    Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
+}
+
+/// `GET /events/chats`: every change of one's chats, wherever it was made. Hears nothing of what was before it began.
+pub(crate) async fn follow_chats(
+    State(state): State<AppState>,
+    person: Person,
+    token: Option<Extension<SessionToken>>,
+) -> ApiResult<Response> {
+    let mut listener = state.store.listen_to_chats(&person.viewer().user_id).await?;
+    let shutdown = state.shutdown.clone();
+    let stop = async move {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = signed_out(&state, token.as_ref()) => {}
+        }
+    };
+    let events = async_stream::stream! {
+        yield Event::default().retry(RECONNECT).comment("hears");
+        while let Ok(notice) = listener.next().await {
+            yield Event::default().json_data(&notice).unwrap_or_else(|_| Event::default().comment("unreadable"));
+        }
+    };
+    let events = events.take_until(Box::pin(stop)).map(Ok::<_, Infallible>);
     Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
 }
 

@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use cjhirashi_domain::{ErrorCode, audit::Action, user::SignedIn};
-use cjhirashi_storage::{Done, StorageError};
+use cjhirashi_storage::{Done, Part, StorageError};
 use cjhirashi_sync::{DocumentFilter, DocumentScope};
 use serde::Serialize;
 use tokio::{
@@ -148,7 +148,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;
         let Some(last) = chats.last().cloned() else { break };
         for chat in &chats {
-            let Some(page) = store.open_chat(&viewer, chat).await? else { continue };
+            let Some(page) = store.open_chat(&viewer, chat, Part::Whole).await? else { continue };
             let chat = serde_json::json!({"chat": page.summary, "messages": page.messages});
             send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
         }

@@ -49,10 +49,11 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 11] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 12] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
+        ("GET", "/events/chats", get(events::follow_chats)),
         ("GET", "/documents/{id}/file", get(files::download)),
         ("POST", "/documents/{id}/versions", post(uploads::upload_version)),
         ("GET", "/sign-in/link", get(sign_in::redeem_link)),

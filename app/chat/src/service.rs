@@ -38,6 +38,8 @@ const SIGNALS: usize = 1024;
 pub struct SendMessage {
     /// In which chat; a new one, named after the question, when absent.
     pub chat: Option<ChatId>,
+    /// The question of that chat that it is asked instead of: it stands beside it. Absent: it follows the shown branch.
+    pub instead_of: Option<MessageId>,
     /// The question.
     pub text: MessageText,
     /// An id that the sender chose, so that sending twice (a double click, a repeated request) is one question.
@@ -135,6 +137,7 @@ impl ChatService {
             let turn = NewTurn {
                 viewer: &viewer,
                 chat: message.chat.as_ref(),
+                instead_of: message.instead_of.as_ref(),
                 title: &title,
                 text: &message.text,
                 message: message.message_id.as_ref(),
@@ -159,6 +162,28 @@ impl ChatService {
         committed(self.shared.runs.spawn(async move {
             service.check_open()?;
             let outcome = service.shared.store.restart_turn(&viewer, &message, &model.id).await?;
+            service.begin(&viewer, outcome, settings, model)
+        }))
+        .await
+    }
+
+    /// Asks for another answer to the same question, of `model` or of the viewer's own; it stands beside `answer`.
+    ///
+    /// # Errors
+    /// As [`ChatService::send`].
+    pub async fn answer_again(
+        &self,
+        viewer: &Viewer,
+        answer: &MessageId,
+        model: Option<&str>,
+    ) -> Result<Sent, ChatError> {
+        self.check_open()?;
+        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let model = self.shared.models.resolve_to_ask(model.unwrap_or(&settings.default_model)).await;
+        let (service, viewer, answer) = (self.clone(), viewer.clone(), answer.clone());
+        committed(self.shared.runs.spawn(async move {
+            service.check_open()?;
+            let outcome = service.shared.store.answer_again(&viewer, &answer, &model.id).await?;
             service.begin(&viewer, outcome, settings, model)
         }))
         .await

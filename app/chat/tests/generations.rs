@@ -20,7 +20,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{ChatTurn, EmbeddingChoice, ModelRegistry, ModelsConfig};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever};
-use cjhirashi_storage::{AppSecret, NewTurn, Store, StoreOptions, TurnOutcome};
+use cjhirashi_storage::{AppSecret, NewTurn, Part, Store, StoreOptions, TurnOutcome};
 use cjhirashi_testkit::{Answer, Break, Script, ScriptedModels, TestDb};
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
 use futures::StreamExt as _;
@@ -103,7 +103,9 @@ impl World {
 
     async fn ask(&self, chat: Option<&ChatId>, text: &str) -> Result<Sent, ChatError> {
         let text = MessageText::parse(text).unwrap();
-        self.service.send(&self.viewer, SendMessage { chat: chat.cloned(), text, message_id: None }).await
+        self.service
+            .send(&self.viewer, SendMessage { chat: chat.cloned(), instead_of: None, text, message_id: None })
+            .await
     }
 
     async fn follow(&self, generation: &GenerationId, after: i64) -> EventStream {
@@ -111,7 +113,7 @@ impl World {
     }
 
     async fn answer(&self, sent: &Sent) -> Message {
-        let messages = self.store.list_messages(&self.viewer, &sent.chat.id).await.unwrap().unwrap();
+        let messages = self.store.open_chat(&self.viewer, &sent.chat.id, Part::Whole).await.unwrap().unwrap().messages;
         messages.into_iter().find(|message| message.id == sent.assistant_message).unwrap()
     }
 
@@ -336,7 +338,8 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
     let sources = events.into_iter().find(|(_, event)| matches!(event, GenerationEvent::Sources { .. })).unwrap().1;
     let text = MessageText::parse("¿Cuánto dura?").unwrap();
     let title = cjhirashi_domain::text::ChatTitle::from_question(&text);
-    let turn = NewTurn { viewer: &world.viewer, chat: None, title: &title, text: &text, message: None, model: "m" };
+    let viewer = &world.viewer;
+    let turn = NewTurn { viewer, chat: None, instead_of: None, title: &title, text: &text, message: None, model: "m" };
     let TurnOutcome::Started(turn) = world.store.start_turn(turn).await.unwrap() else { panic!() };
     let written = GenerationEvent::Text { delta: "Dice: «dura dos años desde la compra» [1] y tamb".to_owned() };
     world.store.append_events(&turn.generation, 1, &[sources, written]).await.unwrap();
@@ -348,7 +351,7 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
         .await
         .unwrap();
     assert_eq!(world.service.recover().await.unwrap(), 1);
-    let messages = world.store.list_messages(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    let messages = world.store.open_chat(&world.viewer, &turn.chat.id, Part::Whole).await.unwrap().unwrap().messages;
     let answer = &messages[1];
     assert_eq!(answer.status, MessageStatus::Interrupted);
     assert!(answer.content.ends_with("y tamb"), "{}", answer.content);
@@ -469,7 +472,7 @@ async fn the_first_words_are_there_soon_after_the_question() {
         let begun = std::time::Instant::now();
         let id = MessageId::new(world.store.now(), world.store.random());
         let text = MessageText::parse("hola").unwrap();
-        let message = SendMessage { chat: None, text, message_id: Some(id) };
+        let message = SendMessage { chat: None, instead_of: None, text, message_id: Some(id) };
         let sent = world.service.send(&world.viewer, message).await.unwrap();
         let mut stream = world.follow(&sent.generation, 0).await;
         while !matches!(stream.next().await, Some((_, StreamEvent::Block { .. }))) {}

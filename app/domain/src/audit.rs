@@ -56,6 +56,8 @@ actions! {
     DocumentDeleted = "document_deleted",
     /// A chat was deleted.
     ChatDeleted = "chat_deleted",
+    /// A message was deleted.
+    MessageDeleted = "message_deleted",
     /// Somebody took all their data with them.
     DataExported = "data_exported",
     /// Somebody deleted their account; the detail counts what was there.

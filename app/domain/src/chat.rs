@@ -118,8 +118,76 @@ pub struct Message {
     pub citations: Vec<Citation>,
     /// The run that writes it, while it runs.
     pub generation_id: Option<GenerationId>,
+    /// The messages in whose place it stands, itself among them, oldest first; empty when it stands alone.
+    #[serde(default)]
+    pub siblings: Vec<MessageId>,
+    /// What its reader thinks of an answer.
+    #[serde(default)]
+    pub rating: Option<Rating>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Message {
+    /// A question that was just asked.
+    #[must_use]
+    pub fn asked(id: MessageId, content: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            parent_id: None,
+            role: MessageRole::User,
+            content,
+            status: MessageStatus::Complete,
+            error: None,
+            model: None,
+            tokens_used: None,
+            latency_ms: None,
+            retrieval: None,
+            citations: Vec::new(),
+            generation_id: None,
+            siblings: Vec::new(),
+            rating: None,
+            created_at: at,
+        }
+    }
+
+    /// An answer that has just begun.
+    #[must_use]
+    pub fn begun(id: MessageId, generation: GenerationId, at: Timestamp) -> Self {
+        Self {
+            role: MessageRole::Assistant,
+            status: MessageStatus::Streaming,
+            generation_id: Some(generation),
+            ..Self::asked(id, String::new(), at)
+        }
+    }
+}
+
+/// What a reader thinks of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rating {
+    /// It helped.
+    Good,
+    /// It did not.
+    Bad,
+}
+
+impl Rating {
+    /// The stored number.
+    #[must_use]
+    pub const fn as_i16(self) -> i16 {
+        match self {
+            Self::Good => 1,
+            Self::Bad => -1,
+        }
+    }
+
+    /// Reads the stored number.
+    #[must_use]
+    pub fn parse(number: i16) -> Option<Self> {
+        [Self::Good, Self::Bad].into_iter().find(|rating| rating.as_i16() == number)
+    }
 }
 
 /// Why an answer failed, or was cut.

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Citation, MessageError, MessageStatus, RetrievalSummary};
+use crate::{
+    chat::{Citation, MessageError, MessageStatus, RetrievalSummary},
+    id::{ChatId, MessageId},
+};
 
 /// What the server is doing before the first word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,15 @@ pub enum GenerationEvent {
         /// Why, when it failed.
         error: Option<MessageError>,
     },
+}
+
+/// A chat of the reader's was changed, in this tab or elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatNotice {
+    /// Which; `None` when some may have been missed.
+    pub chat: Option<ChatId>,
+    /// The last message of its shown branch, when one was chosen.
+    pub leaf: Option<MessageId>,
 }
 
 /// One event of a reader's stream. `block` events replace the block of that index.

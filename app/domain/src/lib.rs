@@ -10,6 +10,7 @@
 pub mod access;
 pub mod api_key;
 pub mod audit;
+pub mod branch;
 pub mod chat;
 pub mod document;
 pub mod error;

@@ -90,6 +90,13 @@ texts! {
 }
 
 impl ChatTitle {
+    /// A title out of any text: cleaned, and cut where it is too long; a dot when nothing is left.
+    #[must_use]
+    pub fn shortened(text: &str) -> Self {
+        let text: String = clean(text, false).chars().take(Self::MAX).collect();
+        Self(if text.trim().is_empty() { "·".to_owned() } else { text })
+    }
+
     /// A title made from the first question: its first line, cut at a word near 60 characters.
     #[must_use]
     pub fn from_question(question: &MessageText) -> Self {

@@ -4,7 +4,8 @@ use cjhirashi_domain::{
     Timestamp, Viewer,
     audit::Action,
     chat::{ChatSummary, Message},
-    id::{ChatId, UserId},
+    event::ChatNotice,
+    id::{ChatId, MessageId, UserId},
     text::ChatTitle,
 };
 use time::OffsetDateTime;
@@ -12,6 +13,7 @@ use time::OffsetDateTime;
 use crate::{
     Result, StorageError, Store,
     connect::{from_db, to_db},
+    notices::{Channel, Listener},
 };
 
 /// Where a page of [`Store::list_chats`] ended: the last chat it showed.
@@ -23,7 +25,43 @@ pub struct ChatCursor {
     pub id: ChatId,
 }
 
-/// Everything that a chat's page shows.
+/// Hears of every change of a person's chats, whichever replica made it.
+#[derive(Debug)]
+pub struct ChatListener {
+    user: UserId,
+    listener: Listener,
+}
+
+impl ChatListener {
+    /// The next change.
+    ///
+    /// # Errors
+    /// When the connection is lost and none can be made.
+    pub async fn next(&mut self) -> Result<ChatNotice> {
+        loop {
+            let Some(notice) = self.listener.next().await? else { return Ok(ChatNotice::default()) };
+            let mut words = notice.split(' ');
+            if words.next() != Some(self.user.as_str()) {
+                continue;
+            }
+            return Ok(ChatNotice {
+                chat: words.next().and_then(|id| ChatId::parse(id).ok()),
+                leaf: words.next().and_then(|id| MessageId::parse(id).ok()),
+            });
+        }
+    }
+}
+
+/// How much of a chat's shown branch is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// So many messages at its end.
+    Last(usize),
+}
+
+/// What is shown of a chat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatPage {
     /// The chat.
@@ -31,8 +69,10 @@ pub struct ChatPage {
     /// Its revision: grows with every change of the chat, its messages, or a document they cite, but not with the text
     /// of an answer while that is being written.
     pub revision: i64,
-    /// Its messages, oldest first.
+    /// The messages of the shown branch, oldest first.
     pub messages: Vec<Message>,
+    /// Messages of the branch before these.
+    pub earlier: usize,
 }
 
 pub(crate) struct ChatRow {
@@ -58,6 +98,14 @@ impl TryFrom<ChatRow> for ChatSummary {
 }
 
 impl Store {
+    /// Begins to hear of changes of a person's chats.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn listen_to_chats(&self, user: &UserId) -> Result<ChatListener> {
+        Ok(ChatListener { user: user.clone(), listener: self.notices.listen(Channel::Chats).await? })
+    }
+
     /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given. Chats that
     /// the ADR's application archived are not listed; they open by their address.
     ///
@@ -101,15 +149,15 @@ impl Store {
         Ok(revision)
     }
 
-    /// A chat with its messages, in as many queries whether it has one message or a thousand.
+    /// A chat with the messages of its shown branch, in as many queries whether it has one message or a thousand.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn open_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<ChatPage>> {
+    pub async fn open_chat(&self, viewer: &Viewer, chat: &ChatId, part: Part) -> Result<Option<ChatPage>> {
         // The revision is read before the messages: a change in between makes the page newer than its revision says,
         // so that a cache reads it once more, never once too little.
         let row = sqlx::query!(
-            r#"SELECT id, title, created_at, updated_at, revision,
+            r#"SELECT id, title, created_at, updated_at, revision, leaf_id,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats WHERE id = $1 AND user_id = $2"#,
             chat.as_str(),
@@ -126,8 +174,14 @@ impl Store {
             updated_at: row.updated_at,
             answering: row.answering,
         };
-        let messages = self.load_messages(viewer, chat).await?;
-        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages }))
+        let tree = self.load_tree(chat).await?;
+        let branch = tree.branch(row.leaf_id.as_deref());
+        let earlier = match part {
+            Part::Whole => 0,
+            Part::Last(count) => branch.len().saturating_sub(count),
+        };
+        let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
+        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages, earlier }))
     }
 
     /// A new chat without messages.
@@ -205,17 +259,16 @@ mod tests {
         let chat = store.create_chat(&viewer, &title("First")).await.unwrap();
 
         assert_eq!(store.chat_revision(&other, &chat.id).await.unwrap(), None);
-        assert_eq!(store.open_chat(&other, &chat.id).await.unwrap(), None);
-        assert_eq!(store.list_messages(&other, &chat.id).await.unwrap(), None);
+        assert_eq!(store.open_chat(&other, &chat.id, Part::Whole).await.unwrap(), None);
         assert!(!store.rename_chat(&other, &chat.id, &title("Mine")).await.unwrap());
         assert!(!store.delete_chat(&other, &chat.id).await.unwrap());
 
         let before = store.chat_revision(&viewer, &chat.id).await.unwrap().unwrap();
         assert!(store.rename_chat(&viewer, &chat.id, &title("Second")).await.unwrap());
-        let page = store.open_chat(&viewer, &chat.id).await.unwrap().unwrap();
+        let page = store.open_chat(&viewer, &chat.id, Part::Whole).await.unwrap().unwrap();
         assert_eq!((page.summary.title.as_str(), page.revision), ("Second", before + 1));
         assert!(store.delete_chat(&viewer, &chat.id).await.unwrap());
-        assert_eq!(store.open_chat(&viewer, &chat.id).await.unwrap(), None);
+        assert_eq!(store.open_chat(&viewer, &chat.id, Part::Whole).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod blobs;
 mod chats;
 mod chunks;
 mod connect;
+mod conversation;
 mod documents;
 mod environment;
 mod error;
@@ -45,9 +46,10 @@ pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
 pub use api_keys::KeyHolder;
 pub use audit::Done;
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
-pub use chats::{ChatCursor, ChatPage};
+pub use chats::{ChatCursor, ChatListener, ChatPage, Part};
 pub use chunks::{Held, IndexTask, NewChunk, UnembeddedChunk, UnindexedChunk, decode_embedding, encode_embedding};
 pub use connect::{ConnectError, Store, StoreOptions};
+pub use conversation::MessageDeletion;
 pub use documents::{
     AddDocumentError, DocumentChange, DocumentFilter, DocumentList, DocumentPart, DocumentScope, NewDocumentRow,
     OriginalFile, Twin,

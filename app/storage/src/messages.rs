@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use cjhirashi_domain::{
     Viewer,
+    branch::{Node, Tree},
     chat::{
-        BestMatch, Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, RetrievalSummary,
-        Verdict,
+        BestMatch, Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, Rating,
+        RetrievalSummary, Verdict,
     },
     id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
     passage::TextRange,
@@ -28,6 +29,7 @@ struct MessageRow {
     retrieval: Option<serde_json::Value>,
     best_title: Option<String>,
     created_at: OffsetDateTime,
+    rating: Option<i16>,
     generation_id: Option<String>,
     text_so_far: Option<String>,
 }
@@ -71,6 +73,8 @@ impl TryFrom<MessageRow> for Message {
             tokens_used: row.tokens_used,
             latency_ms: row.latency_ms,
             citations: Vec::new(),
+            siblings: Vec::new(),
+            rating: row.rating.and_then(Rating::parse),
             created_at: from_db(row.created_at),
         })
     }
@@ -126,19 +130,38 @@ pub struct PastTurn {
 }
 
 impl Store {
-    /// A chat's messages, oldest first; `None` when there is no such chat of the viewer.
+    /// A message of the viewer's, wherever in its chat it stands, and that chat.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_messages(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<Vec<Message>>> {
-        if self.chat_revision(viewer, chat).await?.is_none() {
-            return Ok(None);
-        }
-        self.load_messages(viewer, chat).await.map(Some)
+    pub async fn open_message(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<(ChatId, Message)>> {
+        let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(None) };
+        let tree = self.load_tree(&chat).await?;
+        let found = self.load_messages(viewer, &tree, &[message.as_str()]).await?.pop();
+        Ok(found.map(|message| (chat, message)))
     }
 
-    /// The messages of a chat that the viewer was found to own: two queries, whatever the number of messages.
-    pub(crate) async fn load_messages(&self, viewer: &Viewer, chat: &ChatId) -> Result<Vec<Message>> {
+    /// The chat that a message of the viewer's is in.
+    pub(crate) async fn chat_of(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<ChatId>> {
+        let chat = sqlx::query_scalar!(
+            "SELECT c.id FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id = $1 AND c.user_id = $2",
+            message.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        chat.map(|id| ChatId::parse(id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &id, &id)))
+            .transpose()
+    }
+
+    /// Where the messages of a chat stand. Asks nobody's leave.
+    pub(crate) async fn load_tree(&self, chat: &ChatId) -> Result<Tree> {
+        read_tree(&self.pool, chat).await
+    }
+
+    /// Messages of a chat that the viewer was found to own, in the order of `ids`: two queries, whatever their number.
+    pub(crate) async fn load_messages(&self, viewer: &Viewer, tree: &Tree, ids: &[&str]) -> Result<Vec<Message>> {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let rows = sqlx::query_as!(
             MessageRow,
             // What an answer had before its retry is nobody's while that runs.
@@ -146,8 +169,9 @@ impl Store {
                       CASE WHEN g.id IS NULL THEN m.tokens_used END AS tokens_used,
                       CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
-                      m.created_at, g.id AS "generation_id?", events.text AS "text_so_far?"
-               FROM messages m
+                      m.created_at, m.rating, g.id AS "generation_id?", events.text AS "text_so_far?"
+               FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
+               JOIN messages m ON m.id = wanted.id
                LEFT JOIN generations g ON g.message_id = m.id AND g.status = 'streaming'
                LEFT JOIN documents best ON best.id = m.retrieval -> 'best' ->> 'document_id' AND best.deleted_at IS NULL
                    AND (best.user_id IS NULL OR best.user_id = $2)
@@ -155,14 +179,19 @@ impl Store {
                    SELECT string_agg(e.event ->> 'delta', '' ORDER BY e.seq) AS text
                    FROM generation_events e WHERE e.generation_id = g.id AND e.event ->> 'kind' = 'text'
                ) events ON g.id IS NOT NULL
-               WHERE m.chat_id = $1
-               ORDER BY m.created_at, m.id"#,
-            chat.as_str(),
+               ORDER BY wanted.place"#,
+            &ids,
             viewer.user_id.as_str(),
         )
         .fetch_all(&self.pool)
         .await?;
         let mut messages = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
+        for message in &mut messages {
+            let siblings = tree.siblings(message.id.as_str());
+            if siblings.len() > 1 {
+                message.siblings = siblings.iter().filter_map(|id| MessageId::parse(*id).ok()).collect();
+            }
+        }
         if !messages.iter().any(|message| message.role == MessageRole::Assistant) {
             return Ok(messages);
         }
@@ -175,9 +204,9 @@ impl Store {
                LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
                    AND (d.user_id IS NULL OR d.user_id = $2)
                LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq
-               WHERE m.chat_id = $1
+               WHERE c.message_id = ANY($1)
                ORDER BY c.message_id, c.n"#,
-            chat.as_str(),
+            &ids,
             viewer.user_id.as_str(),
         )
         .fetch_all(&self.pool)
@@ -195,27 +224,30 @@ impl Store {
         Ok(messages)
     }
 
-    /// What a model is told: the turns of a chat before the answer `until`, oldest first, at most the last `limit`.
-    /// Answers without a word are left out. Asks nobody's leave: for the run that writes `until`.
+    /// What a model is told: the turns that lead to the answer `until`, oldest first, at most the last `limit`. Answers
+    /// without a word are left out. Asks nobody's leave: for the run that writes `until`.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn conversation_before(&self, until: &MessageId, limit: i64) -> Result<Vec<PastTurn>> {
         let rows = sqlx::query!(
-            r#"SELECT m.role, m.content, m.id,
-                   ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
-               FROM messages m, messages answer
-               WHERE answer.id = $1 AND m.chat_id = answer.chat_id
-                   AND (m.created_at, m.id) < (answer.created_at, answer.id) AND m.content <> ''
-               ORDER BY m.created_at DESC, m.id DESC
-               LIMIT $2"#,
+            r#"WITH RECURSIVE branch AS (
+                   SELECT m.id, m.parent_id, 1 AS depth
+                   FROM messages answer JOIN messages m ON m.id = answer.parent_id WHERE answer.id = $1
+                   UNION ALL
+                   SELECT m.id, m.parent_id, b.depth + 1
+                   FROM branch b JOIN messages m ON m.id = b.parent_id WHERE b.depth < $2
+               )
+               SELECT m.role, m.content, m.id, ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
+               FROM branch b JOIN messages m ON m.id = b.id
+               WHERE m.content <> ''
+               ORDER BY b.depth DESC"#,
             until.as_str(),
-            limit,
+            i32::try_from(limit).unwrap_or(i32::MAX),
         )
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
-            .rev()
             .map(|row| {
                 let role = MessageRole::parse(&row.role)
                     .ok_or_else(|| StorageError::corrupt("messages", "role", &row.id, &row.role))?;
@@ -288,4 +320,20 @@ impl Store {
         .await?;
         Ok(texts)
     }
+}
+
+/// Where the messages of a chat stand, oldest first.
+pub(crate) async fn read_tree(executor: impl sqlx::PgExecutor<'_>, chat: &ChatId) -> Result<Tree> {
+    let rows = sqlx::query!(
+        "SELECT id, parent_id, role FROM messages WHERE chat_id = $1 ORDER BY created_at, id",
+        chat.as_str()
+    )
+    .fetch_all(executor)
+    .await?;
+    let nodes = rows.into_iter().map(|row| {
+        let role = MessageRole::parse(&row.role);
+        let role = role.ok_or_else(|| StorageError::corrupt("messages", "role", &row.id, &row.role))?;
+        Ok(Node { id: row.id, parent: row.parent_id, role })
+    });
+    Ok(Tree::new(nodes.collect::<Result<_>>()?))
 }

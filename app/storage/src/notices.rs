@@ -34,10 +34,12 @@ pub(crate) enum Channel {
     Documents,
     /// Another vector index answers, or one is built. The trigger in the schema names it too.
     Indexes,
+    /// A chat was made, changed or deleted. The trigger in the schema names it too.
+    Chats,
 }
 
 impl Channel {
-    const ALL: [Self; 4] = [Self::Jobs, Self::Generations, Self::Documents, Self::Indexes];
+    const ALL: [Self; 5] = [Self::Jobs, Self::Generations, Self::Documents, Self::Indexes, Self::Chats];
 
     /// PostgreSQL's name for it.
     pub(crate) const fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Channel {
             Self::Generations => "cjhirashi_generations",
             Self::Documents => "documents_changed",
             Self::Indexes => "vector_indexes_changed",
+            Self::Chats => "chats_changed",
         }
     }
 }
@@ -68,12 +71,13 @@ struct Senders {
     generations: broadcast::Sender<Notice>,
     documents: broadcast::Sender<Notice>,
     indexes: broadcast::Sender<Notice>,
+    chats: broadcast::Sender<Notice>,
 }
 
 impl Senders {
     fn new() -> Self {
-        let [jobs, generations, documents, indexes] = Channel::ALL.map(|_| broadcast::Sender::new(KEPT));
-        Self { jobs, generations, documents, indexes }
+        let [jobs, generations, documents, indexes, chats] = Channel::ALL.map(|_| broadcast::Sender::new(KEPT));
+        Self { jobs, generations, documents, indexes, chats }
     }
 
     const fn of(&self, channel: Channel) -> &broadcast::Sender<Notice> {
@@ -82,6 +86,7 @@ impl Senders {
             Channel::Generations => &self.generations,
             Channel::Documents => &self.documents,
             Channel::Indexes => &self.indexes,
+            Channel::Chats => &self.chats,
         }
     }
 

@@ -3,9 +3,11 @@
 //! A missing translation does not compile. Words that depend on a number or a name are methods, so that each language
 //! can say them its own way.
 
+#[cfg(feature = "ssr")]
+use cjhirashi_domain::chat::MessageStatus;
 use cjhirashi_domain::{
     ErrorCode, Timestamp,
-    chat::{MessageStatus, Verdict},
+    chat::Verdict,
     document::{Document, DocumentStatus, Stage},
     event::AnswerStage,
     order::DocumentState,
@@ -58,6 +60,29 @@ texts! {
     retry: "Reintentar", "Try again";
     reload: "Recargar la página", "Reload the page";
     copy: "Copiar", "Copy";
+    copy_markdown: "Copiar como Markdown", "Copy as Markdown";
+    copy_up_to_here: "Copiar hasta aquí en otro chat", "Copy up to here into another chat";
+    copy_chat: "Copiar en otro chat", "Copy into another chat";
+    answer_again: "Responder otra vez", "Answer again";
+    answer_again_with: "Responder otra vez con", "Answer again with";
+    good_answer: "Buena respuesta", "Good answer";
+    bad_answer: "Mala respuesta", "Bad answer";
+    what_was_wrong: "¿Qué ha fallado?", "What was wrong?";
+    reason_wrong: "Dice algo que no es cierto", "It says something untrue";
+    reason_sources: "Las fuentes no son las adecuadas", "The sources are not the right ones";
+    reason_question: "No responde a la pregunta", "It does not answer the question";
+    reason_style: "Es demasiado larga, corta o confusa", "It is too long, too short or confusing";
+    send_rating: "Enviar valoración", "Send rating";
+    thanks: "Gracias: queda anotado junto a la respuesta.", "Thank you: it is kept with the answer.";
+    more: "Más", "More";
+    versions: "Versiones", "Versions";
+    version_before: "Versión anterior", "Version before";
+    version_after: "Versión siguiente", "Version after";
+    delete_question_line: "Se elimina la pregunta con sus respuestas. Lo que sigue se queda.",
+        "The question goes with its answers. What follows stays.";
+    delete_answer_line: "Se elimina esta respuesta. Lo que sigue se queda.", "This answer goes. What follows stays.";
+    editing: "Estás cambiando una pregunta: la anterior queda guardada a su lado.",
+        "You are changing a question: the one before stays beside it.";
     copied: "Copiado", "Copied";
     not_copied: "El navegador no deja copiar aquí: selecciona el texto.", "The browser does not let us copy here: select the text.";
     go_home: "Ir al inicio", "Go to the start";
@@ -98,7 +123,7 @@ texts! {
     you_asked: "Tu pregunta", "Your question";
     the_answer: "Respuesta", "Answer";
     conversation: "Conversación", "Conversation";
-    edit_question: "Editar y volver a enviar", "Edit and send again";
+    edit_question: "Editar y volver a preguntar", "Edit and ask again";
     show_all: "Mostrar todo", "Show all";
     source: "Fuente", "Source";
     sources: "Fuentes", "Sources";
@@ -359,6 +384,7 @@ impl Texts {
     }
 
     /// Milliseconds as seconds.
+    #[cfg(feature = "ssr")]
     pub(crate) fn seconds(&self, millis: i32) -> String {
         if millis < 1_000 { format!("{millis} ms") } else { format!("{} s", self.tenths(f64::from(millis) / 1e3)) }
     }
@@ -413,6 +439,7 @@ impl Texts {
     }
 
     /// "1 pasaje", "5 pasajes".
+    #[cfg(feature = "ssr")]
     pub(crate) fn count_passages(&self, count: i64) -> String {
         self.count(count, [("pasaje", "pasajes"), ("passage", "passages")])
     }
@@ -438,6 +465,7 @@ impl Texts {
     }
 
     /// What an answer's search was.
+    #[cfg(feature = "ssr")]
     pub(crate) fn searched(&self, documents: i64, passages: i32) -> String {
         let (documents, passages) = (self.count_documents(documents), self.count_passages(i64::from(passages)));
         if self.es() {
@@ -489,6 +517,7 @@ impl Texts {
     }
 
     /// "Página 3", short.
+    #[cfg(feature = "ssr")]
     pub(crate) fn page_short(&self, page: i32) -> String {
         if self.es() { format!("pág. {page}") } else { format!("p. {page}") }
     }
@@ -504,6 +533,7 @@ impl Texts {
     }
 
     /// What became of an answer that is not whole.
+    #[cfg(feature = "ssr")]
     pub(crate) fn unfinished(&self, status: MessageStatus) -> &'static str {
         match status {
             MessageStatus::Interrupted => ErrorCode::Interrupted.message(self.language),
@@ -522,6 +552,22 @@ impl Texts {
         }
     }
 
+    /// Messages before those that are shown.
+    pub(crate) fn earlier_messages(&self, count: usize) -> String {
+        match (self.es(), count) {
+            (true, 1) => "Ver 1 mensaje anterior".to_owned(),
+            (true, _) => format!("Ver mensajes anteriores ({count})"),
+            (false, 1) => "Show 1 earlier message".to_owned(),
+            (false, _) => format!("Show earlier messages ({count})"),
+        }
+    }
+
+    /// The title of a copied chat.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn copy_of(&self, title: &str) -> String {
+        if self.es() { format!("Copia de {title}") } else { format!("Copy of {title}") }
+    }
+
     /// A retired or unavailable model and the one that answers in its place.
     pub(crate) fn instead_of(&self, wanted: &str) -> String {
         if self.es() {
@@ -532,6 +578,7 @@ impl Texts {
     }
 
     /// A server's own words, whatever their language.
+    #[cfg(feature = "ssr")]
     pub(crate) fn server_says(&self, words: &str) -> String {
         let words = words.trim_end_matches('.');
         if self.es() { format!("El servidor dice: «{words}».") } else { format!("The server says: “{words}”.") }
@@ -548,6 +595,7 @@ impl Texts {
     }
 
     /// Tokens of an answer.
+    #[cfg(feature = "ssr")]
     pub(crate) fn tokens(&self, tokens: i32) -> String {
         format!("{} tokens", self.number(i64::from(tokens)))
     }

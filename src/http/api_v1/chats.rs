@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse as _,
 };
 use cjhirashi_domain::{ErrorCode, Timestamp, id::ChatId, text::ChatTitle};
-use cjhirashi_storage::{ChatCursor, KeyHolder};
+use cjhirashi_storage::{ChatCursor, KeyHolder, Part};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -132,7 +132,7 @@ pub(super) async fn get_chat(
     if let Some(cached) = cache.get(&id, revision) {
         return Ok(cached.respond(&headers));
     }
-    let Some(page) = state.store.open_chat(&viewer, &id).await? else { return Err(not_found) };
+    let Some(page) = state.store.open_chat(&viewer, &id, Part::Whole).await? else { return Err(not_found) };
     // While an answer is written its text grows, and the revision does not.
     let passing = page.summary.answering;
     let body = ChatWithMessagesBody {

@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 };
 
 use super::*;
-use crate::testing;
+use crate::{Part, testing};
 
 struct World {
     _database: cjhirashi_testkit::TestDb,
@@ -34,7 +34,8 @@ impl World {
     async fn send_as(&self, viewer: &Viewer, chat: Option<&ChatId>, message: Option<&MessageId>) -> TurnOutcome {
         let text = MessageText::parse("How long?").unwrap();
         let title = ChatTitle::from_question(&text);
-        let turn = NewTurn { viewer, chat, title: &title, text: &text, message, model: "extractive" };
+        let (instead_of, model) = (None, "extractive");
+        let turn = NewTurn { viewer, chat, instead_of, title: &title, text: &text, message, model };
         self.store.start_turn(turn).await.unwrap()
     }
 
@@ -60,7 +61,7 @@ impl World {
     }
 
     async fn message(&self, turn: &Turn) -> Message {
-        let messages = self.store.list_messages(&self.viewer, &turn.chat.id).await.unwrap().unwrap();
+        let messages = self.store.open_chat(&self.viewer, &turn.chat.id, Part::Whole).await.unwrap().unwrap().messages;
         messages.into_iter().find(|message| message.id == turn.assistant_message).unwrap()
     }
 }
@@ -111,7 +112,7 @@ async fn a_turn_is_a_question_an_open_answer_and_a_run() {
     let turn = world.started(None).await;
     assert_eq!(turn.chat.title, "How long?");
     world.store.append_events(&turn.generation, 1, &[text("Two "), text("years")]).await.unwrap();
-    let page = world.store.open_chat(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    let page = world.store.open_chat(&world.viewer, &turn.chat.id, Part::Whole).await.unwrap().unwrap();
     assert!(page.summary.answering);
     let [question, answer] = page.messages.as_slice() else { panic!("{:?}", page.messages) };
     assert_eq!((question.role, question.status), (MessageRole::User, MessageStatus::Complete));
@@ -157,7 +158,7 @@ async fn one_answer_at_a_time_and_none_in_the_chat_of_another() {
     let world = world().await;
     let turn = world.started(None).await;
     assert_eq!(world.send(Some(&turn.chat.id), None).await, TurnOutcome::Busy);
-    let messages = world.store.list_messages(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    let messages = world.store.open_chat(&world.viewer, &turn.chat.id, Part::Whole).await.unwrap().unwrap().messages;
     assert_eq!(messages.len(), 2, "a refused question leaves nothing behind");
     assert_eq!(world.send_as(&world.stranger, Some(&turn.chat.id), None).await, TurnOutcome::NotFound);
     let store = &world.store;

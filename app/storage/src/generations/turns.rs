@@ -24,6 +24,8 @@ pub struct NewTurn<'a> {
     pub viewer: &'a Viewer,
     /// In which chat; a new one when absent.
     pub chat: Option<&'a ChatId>,
+    /// The question of that chat beside which this one stands; it follows the shown branch when absent.
+    pub instead_of: Option<&'a MessageId>,
     /// The name of a new chat.
     pub title: &'a ChatTitle,
     /// The question.
@@ -137,12 +139,25 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?;
                 let Some(row) = row else { return Ok(TurnOutcome::NotFound) };
+                // After the end of the shown branch, or where the question stands that it is asked instead of.
                 let last = sqlx::query!(
-                    "SELECT id, created_at FROM messages WHERE chat_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
+                    "SELECT newest.created_at,
+                            CASE WHEN $2::text IS NULL THEN COALESCE(c.leaf_id, newest.id) ELSE other.parent_id END AS parent_id,
+                            $2 IS NOT NULL AND other.id IS NULL AS \"nowhere!\"
+                     FROM chats c
+                     CROSS JOIN LATERAL (
+                         SELECT id, created_at FROM messages WHERE chat_id = c.id ORDER BY created_at DESC, id DESC LIMIT 1
+                     ) newest
+                     LEFT JOIN messages other ON other.id = $2 AND other.chat_id = c.id AND other.role = 'user'
+                     WHERE c.id = $1",
                     chat.as_str(),
+                    turn.instead_of.map(MessageId::as_str),
                 )
                 .fetch_optional(&mut *tx)
                 .await?;
+                if last.as_ref().is_some_and(|last| last.nowhere) {
+                    return Ok(TurnOutcome::NotFound);
+                }
                 let summary = ChatSummary {
                     id: chat.clone(),
                     title: row.title,
@@ -150,7 +165,7 @@ impl Store {
                     updated_at: now,
                     answering: true,
                 };
-                (summary, last.map(|last| (last.id, from_db(last.created_at))))
+                (summary, last.map(|last| (last.parent_id, from_db(last.created_at))))
             }
             None => {
                 let id = ChatId::new(now, self.random());
@@ -180,13 +195,15 @@ impl Store {
              ), answer AS (
                  INSERT INTO messages (id, chat_id, role, content, parent_id, created_at, status, model)
                  VALUES ($6, $2, 'assistant', '', $1, $7, 'streaming', $8)
+             ), shown AS (
+                 UPDATE chats SET leaf_id = $6 WHERE id = $2
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($9, $2, $6, $10, $8, $11)",
             user_message.as_str(),
             chat.id.as_str(),
             turn.text.as_str(),
-            last.map(|(id, _)| id),
+            last.and_then(|(parent, _)| parent),
             to_db(asked_at),
             assistant_message.as_str(),
             to_db(asked_at.plus_millis(1)),
@@ -205,6 +222,70 @@ impl Store {
             generation,
             started_at: now,
         }))
+    }
+
+    /// Begins another answer to the question of `answer`, which stands beside it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn answer_again(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        match self.try_answer_again(viewer, answer, model).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            other => other,
+        }
+    }
+
+    async fn try_answer_again(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
+        let now = self.now();
+        let mut tx = self.pool.begin().await?;
+        let chat = sqlx::query!(
+            r#"UPDATE chats SET updated_at = $3, revision = revision + 1
+               FROM messages answer
+               WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
+               RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
+                   (SELECT max(m.created_at) FROM messages m WHERE m.chat_id = chats.id) AS "newest!""#,
+            answer.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
+        let at = now.max(from_db(chat.newest).plus_millis(1));
+        let (message, generation) = (MessageId::new(at, self.random()), GenerationId::new(now, self.random()));
+        sqlx::query!(
+            "WITH answer AS (
+                 INSERT INTO messages (id, chat_id, role, content, parent_id, created_at, status, model)
+                 VALUES ($1, $2, 'assistant', '', $3, $4, 'streaming', $5)
+             ), shown AS (
+                 UPDATE chats SET leaf_id = $1 WHERE id = $2
+             )
+             INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
+             VALUES ($6, $2, $1, $7, $5, $8)",
+            message.as_str(),
+            chat.id,
+            chat.parent_id,
+            to_db(at),
+            model,
+            generation.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let row = TurnRow {
+            chat_id: chat.id,
+            title: chat.title,
+            created_at: chat.created_at,
+            updated_at: to_db(now),
+            answering: true,
+            user_message: chat.parent_id,
+            assistant_message: message.into_string(),
+            generation: generation.into_string(),
+            started_at: to_db(now),
+        };
+        Ok(TurnOutcome::Started(row.try_into()?))
     }
 
     async fn message_exists(&self, message: &MessageId) -> Result<bool> {

@@ -1,15 +1,19 @@
 //! Chats: list, open, ask, stop, retry, rename, delete.
 
+#[cfg(feature = "ssr")]
+use cjhirashi_domain::chat::Message;
 use cjhirashi_domain::{
     Timestamp,
-    chat::{ChatSummary, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
+    chat::{ChatSummary, MessageRole, MessageStatus},
     event::StreamEvent,
     id::{ChatId, GenerationId, MessageId},
 };
 use leptos::server;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, WithoutHtml};
+use super::{Failure, WithoutHtml, conversation::Acted};
+#[cfg(feature = "ssr")]
+use crate::texts::Texts;
 
 /// A part of the list of chats, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,33 +28,32 @@ pub(crate) struct ChatsView {
 pub(crate) struct ChatView {
     pub(crate) id: ChatId,
     pub(crate) title: String,
+    /// What can be done with it: safe HTML.
+    pub(crate) menu: String,
+    /// The end of the branch that is shown.
     pub(crate) messages: Vec<MessageView>,
+    /// Messages of the branch before these.
+    pub(crate) earlier: usize,
     pub(crate) now: Timestamp,
 }
 
-/// A message with its Markdown already turned into safe HTML.
+/// So many messages are shown of a chat, and so many more at a time.
+pub(crate) const SHOWN: usize = 60;
+
+/// A message as its page shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MessageView {
     pub(crate) id: MessageId,
     pub(crate) role: MessageRole,
-    /// Safe HTML.
-    pub(crate) html: String,
-    /// Long enough to be folded.
-    pub(crate) long: bool,
-    /// A whole answer that shows nothing. The HTML does not tell: it does not travel beside a page that has it.
-    pub(crate) empty: bool,
     pub(crate) status: MessageStatus,
-    pub(crate) error: Option<MessageError>,
-    pub(crate) model: Option<String>,
-    pub(crate) tokens_used: Option<i32>,
-    pub(crate) latency_ms: Option<i32>,
-    pub(crate) retrieval: Option<RetrievalSummary>,
-    pub(crate) sources: Vec<SourceView>,
+    /// The inside of its article, made by the server: safe HTML. Of an answer that is being written, its text so far.
+    pub(crate) html: String,
+    /// Another number when it looks different.
+    pub(crate) look: u32,
     pub(crate) generation_id: Option<GenerationId>,
     /// What an answer that has just begun has told so far. Every message of a chat travels: those without it say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Beginning>,
-    pub(crate) created_at: Timestamp,
 }
 
 /// The beginning of an answer's events, and the number to follow the rest from.
@@ -60,175 +63,50 @@ pub(crate) struct Beginning {
     pub(crate) last: i64,
 }
 
-/// One source of an answer. The passage itself is loaded when somebody looks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SourceView {
-    pub(crate) n: i32,
-    /// The address of the document with the passage highlighted.
-    pub(crate) href: String,
-    /// Where the quoted words begin, else the passage; in documents with pages.
-    pub(crate) page: Option<i32>,
-    pub(crate) score: f64,
-    pub(crate) verdict: Verdict,
-    /// `None` when the document is gone.
-    pub(crate) title: Option<String>,
-}
-
 /// What a question started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SentView {
     pub(crate) chat: ChatSummary,
+    /// As in [`ChatView`].
+    pub(crate) menu: String,
     pub(crate) question: MessageView,
     pub(crate) answer: MessageView,
     pub(crate) now: Timestamp,
 }
 
-/// What a retry started.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RetriedView {
-    pub(crate) answer: MessageId,
-    pub(crate) generation: GenerationId,
-}
-
 impl WithoutHtml for ChatView {
     fn without_html(&self) -> Self {
         let messages = self.messages.iter().map(MessageView::light).collect();
-        Self { id: self.id.clone(), title: self.title.clone(), messages, now: self.now }
+        let (id, title) = (self.id.clone(), self.title.clone());
+        Self { id, title, menu: String::new(), messages, earlier: self.earlier, now: self.now }
     }
 }
 
 impl MessageView {
     /// Everything but the HTML.
     fn light(&self) -> Self {
-        Self {
-            id: self.id.clone(),
-            role: self.role,
-            html: String::new(),
-            long: self.long,
-            empty: self.empty,
-            status: self.status,
-            error: self.error.clone(),
-            model: self.model.clone(),
-            tokens_used: self.tokens_used,
-            latency_ms: self.latency_ms,
-            retrieval: self.retrieval.clone(),
-            sources: self.sources.clone(),
-            generation_id: self.generation_id.clone(),
-            told: None,
-            created_at: self.created_at,
-        }
-    }
-
-    /// An answer that has just begun.
-    pub(crate) fn begun(id: MessageId, generation: GenerationId, now: Timestamp) -> Self {
-        Self {
-            id,
-            role: MessageRole::Assistant,
-            html: String::new(),
-            long: false,
-            empty: false,
-            status: MessageStatus::Streaming,
-            error: None,
-            model: None,
-            tokens_used: None,
-            latency_ms: None,
-            retrieval: None,
-            sources: Vec::new(),
-            generation_id: Some(generation),
-            told: None,
-            created_at: now,
-        }
+        Self { html: String::new(), told: None, ..self.clone() }
     }
 }
 
 #[cfg(feature = "ssr")]
-mod server_side {
-    use cjhirashi_domain::chat::{Citation, Message, MessageRole, MessageStatus};
-
-    use super::{MessageView, SourceView};
-    use crate::api::server::escape;
-
-    /// Whether a question is folded.
-    pub(super) fn is_long(text: &str) -> bool {
-        text.len() > 1_200 || text.lines().count() > 12
+impl MessageView {
+    /// A message as it is shown now.
+    fn of(message: Message, texts: &'static Texts, now: Timestamp) -> Self {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let html = crate::served::message(texts, &message, now);
+        let mut look = DefaultHasher::new();
+        html.hash(&mut look);
+        #[expect(clippy::cast_possible_truncation, reason = "a part of the hash tells two looks apart")]
+        let look = look.finish() as u32;
+        let Message { id, role, status, generation_id, .. } = message;
+        Self { id, role, status, html, look, generation_id, told: None }
     }
 
-    impl From<&Citation> for SourceView {
-        fn from(citation: &Citation) -> Self {
-            Self {
-                n: citation.n,
-                href: citation.address().to_string(),
-                page: citation.page,
-                score: citation.score,
-                verdict: citation.verdict,
-                title: citation.source.as_ref().map(|source| source.title.clone()),
-            }
-        }
-    }
-
-    impl From<Message> for MessageView {
-        fn from(message: Message) -> Self {
-            let html = match message.role {
-                MessageRole::Assistant => cjhirashi_chat::markdown::render(&message.content, &message.citations),
-                MessageRole::User | MessageRole::System => escape(&message.content),
-            };
-            let long = message.role == MessageRole::User && is_long(&message.content);
-            Self {
-                empty: html.trim().is_empty() && message.status == MessageStatus::Complete,
-                html,
-                long,
-                sources: message.citations.iter().map(SourceView::from).collect(),
-                id: message.id,
-                role: message.role,
-                status: message.status,
-                error: message.error,
-                model: message.model,
-                tokens_used: message.tokens_used,
-                latency_ms: message.latency_ms,
-                retrieval: message.retrieval,
-                generation_id: message.generation_id,
-                told: None,
-                created_at: message.created_at,
-            }
-        }
-    }
-}
-
-#[cfg(all(test, feature = "ssr"))]
-mod tests {
-    use cjhirashi_domain::chat::Message;
-
-    use super::*;
-
-    fn answer(content: &str, status: MessageStatus) -> MessageView {
-        let id = MessageId::parse("a").unwrap();
-        let at = Timestamp(0);
-        MessageView::from(Message {
-            id,
-            parent_id: None,
-            role: MessageRole::Assistant,
-            content: content.to_owned(),
-            status,
-            error: None,
-            model: None,
-            tokens_used: None,
-            latency_ms: None,
-            retrieval: None,
-            citations: Vec::new(),
-            generation_id: None,
-            created_at: at,
-        })
-    }
-
-    #[test]
-    fn an_answer_that_shows_nothing_says_so_also_without_its_html() {
-        for nothing in ["", "  \n", "[1]: https://example.org"] {
-            let view = answer(nothing, MessageStatus::Complete);
-            assert!(view.empty && view.light().empty, "{nothing:?}");
-        }
-        assert!(!answer("", MessageStatus::Stopped).empty);
-        let view = answer("Hola", MessageStatus::Complete);
-        assert!(!view.empty && !view.light().empty && view.light().html.is_empty());
+    /// Many of them, away from the threads that serve requests when there is much to render.
+    async fn all(messages: Vec<Message>, texts: &'static Texts, now: Timestamp) -> Vec<Self> {
+        let shown = move || messages.into_iter().map(|message| Self::of(message, texts, now)).collect();
+        cjhirashi_chat::markdown::aside(shown).await
     }
 }
 
@@ -276,33 +154,33 @@ pub(crate) async fn search_chats(words: String) -> Result<ChatsView, Failure> {
     Ok(ChatsView { chats, more: false, now: services.store.now() })
 }
 
-/// A chat with its messages.
+/// A chat with so many messages at the end of its shown branch; 0 for as many as a page has.
 #[server(prefix = "/fn", endpoint = "load_chat")]
-pub(crate) async fn load_chat(id: String) -> Result<ChatView, Failure> {
-    use super::server::{fail, services, signed_in};
-    use cjhirashi_chat::markdown::aside;
+pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Result<ChatView, Failure> {
+    use super::server::{fail, services, signed_in, texts};
     use cjhirashi_domain::ErrorCode;
+    use cjhirashi_storage::Part;
     let (who, services) = (signed_in()?, services()?);
-    let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
-    let page = services.store.open_chat(&who.viewer(), &id).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-    let title = page.summary.title;
-    let messages = page.messages;
-    let messages = aside(move || messages.into_iter().map(MessageView::from).collect()).await;
-    Ok(ChatView { id, title, messages, now: services.store.now() })
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let id = ChatId::parse(id).map_err(|_| gone())?;
+    let part = Part::Last(if shown == 0 { SHOWN } else { shown });
+    let page = services.store.open_chat(&who.viewer(), &id, part).await?.ok_or_else(gone)?;
+    let now = services.store.now();
+    let messages = MessageView::all(page.messages, texts(&who), now).await;
+    let menu = crate::served::chat_menu(texts(&who), &page.summary);
+    Ok(ChatView { id, title: page.summary.title, menu, messages, earlier: page.earlier, now })
 }
 
 /// One message, when its answer has ended.
 #[server(prefix = "/fn", endpoint = "load_message")]
-pub(crate) async fn load_message(chat: String, message: String) -> Result<MessageView, Failure> {
-    use super::server::{fail, services, signed_in};
+pub(crate) async fn load_message(message: String) -> Result<MessageView, Failure> {
+    use super::server::{fail, services, signed_in, texts};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
-    let chat = ChatId::parse(chat).map_err(|_| fail(ErrorCode::ChatNotFound))?;
-    let messages =
-        services.store.list_messages(&who.viewer(), &chat).await?.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-    let found = messages.into_iter().find(|candidate| candidate.id.as_str() == message);
-    let found = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-    Ok(cjhirashi_chat::markdown::aside(move || MessageView::from(found)).await)
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let message = MessageId::parse(message).map_err(|_| gone())?;
+    let (_, found) = services.store.open_message(&who.viewer(), &message).await?.ok_or_else(gone)?;
+    MessageView::all(vec![found], texts(&who), services.store.now()).await.pop().ok_or_else(gone)
 }
 
 /// So long a reply to a question waits for the answer's first words, to bring them along: a second request would show
@@ -310,14 +188,16 @@ pub(crate) async fn load_message(chat: String, message: String) -> Result<Messag
 #[cfg(feature = "ssr")]
 const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(60);
 
-/// Asks; without `chat` a new one begins. The same `message_id` twice asks once.
+/// Asks; without `chat` a new one begins. The same `message_id` twice asks once. Asked `instead_of` a question, it stands
+/// beside that.
 #[server(prefix = "/fn", endpoint = "send_message")]
 pub(crate) async fn send_message(
     text: String,
     #[server(default)] chat: String,
     #[server(default)] message_id: String,
+    #[server(default)] instead_of: String,
 ) -> Result<SentView, Failure> {
-    use super::server::{escape, fail, forward, services, signed_in};
+    use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{ChatError, SendMessage};
     use cjhirashi_domain::{ErrorCode, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
@@ -326,9 +206,12 @@ pub(crate) async fn send_message(
         id => Some(ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
     let text = MessageText::parse(&text).map_err(ChatError::from)?;
-    let long = server_side::is_long(text.as_str());
-    let html = escape(text.as_str());
-    let message = SendMessage { chat, text, message_id: MessageId::parse(message_id).ok() };
+    let question = text.as_str().to_owned();
+    let instead_of = match instead_of.as_str() {
+        "" => None,
+        id => Some(MessageId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
+    };
+    let message = SendMessage { chat, instead_of, text, message_id: MessageId::parse(message_id).ok() };
     let sent = services.chat.send(&who.viewer(), message).await?;
     // Only a retry has no question of its own.
     let asked = sent.user_message.ok_or_else(|| fail(ErrorCode::Internal))?;
@@ -341,28 +224,24 @@ pub(crate) async fn send_message(
         Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
     };
     let now = services.store.now();
-    let question = MessageView {
-        role: MessageRole::User,
-        status: MessageStatus::Complete,
-        html,
-        long,
-        generation_id: None,
-        ..MessageView::begun(asked, sent.generation.clone(), now)
-    };
-    let answer = MessageView { told, ..MessageView::begun(sent.assistant_message, sent.generation, now) };
-    Ok(SentView { chat: sent.chat, question, answer, now })
+    let question = Message::asked(asked, question, now);
+    let answer = Message::begun(sent.assistant_message, sent.generation, now);
+    let t = texts(&who);
+    let answer = MessageView { told, ..MessageView::of(answer, t, now) };
+    let menu = crate::served::chat_menu(t, &sent.chat);
+    Ok(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now })
 }
 
 /// Writes an answer again that failed, was stopped or was interrupted.
 #[server(prefix = "/fn", endpoint = "retry_answer")]
-pub(crate) async fn retry_answer(message: String) -> Result<RetriedView, Failure> {
+pub(crate) async fn retry_answer(message: String) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let message = MessageId::parse(message).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     let sent = services.chat.retry(&who.viewer(), &message).await?;
     forward(&format!("/chat/{}", sent.chat.id));
-    Ok(RetriedView { answer: sent.assistant_message, generation: sent.generation })
+    Ok(Acted::default())
 }
 
 /// Stops an answer that is being written; its text so far is kept.
@@ -377,14 +256,15 @@ pub(crate) async fn stop_answer(generation: String) -> Result<(), Failure> {
 
 /// Gives a chat another title.
 #[server(prefix = "/fn", endpoint = "rename_chat")]
-pub(crate) async fn rename_chat(id: String, title: String) -> Result<String, Failure> {
-    use super::server::{fail, services, signed_in};
+pub(crate) async fn rename_chat(id: String, title: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::{ErrorCode, text::ChatTitle};
     let (who, services) = (signed_in()?, services()?);
     let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     let title = ChatTitle::parse(&title).map_err(|_| fail(ErrorCode::ChatTitleInvalid))?;
     if services.store.rename_chat(&who.viewer(), &id, &title).await? {
-        Ok(title.into_string())
+        forward(&format!("/chat/{id}"));
+        Ok(Acted::default())
     } else {
         Err(fail(ErrorCode::ChatNotFound))
     }
@@ -392,14 +272,14 @@ pub(crate) async fn rename_chat(id: String, title: String) -> Result<String, Fai
 
 /// Deletes a chat with its messages.
 #[server(prefix = "/fn", endpoint = "delete_chat")]
-pub(crate) async fn delete_chat(id: String) -> Result<(), Failure> {
-    use super::server::{fail, forward, services, signed_in};
+pub(crate) async fn delete_chat(id: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     if services.store.delete_chat(&who.viewer(), &id).await? {
         forward("/");
-        Ok(())
+        Ok(Acted { go: Some("/".to_owned()), say: Some(texts(&who).deleted.to_owned()) })
     } else {
         Err(fail(ErrorCode::ChatNotFound))
     }

@@ -75,6 +75,19 @@ pub(crate) fn forward_within(home: &str, other: &str) {
     forward(if within { home } else { other });
 }
 
+/// The same, back to the chat where the form stood.
+pub(crate) fn forward_to_chat() {
+    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
+    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
+    let path = path.filter(|path| path.starts_with("chat/")).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
+    forward(&path);
+}
+
+/// The words of whoever asks.
+pub(crate) fn texts(who: &SignedIn) -> &'static Texts {
+    Texts::of(who.settings.language)
+}
+
 /// What the address of a page says after its path.
 pub(crate) struct Asked(HashMap<String, String>);
 

@@ -8,7 +8,6 @@ use cjhirashi_domain::{
 };
 use leptos::{prelude::*, task::spawn_local};
 
-use super::panel;
 use crate::components::Whole as _;
 use crate::{
     api::chats::{Beginning, MessageView, load_message},
@@ -76,13 +75,11 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
     };
     let quiet = move || has_text() && !broken.get() && !state.stopping.get();
     let so_far = StoredValue::new(message.html);
-    let no_sources = StoredValue::new(Vec::new());
     view! {
         <article
             class="message answer live"
             aria-label=t.the_answer
             aria-busy="true"
-            on:click=move |event| panel::open_from_click(state, &event, no_sources)
         >
             <div class="prose" hidden=has_text inner_html=so_far.get_value()></div>
             <div class="prose">
@@ -121,8 +118,7 @@ fn put(blocks: RwSignal<Vec<Block>>, index: u32, html: String) {
 fn settle(state: ChatState, id: StoredValue<String>, wait: Option<u32>) {
     spawn_local(async move {
         let Some(message) = id.try_get_value() else { return };
-        let Some(chat) = state.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
-        let loaded = load_message(chat, message.clone()).await;
+        let loaded = load_message(message.clone()).await;
         // Its page may have been left meanwhile.
         if id.try_get_value().is_none() {
             return;

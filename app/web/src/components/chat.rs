@@ -1,7 +1,7 @@
 //! The conversation: title, messages or the first visit, composer, and the passage beside it.
 
-use cjhirashi_domain::Timestamp;
-use leptos::{ev, prelude::*, server_fn::ServerFn, task::spawn_local};
+use cjhirashi_domain::event::ChatNotice;
+use leptos::{ev, prelude::*};
 use leptos_meta::Title;
 
 use super::{
@@ -9,24 +9,24 @@ use super::{
     composer::{Composer, to_end},
     frame::DrawerButton,
     icon,
-    message::MessageItem,
+    message::{MessageItem, clicked},
     panel::{PassagePanel, Preview},
     welcome::Welcome,
 };
 use crate::components::Whole as _;
 use crate::{
-    api::chats::{ChatView, DeleteChat, RenameChat, delete_chat, rename_chat},
-    state::{ChatState, Chats, Go, browser, use_session, use_texts},
+    api::chats::{ChatView, SHOWN},
+    state::{ChatState, Chats, acts, browser, use_texts},
 };
 
 /// A chat, or the page where one begins.
 #[component]
 pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     let t = use_texts();
-    let now = chat.as_ref().map_or_else(|| use_session().map_or(Timestamp(0), |session| session.now), |chat| chat.now);
     let begun = chat.is_some();
     let state = ChatState::new(chat);
     keys(state);
+    hear(state);
 
     let empty = move || !begun && state.pending.with(Option::is_none);
     // The server writes the document's head last, when no arena of signals is active any more: even asking whether a
@@ -48,7 +48,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     view! {
         <Title text=tab />
         <div class="stage" class:with-panel=move || state.passage.with(Option::is_some)>
-            <main class="page" id="content" tabindex="-1">
+            <main class="page" id="content" tabindex="-1" on:submit=move |event| acts::send(state, &event)>
                 <header class="topbar">
                     <DrawerButton />
                     {begun
@@ -64,11 +64,16 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                 <div class="body from-end" id="conversation" tabindex="0" aria-label=t.conversation role="region" on:scroll=scrolled>
                     <div>
                         {move || empty().then(|| view! { <Welcome state=state /> })}
-                        <div class="messages" hidden=empty>
+                        <div
+                            class="messages"
+                            hidden=empty
+                            on:click=move |event| clicked(state, &event)
+                        >
+                            <Earlier state=state />
                             <For
                                 each=move || state.messages.get()
-                                key=|m| format!("{}{}{:?}", m.id, m.status.as_str(), m.generation_id)
-                                children=move |message| view! { <MessageItem state=state message=message now=now /> }.whole()
+                                key=|m| (m.id.to_string(), m.look, m.generation_id.is_some())
+                                children=move |message| view! { <MessageItem state=state message=message /> }.whole()
                             />
                             {move || state.pending.get().map(|text| view! { <Pending text=text /> })}
                         </div>
@@ -81,6 +86,27 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
         </div>
     }
     .whole()
+}
+
+/// The way to what was said before.
+#[component]
+fn Earlier(state: ChatState) -> impl IntoView {
+    let t = use_texts();
+    let link = move || {
+        let earlier = Some(state.earlier.get()).filter(|earlier| *earlier > 0)?;
+        let shown = state.messages.with_untracked(Vec::len) + SHOWN;
+        let more = move |event: ev::MouseEvent| {
+            event.prevent_default();
+            state.load_earlier();
+        };
+        Some(view! {
+            <a class="button plain-line earlier" href=format!("?shown={shown}") rel="external" on:click=more>
+                {icon(Icon::Up)}
+                {t.earlier_messages(earlier)}
+            </a>
+        })
+    };
+    link.whole()
 }
 
 /// A question on its way.
@@ -98,74 +124,47 @@ fn Pending(text: String) -> impl IntoView {
     .whole()
 }
 
-/// Rename and delete. Both are forms, so they work without script too.
+/// What can be done with the chat. Forms, so they work without script too.
 #[component]
 fn ChatMenu(state: ChatState) -> impl IntoView {
     let t = use_texts();
-    let id = StoredValue::new(state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default());
-    let (chats, go) = (use_context::<Chats>(), use_context::<Go>());
-    let rename = move |event: ev::SubmitEvent| {
-        let Some(form) = browser::take_form(&event) else { return };
-        let title = browser::field(&form, "title");
-        browser::close_menus(None);
-        spawn_local(async move {
-            match rename_chat(id.get_value(), title).await {
-                Ok(title) => {
-                    state.title.set(title);
-                    if let Some(chats) = chats {
-                        chats.refresh();
-                    }
-                }
-                Err(failure) => state.say_failure(&failure),
-            }
-        });
-    };
-    let delete = move |event: ev::SubmitEvent| {
-        event.prevent_default();
-        spawn_local(async move {
-            let id = id.get_value();
-            match delete_chat(id.clone()).await {
-                Ok(()) => {
-                    state.say(t.deleted);
-                    if let Some(chats) = chats {
-                        chats.forget(&id);
-                    }
-                    if let Some(go) = go {
-                        go.to("/");
-                    }
-                }
-                Err(failure) => state.say_failure(&failure),
-            }
-        });
-    };
     view! {
         <details class="menu">
             <summary aria-label=t.chat_options title=t.chat_options>
                 {icon(Icon::More)}
             </summary>
-            <div class="menu-items wide stack">
-                <form class="stack" method="post" action=RenameChat::url() on:submit=rename>
-                    <input type="hidden" name="id" value=id.get_value() />
-                    <label>
-                        <span>{t.title}</span>
-                        <input class="input" name="title" required maxlength="200" value=move || state.title.get() />
-                    </label>
-                    <button class="button plain-line" type="submit">
-                        {t.rename}
-                    </button>
-                </form>
-                <form class="stack danger-zone" method="post" action=DeleteChat::url() on:submit=delete>
-                    <input type="hidden" name="id" value=id.get_value() />
-                    <p class="faint">{t.delete_chat_line}</p>
-                    <button class="button danger plain-line" type="submit">
-                        {icon(Icon::Trash)}
-                        {t.delete_now}
-                    </button>
-                </form>
-            </div>
+            <div class="menu-items wide stack" inner_html=move || state.menu.get()></div>
         </details>
     }
     .whole()
+}
+
+/// What is asked or chosen in another tab, or on another device, is shown here too; and another title.
+fn hear(state: ChatState) {
+    let Some(chats) = use_context::<Chats>() else { return };
+    Effect::new(move |before: Option<()>| {
+        let ChatNotice { chat, leaf } = chats.heard.get();
+        if before.is_none() {
+            return;
+        }
+        let own = state.id.with_value(Clone::clone);
+        let missed = chat.is_none() && untrack(|| state.generation()).is_none();
+        let other = leaf.is_some() && leaf != state.messages.with_untracked(|m| m.last().map(|m| m.id.clone()));
+        let sending = state.pending.with_untracked(Option::is_some);
+        if own.is_some() && !sending && (missed || chat == own && other) {
+            state.reload();
+        }
+    });
+    Effect::new(move |_| {
+        let own = state.id.with_value(Clone::clone);
+        let title = chats.first.with(|list| {
+            let Some(Ok(view)) = list else { return None };
+            view.chats.iter().find(|chat| Some(&chat.id) == own.as_ref()).map(|chat| chat.title.clone())
+        });
+        if let Some(title) = title.filter(|title| state.title.with_untracked(|known| known != title)) {
+            state.title.set(title);
+        }
+    });
 }
 
 /// Esc closes the panel, or stops the answer.

@@ -61,9 +61,9 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                 submit();
             }
             "ArrowUp" if field.value().is_empty() => {
-                if let Some(text) = last_question() {
+                if let (Some(text), Some(id)) = (last_question(), state.last_question()) {
                     event.prevent_default();
-                    take_up(&field, &text, key);
+                    state.edit(id, text);
                 }
             }
             _ => {}
@@ -99,6 +99,25 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             }
         })
     };
+    let leave = move |_| {
+        state.instead_of.set(None);
+        if let Some(field) = field.get_untracked() {
+            take_up(&field, "", key);
+        }
+    };
+    let editing = move || {
+        state.instead_of.with(Option::is_some).then(|| {
+            view! {
+                <p class="composer-editing" role="status">
+                    {icon(Icon::Edit)}
+                    <span>{t.editing}</span>
+                    <button class="button icon-only" type="button" aria-label=t.close title=t.close on:click=leave>
+                        {icon(Icon::Close)}
+                    </button>
+                </p>
+            }
+        })
+    };
     view! {
         <div class="composer-zone">
             <button
@@ -111,6 +130,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                 {move || if answering.get() { t.new_text_below } else { t.to_end }}
             </button>
             {failure}
+            {editing}
             <UploadList />
             <form class="composer" method="post" action=SendMessage::url() on:submit=on_submit>
                 <input type="hidden" name="chat" value=chat />

@@ -28,7 +28,9 @@ pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
     provide_context(Go::new());
     provide_context(Notices::new());
     provide_context(Uploads::new(t));
-    provide_context(Chats::new());
+    let chats = Chats::new();
+    provide_context(chats);
+    Effect::new(move |_| chats.listen());
     let (palette, key_list) = (RwSignal::new(false), RwSignal::new(false));
     everywhere(palette, key_list);
     view! {
@@ -390,9 +392,12 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
         if let Some(button) = browser::closest(&event, "button[data-copy]")
             && let Some(code) = button.parent_element().and_then(|block| block.query_selector("code").ok().flatten())
         {
+            // Beside an icon the words have an element of their own.
+            let button = button.last_element_child().unwrap_or(button);
+            let words = button.text_content();
             browser::copy_text(&code.text_content().unwrap_or_default(), move |done| {
                 button.set_text_content(Some(if done { t.copied } else { t.not_copied }));
-                set_timeout(move || button.set_text_content(Some(t.copy)), Duration::from_millis(2_500));
+                set_timeout(move || button.set_text_content(words.as_deref()), Duration::from_millis(2_500));
             });
         }
     });

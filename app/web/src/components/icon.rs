@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::components::{Piece, Whole as _};
 
 /// Which icon.
+#[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "some are only drawn by the server"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Icon {
     Plus,
@@ -33,6 +34,11 @@ pub(crate) enum Icon {
     Leave,
     Chat,
     Half,
+    Branch,
+    Left,
+    Right,
+    ThumbUp,
+    ThumbDown,
 }
 
 impl Icon {
@@ -66,6 +72,17 @@ impl Icon {
             Self::Key => "M10 9.5a3.5 3.5 0 1 0-3.3-2.3L2 12v2h2.5v-1.5H6V11l1.3-1.3c.8-.1 1.8-.2 2.7-.2zM11 5h.01",
             Self::Leave => "M6.5 2.5h-4v11h4M10.5 11.5 14 8l-3.5-3.5M14 8H6",
             Self::Chat => "M2 3.5h12v8H7.5L4.5 14v-2.5H2z",
+            Self::Branch => {
+                "M4.5 2v9M4.5 14a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3zM11.5 5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3zM11.5 5c0 3.5-7 2.5-7 6"
+            }
+            Self::Left => "M10 3 5 8l5 5",
+            Self::Right => "m6 3 5 5-5 5",
+            Self::ThumbUp => {
+                "M5 7v6.5M2 7h3l3-5.5c1.2 0 1.9.9 1.6 2L9 6h3.6c1 0 1.6.9 1.4 1.8l-1 4.4c-.2.8-.8 1.3-1.6 1.3H2z"
+            }
+            Self::ThumbDown => {
+                "M5 9V2.5M2 9h3l3 5.5c1.2 0 1.9-.9 1.6-2L9 10h3.6c1 0 1.6-.9 1.4-1.8l-1-4.4c-.2-.8-.8-1.3-1.6-1.3H2z"
+            }
             Self::Half => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 1.5v13M10 3v10M12 4.5v7",
         }
     }

@@ -11,7 +11,6 @@ use crate::components::{Piece, Whole as _};
 use crate::{
     api::{
         Failure,
-        chats::SourceView,
         documents::{PassageText, PassageView, load_passage},
     },
     state::{ChatState, PassageAt, browser, use_texts},
@@ -22,19 +21,18 @@ use crate::{
 const LEAD: usize = 60;
 
 /// A click on a citation's mark opens the panel; with a modifier it opens the document, as links do.
-pub(crate) fn open_from_click(state: ChatState, event: &MouseEvent, sources: StoredValue<Vec<SourceView>>) {
+pub(crate) fn open_from_click(state: ChatState, event: &MouseEvent) {
     if event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key() {
         return;
     }
     let Some(mark) = browser::closest(event, "a.cite") else { return };
     let Some(mut passage) = PassageAt::from_mark(&mark) else { return };
     event.prevent_default();
-    sources.with_value(|sources| {
-        if let Some(source) = sources.iter().find(|source| source.n == passage.n) {
-            passage.verdict = Some(source.verdict);
-            passage.score = Some(source.score);
-        }
+    // The row below the answer knows how relevant it was.
+    let row = mark.closest("article").ok().flatten().and_then(|article| {
+        article.query_selector(&format!(".source-list a.cite[data-n=\"{}\"]", passage.n)).ok().flatten()
     });
+    passage.score = row.and_then(|row| row.get_attribute("data-score")?.parse().ok());
     state.open(passage, mark);
 }
 

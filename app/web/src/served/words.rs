@@ -339,6 +339,7 @@ impl Words {
             Action::KeyUsed => self.choose("Usó una clave", "Used a key"),
             Action::DocumentDeleted => self.choose("Eliminó un documento", "Deleted a document"),
             Action::ChatDeleted => self.choose("Eliminó un chat", "Deleted a chat"),
+            Action::MessageDeleted => self.choose("Eliminó un mensaje", "Deleted a message"),
             Action::DataExported => self.choose("Descargó todos sus datos", "Downloaded all their data"),
             Action::AccountDeleted => self.choose("Eliminó su cuenta", "Deleted their account"),
             Action::Administered => self.choose("Cambió el servidor", "Changed the server"),

@@ -68,6 +68,32 @@ pub(crate) fn copy_text(text: &str, told: impl FnOnce(bool) + 'static) {
     leptos::task::spawn_local(async move { told(wasm_bindgen_futures::JsFuture::from(written).await.is_ok()) });
 }
 
+/// Puts what an element shows on the clipboard as it looks, for word processors, and as text. Whether the browser did it.
+pub(crate) fn copy_rich(element: &Element) -> bool {
+    let Ok(Some(selection)) = window().get_selection() else { return false };
+    let Ok(range) = document().create_range() else { return false };
+    let _ = selection.remove_all_ranges();
+    let done = range.select_node_contents(element).is_ok() && selection.add_range(&range).is_ok() && {
+        // Of all ways it alone knows both kinds and works without TLS; web-sys has it on HtmlDocument only.
+        let copy = js_sys::Reflect::get(&document(), &"execCommand".into()).unwrap_or_default();
+        let copy = copy.dyn_into::<js_sys::Function>().ok();
+        copy.and_then(|copy| copy.call1(&document(), &"copy".into()).ok()).is_some_and(|done| done.is_truthy())
+    };
+    let _ = selection.remove_all_ranges();
+    done
+}
+
+/// Sends fields to an address: whether it went well, and the answer's text. `None` when nobody answered.
+pub(crate) async fn post(address: &str, fields: &web_sys::UrlSearchParams) -> Option<(bool, String)> {
+    let init = web_sys::RequestInit::new();
+    init.set_method("POST");
+    init.set_body(fields);
+    let sent = wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init(address, &init)).await.ok()?;
+    let response = sent.unchecked_into::<web_sys::Response>();
+    let text = wasm_bindgen_futures::JsFuture::from(response.text().ok()?).await.ok()?;
+    Some((response.ok(), text.as_string()?))
+}
+
 /// The text that an element shows.
 pub(crate) fn shown_text(element: &Element) -> String {
     element.dyn_ref::<HtmlElement>().map(HtmlElement::inner_text).unwrap_or_default()

@@ -3,18 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
-    chat::{MessageError, MessageStatus, Verdict},
-    id::{ChatId, GenerationId},
+    chat::{MessageRole, MessageStatus, Verdict},
+    event::ChatNotice,
+    id::{ChatId, GenerationId, MessageId},
     passage::PassageAddress,
 };
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::{Notices, browser, use_texts};
+use super::{Notices, browser, follow_chats, use_texts};
 use crate::{
     api::{
         Failure, Loaded,
-        chats::{ChatView, ChatsView, MessageView, list_chats, retry_answer, send_message, stop_answer},
+        chats::{ChatView, ChatsView, MessageView, SHOWN, list_chats, load_chat, send_message, stop_answer},
         load,
     },
     texts::Texts,
@@ -49,7 +50,12 @@ pub(crate) struct Chats {
     pub(crate) older: RwSignal<Vec<cjhirashi_domain::chat::ChatSummary>>,
     pub(crate) more: RwSignal<Option<bool>>,
     handed: RwSignal<Option<ChatView>>,
+    /// What was last heard of a change, in this tab or elsewhere.
+    pub(crate) heard: RwSignal<ChatNotice>,
 }
+
+/// Changes that come together are looked at together.
+const GATHER: Duration = Duration::from_millis(150);
 
 impl Chats {
     pub(crate) fn new() -> Self {
@@ -58,7 +64,25 @@ impl Chats {
             older: RwSignal::new(Vec::new()),
             more: RwSignal::new(None),
             handed: RwSignal::new(None),
+            heard: RwSignal::new(ChatNotice::default()),
         }
+    }
+
+    /// Hears of what is changed elsewhere from now on. Browser only.
+    pub(crate) fn listen(self) {
+        let waiting = StoredValue::new(false);
+        follow_chats(move |notice| {
+            self.heard.try_set(notice);
+            let waits = waiting.try_update_value(|waiting| std::mem::replace(waiting, true));
+            if waits == Some(false) {
+                let look = move || {
+                    if waiting.try_set_value(false).is_none() {
+                        self.refresh();
+                    }
+                };
+                set_timeout(look, GATHER);
+            }
+        });
     }
 
     /// Asks again: something in the list changed. Who had looked further back keeps what they saw: chats that the newest
@@ -129,7 +153,12 @@ pub(crate) fn draft_key(chat: &str) -> String {
 pub(crate) struct ChatState {
     pub(crate) id: StoredValue<Option<ChatId>>,
     pub(crate) title: RwSignal<String>,
+    pub(crate) menu: RwSignal<String>,
     pub(crate) messages: RwSignal<Vec<MessageView>>,
+    /// Messages of the shown branch before these.
+    pub(crate) earlier: RwSignal<usize>,
+    /// The question that the next one is asked instead of.
+    pub(crate) instead_of: RwSignal<Option<MessageId>>,
     /// A question on its way to the server.
     pub(crate) pending: RwSignal<Option<String>>,
     /// What the last command came to, if it failed.
@@ -152,12 +181,17 @@ pub(crate) struct ChatState {
 
 impl ChatState {
     pub(crate) fn new(chat: Option<ChatView>) -> Self {
-        let (id, title, messages) =
-            chat.map_or((None, String::new(), Vec::new()), |chat| (Some(chat.id), chat.title, chat.messages));
+        let (id, title, menu, messages, earlier) = chat
+            .map_or((None, String::new(), String::new(), Vec::new(), 0), |chat| {
+                (Some(chat.id), chat.title, chat.menu, chat.messages, chat.earlier)
+            });
         Self {
             id: StoredValue::new(id),
             title: RwSignal::new(title),
+            menu: RwSignal::new(menu),
             messages: RwSignal::new(messages),
+            earlier: RwSignal::new(earlier),
+            instead_of: RwSignal::new(None),
             pending: RwSignal::new(None),
             failure: RwSignal::new(None),
             stopping: RwSignal::new(false),
@@ -204,11 +238,13 @@ impl ChatState {
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
         let message = browser::new_id();
+        let instead_of = self.instead_of.get_untracked();
         spawn_local(async move {
-            let mut sent = send_message(text.clone(), chat.clone(), message.clone()).await;
+            let other = instead_of.as_ref().map(ToString::to_string).unwrap_or_default();
+            let mut sent = send_message(text.clone(), chat.clone(), message.clone(), other.clone()).await;
             // Unreachable may mean that the answer was lost on the way: the same id asks once.
             if matches!(&sent, Err(failure) if failure.code.is_none()) {
-                sent = send_message(text.clone(), chat.clone(), message).await;
+                sent = send_message(text.clone(), chat.clone(), message, other).await;
             }
             match sent {
                 Ok(sent) => {
@@ -226,15 +262,25 @@ impl ChatState {
                         chats.hand_over(ChatView {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
+                            menu: sent.menu,
                             messages: vec![sent.question, sent.answer],
+                            earlier: 0,
                             now: sent.now,
                         });
                         if let Some(go) = self.go {
                             go.to(&format!("/chat/{}", sent.chat.id));
                         }
                     } else if here {
-                        self.messages.update(|messages| messages.extend([sent.question, sent.answer]));
+                        self.messages.update(|messages| {
+                            let at = messages.iter().position(|old| Some(&old.id) == instead_of.as_ref());
+                            messages.truncate(at.unwrap_or(messages.len()));
+                            messages.extend([sent.question, sent.answer]);
+                        });
                         self.pending.set(None);
+                        if instead_of.is_some() {
+                            self.instead_of.set(None);
+                            self.reload();
+                        }
                     }
                     // The list can wait; the answer's first words are to be painted now.
                     if let Some(chats) = self.chats {
@@ -250,6 +296,62 @@ impl ChatState {
         });
     }
 
+    /// Shows the chat as it is by now: something in it was changed.
+    pub(crate) fn reload(self) {
+        let Some(id) = self.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
+        let shown = self.messages.with_untracked(Vec::len).max(SHOWN);
+        self.load(id, shown);
+    }
+
+    /// Shows more of what was said before.
+    pub(crate) fn load_earlier(self) {
+        let Some(id) = self.id.with_value(|id| id.as_ref().map(ToString::to_string)) else { return };
+        self.load(id, self.messages.with_untracked(Vec::len) + SHOWN);
+    }
+
+    fn load(self, id: String, shown: usize) {
+        spawn_local(async move {
+            match load_chat(id, shown).await {
+                // Its page may have been left meanwhile.
+                Ok(chat) if self.messages.try_with_untracked(|_| ()).is_some() => {
+                    self.title.set(chat.title);
+                    self.menu.set(chat.menu);
+                    self.earlier.set(chat.earlier);
+                    self.messages.set(chat.messages);
+                    if let Some(chats) = self.chats {
+                        chats.refresh();
+                    }
+                }
+                Ok(_) => {}
+                Err(failure) => self.say_failure(&failure),
+            }
+        });
+    }
+
+    /// The last question of the shown branch.
+    pub(crate) fn last_question(&self) -> Option<MessageId> {
+        self.messages.with_untracked(|messages| {
+            messages.iter().rev().find(|message| message.role == MessageRole::User).map(|message| message.id.clone())
+        })
+    }
+
+    /// Takes a question up into the composer, to be asked differently in its place.
+    pub(crate) fn edit(self, question: MessageId, text: String) {
+        self.instead_of.set(Some(question));
+        self.draft.set(Some(text));
+    }
+
+    /// Leaves for another page: there is a new chat, or this one is gone.
+    pub(crate) fn leave(&self, path: &str) {
+        let own = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
+        if let Some(chats) = self.chats {
+            if path == "/" { chats.forget(&own) } else { chats.refresh() }
+        }
+        if let Some(go) = self.go {
+            go.to(path);
+        }
+    }
+
     /// Stops the answer that is being written.
     pub(crate) fn stop(self) {
         let Some(generation) = self.generation_untracked() else { return };
@@ -258,21 +360,6 @@ impl ChatState {
             if let Err(failure) = stop_answer(generation.into_string()).await {
                 self.stopping.set(false);
                 self.say_failure(&failure);
-            }
-        });
-    }
-
-    /// Writes an answer again.
-    pub(crate) fn retry(self, message: String) {
-        self.failure.set(None);
-        spawn_local(async move {
-            match retry_answer(message.clone()).await {
-                Ok(retried) => self.messages.update(|messages| {
-                    if let Some(old) = messages.iter_mut().find(|old| old.id.as_str() == message) {
-                        *old = MessageView::begun(retried.answer, retried.generation, old.created_at);
-                    }
-                }),
-                Err(failure) => self.failure.set(Some(failure)),
             }
         });
     }
@@ -290,17 +377,13 @@ impl ChatState {
         }
     }
 
-    /// The answer that is being written cannot be had any more: says why in its place, so that the page waits no longer.
+    /// The answer that is being written cannot be had any more: says why, and the page waits no longer.
     pub(crate) fn give_up(&self, message: &str, failure: &Failure) {
         let old =
             self.messages.with_untracked(|messages| messages.iter().find(|old| old.id.as_str() == message).cloned());
-        let (Some(old), Some(code)) = (old, failure.code) else { return };
-        self.replace(MessageView {
-            status: MessageStatus::Interrupted,
-            error: Some(MessageError { code: code.as_str().to_owned(), detail: failure.detail.clone() }),
-            generation_id: None,
-            ..old
-        });
+        let Some(old) = old else { return };
+        self.failure.set(Some(failure.clone()));
+        self.replace(MessageView { status: MessageStatus::Interrupted, generation_id: None, ..old });
     }
 
     /// Opens a passage in the panel; closing it brings the focus back to the mark.
@@ -317,6 +400,10 @@ impl ChatState {
         if let Some(mark) = mark.and_then(|mark| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(mark).ok()) {
             let _ = mark.focus();
         }
+    }
+
+    pub(crate) const fn texts(&self) -> &'static Texts {
+        self.texts
     }
 
     pub(crate) fn say(&self, words: &str) {

@@ -5,7 +5,10 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use cjhirashi_domain::{event::StreamEvent, id::GenerationId};
+use cjhirashi_domain::{
+    event::{ChatNotice, StreamEvent},
+    id::GenerationId,
+};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent};
@@ -46,6 +49,46 @@ pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: imp
         connection.try_set_value(None);
     });
     connect(format!("/events/generations/{generation}?after={after}"), connection, tell, Rc::default());
+}
+
+/// Hears of changes of one's chats as long as the page is in view: a browser keeps few connections to one server, and
+/// pages that nobody looks at need none. Back in view, it is told that something may have been missed. Browser only.
+pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + Clone + 'static) {
+    let connection: StoredValue<Option<(EventSource, Closure<dyn FnMut(MessageEvent)>)>, LocalStorage> =
+        StoredValue::new_local(None);
+    let close = move || {
+        if let Some(Some((source, _))) = connection.try_update_value(Option::take) {
+            source.set_onmessage(None);
+            source.close();
+        }
+    };
+    let open = {
+        let tell = tell.clone();
+        move || {
+            let Ok(source) = EventSource::new("/events/chats") else { return };
+            let tell = tell.clone();
+            let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+                let text = event.data().as_string().unwrap_or_default();
+                if let Ok(notice) = serde_json::from_slice(text.as_bytes()) {
+                    tell(notice);
+                }
+            });
+            source.set_onmessage(Some(message.as_ref().unchecked_ref()));
+            connection.try_set_value(Some((source, message)));
+        }
+    };
+    open();
+    let seen = leptos::leptos_dom::helpers::window_event_listener_untyped("visibilitychange", move |_| {
+        close();
+        if !document().hidden() {
+            open();
+            tell(ChatNotice::default());
+        }
+    });
+    on_cleanup(move || {
+        seen.remove();
+        close();
+    });
 }
 
 fn connect(

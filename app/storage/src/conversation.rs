@@ -1,0 +1,404 @@
+//! What gives a conversation its shape: which branch is shown, what is deleted, copied and rated.
+
+use cjhirashi_domain::{
+    Viewer,
+    audit::Action,
+    branch::{Node, Tree},
+    chat::{ChatSummary, MessageRole, Rating},
+    id::{ChatId, MessageId},
+    text::ChatTitle,
+};
+use sqlx::PgTransaction;
+
+use crate::{Result, Store, connect::to_db, messages::read_tree};
+
+/// What came of deleting a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageDeletion {
+    /// It is gone.
+    Done,
+    /// An answer of the chat is being written.
+    Busy,
+    /// No such message of the viewer.
+    NotFound,
+}
+
+impl Store {
+    /// Shows the newest branch through a message. `None` when there is no such message of the viewer, else its chat.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn show_branch(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<ChatId>> {
+        let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(None) };
+        let tree = self.load_tree(&chat).await?;
+        sqlx::query!(
+            "UPDATE chats SET leaf_id = $2, revision = revision + 1 WHERE id = $1",
+            chat.as_str(),
+            tree.newest_leaf(message.as_str()),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(Some(chat))
+    }
+
+    /// Deletes a question with its answers, or one answer. What followed stays, after the message before; what followed
+    /// an answer, after an older one that stood beside it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_message(&self, viewer: &Viewer, message: &MessageId) -> Result<MessageDeletion> {
+        let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(MessageDeletion::NotFound) };
+        let mut tx = self.pool.begin().await?;
+        // Locked before anything is looked at, as whoever begins a turn locks it.
+        let locked = sqlx::query!(
+            r#"UPDATE chats SET revision = revision + 1 WHERE id = $1
+               RETURNING leaf_id,
+                   EXISTS (SELECT FROM generations g WHERE g.chat_id = $1 AND g.status = 'streaming') AS "answering!""#,
+            chat.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(locked) = locked else { return Ok(MessageDeletion::NotFound) };
+        if locked.answering {
+            return Ok(MessageDeletion::Busy);
+        }
+        let tree = read_tree(&mut *tx, &chat).await?;
+        let Some(cut) = Cut::plan(&tree, message.as_str(), locked.leaf_id.as_deref()) else {
+            return Ok(MessageDeletion::NotFound);
+        };
+        sqlx::query!("UPDATE messages SET parent_id = $2 WHERE id = ANY($1)", &cut.heirs, cut.onto)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "WITH shown AS (UPDATE chats SET leaf_id = $2 WHERE id = $3), noted AS (
+                 INSERT INTO audit_log (at, actor, action, subject) VALUES ($4, $5, $6, $7)
+             )
+             DELETE FROM messages WHERE id = ANY($1)",
+            &cut.gone,
+            cut.leaf,
+            chat.as_str(),
+            to_db(self.now()),
+            viewer.user_id.as_str(),
+            Action::MessageDeleted.as_str(),
+            message.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(MessageDeletion::Done)
+    }
+
+    /// Copies the shown branch of a chat, or the branch up to `until`, into a new chat. An answer that is being written
+    /// is left out. `None` when there is no such chat of the viewer, or no such message in it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fork_chat(
+        &self,
+        viewer: &Viewer,
+        chat: &ChatId,
+        until: Option<&MessageId>,
+        title: &ChatTitle,
+    ) -> Result<Option<ChatSummary>> {
+        let mut tx = self.pool.begin().await?;
+        let found = sqlx::query!(
+            "SELECT leaf_id FROM chats WHERE id = $1 AND user_id = $2 FOR SHARE",
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(found) = found else { return Ok(None) };
+        let tree = read_tree(&mut *tx, chat).await?;
+        if until.is_some_and(|until| tree.siblings(until.as_str()).is_empty()) {
+            return Ok(None);
+        }
+        let branch = tree.branch(until.map(MessageId::as_str).or(found.leaf_id.as_deref()));
+        let now = self.now();
+        let id = ChatId::new(now, self.random());
+        sqlx::query!(
+            "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $4, 1)",
+            id.as_str(),
+            viewer.user_id.as_str(),
+            title.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        self.copy_messages(&mut tx, &branch, &id).await?;
+        tx.commit().await?;
+        let title = title.as_str().to_owned();
+        Ok(Some(ChatSummary { id, title, created_at: now, updated_at: now, answering: false }))
+    }
+
+    /// Copies messages that follow each other, with their sources, into another chat.
+    async fn copy_messages(&self, tx: &mut PgTransaction<'_>, branch: &[&str], into: &ChatId) -> Result<()> {
+        let now = self.now();
+        let old: Vec<String> = branch.iter().map(|id| (*id).to_owned()).collect();
+        let new: Vec<String> = branch.iter().map(|_| MessageId::new(now, self.random()).into_string()).collect();
+        let parents: Vec<Option<String>> =
+            std::iter::once(None).chain(new.iter().cloned().map(Some)).take(new.len()).collect();
+        sqlx::query!(
+            "INSERT INTO messages (id, chat_id, parent_id, role, content, model, tokens_used, latency_ms, created_at,
+                                   status, error, retrieval)
+             SELECT copy.new, $4, copy.parent, m.role, m.content, m.model, m.tokens_used, m.latency_ms, m.created_at,
+                    m.status, m.error, m.retrieval
+             FROM UNNEST($1::text[], $2::text[], $3::text[]) AS copy (old, new, parent)
+             JOIN messages m ON m.id = copy.old AND m.status <> 'streaming'",
+            &old,
+            &new,
+            &parents as &[Option<String>],
+            into.as_str(),
+        )
+        .execute(&mut **tx)
+        .await?;
+        sqlx::query!(
+            "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, quote_start,
+                                    quote_end, page, score, verdict)
+             SELECT copy.new, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.quote_start,
+                    c.quote_end, c.page, c.score, c.verdict
+             FROM UNNEST($1::text[], $2::text[]) AS copy (old, new)
+             JOIN citations c ON c.message_id = copy.old
+             JOIN messages m ON m.id = copy.new",
+            &old,
+            &new,
+        )
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps what the viewer thinks of an answer, and why; `None` takes it back. `false` when there is no such answer of
+    /// theirs.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rate_message(
+        &self,
+        viewer: &Viewer,
+        message: &MessageId,
+        rating: Option<Rating>,
+        reason: Option<&str>,
+    ) -> Result<bool> {
+        let done = sqlx::query!(
+            "WITH rated AS (
+                 UPDATE messages m SET rating = $3, rating_reason = $4 FROM chats c
+                 WHERE m.id = $1 AND m.role = 'assistant' AND c.id = m.chat_id AND c.user_id = $2
+                 RETURNING c.id
+             )
+             UPDATE chats SET revision = revision + 1 FROM rated WHERE chats.id = rated.id",
+            message.as_str(),
+            viewer.user_id.as_str(),
+            rating.map(Rating::as_i16),
+            reason,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+/// What deleting a message changes.
+#[derive(Debug, PartialEq, Eq)]
+struct Cut {
+    /// These are deleted.
+    gone: Vec<String>,
+    /// What followed them.
+    heirs: Vec<String>,
+    /// The message that they follow now.
+    onto: Option<String>,
+    /// Where the shown branch ends now.
+    leaf: Option<String>,
+}
+
+impl Cut {
+    fn plan(tree: &Tree, message: &str, leaf: Option<&str>) -> Option<Self> {
+        let role = tree.role(message)?;
+        let children = tree.children(message);
+        let (gone, heirs, onto) = if role == MessageRole::User {
+            let answers: Vec<&str> =
+                children.iter().copied().filter(|child| tree.role(child) == Some(MessageRole::Assistant)).collect();
+            let others = children.iter().copied().filter(|child| !answers.contains(child));
+            let heirs: Vec<&str> = answers.iter().flat_map(|answer| tree.children(answer)).chain(others).collect();
+            let gone: Vec<&str> = std::iter::once(message).chain(answers).collect();
+            (gone, heirs, tree.parent_of(message))
+        } else {
+            // Nothing follows what is younger than it.
+            let older = tree.siblings(message).into_iter().take_while(|other| *other != message).last();
+            (vec![message], children, older.or_else(|| tree.parent_of(message)))
+        };
+        let left = tree.nodes().iter().filter(|node| !gone.contains(&node.id.as_str())).map(|node| {
+            let moved = heirs.contains(&node.id.as_str());
+            Node { parent: if moved { onto.map(str::to_owned) } else { node.parent.clone() }, ..node.clone() }
+        });
+        let left = Tree::new(left.collect());
+        let shown = tree.branch(leaf);
+        let kept = shown.iter().rev().find(|id| !gone.contains(*id));
+        // The branch that was shown goes on where it can; else what stands beside the deleted message is shown.
+        let beside = tree.siblings(message).into_iter().rev().find(|other| !gone.contains(other));
+        let cut_at_its_end = shown.last().is_some_and(|last| gone.contains(last));
+        let leaf = if cut_at_its_end { beside.or(kept.copied()).and_then(|id| left.newest_leaf(id)) } else { leaf };
+        let owned = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect();
+        Some(Self {
+            leaf: leaf.map(str::to_owned),
+            onto: onto.map(str::to_owned),
+            gone: owned(gone),
+            heirs: owned(heirs),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cjhirashi_domain::{chat::MessageStatus, id::UserId, text::MessageText, user::Role};
+
+    use super::*;
+    use crate::{FinishedGeneration, NewTurn, Part, Turn, TurnOutcome, testing};
+
+    struct World {
+        _database: cjhirashi_testkit::TestDb,
+        store: Store,
+        viewer: Viewer,
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let (database, store, _clock) = testing::migrated().await;
+            let viewer = Viewer { user_id: store.ensure_local_owner().await.unwrap().id, role: Role::Owner };
+            Self { _database: database, store, viewer }
+        }
+
+        async fn ask(&self, chat: Option<&ChatId>, instead_of: Option<&MessageId>, text: &str) -> Turn {
+            let text = MessageText::parse(text).unwrap();
+            let title = ChatTitle::from_question(&text);
+            let turn = NewTurn {
+                viewer: &self.viewer,
+                chat,
+                instead_of,
+                title: &title,
+                text: &text,
+                message: None,
+                model: "m",
+            };
+            self.answered(self.store.start_turn(turn).await.unwrap(), text.as_str()).await
+        }
+
+        async fn again(&self, answer: &MessageId) -> Turn {
+            self.answered(self.store.answer_again(&self.viewer, answer, "m").await.unwrap(), "again").await
+        }
+
+        async fn answered(&self, outcome: TurnOutcome, question: &str) -> Turn {
+            let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
+            let end = FinishedGeneration {
+                generation: &turn.generation,
+                status: MessageStatus::Complete,
+                error: None,
+                content: &format!("to {question}"),
+                tokens_used: None,
+                latency_ms: None,
+                retrieval: None,
+                citations: &[],
+                trace: None,
+                seq: 1,
+            };
+            assert!(self.store.finish_generation(end).await.unwrap());
+            turn
+        }
+
+        async fn shown(&self, chat: &ChatId) -> Vec<String> {
+            let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
+            page.messages.into_iter().map(|message| message.content).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_edited_question_and_another_answer_stand_beside_the_one_that_was_there() {
+        let world = World::new().await;
+        let one = world.ask(None, None, "one").await;
+        let chat = one.chat.id.clone();
+        let two = world.ask(Some(&chat), None, "two").await;
+        let edited = world.ask(Some(&chat), two.user_message.as_ref(), "two, better").await;
+        assert_eq!(world.shown(&chat).await, ["one", "to one", "two, better", "to two, better"]);
+        let again = world.again(&one.assistant_message).await;
+        assert_eq!(world.shown(&chat).await, ["one", "to again"]);
+        let told = world.store.conversation_before(&again.assistant_message, 10).await.unwrap();
+        assert_eq!(told.iter().map(|turn| turn.content.as_str()).collect::<Vec<_>>(), ["one"]);
+
+        // Back, and everything is where it was.
+        let back = world.store.show_branch(&world.viewer, &one.assistant_message).await.unwrap();
+        assert_eq!(back, Some(chat.clone()));
+        let page = world.store.open_chat(&world.viewer, &chat, Part::Last(3)).await.unwrap().unwrap();
+        assert_eq!(page.earlier, 1);
+        assert_eq!(page.messages[0].siblings, [one.assistant_message.clone(), again.assistant_message]);
+        assert_eq!(page.messages[1].siblings, [two.user_message.clone().unwrap(), edited.user_message.unwrap()]);
+        // A question follows what is shown.
+        world.store.show_branch(&world.viewer, &two.assistant_message).await.unwrap();
+        world.ask(Some(&chat), None, "three").await;
+        assert_eq!(world.shown(&chat).await, ["one", "to one", "two", "to two", "three", "to three"]);
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_deleted_turn_stays() {
+        let world = World::new().await;
+        let one = world.ask(None, None, "one").await;
+        let chat = one.chat.id.clone();
+        let two = world.ask(Some(&chat), None, "two").await;
+        world.ask(Some(&chat), None, "three").await;
+        let done = world.store.delete_message(&world.viewer, two.user_message.as_ref().unwrap()).await.unwrap();
+        assert_eq!(done, MessageDeletion::Done);
+        assert_eq!(world.shown(&chat).await, ["one", "to one", "three", "to three"]);
+        // An answer alone: what followed it follows the question.
+        world.store.delete_message(&world.viewer, &one.assistant_message).await.unwrap();
+        assert_eq!(world.shown(&chat).await, ["one", "three", "to three"]);
+        world.store.delete_message(&world.viewer, one.user_message.as_ref().unwrap()).await.unwrap();
+        assert_eq!(world.shown(&chat).await, ["three", "to three"]);
+    }
+
+    #[tokio::test]
+    async fn of_two_answers_the_other_is_shown_when_one_is_deleted() {
+        let world = World::new().await;
+        let one = world.ask(None, None, "one").await;
+        let again = world.again(&one.assistant_message).await;
+        world.store.delete_message(&world.viewer, &again.assistant_message).await.unwrap();
+        assert_eq!(world.shown(&one.chat.id).await, ["one", "to one"]);
+        world.store.delete_message(&world.viewer, one.user_message.as_ref().unwrap()).await.unwrap();
+        assert!(world.shown(&one.chat.id).await.is_empty());
+        world.ask(Some(&one.chat.id), None, "anew").await;
+        assert_eq!(world.shown(&one.chat.id).await, ["anew", "to anew"]);
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_a_branch_lives_on_its_own() {
+        let world = World::new().await;
+        let one = world.ask(None, None, "one").await;
+        let two = world.ask(Some(&one.chat.id), None, "two").await;
+        let title = ChatTitle::parse("Copy").unwrap();
+        let until = Some(&one.assistant_message);
+        let part = world.store.fork_chat(&world.viewer, &one.chat.id, until, &title).await.unwrap().unwrap();
+        let whole = world.store.fork_chat(&world.viewer, &one.chat.id, None, &title).await.unwrap().unwrap();
+        world.store.delete_chat(&world.viewer, &one.chat.id).await.unwrap();
+        assert_eq!(world.shown(&part.id).await, ["one", "to one"]);
+        assert_eq!(world.shown(&whole.id).await, ["one", "to one", "two", "to two"]);
+        world.ask(Some(&part.id), None, "on").await;
+        assert_eq!(world.shown(&part.id).await, ["one", "to one", "on", "to on"]);
+        // Of a message that is not in the chat there is nothing to copy.
+        let gone = world.store.fork_chat(&world.viewer, &whole.id, Some(&two.assistant_message), &title).await.unwrap();
+        assert_eq!(gone, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_somebody_elses_is_not_there() {
+        let world = World::new().await;
+        let one = world.ask(None, None, "one").await;
+        let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
+        let title = ChatTitle::parse("Mine").unwrap();
+        let answer = &one.assistant_message;
+        assert_eq!(world.store.show_branch(&other, answer).await.unwrap(), None);
+        assert_eq!(world.store.delete_message(&other, answer).await.unwrap(), MessageDeletion::NotFound);
+        assert_eq!(world.store.fork_chat(&other, &one.chat.id, None, &title).await.unwrap(), None);
+        assert!(!world.store.rate_message(&other, answer, Some(Rating::Good), None).await.unwrap());
+        assert_eq!(world.store.answer_again(&other, answer, "m").await.unwrap(), TurnOutcome::NotFound);
+        assert!(world.store.rate_message(&world.viewer, answer, Some(Rating::Bad), Some("wrong")).await.unwrap());
+        assert_eq!(world.store.open_message(&world.viewer, answer).await.unwrap().unwrap().1.rating, Some(Rating::Bad));
+    }
+}

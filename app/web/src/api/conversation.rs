@@ -1,0 +1,138 @@
+//! What gives a conversation its shape: branches, other answers, copies, deletions, ratings.
+//!
+//! These are called by the forms of the page alone: `state::acts` sends any of them and shows what came of it; without
+//! script they lead back to the chat.
+
+use leptos::server;
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Served};
+
+/// What a command came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Acted {
+    /// The page to go to; the same one, as it is now, when absent.
+    pub(crate) go: Option<String>,
+    /// What to say of it.
+    pub(crate) say: Option<String>,
+}
+
+/// Shows the newest branch through a message.
+#[server(prefix = "/fn", endpoint = "show_branch")]
+pub(crate) async fn show_branch(message: String) -> Result<Acted, Failure> {
+    use super::server::{forward, services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    let chat = services.store.show_branch(&who.viewer(), &server_side::id(message)?).await?;
+    forward(&server_side::address(chat)?);
+    Ok(Acted::default())
+}
+
+/// Asks for another answer to the same question; of one's own model when `model` is empty.
+#[server(prefix = "/fn", endpoint = "answer_again")]
+pub(crate) async fn answer_again(message: String, #[server(default)] model: String) -> Result<Acted, Failure> {
+    use super::server::{forward, services, signed_in};
+    let (who, services) = (signed_in()?, services()?);
+    let model = Some(model.trim()).filter(|model| !model.is_empty() && model.len() <= 200);
+    let sent = services.chat.answer_again(&who.viewer(), &server_side::id(message)?, model).await?;
+    forward(&format!("/chat/{}", sent.chat.id));
+    Ok(Acted::default())
+}
+
+/// Deletes a question with its answers, or one answer.
+#[server(prefix = "/fn", endpoint = "delete_message")]
+pub(crate) async fn delete_message(message: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward_to_chat, services, signed_in, texts};
+    use cjhirashi_domain::ErrorCode;
+    use cjhirashi_storage::MessageDeletion;
+    let (who, services) = (signed_in()?, services()?);
+    match services.store.delete_message(&who.viewer(), &server_side::id(message)?).await? {
+        MessageDeletion::Done => {
+            forward_to_chat();
+            Ok(Acted { go: None, say: Some(texts(&who).deleted.to_owned()) })
+        }
+        MessageDeletion::Busy => Err(fail(ErrorCode::ChatBusy)),
+        MessageDeletion::NotFound => Err(fail(ErrorCode::ChatNotFound)),
+    }
+}
+
+/// Copies a chat, or its shown branch up to `until`, and leads to the copy.
+#[server(prefix = "/fn", endpoint = "fork_chat")]
+pub(crate) async fn fork_chat(chat: String, #[server(default)] until: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in, texts};
+    use cjhirashi_domain::{ErrorCode, id::ChatId, text::ChatTitle};
+    use cjhirashi_storage::Part;
+    let (who, services) = (signed_in()?, services()?);
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let chat = ChatId::parse(chat).map_err(|_| gone())?;
+    let until = if until.is_empty() { None } else { Some(server_side::id(until)?) };
+    let page = services.store.open_chat(&who.viewer(), &chat, Part::Last(0)).await?.ok_or_else(gone)?;
+    let title = ChatTitle::shortened(&texts(&who).copy_of(&page.summary.title));
+    let copy = services.store.fork_chat(&who.viewer(), &chat, until.as_ref(), &title).await?.ok_or_else(gone)?;
+    let address = format!("/chat/{}", copy.id);
+    forward(&address);
+    Ok(Acted { go: Some(address), say: None })
+}
+
+/// Keeps what somebody thinks of an answer: `good`, `bad`, or nothing any more.
+#[server(prefix = "/fn", endpoint = "rate_answer")]
+pub(crate) async fn rate_answer(
+    message: String,
+    #[server(default)] rating: String,
+    #[server(default)] reason: String,
+) -> Result<Acted, Failure> {
+    use super::server::{fail, forward_to_chat, services, signed_in, texts};
+    use cjhirashi_domain::{ErrorCode, chat::Rating};
+    let (who, services) = (signed_in()?, services()?);
+    let rating = match rating.as_str() {
+        "good" => Some(Rating::Good),
+        "bad" => Some(Rating::Bad),
+        "" => None,
+        _ => return Err(fail(ErrorCode::InvalidRequest)),
+    };
+    let reason: String = reason.chars().filter(|c| !c.is_control() || *c == '\n').take(1_000).collect();
+    let reason = Some(reason.trim()).filter(|reason| !reason.is_empty() && rating.is_some());
+    if !services.store.rate_message(&who.viewer(), &server_side::id(message)?, rating, reason).await? {
+        return Err(fail(ErrorCode::ChatNotFound));
+    }
+    forward_to_chat();
+    Ok(Acted { go: None, say: rating.map(|_| texts(&who).thanks.to_owned()) })
+}
+
+/// The menu of a message: what is seldom done with it.
+#[server(prefix = "/fn", endpoint = "message_menu")]
+pub(crate) async fn message_menu(message: String, #[server(default)] kind: String) -> Result<Served, Failure> {
+    use super::server::{fail, services, signed_in, texts};
+    use crate::served;
+    use cjhirashi_domain::{ErrorCode, chat::MessageRole};
+    let (who, services) = (signed_in()?, services()?);
+    let id = server_side::id(message)?;
+    let found = services.store.open_message(&who.viewer(), &id).await?;
+    let (chat, message) = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
+    let t = texts(&who);
+    let html = match kind.as_str() {
+        "bad" => served::bad_answer(t, &message),
+        _ if message.role == MessageRole::User => served::question_menu(t, &chat, &message),
+        _ => served::answer_menu(t, &chat, &message, services.models.list().await),
+    };
+    Ok(Served { html, moves: false })
+}
+
+#[cfg(feature = "ssr")]
+mod server_side {
+    use cjhirashi_domain::{
+        ErrorCode,
+        id::{ChatId, MessageId},
+    };
+
+    use super::Failure;
+    use crate::api::server::fail;
+
+    /// A message's id; what is none is no message.
+    pub(super) fn id(text: String) -> Result<MessageId, Failure> {
+        MessageId::parse(text).map_err(|_| fail(ErrorCode::ChatNotFound))
+    }
+
+    pub(super) fn address(chat: Option<ChatId>) -> Result<String, Failure> {
+        chat.map(|chat| format!("/chat/{chat}")).ok_or_else(|| fail(ErrorCode::ChatNotFound))
+    }
+}

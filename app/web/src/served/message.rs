@@ -1,0 +1,380 @@
+//! What is inside a message's article, and its menus, which are loaded when somebody opens one.
+
+use cjhirashi_chat::markdown;
+use cjhirashi_domain::{
+    Timestamp,
+    chat::{Citation, Message, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
+    id::{ChatId, MessageId},
+};
+use cjhirashi_models::ModelInfo;
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use super::{ago, hidden};
+use crate::{
+    api::{
+        EXTRACTIVE,
+        chats::RetryAnswer,
+        conversation::{AnswerAgain, DeleteMessage, ForkChat, RateAnswer, ShowBranch},
+    },
+    components::{Icon, Piece, Whole as _, icon},
+    texts::Texts,
+};
+
+/// The inside of a message's article; of an answer that is being written, its text so far.
+pub(crate) fn message(t: &'static Texts, message: &Message, now: Timestamp) -> String {
+    match (message.role, message.status) {
+        (MessageRole::Assistant, MessageStatus::Streaming) => markdown::render(&message.content, &message.citations),
+        (MessageRole::Assistant, _) => answer(t, message, now),
+        (MessageRole::User | MessageRole::System, _) => question(t, message),
+    }
+}
+
+/// Whether a question is folded.
+fn is_long(text: &str) -> bool {
+    text.len() > 1_200 || text.lines().count() > 12
+}
+
+fn question(t: &'static Texts, message: &Message) -> String {
+    let long = is_long(&message.content);
+    view! {
+        <div class="said" class:long=long>
+            {message.content.clone()}
+        </div>
+        <div class="message-tools">
+            {branches(t, message)} {long.then(|| view! {
+                <button class="button with-script" type="button" data-do="unfold">
+                    {t.show_all}
+                </button>
+            })} {tool("edit", Icon::Edit, t.edit_question)}
+            {menu(format!("message={}", message.id), Icon::More, t.more, false)}
+        </div>
+    }
+    .to_html()
+}
+
+fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
+    let html = markdown::render(&message.content, &message.citations);
+    let empty = html.trim().is_empty() && message.status == MessageStatus::Complete;
+    let id = message.id.to_string();
+    let good = message.rating == Some(Rating::Good);
+    let rate = vec![("message", id.clone()), ("rating", if good { "" } else { "good" }.to_owned())];
+    let bad = message.rating == Some(Rating::Bad);
+    view! {
+        {empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
+        <div class="prose" inner_html=html></div>
+        {unfinished(t, message)}
+        {message.retrieval.as_ref().map(|retrieval| searched(t, retrieval))}
+        {sources(t, &message.citations)}
+        <div class="message-tools">
+            {tool("copy", Icon::Copy, t.copy)}
+            {command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, t.answer_again, false)}
+            {command(RateAnswer::url(), rate, Icon::ThumbUp, t.good_answer, good)}
+            {menu(format!("message={id}&kind=bad"), Icon::ThumbDown, t.bad_answer, bad)}
+            {menu(format!("message={id}"), Icon::More, t.more, false)} {branches(t, message)}
+            <span class="facts">{facts(t, message)} " · " {ago(t, now, message.created_at)}</span>
+        </div>
+    }
+    .to_html()
+}
+
+/// Who wrote it, with how many tokens, and how long it took.
+fn facts(t: &'static Texts, message: &Message) -> String {
+    let model = message.model.as_deref();
+    let tokens = message.tokens_used.filter(|_| model != Some(EXTRACTIVE));
+    let facts = [
+        model.map(|model| t.model_label(model)),
+        tokens.map(|tokens| t.tokens(tokens)),
+        message.latency_ms.map(|latency| t.seconds(latency)),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// What an answer lacks that is not whole, and the way to try again.
+fn unfinished(t: &'static Texts, message: &Message) -> Option<Piece> {
+    if message.status == MessageStatus::Complete && message.error.is_none() {
+        return None;
+    }
+    let (words, detail) = match &message.error {
+        Some(error) => (t.error(&error.code), error.detail.as_deref().map(|words| t.server_says(words))),
+        None => (t.unfinished(message.status), None),
+    };
+    let calm = matches!(message.status, MessageStatus::Stopped | MessageStatus::Complete);
+    Some(
+        view! {
+            <div class="callout" class:error=!calm role=(!calm).then_some("alert")>
+                {icon(if calm { Icon::Info } else { Icon::Alert })}
+                <div>{words} {detail.map(|detail| view! { <small>{detail}</small> })}</div>
+                <form method="post" action=RetryAnswer::url() data-act="">
+                    {hidden(vec![("message", message.id.to_string())])}
+                    <button class="button plain-line" type="submit">
+                        {icon(Icon::Retry)}
+                        {t.retry}
+                    </button>
+                </form>
+            </div>
+        }
+        .whole(),
+    )
+}
+
+/// What was searched; where nothing fitted, what came closest.
+fn searched(t: &'static Texts, retrieval: &RetrievalSummary) -> Piece {
+    let closest = retrieval.best.as_ref().filter(|_| retrieval.passages == 0).map(|best| {
+        let numbers = format!(" ({} < {})", t.percent(best.score), t.percent(retrieval.min_score));
+        view! {
+            ". "
+            {t.nothing_relevant}
+            " "
+            {t.best_was}
+            " "
+            <a href=format!("/documents/{}", best.document_id)>{best.title.clone()}</a>
+            {numbers}
+        }
+    });
+    view! {
+        <p class="searched">
+            {icon(Icon::Search)}
+            <span>
+                {t.searched(retrieval.searched_documents, retrieval.passages)} {closest}
+                {retrieval.degraded.then(|| format!(". {}", t.searched_weaker))}
+            </span>
+        </p>
+    }
+    .whole()
+}
+
+/// The sources below an answer, with what checking their quotes showed.
+fn sources(t: &'static Texts, citations: &[Citation]) -> Option<Piece> {
+    if citations.is_empty() {
+        return None;
+    }
+    let rows = citations.iter().map(|citation| source(t, citation)).collect_view();
+    Some(
+        view! {
+            <section class="sources" aria-label=t.sources>
+                <h3>{t.sources}</h3>
+                <ul class="source-list">{rows}</ul>
+            </section>
+        }
+        .whole(),
+    )
+}
+
+fn source(t: &'static Texts, citation: &Citation) -> Piece {
+    let Some(source) = &citation.source else {
+        return view! {
+            <li>
+                <span class="cite">{citation.n}</span>
+                <span class="gone">{t.source_gone}</span>
+            </li>
+        }
+        .whole();
+    };
+    let href = citation.address().to_string();
+    let (label, line) = t.verdict(citation.verdict);
+    let mark = match citation.verdict {
+        Verdict::Verified => Icon::Check,
+        Verdict::Weak => Icon::Half,
+        Verdict::NotFound => Icon::Alert,
+    };
+    view! {
+        <li>
+            <a
+                class="cite"
+                href=href.clone()
+                data-n=citation.n
+                data-verdict=citation.verdict.as_str()
+                data-score=citation.score
+                aria-label=format!("{} {}", t.source, citation.n)
+            >
+                {citation.n}
+            </a>
+            <a href=href>{source.title.clone()}</a>
+            {citation.page.map(|page| view! { <span class="where">{t.page_short(page)}</span> })}
+            <span class=format!("verdict {}", citation.verdict.as_str()) title=line>
+                {icon(mark)}
+                {label}
+            </span>
+        </li>
+    }
+    .whole()
+}
+
+/// A button that the program answers; without it there is none.
+fn tool(act: &'static str, mark: Icon, label: &'static str) -> Piece {
+    view! {
+        <button class="button icon-only with-script" type="button" data-do=act title=label aria-label=label>
+            {icon(mark)}
+        </button>
+    }
+    .whole()
+}
+
+/// A button that is a form: `state::acts` sends it, and without script the browser.
+fn command(
+    action: &'static str,
+    fields: Vec<(&'static str, String)>,
+    mark: Icon,
+    label: &'static str,
+    pressed: bool,
+) -> Piece {
+    view! {
+        <form method="post" action=action data-act="">
+            {hidden(fields)}
+            <button
+                class="button icon-only"
+                class:pressed=pressed
+                type="submit"
+                title=label
+                aria-label=label
+                aria-pressed=pressed.then_some("true")
+            >
+                {icon(mark)}
+            </button>
+        </form>
+    }
+    .whole()
+}
+
+/// A menu whose rows are loaded when it is opened.
+fn menu(question: String, mark: Icon, label: &'static str, pressed: bool) -> Piece {
+    view! {
+        <details class="menu with-script" data-menu=question>
+            <summary class="button icon-only" class:pressed=pressed title=label aria-label=label>
+                {icon(mark)}
+            </summary>
+            <div class="menu-items"></div>
+        </details>
+    }
+    .whole()
+}
+
+/// Which of those in its place a message is, and the way to the ones beside it.
+fn branches(t: &'static Texts, message: &Message) -> Option<Piece> {
+    let at = message.siblings.iter().position(|id| *id == message.id)?;
+    let to = |other: Option<&MessageId>, mark, label| match other {
+        Some(other) => command(ShowBranch::url(), vec![("message", other.to_string())], mark, label, false),
+        None => view! {
+            <span class="button icon-only" aria-hidden="true">
+                {icon(mark)}
+            </span>
+        }
+        .whole(),
+    };
+    let before = at.checked_sub(1).and_then(|at| message.siblings.get(at));
+    Some(
+        view! {
+            <span class="branches" role="group" aria-label=t.versions>
+                {to(before, Icon::Left, t.version_before)}
+                <span class="count">{format!("{} / {}", at + 1, message.siblings.len())}</span>
+                {to(message.siblings.get(at + 1), Icon::Right, t.version_after)}
+            </span>
+        }
+        .whole(),
+    )
+}
+
+/// More models than that are chosen in the settings.
+const MOST_MODELS: usize = 12;
+
+/// A row of a menu that sends a command.
+fn row(action: &'static str, fields: Vec<(&'static str, String)>, mark: Icon, label: String) -> Piece {
+    view! {
+        <form method="post" action=action data-act="">
+            {hidden(fields)}
+            <button type="submit">{icon(mark)} <span>{label}</span></button>
+        </form>
+    }
+    .whole()
+}
+
+/// Puts a message's Markdown on the clipboard.
+fn copy_markdown(t: &'static Texts, message: &Message) -> Piece {
+    view! {
+        <div>
+            <button type="button" data-copy="">
+                {icon(Icon::Copy)} <span>{t.copy_markdown}</span>
+            </button>
+            <code hidden>{message.content.clone()}</code>
+        </div>
+    }
+    .whole()
+}
+
+fn copy_up_to_here(t: &'static Texts, chat: &ChatId, message: &Message) -> Piece {
+    let fields = vec![("chat", chat.to_string()), ("until", message.id.to_string())];
+    row(ForkChat::url(), fields, Icon::Branch, t.copy_up_to_here.to_owned())
+}
+
+fn delete(t: &'static Texts, message: &Message, line: &'static str) -> Piece {
+    view! {
+        <details class="sure">
+            <summary>{icon(Icon::Trash)} <span>{t.delete}</span></summary>
+            <form method="post" action=DeleteMessage::url() data-act="">
+                {hidden(vec![("message", message.id.to_string())])}
+                <p class="faint">{line}</p>
+                <button class="button danger plain-line" type="submit">
+                    {t.delete_now}
+                </button>
+            </form>
+        </details>
+    }
+    .whole()
+}
+
+/// What can be done with a question.
+pub(crate) fn question_menu(t: &'static Texts, chat: &ChatId, message: &Message) -> String {
+    view! {
+        {copy_markdown(t, message)}
+        {copy_up_to_here(t, chat, message)}
+        {delete(t, message, t.delete_question_line)}
+    }
+    .to_html()
+}
+
+/// What can be done with an answer.
+pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, models: Vec<ModelInfo>) -> String {
+    let again = models
+        .into_iter()
+        .filter(|model| model.retired_to.is_none() && message.model.as_deref() != Some(&*model.id))
+        .take(MOST_MODELS)
+        .map(|model| {
+            let label = t.model_label(&model.id);
+            let fields = vec![("message", message.id.to_string()), ("model", model.id)];
+            row(AnswerAgain::url(), fields, Icon::Retry, label)
+        })
+        .collect_view();
+    view! {
+        {copy_markdown(t, message)}
+        {copy_up_to_here(t, chat, message)}
+        <p class="menu-heading">{t.answer_again_with}</p>
+        {again}
+        {delete(t, message, t.delete_answer_line)}
+    }
+    .to_html()
+}
+
+/// Why an answer is of no use.
+pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
+    let reasons = [t.reason_wrong, t.reason_sources, t.reason_question, t.reason_style].map(|reason| {
+        view! {
+            <label class="choice">
+                <input type="radio" name="reason" value=reason />
+                {reason}
+            </label>
+        }
+    });
+    view! {
+        <form class="stack" method="post" action=RateAnswer::url() data-act="">
+            {hidden(vec![("message", message.id.to_string()), ("rating", "bad".to_owned())])}
+            <fieldset class="stack">
+                <legend>{t.what_was_wrong}</legend>
+                {reasons}
+            </fieldset>
+            <button class="button primary" type="submit">
+                {t.send_rating}
+            </button>
+        </form>
+    }
+    .to_html()
+}
