@@ -51,11 +51,13 @@ pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: imp
     connect(format!("/events/generations/{generation}?after={after}"), connection, tell, Rc::default());
 }
 
+/// A connection, and what must live as long.
+type Notices = (EventSource, Closure<dyn FnMut(MessageEvent)>);
+
 /// Hears of changes of one's chats as long as the page is in view: a browser keeps few connections to one server, and
 /// pages that nobody looks at need none. Back in view, it is told that something may have been missed. Browser only.
 pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + Clone + 'static) {
-    let connection: StoredValue<Option<(EventSource, Closure<dyn FnMut(MessageEvent)>)>, LocalStorage> =
-        StoredValue::new_local(None);
+    let connection: StoredValue<Option<Notices>, LocalStorage> = StoredValue::new_local(None);
     let close = move || {
         if let Some(Some((source, _))) = connection.try_update_value(Option::take) {
             source.set_onmessage(None);
