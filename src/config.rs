@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cjhirashi_chat::Titles;
 use cjhirashi_domain::user::SignUp;
 use cjhirashi_identity::ProviderConfig;
 use cjhirashi_models::{EmbeddingChoice, ModelError, ModelRegistry, ModelsConfig, Secret};
@@ -96,6 +97,8 @@ pub struct Config {
     pub providers: Vec<ProviderConfig>,
     /// `SIGN_UP`.
     pub sign_up: SignUp,
+    /// Which model names chats.
+    pub titles: Titles,
     /// `TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
     /// Everything about models.
@@ -214,6 +217,11 @@ impl Config {
             app_secret: get("APP_SECRET")?.map(|value| parse_secret("APP_SECRET", &value)).transpose()?,
             app_secret_old: get("APP_SECRET_OLD")?.map(|value| parse_secret("APP_SECRET_OLD", &value)).transpose()?,
             providers,
+            titles: match get("TITLE_MODEL")? {
+                None => Titles::Answering,
+                Some(off) if off.eq_ignore_ascii_case("off") => Titles::Question,
+                Some(model) => Titles::Model(model),
+            },
             sign_up: match get("SIGN_UP")? {
                 Some(text) => text.parse().map_err(|reason: String| invalid("SIGN_UP", reason))?,
                 None => SignUp::default(),

@@ -163,7 +163,7 @@ impl Running {
         };
         let worker = Worker::start(work.clone(), WorkerOptions::default());
         let retriever = Arc::new(Retriever::new(store.clone(), engines.cell()));
-        let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever));
+        let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever), config.titles.clone());
         chat.start();
         let documents = DocumentService::new(store.clone(), blobs);
         let providers = Providers::new(config.providers.clone())?;

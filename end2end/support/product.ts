@@ -105,6 +105,7 @@ export class Product {
       OPENAI_BASE_URL: `${modelsUrl}/v1`,
       OPENAI_API_KEY: 'scripted-key',
       CHAT_MODEL: 'openai:scripted-chat',
+      TITLE_MODEL: 'off',
       EMBEDDINGS: 'openai:scripted-embedding@256',
       ...providers,
     };

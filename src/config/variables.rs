@@ -87,6 +87,11 @@ pub const VARIABLES: &[Variable] = &[
         "the best that is configured, else extractive",
         "the model that answers, such as openai:gpt-5.4-mini, gemini:…, anthropic:…, ollama:… or extractive",
     ),
+    variable(
+        "TITLE_MODEL",
+        "the model that answers",
+        "the model that names chats, such as a small and quick one; off: they are named after their first question",
+    ),
     variable("OPENAI_API_KEY", "", "key of OpenAI or of the compatible server at OPENAI_BASE_URL"),
     variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "an OpenAI-compatible server, up to and including /v1"),
     variable("GEMINI_API_KEY", "", "key of Google Gemini"),

@@ -130,6 +130,7 @@ impl ChatService {
             language: retrieved.as_ref().and_then(|found| found.language).unwrap_or(settings.language),
             temperature: request.temperature.or(Some(settings.temperature)),
             max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
+            instructions: "",
             whole: true,
         };
         let mut deltas = run::ask_model(&self.shared, &history, ask, retrieved.as_ref()).await?;

@@ -22,6 +22,7 @@ mod reader;
 mod recovery;
 mod run;
 mod service;
+mod title;
 mod words;
 
 pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStream, RetrievalOptions};
@@ -29,6 +30,7 @@ pub use error::ChatError;
 pub use markdown::BlockRenderer;
 pub use reader::{EventStream, SequencedEvent};
 pub use service::{ChatService, SendMessage, Sent};
+pub use title::Titles;
 
 /// The id of the answerer that quotes passages instead of writing: the default when no model is configured.
 pub const EXTRACTIVE: &str = cjhirashi_models::EXTRACTIVE;

@@ -19,6 +19,7 @@ use crate::{
     journal::{Cancel, Journal, Run},
     prompt::{self, Found},
     service::Shared,
+    title,
 };
 
 /// The most bytes of one answer; a model that says more has lost its way.
@@ -32,6 +33,7 @@ pub(crate) struct Job {
     pub(crate) settings: UserSettings,
     pub(crate) model: ResolvedModel,
     pub(crate) started_at: Timestamp,
+    pub(crate) in_folder: bool,
 }
 
 /// What a search gave an answer.
@@ -163,6 +165,9 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
     let status = if stored { status } else { MessageStatus::Interrupted };
     run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
     shared.running.lock().remove(&run.id);
+    if status == MessageStatus::Complete {
+        title::give(&shared, &run.message, &job.model.id, job.settings.language).await;
+    }
 }
 
 /// Stores the end; `false` when there was nothing to end any more, or the database stayed away.
@@ -184,12 +189,14 @@ async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> bool {
 }
 
 async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
+    let folder = if job.in_folder { shared.store.folder_of(&run.message).await? } else { None };
+    let (instructions, tags) = folder.map(|folder| (folder.instructions, folder.document_tags)).unwrap_or_default();
     // Somebody waits for the first word: what does not need each other is asked together.
     let scope = async {
         if !job.settings.rag_enabled {
             return Ok(None);
         }
-        shared.store.search_scope(&job.viewer, &[]).await.map(|scope| Some(scope.documents))
+        shared.store.search_scope(&job.viewer, &tags).await.map(|scope| Some(scope.documents))
     };
     let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
     let (history, documents) = tokio::try_join!(history, scope)?;
@@ -198,7 +205,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
             text: prompt::search_text(&history),
             top_k: job.settings.rag_top_k,
             min_score: job.settings.rag_min_score,
-            tags: Vec::new(),
+            tags: tags.clone(),
         };
         if documents > 0 {
             journal.push(GenerationEvent::Stage(AnswerStage::Searching { documents }));
@@ -217,6 +224,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
+        instructions: &instructions,
         whole: false,
     };
     let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
@@ -343,6 +351,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) language: Language,
     pub(crate) temperature: Option<f64>,
     pub(crate) max_tokens: Option<u32>,
+    /// What the folder of the chat wants said.
+    pub(crate) instructions: &'a str,
     /// The conversation is the client's own: all of it is told, or the provider says that it does not fit.
     pub(crate) whole: bool,
 }
@@ -361,7 +371,7 @@ pub(crate) async fn ask_model(
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {
-        system: Some(prompt::system(ask.language, found)),
+        system: Some(prompt::system(ask.language, ask.instructions, found)),
         messages: if ask.whole { prompt::whole(history) } else { prompt::turns(history) },
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,

@@ -26,6 +26,7 @@ use crate::{
     ChatError,
     journal::{Cancel, Run},
     run::{self, Job},
+    title::Titles,
 };
 
 /// The most answers that one process writes at once.
@@ -42,6 +43,8 @@ pub struct SendMessage {
     pub instead_of: Option<MessageId>,
     /// The question.
     pub text: MessageText,
+    /// A new chat is kept in no list, and for a day only.
+    pub temporary: bool,
     /// An id that the sender chose, so that sending twice (a double click, a repeated request) is one question.
     pub message_id: Option<MessageId>,
 }
@@ -86,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) models: ModelRegistry,
     pub(crate) retriever: Arc<Retriever>,
+    pub(crate) titles: Titles,
     /// The runs of this process.
     pub(crate) running: Mutex<HashMap<GenerationId, Arc<Run>>>,
     /// What other replicas did, for readers of their runs.
@@ -103,12 +107,13 @@ pub(crate) struct Shared {
 impl ChatService {
     /// Wires it; does nothing yet. Call [`ChatService::start`] once the schema is there.
     #[must_use]
-    pub fn new(store: Store, models: ModelRegistry, retriever: Arc<Retriever>) -> Self {
+    pub fn new(store: Store, models: ModelRegistry, retriever: Arc<Retriever>, titles: Titles) -> Self {
         Self {
             shared: Arc::new(Shared {
                 store,
                 models,
                 retriever,
+                titles,
                 running: Mutex::default(),
                 signals: broadcast::Sender::new(SIGNALS),
                 listening: AtomicBool::new(false),
@@ -142,6 +147,7 @@ impl ChatService {
                 text: &message.text,
                 message: message.message_id.as_ref(),
                 model: &model.id,
+                temporary: message.temporary,
             };
             let outcome = service.shared.store.start_turn(turn).await?;
             service.begin(&viewer, outcome, settings, model)
@@ -231,7 +237,8 @@ impl ChatService {
         };
         let run = Run::new(turn.generation.clone(), viewer.user_id.clone(), turn.assistant_message.clone());
         self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));
-        let job = Job { viewer: viewer.clone(), settings, model, started_at: turn.started_at };
+        let in_folder = turn.in_folder;
+        let job = Job { viewer: viewer.clone(), settings, model, started_at: turn.started_at, in_folder };
         self.shared.runs.spawn(run::generate(Arc::clone(&self.shared), run, job));
         Ok(turn.into())
     }

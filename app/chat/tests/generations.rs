@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_chat::{
     ChatError, ChatService, CompletionEvent, CompletionRequest, EXTRACTIVE, EventStream, RetrievalOptions, SendMessage,
-    Sent,
+    Sent, Titles,
 };
 use cjhirashi_domain::{
     Viewer,
@@ -20,7 +20,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{ChatTurn, EmbeddingChoice, ModelRegistry, ModelsConfig};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever};
-use cjhirashi_storage::{AppSecret, NewTurn, Part, Store, StoreOptions, TurnOutcome};
+use cjhirashi_storage::{AppSecret, Listed, NewTurn, Part, Store, StoreOptions, TurnOutcome};
 use cjhirashi_testkit::{Answer, Break, Script, ScriptedModels, TestDb};
 use cjhirashi_vectors::{EmbeddedIndex, EmbeddedOptions};
 use futures::StreamExt as _;
@@ -52,7 +52,7 @@ async fn service(store: &Store, models: &ScriptedModels, folder: &std::path::Pat
     let (index, _) = EmbeddedIndex::open(options).await.unwrap();
     let retriever =
         Retriever::new(store.clone(), EngineCell::new(Engine::new(IndexKind::Embedded, Arc::new(index), embedder)));
-    ChatService::new(store.clone(), registry, Arc::new(retriever))
+    ChatService::new(store.clone(), registry, Arc::new(retriever), Titles::Question)
 }
 
 impl World {
@@ -104,7 +104,10 @@ impl World {
     async fn ask(&self, chat: Option<&ChatId>, text: &str) -> Result<Sent, ChatError> {
         let text = MessageText::parse(text).unwrap();
         self.service
-            .send(&self.viewer, SendMessage { chat: chat.cloned(), instead_of: None, text, message_id: None })
+            .send(
+                &self.viewer,
+                SendMessage { chat: chat.cloned(), instead_of: None, text, message_id: None, temporary: false },
+            )
             .await
     }
 
@@ -339,7 +342,16 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
     let text = MessageText::parse("¿Cuánto dura?").unwrap();
     let title = cjhirashi_domain::text::ChatTitle::from_question(&text);
     let viewer = &world.viewer;
-    let turn = NewTurn { viewer, chat: None, instead_of: None, title: &title, text: &text, message: None, model: "m" };
+    let turn = NewTurn {
+        viewer,
+        chat: None,
+        instead_of: None,
+        title: &title,
+        text: &text,
+        message: None,
+        model: "m",
+        temporary: false,
+    };
     let TurnOutcome::Started(turn) = world.store.start_turn(turn).await.unwrap() else { panic!() };
     let written = GenerationEvent::Text { delta: "Dice: «dura dos años desde la compra» [1] y tamb".to_owned() };
     world.store.append_events(&turn.generation, 1, &[sources, written]).await.unwrap();
@@ -429,7 +441,7 @@ async fn a_completion_is_streamed_cited_and_not_kept() {
     let Some(CompletionEvent::End { citations, prompt_tokens, .. }) = events.last() else { panic!("{events:?}") };
     assert_eq!(citations[0].verdict, Verdict::Verified);
     assert!(citations[0].source.is_some() && prompt_tokens.is_some());
-    assert!(world.store.list_chats(&world.viewer.user_id, 10, None).await.unwrap().is_empty());
+    assert!(world.store.list_chats(&world.viewer.user_id, Listed::All, 10, None).await.unwrap().is_empty());
 
     // The client's own conversation goes to the provider whole, its instructions first.
     let long = "x".repeat(70_000);
@@ -472,7 +484,7 @@ async fn the_first_words_are_there_soon_after_the_question() {
         let begun = std::time::Instant::now();
         let id = MessageId::new(world.store.now(), world.store.random());
         let text = MessageText::parse("hola").unwrap();
-        let message = SendMessage { chat: None, instead_of: None, text, message_id: Some(id) };
+        let message = SendMessage { chat: None, instead_of: None, text, message_id: Some(id), temporary: false };
         let sent = world.service.send(&world.viewer, message).await.unwrap();
         let mut stream = world.follow(&sent.generation, 0).await;
         while !matches!(stream.next().await, Some((_, StreamEvent::Block { .. }))) {}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    id::{ChatId, DocumentId, GenerationId, MessageId},
+    id::{ChatId, DocumentId, FolderId, GenerationId, MessageId},
     passage::{PassageAddress, TextRange},
 };
 
@@ -21,6 +21,53 @@ pub struct ChatSummary {
     pub updated_at: Timestamp,
     /// Whether an answer is being written right now.
     pub answering: bool,
+}
+
+/// Where a chat is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filing {
+    /// Above the others in the list.
+    pub pinned: bool,
+    /// Out of the list.
+    pub archived: bool,
+    /// In which folder.
+    pub folder: Option<FolderId>,
+    /// Its labels.
+    pub tags: Vec<String>,
+    /// In no list, and deleted a day after it last changed.
+    pub temporary: bool,
+}
+
+/// Chats that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// Its id.
+    pub id: FolderId,
+    /// Its name; one of a kind for its owner.
+    pub name: String,
+    /// What a model is told in each of its chats.
+    pub instructions: String,
+    /// Its chats search documents with one of these labels; all documents when there are none.
+    pub document_tags: Vec<String>,
+    /// Chats in it that are not archived.
+    pub chats: i64,
+}
+
+/// Which chats are wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    /// Words in their titles or messages; `"…"` for words in a row, `-` before a word that must not be there, `or`.
+    pub words: String,
+    /// In this folder.
+    pub folder: Option<FolderId>,
+    /// With this label.
+    pub tag: Option<String>,
+    /// Last changed before this.
+    pub before: Option<Timestamp>,
+    /// Last changed at this moment or later.
+    pub after: Option<Timestamp>,
+    /// Those in the archive instead of the others.
+    pub archived: bool,
 }
 
 /// Who speaks.

@@ -125,6 +125,9 @@ codes! {
     /// The title is empty or too long.
     ChatTitleInvalid = "chats:invalid_title", 422,
         es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";
+    /// There is no such folder, it has no name, or another one has that name.
+    FolderInvalid = "folders:invalid", 422,
+        es "Esta carpeta no existe, no tiene nombre o ya hay otra con ese nombre.", en "This folder does not exist, has no name, or there is another one of that name.";
     /// The question is empty.
     MessageEmpty = "messages:empty", 422,
         es "Escribe algo antes de enviar.", en "Write something before you send.";

@@ -101,6 +101,8 @@ ids! {
     AccountId,
     /// A conversation.
     ChatId,
+    /// Chats that belong together.
+    FolderId,
     /// One turn of a conversation.
     MessageId,
     /// One run of a model for one answer.

@@ -52,6 +52,15 @@ impl ChatListener {
     }
 }
 
+/// Which chats a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// All of them.
+    All,
+    /// Those that are not pinned: these have a list of their own.
+    Unpinned,
+}
+
 /// How much of a chat's shown branch is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -106,25 +115,33 @@ impl Store {
         Ok(ChatListener { user: user.clone(), listener: self.notices.listen(Channel::Chats).await? })
     }
 
-    /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given. Chats that
-    /// the ADR's application archived are not listed; they open by their address.
+    /// A person's chats, the one that changed last first; at most `limit`, after `before` when it is given. Archived and
+    /// temporary ones are not listed; they open by their address.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_chats(&self, user: &UserId, limit: i64, before: Option<&ChatCursor>) -> Result<Vec<ChatSummary>> {
+    pub async fn list_chats(
+        &self,
+        user: &UserId,
+        listed: Listed,
+        limit: i64,
+        before: Option<&ChatCursor>,
+    ) -> Result<Vec<ChatSummary>> {
         let (before_at, before_id) = before.map(|cursor| (to_db(cursor.updated_at), cursor.id.as_str())).unzip();
         sqlx::query_as!(
             ChatRow,
             r#"SELECT id, title, created_at, updated_at,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats
-               WHERE user_id = $1 AND NOT archived AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3::text))
+               WHERE user_id = $1 AND NOT archived AND NOT temporary AND (pinned_at IS NULL OR $5)
+                   AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3::text))
                ORDER BY updated_at DESC, id DESC
                LIMIT $4"#,
             user.as_str(),
             before_at,
             before_id,
             limit.clamp(1, 1000),
+            listed == Listed::All,
         )
         .fetch_all(&self.pool)
         .await?
@@ -209,7 +226,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn rename_chat(&self, viewer: &Viewer, chat: &ChatId, title: &ChatTitle) -> Result<bool> {
         let done = sqlx::query!(
-            "UPDATE chats SET title = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2",
+            "UPDATE chats SET title = $3, titled_by = 'person', revision = revision + 1 WHERE id = $1 AND user_id = $2",
             chat.as_str(),
             viewer.user_id.as_str(),
             title.as_str(),
@@ -284,13 +301,18 @@ mod tests {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let page = store.list_chats(&owner.id, 2, cursor.as_ref()).await.unwrap();
+            let page = store.list_chats(&owner.id, Listed::All, 2, cursor.as_ref()).await.unwrap();
             let Some(last) = page.last() else { break };
             cursor = Some(ChatCursor { updated_at: last.updated_at, id: last.id.clone() });
             seen.extend(page.into_iter().map(|chat| chat.id));
         }
-        let all: Vec<ChatId> =
-            store.list_chats(&owner.id, 100, None).await.unwrap().into_iter().map(|chat| chat.id).collect();
+        let all: Vec<ChatId> = store
+            .list_chats(&owner.id, Listed::All, 100, None)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|chat| chat.id)
+            .collect();
         assert_eq!(seen, all);
         assert_eq!(all.len(), 5);
     }

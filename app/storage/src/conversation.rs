@@ -279,6 +279,7 @@ mod tests {
                 text: &text,
                 message: None,
                 model: "m",
+                temporary: false,
             };
             self.answered(self.store.start_turn(turn).await.unwrap(), text.as_str()).await
         }

@@ -256,6 +256,17 @@ impl Store {
             .collect()
     }
 
+    /// An answer as a turn. Asks nobody's leave.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn answer_as_turn(&self, answer: &MessageId) -> Result<Option<PastTurn>> {
+        let content = sqlx::query_scalar!("SELECT content FROM messages WHERE id = $1", answer.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(content.map(|content| PastTurn { role: MessageRole::Assistant, content, cited: Vec::new() }))
+    }
+
     /// Gives citations of paged documents the page that their quoted words begin on, which need not be the passage's
     /// first. Asks nobody's leave: for the citations of an answer that was given these passages.
     ///

@@ -408,7 +408,7 @@ mod tests {
         let viewer = Viewer { user_id: ana.id.clone(), role: Role::User };
         let document = store.get_document(&viewer, &DocumentId::parse("cld1").unwrap()).await.unwrap().unwrap();
         assert_eq!(document.error.unwrap().code, ErrorCode::DocumentAdopted.as_str(), "its text is not here");
-        let listed = store.list_chats(&ana.id, 10, None).await.unwrap();
+        let listed = store.list_chats(&ana.id, crate::Listed::All, 10, None).await.unwrap();
         assert_eq!(listed.iter().map(|chat| chat.title.as_str()).collect::<Vec<_>>(), ["Primer chat"]);
         let artifact: (serde_json::Value, Option<String>) =
             sqlx::query_as("SELECT metadata, message_id FROM artifacts WHERE id = 'clf1'")

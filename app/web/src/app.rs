@@ -69,6 +69,7 @@ fn Pages() -> impl IntoView {
         <FlatRoutes fallback=|| view! { <NotFoundPage /> }.whole()>
             <Route path=path!("/") view=NewChatPage ssr=mode.clone() />
             <Route path=path!("/chat/:id") view=ChatPage ssr=mode.clone() />
+            <Route path=path!("/chats") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/documents") view=DocumentsPage ssr=mode.clone() />
             <Route path=path!("/documents/:id") view=DocumentPage ssr=mode.clone() />
             <Route path=path!("/settings") view=SettingsPage ssr=mode.clone() />

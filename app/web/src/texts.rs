@@ -29,6 +29,43 @@ macro_rules! texts {
 }
 
 texts! {
+    temporary: "Temporal", "Temporary";
+    temporary_chat: "Chat temporal", "Temporary chat";
+    keep_chat: "Guardar este chat", "Keep this chat";
+    temporary_line: "No aparece en ninguna lista ni búsqueda y se borra un día después de su último mensaje.",
+        "It is in no list and no search, and is deleted a day after its last message.";
+    // Library
+    chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
+        "Everything you have talked about: find it, sort it into folders, pin it or archive it.";
+    search_in_chats: "Buscar en los chats", "Search in chats";
+    search_hint: "También: in:carpeta, tag:etiqueta, before:2026-01-31, after:2026-01-01, \"palabras seguidas\", -sin",
+        "Also: in:folder, tag:label, before:2026-01-31, after:2026-01-01, \"words in a row\", -without";
+    no_chat_found: "Ningún chat tiene esas palabras", "No chat has these words";
+    no_chats_here: "Aquí no hay chats", "There are no chats here";
+    all_chats: "Todos", "All";
+    archive: "Archivo", "Archive";
+    archive_verb: "Archivar", "Archive";
+    unarchive: "Sacar del archivo", "Unarchive";
+    pin: "Fijar arriba", "Pin";
+    unpin: "Dejar de fijar", "Unpin";
+    name: "Nombre", "Name";
+    pinned: "Fijado", "Pinned";
+    pinned_chats: "Fijados", "Pinned";
+    folder: "Carpeta", "Folder";
+    new_folder: "Nueva carpeta", "New folder";
+    create_folder: "Crear la carpeta", "Create the folder";
+    folder_line: "Lo que dices aquí vale para todos sus chats.", "What you say here holds for all its chats.";
+    folder_instructions: "Instrucciones para el modelo", "Instructions for the model";
+    folder_documents: "Buscar solo en documentos con estas etiquetas (vacío: en todos)",
+        "Search only documents with these labels (empty: all of them)";
+    delete_folder: "Eliminar la carpeta", "Delete the folder";
+    delete_folder_line: "La carpeta desaparece; sus chats se quedan.", "The folder goes; its chats stay.";
+    with_chosen: "Con los elegidos:", "With those chosen:";
+    move_to_folder: "Mover a carpeta", "Move to a folder";
+    move_verb: "Mover", "Move";
+    label_verb: "Etiquetar", "Label";
+    delete_chosen_line: "Los chats elegidos se eliminan con sus mensajes. No se puede deshacer.",
+        "The chosen chats go with their messages. This cannot be undone.";
     // Frame
     skip: "Ir al contenido", "Skip to content";
     menu: "Menú", "Menu";
@@ -549,6 +586,15 @@ impl Texts {
             // The server's list of models could not be had, and none was chosen.
             "?" => self.unknown_model.to_owned(),
             name => name.to_owned(),
+        }
+    }
+
+    /// How many chats there are.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn count_chats(&self, count: i64) -> String {
+        match (self.es(), count) {
+            (true, 1) | (false, 1) => "1 chat".to_owned(),
+            _ => format!("{} chats", self.number(count)),
         }
     }
 

@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse as _,
 };
 use cjhirashi_domain::{ErrorCode, Timestamp, id::ChatId, text::ChatTitle};
-use cjhirashi_storage::{ChatCursor, KeyHolder, Part};
+use cjhirashi_storage::{ChatCursor, KeyHolder, Listed, Part};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -53,7 +53,7 @@ pub(super) async fn list_chats(
 ) -> ApiResult<Json<ChatsBody>> {
     let limit = query.limit.unwrap_or(50).clamp(1, 200);
     let before = query.before.as_deref().map(parse_cursor).transpose()?;
-    let mut chats = state.store.list_chats(&viewer.user_id, limit + 1, before.as_ref()).await?;
+    let mut chats = state.store.list_chats(&viewer.user_id, Listed::All, limit + 1, before.as_ref()).await?;
     let more = i64::try_from(chats.len()).is_ok_and(|found| found > limit);
     if more {
         chats.pop();

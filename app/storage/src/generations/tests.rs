@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 };
 
 use super::*;
-use crate::{Part, testing};
+use crate::{Listed, Part, testing};
 
 struct World {
     _database: cjhirashi_testkit::TestDb,
@@ -35,7 +35,7 @@ impl World {
         let text = MessageText::parse("How long?").unwrap();
         let title = ChatTitle::from_question(&text);
         let (instead_of, model) = (None, "extractive");
-        let turn = NewTurn { viewer, chat, instead_of, title: &title, text: &text, message, model };
+        let turn = NewTurn { viewer, chat, instead_of, title: &title, text: &text, message, model, temporary: false };
         self.store.start_turn(turn).await.unwrap()
     }
 
@@ -149,7 +149,7 @@ async fn the_same_question_sent_twice_is_one_question() {
         })
         .collect();
     assert_eq!(turns[0].generation, turns[1].generation);
-    assert_eq!(world.store.list_chats(&world.viewer.user_id, 10, None).await.unwrap().len(), 1);
+    assert_eq!(world.store.list_chats(&world.viewer.user_id, Listed::All, 10, None).await.unwrap().len(), 1);
     assert_eq!(world.send_as(&world.stranger, None, Some(&id)).await, TurnOutcome::NotFound);
 }
 

@@ -34,6 +34,8 @@ pub struct NewTurn<'a> {
     pub message: Option<&'a MessageId>,
     /// Which model will answer.
     pub model: &'a str,
+    /// A new chat is kept in no list, and for a day only.
+    pub temporary: bool,
 }
 
 /// A question, the place of its answer, and the run that fills it.
@@ -49,6 +51,8 @@ pub struct Turn {
     pub generation: GenerationId,
     /// When the question was committed.
     pub started_at: Timestamp,
+    /// Whether the chat is in a folder, which may have something to say.
+    pub in_folder: bool,
 }
 
 /// What came of starting a turn.
@@ -74,6 +78,7 @@ struct TurnRow {
     assistant_message: String,
     generation: String,
     started_at: time::OffsetDateTime,
+    in_folder: bool,
 }
 
 impl TryFrom<TurnRow> for Turn {
@@ -90,6 +95,7 @@ impl TryFrom<TurnRow> for Turn {
                 .map_err(|_| corrupt("message_id", &row.assistant_message))?,
             generation: GenerationId::parse(row.generation.as_str()).map_err(|_| corrupt("id", &row.generation))?,
             started_at: from_db(row.started_at),
+            in_folder: row.in_folder,
             chat: ChatRow {
                 id: row.chat_id,
                 title: row.title,
@@ -127,11 +133,11 @@ impl Store {
         }
         let now = self.now();
         let mut tx = self.pool.begin().await?;
-        let (chat, last) = match turn.chat {
+        let (chat, last, in_folder) = match turn.chat {
             Some(chat) => {
                 let row = sqlx::query!(
                     "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
-                     RETURNING title, created_at",
+                     RETURNING title, created_at, folder_id IS NOT NULL AS \"in_folder!\"",
                     chat.as_str(),
                     turn.viewer.user_id.as_str(),
                     to_db(now),
@@ -165,21 +171,23 @@ impl Store {
                     updated_at: now,
                     answering: true,
                 };
-                (summary, last.map(|last| (last.parent_id, from_db(last.created_at))))
+                (summary, last.map(|last| (last.parent_id, from_db(last.created_at))), row.in_folder)
             }
             None => {
                 let id = ChatId::new(now, self.random());
                 sqlx::query!(
-                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $4, 1)",
+                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, titled_by, temporary)
+                     VALUES ($1, $2, $3, $4, $4, 1, 'question', $5)",
                     id.as_str(),
                     turn.viewer.user_id.as_str(),
                     turn.title.as_str(),
                     to_db(now),
+                    turn.temporary,
                 )
                 .execute(&mut *tx)
                 .await?;
                 let title = turn.title.as_str().to_owned();
-                (ChatSummary { id, title, created_at: now, updated_at: now, answering: true }, None)
+                (ChatSummary { id, title, created_at: now, updated_at: now, answering: true }, None, false)
             }
         };
         // Messages are read in the order of their times, so a clock that went back must not put a question before
@@ -221,6 +229,7 @@ impl Store {
             assistant_message,
             generation,
             started_at: now,
+            in_folder,
         }))
     }
 
@@ -243,7 +252,8 @@ impl Store {
                FROM messages answer
                WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
                RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
-                   (SELECT max(m.created_at) FROM messages m WHERE m.chat_id = chats.id) AS "newest!""#,
+                   (SELECT max(m.created_at) FROM messages m WHERE m.chat_id = chats.id) AS "newest!",
+                   chats.folder_id IS NOT NULL AS "in_folder!""#,
             answer.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -284,6 +294,7 @@ impl Store {
             assistant_message: message.into_string(),
             generation: generation.into_string(),
             started_at: to_db(now),
+            in_folder: chat.in_folder,
         };
         Ok(TurnOutcome::Started(row.try_into()?))
     }
@@ -301,7 +312,8 @@ impl Store {
         let row = sqlx::query_as!(
             TurnRow,
             r#"SELECT c.id AS chat_id, c.title, c.created_at, c.updated_at, g.status = 'streaming' AS "answering!",
-                      m.id AS "user_message?", a.id AS assistant_message, g.id AS generation, g.started_at
+                      m.id AS "user_message?", a.id AS assistant_message, g.id AS generation, g.started_at,
+                      c.folder_id IS NOT NULL AS "in_folder!"
                FROM messages m
                JOIN chats c ON c.id = m.chat_id
                JOIN messages a ON a.parent_id = m.id AND a.role = 'assistant'
@@ -340,7 +352,8 @@ impl Store {
             "UPDATE chats SET updated_at = $3, revision = revision + 1
              FROM messages WHERE messages.id = $1 AND messages.role = 'assistant' AND chats.id = messages.chat_id
                  AND chats.user_id = $2
-             RETURNING chats.id, chats.title, chats.created_at, messages.parent_id",
+             RETURNING chats.id, chats.title, chats.created_at, messages.parent_id,
+                 chats.folder_id IS NOT NULL AS \"in_folder!\"",
             answer.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -374,6 +387,7 @@ impl Store {
             assistant_message: answer.as_str().to_owned(),
             generation: generation.into_string(),
             started_at: to_db(now),
+            in_folder: chat.in_folder,
         };
         Ok(TurnOutcome::Started(row.try_into()?))
     }

@@ -160,6 +160,8 @@ impl ScriptedModels {
             (format!("{provider}_BASE_URL"), format!("{}{path}", self.base_url())),
             (format!("{provider}_API_KEY"), "scripted-key".to_owned()),
             ("CHAT_MODEL".to_owned(), chat.to_owned()),
+            // A script is for the answer that a test asks for.
+            ("TITLE_MODEL".to_owned(), "off".to_owned()),
             ("EMBEDDINGS".to_owned(), embeddings.to_owned()),
         ]
         .into()

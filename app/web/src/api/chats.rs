@@ -18,6 +18,9 @@ use crate::texts::Texts;
 /// A part of the list of chats, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ChatsView {
+    /// Above the others; with the first part of the list.
+    #[serde(default)]
+    pub(crate) pinned: Vec<ChatSummary>,
     pub(crate) chats: Vec<ChatSummary>,
     pub(crate) more: bool,
     pub(crate) now: Timestamp,
@@ -28,6 +31,8 @@ pub(crate) struct ChatsView {
 pub(crate) struct ChatView {
     pub(crate) id: ChatId,
     pub(crate) title: String,
+    /// In no list, and deleted a day after it last changed.
+    pub(crate) temporary: bool,
     /// What can be done with it: safe HTML.
     pub(crate) menu: String,
     /// The end of the branch that is shown.
@@ -78,7 +83,8 @@ impl WithoutHtml for ChatView {
     fn without_html(&self) -> Self {
         let messages = self.messages.iter().map(MessageView::light).collect();
         let (id, title) = (self.id.clone(), self.title.clone());
-        Self { id, title, menu: String::new(), messages, earlier: self.earlier, now: self.now }
+        let (temporary, earlier, now) = (self.temporary, self.earlier, self.now);
+        Self { id, title, temporary, menu: String::new(), messages, earlier, now }
     }
 }
 
@@ -118,40 +124,33 @@ const CHATS: usize = 60;
 #[server(prefix = "/fn", endpoint = "list_chats")]
 pub(crate) async fn list_chats(before: Option<i64>, before_id: Option<String>) -> Result<ChatsView, Failure> {
     use super::server::{services, signed_in};
-    use cjhirashi_storage::ChatCursor;
+    use cjhirashi_storage::{ChatCursor, Listed};
     let (who, services) = (signed_in()?, services()?);
     let cursor = match (before, before_id.map(ChatId::parse)) {
         (Some(millis), Some(Ok(id))) => Some(ChatCursor { updated_at: Timestamp(millis), id }),
         _ => None,
     };
     let limit = i64::try_from(CHATS + 1).unwrap_or(i64::MAX);
-    let mut chats = services.store.list_chats(&who.user.id, limit, cursor.as_ref()).await?;
+    let store = &services.store;
+    let mut chats = store.list_chats(&who.user.id, Listed::Unpinned, limit, cursor.as_ref()).await?;
+    let pinned = if cursor.is_none() { store.list_pinned(&who.user.id).await? } else { Vec::new() };
     let more = chats.len() > CHATS;
     chats.truncate(CHATS);
-    Ok(ChatsView { chats, more, now: services.store.now() })
+    Ok(ChatsView { pinned, chats, more, now: store.now() })
 }
 
-/// The person's chats whose titles have these words, newest first, at most as many as a part of the list.
+/// The person's chats with these words in title or messages, newest first, at most as many as a part of the list.
 #[server(prefix = "/fn", endpoint = "search_chats")]
 pub(crate) async fn search_chats(words: String) -> Result<ChatsView, Failure> {
     use super::server::{services, signed_in};
-    use crate::texts::says;
-    use cjhirashi_storage::ChatCursor;
+    use cjhirashi_domain::chat::Wanted;
     let (who, services) = (signed_in()?, services()?);
-    let words: String = words.chars().take(200).collect();
-    let (mut chats, mut cursor) = (Vec::new(), None);
-    // Somebody with tens of thousands of chats finds the newest of them.
-    for _ in 0..20 {
-        let part = services.store.list_chats(&who.user.id, 1_000, cursor.as_ref()).await?;
-        cursor = part.last().map(|last| ChatCursor { updated_at: last.updated_at, id: last.id.clone() });
-        let last = part.len() < 1_000;
-        chats.extend(part.into_iter().filter(|chat| says(&chat.title, &words)));
-        if last || chats.len() >= CHATS {
-            break;
-        }
-    }
-    chats.truncate(CHATS);
-    Ok(ChatsView { chats, more: false, now: services.store.now() })
+    let words: String = words.chars().filter(|c| !c.is_control()).take(200).collect();
+    let limit = i64::try_from(CHATS).unwrap_or(i64::MAX);
+    let wanted = Wanted { words, ..Wanted::default() };
+    let found = services.store.find_chats(&who.user.id, &wanted, 0, limit).await?;
+    let chats = found.chats.into_iter().map(|listed| listed.chat).collect();
+    Ok(ChatsView { pinned: Vec::new(), chats, more: false, now: services.store.now() })
 }
 
 /// A chat with so many messages at the end of its shown branch; 0 for as many as a page has.
@@ -164,11 +163,15 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let gone = || fail(ErrorCode::ChatNotFound);
     let id = ChatId::parse(id).map_err(|_| gone())?;
     let part = Part::Last(if shown == 0 { SHOWN } else { shown });
-    let page = services.store.open_chat(&who.viewer(), &id, part).await?.ok_or_else(gone)?;
+    let (viewer, store) = (who.viewer(), &services.store);
+    let page = store.open_chat(&viewer, &id, part).await?.ok_or_else(gone)?;
+    let filing = store.chat_filing(&viewer, &id).await?.ok_or_else(gone)?;
+    let folders = store.list_folders(&who.user.id).await?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let menu = crate::served::chat_menu(texts(&who), &page.summary);
-    Ok(ChatView { id, title: page.summary.title, menu, messages, earlier: page.earlier, now })
+    let menu = crate::served::chat_menu(texts(&who), &page.summary, &filing, &folders);
+    let (title, temporary, earlier) = (page.summary.title, filing.temporary, page.earlier);
+    Ok(ChatView { id, title, temporary, menu, messages, earlier, now })
 }
 
 /// One message, when its answer has ended.
@@ -196,10 +199,11 @@ pub(crate) async fn send_message(
     #[server(default)] chat: String,
     #[server(default)] message_id: String,
     #[server(default)] instead_of: String,
+    #[server(default)] temporary: bool,
 ) -> Result<SentView, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{ChatError, SendMessage};
-    use cjhirashi_domain::{ErrorCode, text::MessageText};
+    use cjhirashi_domain::{ErrorCode, chat::Filing, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
         "" => None,
@@ -211,7 +215,7 @@ pub(crate) async fn send_message(
         "" => None,
         id => Some(MessageId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
-    let message = SendMessage { chat, instead_of, text, message_id: MessageId::parse(message_id).ok() };
+    let message = SendMessage { chat, instead_of, text, temporary, message_id: MessageId::parse(message_id).ok() };
     let sent = services.chat.send(&who.viewer(), message).await?;
     // Only a retry has no question of its own.
     let asked = sent.user_message.ok_or_else(|| fail(ErrorCode::Internal))?;
@@ -228,7 +232,8 @@ pub(crate) async fn send_message(
     let answer = Message::begun(sent.assistant_message, sent.generation, now);
     let t = texts(&who);
     let answer = MessageView { told, ..MessageView::of(answer, t, now) };
-    let menu = crate::served::chat_menu(t, &sent.chat);
+    // A chat that has just begun is in no folder yet; the menu is made anew with the chat.
+    let menu = crate::served::chat_menu(t, &sent.chat, &Filing { temporary, ..Filing::default() }, &[]);
     Ok(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now })
 }
 

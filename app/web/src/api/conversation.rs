@@ -41,13 +41,13 @@ pub(crate) async fn answer_again(message: String, #[server(default)] model: Stri
 /// Deletes a question with its answers, or one answer.
 #[server(prefix = "/fn", endpoint = "delete_message")]
 pub(crate) async fn delete_message(message: String) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_to_chat, services, signed_in, texts};
+    use super::server::{fail, forward_back, services, signed_in, texts};
     use cjhirashi_domain::ErrorCode;
     use cjhirashi_storage::MessageDeletion;
     let (who, services) = (signed_in()?, services()?);
     match services.store.delete_message(&who.viewer(), &server_side::id(message)?).await? {
         MessageDeletion::Done => {
-            forward_to_chat();
+            forward_back();
             Ok(Acted { go: None, say: Some(texts(&who).deleted.to_owned()) })
         }
         MessageDeletion::Busy => Err(fail(ErrorCode::ChatBusy)),
@@ -80,7 +80,7 @@ pub(crate) async fn rate_answer(
     #[server(default)] rating: String,
     #[server(default)] reason: String,
 ) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_to_chat, services, signed_in, texts};
+    use super::server::{fail, forward_back, services, signed_in, texts};
     use cjhirashi_domain::{ErrorCode, chat::Rating};
     let (who, services) = (signed_in()?, services()?);
     let rating = match rating.as_str() {
@@ -94,7 +94,7 @@ pub(crate) async fn rate_answer(
     if !services.store.rate_message(&who.viewer(), &server_side::id(message)?, rating, reason).await? {
         return Err(fail(ErrorCode::ChatNotFound));
     }
-    forward_to_chat();
+    forward_back();
     Ok(Acted { go: None, say: rating.map(|_| texts(&who).thanks.to_owned()) })
 }
 

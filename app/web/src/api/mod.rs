@@ -9,6 +9,7 @@ pub(crate) mod chats;
 pub(crate) mod conversation;
 pub(crate) mod documents;
 mod failure;
+pub(crate) mod library;
 pub(crate) mod served;
 #[cfg(feature = "ssr")]
 pub(crate) mod server;

@@ -75,12 +75,12 @@ pub(crate) fn forward_within(home: &str, other: &str) {
     forward(if within { home } else { other });
 }
 
-/// The same, back to the chat where the form stood.
-pub(crate) fn forward_to_chat() {
+/// The same, back to the chat, or the part of the library, where the form stood.
+pub(crate) fn forward_back() {
     let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
     let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
-    let path = path.filter(|path| path.starts_with("chat/")).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
-    forward(&path);
+    let path = path.filter(|path| path.starts_with("chats") || path.starts_with("chat/")).unwrap_or("chats");
+    forward(&format!("/{path}"));
 }
 
 /// The words of whoever asks.

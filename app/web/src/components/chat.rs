@@ -3,6 +3,7 @@
 use cjhirashi_domain::event::ChatNotice;
 use leptos::{ev, prelude::*};
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use super::{
     FormProblem, Icon,
@@ -55,10 +56,15 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                         .then(|| {
                             view! {
                                 <h1 title=move || state.title.get()>{move || state.title.get()}</h1>
+                                {state
+                                    .temporary
+                                    .get_untracked()
+                                    .then(|| view! { <span class="chip" title=t.temporary_line>{t.temporary}</span> })}
                                 <span class="spread"></span>
                                 <ChatMenu state=state />
                             }
                         })}
+                    {(!begun).then(|| view! { <Temporary state=state /> })}
                 </header>
                 <FormProblem />
                 <div class="body from-end" id="conversation" tabindex="0" aria-label=t.conversation role="region" on:scroll=scrolled>
@@ -84,6 +90,28 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
             <PassagePanel state=state />
             <Preview state=state />
         </div>
+    }
+    .whole()
+}
+
+/// Whether the chat that begins here is to be kept.
+#[component]
+fn Temporary(state: ChatState) -> impl IntoView {
+    let t = use_texts();
+    let query = use_query_map();
+    let wanted = Memo::new(move |_| query.with(|query| query.get("temporary").is_some()));
+    state.temporary.set(wanted.get_untracked());
+    Effect::new(move |_| state.temporary.set(wanted.get()));
+    view! {
+        <span class="spread"></span>
+        <a
+            class="button plain-line"
+            href=move || if wanted.get() { "/" } else { "/?temporary=1" }
+            title=t.temporary_line
+            aria-current=move || wanted.get().then_some("true")
+        >
+            {move || if wanted.get() { t.keep_chat } else { t.temporary_chat }}
+        </a>
     }
     .whole()
 }

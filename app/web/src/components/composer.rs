@@ -134,6 +134,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             <UploadList />
             <form class="composer" method="post" action=SendMessage::url() on:submit=on_submit>
                 <input type="hidden" name="chat" value=chat />
+                <input type="hidden" name="temporary" value=move || state.temporary.get().to_string() />
                 <Attach />
                 <textarea
                     id="question"

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::components::{Children, Piece, Whole as _};
 use crate::{
-    api::chats::list_chats,
+    api::{chats::list_chats, library::CHATS},
     state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
     texts::Texts,
 };
@@ -108,6 +108,10 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
                     {t.search}
                     <kbd>"Ctrl K"</kbd>
                 </button>
+                <a class="side-row" href=CHATS aria-current=current(CHATS)>
+                    {icon(Icon::Chat)}
+                    {t.chats}
+                </a>
                 <a class="side-row" href="/documents" aria-current=current("/documents")>
                     {icon(Icon::Documents)}
                     {t.documents}
@@ -139,7 +143,7 @@ fn ChatList() -> impl IntoView {
         Suspend::new(async move {
             match chats.first.await {
                 Ok(view) => {
-                    let (more, now, first) = (view.more, view.now, view.chats);
+                    let (more, now, first, pinned) = (view.more, view.now, view.chats, view.pinned);
                     let last = first.last().cloned();
                     let rows = move || {
                         let focused = if cfg!(feature = "ssr") { None } else { browser::focused_link(".side-chats") };
@@ -151,7 +155,7 @@ fn ChatList() -> impl IntoView {
                         }
                         rows
                     };
-                    view! { {rows} {more.then(|| view! { <More chats=chats last=last /> })} }.whole()
+                    view! { {pins(t, pinned)} {rows} {more.then(|| view! { <More chats=chats last=last /> })} }.whole()
                 }
                 Err(_) => view! { <p>{t.chats_failed}</p> }.whole(),
             }
@@ -174,6 +178,22 @@ fn ChatList() -> impl IntoView {
         <div class="side-chats" role="region" aria-label=t.your_chats tabindex="0">
             <Transition>{list.whole()}</Transition>
         </div>
+    }
+    .whole()
+}
+
+/// The chats that are kept above the others.
+fn pins(t: &'static Texts, chats: Vec<ChatSummary>) -> Option<Piece> {
+    let rows = chats.into_iter().map(|chat| view! { <ChatRow chat=chat /> }.whole()).collect_view();
+    (!rows.is_empty()).then(|| section(t.pinned_chats, rows))
+}
+
+fn section(heading: &'static str, rows: Vec<Piece>) -> Piece {
+    view! {
+        <section>
+            <h2>{heading}</h2>
+            <ul class="chat-rows">{rows}</ul>
+        </section>
     }
     .whole()
 }
@@ -212,19 +232,7 @@ fn groups<'a>(
     if groups.is_empty() {
         return view! { <p>{t.no_chats}</p> }.whole();
     }
-    groups
-        .into_iter()
-        .map(|(heading, rows)| {
-            view! {
-                <section>
-                    <h2>{heading}</h2>
-                    <ul class="chat-rows">{rows}</ul>
-                </section>
-            }
-            .whole()
-        })
-        .collect_view()
-        .whole()
+    groups.into_iter().map(|(heading, rows)| section(heading, rows)).collect_view().whole()
 }
 
 #[component]

@@ -39,6 +39,10 @@ pub(crate) enum Icon {
     Right,
     ThumbUp,
     ThumbDown,
+    Folder,
+    Tag,
+    Archive,
+    Pin,
 }
 
 impl Icon {
@@ -83,6 +87,10 @@ impl Icon {
             Self::ThumbDown => {
                 "M5 9V2.5M2 9h3l3 5.5c1.2 0 1.9-.9 1.6-2L9 10h3.6c1 0 1.6-.9 1.4-1.8l-1-4.4c-.2-.8-.8-1.3-1.6-1.3H2z"
             }
+            Self::Folder => "M2 12.5v-9h4l1.5 2H14v7z",
+            Self::Tag => "M2.5 2.5h5l6 6-5 5-6-6zM5.5 5.5h.01",
+            Self::Archive => "M2 3h12v3H2zM3 6v7h10V6M6.5 8.5h3",
+            Self::Pin => "M5.5 2h5M6.5 2v4.5L4.5 9h7l-2-2.5V2M8 9v5",
             Self::Half => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 1.5v13M10 3v10M12 4.5v7",
         }
     }

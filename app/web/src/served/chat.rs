@@ -1,6 +1,6 @@
 //! The menu of a chat.
 
-use cjhirashi_domain::chat::ChatSummary;
+use cjhirashi_domain::chat::{ChatSummary, Filing, Folder};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::hidden;
@@ -8,16 +8,74 @@ use crate::{
     api::{
         chats::{DeleteChat, RenameChat},
         conversation::ForkChat,
+        library::ArrangeChats,
     },
-    components::{Icon, icon},
+    components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
 };
 
 /// What can be done with a chat.
-pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary) -> String {
+pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, folders: &[Folder]) -> String {
     let id = chat.id.to_string();
+    let arrange = |what: &'static str, mark: Icon, label: &'static str| -> Piece {
+        view! {
+            <form method="post" action=ArrangeChats::url() data-act="">
+                {hidden(vec![("ids[]", id.clone()), ("what", what.to_owned())])}
+                <button class="button plain-line" type="submit">
+                    {icon(mark)}
+                    {label}
+                </button>
+            </form>
+        }
+        .whole()
+    };
+    let folder = filing.folder.as_ref().and_then(|id| folders.iter().find(|folder| folder.id == *id));
+    let options = folders.iter().map(|folder| view! { <option value=folder.name.clone()></option> }).collect_view();
+    let kept = (!filing.temporary).then(|| {
+        view! {
+            <div class="pair">
+                {if filing.pinned {
+                    arrange("unpin", Icon::Pin, t.unpin)
+                } else {
+                    arrange("pin", Icon::Pin, t.pin)
+                }}
+                {if filing.archived {
+                    arrange("unarchive", Icon::Archive, t.unarchive)
+                } else {
+                    arrange("archive", Icon::Archive, t.archive_verb)
+                }}
+            </div>
+            <form class="row" method="post" action=ArrangeChats::url() data-act="">
+                {hidden(vec![("ids[]", id.clone()), ("what", "move".to_owned())])}
+                <label>
+                    <span>{t.folder}</span>
+                    <input
+                        class="input"
+                        name="folder"
+                        maxlength="80"
+                        list="chat-folders"
+                        value=folder.map(|folder| folder.name.clone())
+                    />
+                </label>
+                <datalist id="chat-folders">{options}</datalist>
+                <button class="button plain-line" type="submit">
+                    {t.move_verb}
+                </button>
+            </form>
+            <form class="row" method="post" action=ArrangeChats::url() data-act="">
+                {hidden(vec![("ids[]", id.clone()), ("what", "relabel".to_owned())])}
+                <label>
+                    <span>{t.tags}</span>
+                    <input class="input" name="tags" maxlength="400" value=filing.tags.join(", ") />
+                </label>
+                <button class="button plain-line" type="submit">
+                    {t.save}
+                </button>
+            </form>
+        }
+    });
     view! {
-        <form class="stack" method="post" action=RenameChat::url() data-act="">
+        <form class="row" method="post" action=RenameChat::url() data-act="">
             {hidden(vec![("id", id.clone())])}
             <label>
                 <span>{t.title}</span>
@@ -27,6 +85,7 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary) -> String {
                 {t.rename}
             </button>
         </form>
+        {kept}
         <form method="post" action=ForkChat::url() data-act="">
             {hidden(vec![("chat", id.clone())])}
             <button class="button plain-line" type="submit">

@@ -154,6 +154,8 @@ pub(crate) struct ChatState {
     pub(crate) id: StoredValue<Option<ChatId>>,
     pub(crate) title: RwSignal<String>,
     pub(crate) menu: RwSignal<String>,
+    /// In no list, and deleted a day after it last changed; of a chat that has not begun, whether it will be.
+    pub(crate) temporary: RwSignal<bool>,
     pub(crate) messages: RwSignal<Vec<MessageView>>,
     /// Messages of the shown branch before these.
     pub(crate) earlier: RwSignal<usize>,
@@ -181,6 +183,7 @@ pub(crate) struct ChatState {
 
 impl ChatState {
     pub(crate) fn new(chat: Option<ChatView>) -> Self {
+        let temporary = chat.as_ref().is_some_and(|chat| chat.temporary);
         let (id, title, menu, messages, earlier) = chat
             .map_or((None, String::new(), String::new(), Vec::new(), 0), |chat| {
                 (Some(chat.id), chat.title, chat.menu, chat.messages, chat.earlier)
@@ -189,6 +192,7 @@ impl ChatState {
             id: StoredValue::new(id),
             title: RwSignal::new(title),
             menu: RwSignal::new(menu),
+            temporary: RwSignal::new(temporary),
             messages: RwSignal::new(messages),
             earlier: RwSignal::new(earlier),
             instead_of: RwSignal::new(None),
@@ -238,13 +242,13 @@ impl ChatState {
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
         let message = browser::new_id();
-        let instead_of = self.instead_of.get_untracked();
+        let (instead_of, temporary) = (self.instead_of.get_untracked(), self.temporary.get_untracked());
         spawn_local(async move {
             let other = instead_of.as_ref().map(ToString::to_string).unwrap_or_default();
-            let mut sent = send_message(text.clone(), chat.clone(), message.clone(), other.clone()).await;
+            let mut sent = send_message(text.clone(), chat.clone(), message.clone(), other.clone(), temporary).await;
             // Unreachable may mean that the answer was lost on the way: the same id asks once.
             if matches!(&sent, Err(failure) if failure.code.is_none()) {
-                sent = send_message(text.clone(), chat.clone(), message, other).await;
+                sent = send_message(text.clone(), chat.clone(), message, other, temporary).await;
             }
             match sent {
                 Ok(sent) => {
@@ -262,6 +266,7 @@ impl ChatState {
                         chats.hand_over(ChatView {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
+                            temporary,
                             menu: sent.menu,
                             messages: vec![sent.question, sent.answer],
                             earlier: 0,

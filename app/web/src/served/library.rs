@@ -1,0 +1,304 @@
+//! `/chats`: every chat, found by what was said in it, and kept in order.
+
+use cjhirashi_domain::{
+    Timestamp,
+    chat::{Folder, Wanted},
+};
+use cjhirashi_storage::{LibraryPage, ListedChat, MARK_END, MARK_START};
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_router::params::ParamsMap;
+
+use super::{ago, dangerous, hidden, saved};
+use crate::{
+    api::library::{ArrangeChats, CHATS, CreateFolder, DeleteFolder, SaveFolder},
+    components::{Icon, Piece, Whole as _, icon, pager, search_field},
+    state::PageLanguage,
+    texts::Texts,
+};
+
+/// The form that the boxes of the rows belong to.
+const CHOSEN: &str = "chosen";
+
+/// What the page shows.
+pub(crate) struct Library {
+    /// As it was typed.
+    pub(crate) typed: String,
+    /// What was understood.
+    pub(crate) wanted: Wanted,
+    pub(crate) page: u32,
+    pub(crate) pages: u32,
+    pub(crate) found: LibraryPage,
+    pub(crate) folders: Vec<Folder>,
+    /// Labels, with the number of chats.
+    pub(crate) tags: Vec<(String, i64)>,
+    pub(crate) saved: bool,
+    pub(crate) now: Timestamp,
+}
+
+impl Library {
+    /// The address of another part of it.
+    fn address(&self, folder: Option<&str>, tag: Option<&str>, archived: bool, page: u32) -> String {
+        let mut query = ParamsMap::new();
+        let mut set = |name: &'static str, value: &str| {
+            if !value.is_empty() {
+                query.insert(name, value.to_owned());
+            }
+        };
+        set("q", &self.typed);
+        set("folder", folder.unwrap_or_default());
+        set("tag", tag.unwrap_or_default());
+        set("archived", if archived { "1" } else { "" });
+        set("page", &if page > 1 { page.to_string() } else { String::new() });
+        format!("{CHATS}{}", query.to_query_string())
+    }
+
+    fn folder(&self) -> Option<&Folder> {
+        self.folders.iter().find(|folder| Some(&folder.id) == self.wanted.folder.as_ref())
+    }
+}
+
+/// The page's HTML.
+pub(crate) fn library(t: &'static Texts, view: Library) -> String {
+    // What lists share speaks the reader's language.
+    provide_context(PageLanguage(t.language));
+    let rows = view.found.chats.iter().map(|chat| row(t, chat, &view)).collect_view();
+    let empty = view.found.chats.is_empty();
+    let searched = !view.typed.trim().is_empty();
+    let nothing = empty.then(|| {
+        let words = if searched { t.no_chat_found } else { t.no_chats_here };
+        view! {
+            <div class="empty">
+                {icon(if searched { Icon::Search } else { Icon::Chat })} <h2>{words}</h2>
+                {if searched {
+                    view! { <a class="button plain-line" href=CHATS>{t.clear_search}</a> }.whole()
+                } else {
+                    view! { <a class="button plain-line" href="/">{t.new_chat}</a> }.whole()
+                }}
+            </div>
+        }
+    });
+    let (folder, tag) = (view.wanted.folder.as_ref().map(ToString::to_string), view.wanted.tag.clone());
+    let archived = view.wanted.archived;
+    let pages =
+        pager(view.page, view.pages, t.chats, |page| view.address(folder.as_deref(), tag.as_deref(), archived, page));
+    view! {
+        <header class="page-head">
+            <h1>{view.folder().map_or(t.chats.to_owned(), |folder| folder.name.clone())}</h1>
+            <p>{t.chats_line}</p>
+        </header>
+        <div class="columns">
+            {sections(t, &view)}
+            <section>
+                {saved(view.saved.then_some(t.saved))}
+                <div class="filters">
+                    <form method="get" action=CHATS role="search">
+                        {search_field(view.typed.clone(), t.search_in_chats)}
+                        {folder.clone().map(|id| view! { <input type="hidden" name="folder" value=id /> })}
+                        {archived.then(|| view! { <input type="hidden" name="archived" value="1" /> })}
+                        <button class="button plain-line" type="submit">
+                            {t.filter}
+                        </button>
+                    </form>
+                    <span class="count">{t.count_chats(view.found.total)}</span>
+                </div>
+                <p class="faint hint">{t.search_hint}</p>
+                <div hidden=empty>{bulk(t, &view)}</div>
+                <ul class="library" hidden=empty>
+                    {rows}
+                </ul>
+                {nothing}
+                {pages}
+                {view.folder().map(|folder| folder_form(t, folder))}
+            </section>
+        </div>
+    }
+    .to_html()
+}
+
+/// All, the archive, folders and labels.
+fn sections(t: &'static Texts, view: &Library) -> Piece {
+    let item = |href: String, mark: Icon, words: String, count: Option<i64>, current: bool| {
+        view! {
+            <li>
+                <a href=href aria-current=current.then_some("page")>
+                    {icon(mark)}
+                    <span>{words}</span>
+                    {count.map(|count| view! { <small>{count}</small> })}
+                </a>
+            </li>
+        }
+        .whole()
+    };
+    let (folder, tag, archived) = (view.wanted.folder.clone(), view.wanted.tag.clone(), view.wanted.archived);
+    let plain = folder.is_none() && tag.is_none();
+    let folders = view
+        .folders
+        .iter()
+        .map(|other| {
+            let id = other.id.to_string();
+            let current = folder.as_ref() == Some(&other.id);
+            item(view.address(Some(&id), None, false, 1), Icon::Folder, other.name.clone(), Some(other.chats), current)
+        })
+        .collect_view();
+    let tags = view
+        .tags
+        .iter()
+        .map(|(other, count)| {
+            let current = tag.as_ref() == Some(other);
+            item(view.address(None, Some(other), false, 1), Icon::Tag, other.clone(), Some(*count), current)
+        })
+        .collect_view();
+    view! {
+        <nav aria-label=t.chats>
+            <ul>
+                {item(view.address(None, None, false, 1), Icon::Chat, t.all_chats.to_owned(), None, plain && !archived)}
+                {item(view.address(None, None, true, 1), Icon::Archive, t.archive.to_owned(), None, plain && archived)}
+                {folders}
+                {tags}
+            </ul>
+            <form class="new-folder" method="post" action=CreateFolder::url()>
+                <input class="input" name="name" required maxlength="80" placeholder=t.new_folder aria-label=t.new_folder />
+                <button class="button icon-only" type="submit" aria-label=t.create_folder title=t.create_folder>
+                    {icon(Icon::Plus)}
+                </button>
+            </form>
+        </nav>
+    }
+    .whole()
+}
+
+/// What can be done with the chosen chats. The boxes stand in the rows and belong to this form.
+fn bulk(t: &'static Texts, view: &Library) -> Piece {
+    let archive = if view.wanted.archived { ("unarchive", t.unarchive) } else { ("archive", t.archive_verb) };
+    view! {
+        <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
+            <span class="faint">{t.with_chosen}</span>
+            <button class="button plain-line" type="submit" name="what" value=archive.0>
+                {icon(Icon::Archive)}
+                {archive.1}
+            </button>
+            <button class="button plain-line" type="submit" name="what" value="pin">
+                {icon(Icon::Pin)}
+                {t.pin}
+            </button>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Folder)} {t.move_to_folder}</summary>
+                <div class="menu-items wide stack">
+                    <label>
+                        <span>{t.folder}</span>
+                        <input class="input" name="folder" maxlength="80" list="folders" />
+                    </label>
+                    <button class="button plain-line" type="submit" name="what" value="move">
+                        {t.move_verb}
+                    </button>
+                </div>
+            </details>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Tag)} {t.label_verb}</summary>
+                <div class="menu-items wide stack">
+                    <label>
+                        <span>{t.tags}</span>
+                        <input class="input" name="tags" maxlength="400" />
+                    </label>
+                    <button class="button plain-line" type="submit" name="what" value="label">
+                        {t.label_verb}
+                    </button>
+                </div>
+            </details>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Trash)} {t.delete}</summary>
+                <div class="menu-items wide stack">
+                    <p>{t.delete_chosen_line}</p>
+                    <button class="button danger plain-line" type="submit" name="what" value="delete">
+                        {t.delete_now}
+                    </button>
+                </div>
+            </details>
+            <datalist id="folders">
+                {view.folders.iter().map(|folder| view! { <option value=folder.name.clone()></option> }).collect_view()}
+            </datalist>
+        </form>
+    }
+    .whole()
+}
+
+fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
+    let chat = &listed.chat;
+    let id = chat.id.to_string();
+    let folder = listed.filing.folder.as_ref().and_then(|id| view.folders.iter().find(|folder| folder.id == *id));
+    let folder = folder.filter(|folder| view.wanted.folder.as_ref() != Some(&folder.id)).map(|folder| {
+        view! { <span class="chip">{icon(Icon::Folder)} {folder.name.clone()}</span> }
+    });
+    let tags = listed.filing.tags.iter().map(|tag| view! { <span class="chip">{tag.clone()}</span> }).collect_view();
+    let found = listed.found.as_ref().map(|found| {
+        view! { <p class="snippet">{marked(&found.snippet)}</p> }
+    });
+    view! {
+        <li>
+            <input type="checkbox" form=CHOSEN name="ids[]" value=id.clone() aria-label=chat.title.clone() />
+            <div>
+                <a href=format!("/chat/{id}")>{chat.title.clone()}</a>
+                {found}
+                <p class="faint">
+                    {listed.filing.pinned.then(|| view! { <span class="chip">{icon(Icon::Pin)} {t.pinned}</span> })}
+                    {folder} {tags} {ago(t, view.now, chat.updated_at)}
+                </p>
+            </div>
+        </li>
+    }
+    .whole()
+}
+
+/// A snippet with the words that were looked for.
+fn marked(snippet: &str) -> Piece {
+    let mut pieces = Vec::new();
+    for (at, piece) in snippet.split(MARK_START).enumerate() {
+        match piece.split_once(MARK_END).filter(|_| at > 0) {
+            Some((word, after)) => {
+                pieces.push(view! { <mark>{word.to_owned()}</mark> }.whole());
+                pieces.push(after.to_owned().whole());
+            }
+            None => pieces.push(piece.replace(MARK_END, "").whole()),
+        }
+    }
+    pieces.collect_view().whole()
+}
+
+/// A folder's own: its name, what its chats tell the model, and which documents they search.
+fn folder_form(t: &'static Texts, folder: &Folder) -> Piece {
+    let id = folder.id.to_string();
+    view! {
+        <section class="served">
+            <header>
+                <div>
+                    <h2>{t.folder}</h2>
+                    <p class="faint">{t.folder_line}</p>
+                </div>
+                {dangerous(DeleteFolder::url(), vec![("id", id.clone())], Icon::Trash, t.delete_folder, t.delete_folder_line)}
+            </header>
+            <form class="stack" method="post" action=SaveFolder::url()>
+                {hidden(vec![("id", id)])}
+                <label>
+                    <span>{t.name}</span>
+                    <input class="input" name="name" required maxlength="80" value=folder.name.clone() />
+                </label>
+                <label>
+                    <span>{t.folder_instructions}</span>
+                    <textarea class="input" name="instructions" rows="5" maxlength="8000">
+                        {folder.instructions.clone()}
+                    </textarea>
+                </label>
+                <label>
+                    <span>{t.folder_documents}</span>
+                    <input class="input" name="document_tags" maxlength="400" value=folder.document_tags.join(", ") />
+                </label>
+                <div>
+                    <button class="button primary" type="submit">
+                        {t.save}
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+    .whole()
+}
