@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("retrieval", &["domain", "storage", "vectors", "models"]),
     ("sync", &["domain", "storage", "vectors", "models", "ingest", "retrieval"]),
     ("chat", &["domain", "storage", "models", "retrieval"]),
+    ("transfer", &["domain"]),
     ("web", &["domain", "storage", "models", "retrieval", "sync", "chat", "identity"]),
     ("browser", &["web"]),
 ];

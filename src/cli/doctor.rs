@@ -3,6 +3,7 @@
 use std::{net::TcpListener, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use cjhirashi_domain::sync::IndexState;
+use cjhirashi_identity::Providers;
 use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
 use cjhirashi_postgres::Postgres;
 use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, Store, StoreOptions};
@@ -64,6 +65,7 @@ pub(super) async fn run() -> ExitCode {
             None
         }
     };
+    report.line("sign-in", sign_in(&config).await);
     let url = running_database(&config);
     let store = match &url {
         Some(url) => connect(url).await.ok(),
@@ -90,6 +92,23 @@ fn data_folder(folder: &Path) -> Result<String, String> {
     access(there, AccessFlags::W_OK | AccessFlags::X_OK)
         .map_err(|error| format!("{} cannot be written: {error}; choose another DATA_DIR", there.display()))?;
     Ok(if there == folder { "can be written".to_owned() } else { "will be made by the first start".to_owned() })
+}
+
+/// Whether the providers that people sign in at answer.
+async fn sign_in(config: &Config) -> Result<String, String> {
+    let providers = Providers::new(config.providers.clone()).map_err(|error| error.to_string())?;
+    let mut answers = Vec::new();
+    for (id, name) in providers.names() {
+        match tokio::time::timeout(PATIENCE, providers.probe(id)).await {
+            Ok(Ok(())) => answers.push(name.to_owned()),
+            Ok(Err(error)) => return Err(format!("{name}: {error}")),
+            Err(_) => return Err(format!("{name} does not answer within {} s", PATIENCE.as_secs())),
+        }
+    }
+    Ok(match answers.as_slice() {
+        [] => "no provider is set up: by the printed link".to_owned(),
+        names => format!("by {}", names.join(", ")),
+    })
 }
 
 async fn database(config: &Config) -> Result<String, String> {
@@ -220,7 +239,8 @@ fn sum(text: &str, name: &str, counts: impl Fn(&str) -> bool) -> f64 {
         let whole = labels.is_empty() || labels.starts_with('{');
         (whole && counts(labels)).then(|| value.parse::<f64>().ok()).flatten()
     });
-    values.sum()
+    // A sum of nothing is -0.0.
+    values.fold(0.0, |sum, value| sum + value)
 }
 
 /// The version of the server at an address.

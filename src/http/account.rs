@@ -34,8 +34,9 @@ pub(crate) struct NewKey {
     days: i64,
 }
 
-fn refused(code: ErrorCode, section: &str) -> Response {
-    Redirect::to(&format!("/account?error={}#{section}", code.as_str())).into_response()
+/// Back to the page, at its top: there it says why.
+fn refused(code: ErrorCode) -> Response {
+    Redirect::to(&format!("/account?error={}", code.as_str())).into_response()
 }
 
 /// `POST /account`: makes a key, and shows the page with it. No redirect, as a key has no place in an address; and the same
@@ -49,7 +50,7 @@ pub(crate) async fn create_key(
     Form(new): Form<NewKey>,
 ) -> ApiResult<Response> {
     let (Ok(name), Some(scope), 0..=MOST_DAYS) = (KeyName::parse(&new.name), Scope::parse(&new.scope), new.days) else {
-        return Ok(refused(ErrorCode::KeyInvalid, "keys"));
+        return Ok(refused(ErrorCode::KeyInvalid));
     };
     let until = (new.days > 0).then(|| state.store.now().plus_millis(new.days * 86_400_000));
     let (key, secret) = state.store.create_api_key(&who.user.id, &name, scope, until).await?;
@@ -85,10 +86,10 @@ pub(crate) async fn delete(
 ) -> ApiResult<Response> {
     let id = &who.user.id;
     if !confirmed.address.trim().eq_ignore_ascii_case(&who.user.email) {
-        return Ok(refused(ErrorCode::NotConfirmed, "data"));
+        return Ok(refused(ErrorCode::NotConfirmed));
     }
     let Some(before) = state.store.delete_person(&who.viewer(), address.as_deref()).await? else {
-        return Ok(refused(ErrorCode::LastOwner, "data"));
+        return Ok(refused(ErrorCode::LastOwner));
     };
     // It is done; whatever happens now, the receipt is due.
     let _ = session.flush().await;

@@ -75,6 +75,10 @@ async fn drain(stream: &mut axum::body::BodyDataStream) {
 /// Reads JSON, whatever the sender calls it; an empty body is an empty object.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    // The reader takes the values of a list for the fields in their order, which nobody means.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::invalid("the body is a list; an object was expected"));
+    }
     serde_json::from_slice(bytes).map_err(|error| ApiError::invalid(error.to_string()))
 }
 

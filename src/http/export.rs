@@ -148,7 +148,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;
         let Some(last) = chats.last().cloned() else { break };
         for chat in &chats {
-            let Some(page) = store.open_chat(&viewer, chat, Part::Whole).await? else { continue };
+            let Some(page) = store.open_chat(&viewer, chat, Part::Everything).await? else { continue };
             let chat = serde_json::json!({"chat": page.summary, "messages": page.messages});
             send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
         }

@@ -17,9 +17,10 @@ use axum::{
 
 use crate::AppState;
 
-/// What a response that is no page of ours may load: our style, nothing else.
-const NOT_A_PAGE: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+/// What a response that is no page of ours may load: our style and our icon, nothing else.
+const NOT_A_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
 
 /// The policy of a page: our own script, started by the one inline script that carries this nonce. Styles may stand in
 /// attributes, where progress bars have their width.

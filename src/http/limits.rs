@@ -41,8 +41,8 @@ impl Kind {
         match path {
             "/fn/send_message" | "/fn/retry_answer" | "/api/v1/chat/completions" if changes => Some(Self::Answer),
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
-            "/uploads" | "/api/v1/documents" if changes => Some(Self::Transfer),
-            "/account/export" => Some(Self::Export),
+            "/uploads" | "/chats/import" | "/api/v1/documents" if changes => Some(Self::Transfer),
+            "/account/export" | "/chats/export" => Some(Self::Export),
             "/account" | "/account/delete" | "/fn/refresh_profile" if changes => Some(Self::SignIn),
             _ if path.starts_with("/sign-in/") => Some(Self::SignIn),
             _ if changes && path.ends_with("/versions") => Some(Self::Transfer),

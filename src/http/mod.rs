@@ -24,6 +24,7 @@ mod providers;
 mod session;
 mod sign_in;
 mod site;
+mod transfer;
 mod uploads;
 
 use std::sync::Arc;
@@ -49,11 +50,14 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 12] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 15] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
         ("GET", "/events/chats", get(events::follow_chats)),
+        ("GET", "/chats/export", get(transfer::export_all)),
+        ("POST", "/chats/import", post(transfer::import).layer(DefaultBodyLimit::disable())),
+        ("GET", "/chat/{id}/export", get(transfer::export_one)),
         ("GET", "/documents/{id}/file", get(files::download)),
         ("POST", "/documents/{id}/versions", post(uploads::upload_version)),
         ("GET", "/sign-in/link", get(sign_in::redeem_link)),

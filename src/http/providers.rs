@@ -132,11 +132,11 @@ pub(crate) async fn end(
                 None => provider,
             };
             note(Some(&user), Action::SignedIn, &detail).await?;
-            enter(&session, &user, &headers).await
+            enter(&state, &session, &user, &headers).await
         }
         Entrance::Linked => {
             note(now.as_ref(), Action::AccountLinked, &provider).await?;
-            Ok(Redirect::to("/account?done=linked#accounts").into_response())
+            Ok(Redirect::to("/account?done=linked").into_response())
         }
         Entrance::Refused(refusal) => {
             note(now.as_ref(), Action::SignInRefused, &format!("{provider}: {refusal:?}")).await?;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, Request, State},
-    http::{HeaderMap, Method, Uri, header::SET_COOKIE, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::SET_COOKIE, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -17,7 +17,7 @@ use tower_sessions::{Expiry, Session};
 use super::{
     address::{self, ClientAddress},
     body::ApiQuery,
-    error::{ApiError, ApiResult},
+    error::{ApiError, ApiResult, language_of},
     session::{IDLE, cookie, unavailable},
 };
 use crate::AppState;
@@ -136,15 +136,23 @@ pub(crate) async fn redeem_link(
         address: address.as_deref(),
     };
     state.store.note(&done).await?;
-    enter(&session, &user, &headers).await
+    enter(&state, &session, &user, &headers).await
 }
 
 /// Starts somebody's session, and sends them to the page they wanted.
-pub(crate) async fn enter(session: &Session, user: &UserId, headers: &HeaderMap) -> ApiResult<Response> {
+pub(crate) async fn enter(
+    state: &AppState,
+    session: &Session,
+    user: &UserId,
+    headers: &HeaderMap,
+) -> ApiResult<Response> {
     // A new id: one that somebody planted before the sign-in is worth nothing after it.
     session.cycle_id().await.map_err(unavailable)?;
     session.insert(PgSessionStore::USER_ID, user).await.map_err(unavailable)?;
     session.set_expiry(Some(Expiry::OnInactivity(IDLE)));
+    if let Some(language) = language_of(headers) {
+        state.store.begin_settings(user, language).await?;
+    }
     tracing::info!(user.id = %user, "signed in");
     Ok(match wanted(headers) {
         Some(path) => ([(SET_COOKIE, wanted_cookie("", 0))], Redirect::to(local_path(path))).into_response(),
@@ -158,14 +166,16 @@ pub(crate) async fn sign_out(
     person: Option<Person>,
     ClientAddress(address): ClientAddress,
     session: Session,
-) -> ApiResult<Redirect> {
+) -> ApiResult<Response> {
     session.flush().await.map_err(unavailable)?;
     if let Some(Person(who)) = person {
         let (actor, address) = (Some(&who.user.id), address.as_deref());
         let done = Done { actor, action: Action::SignedOut, subject: None, detail: None, address };
         state.store.note(&done).await?;
     }
-    Ok(Redirect::to("/sign-in"))
+    // Pages that the browser keeps for its back button, and what was being written, are nobody's any more.
+    let forget = [(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""))];
+    Ok((forget, Redirect::to("/sign-in")).into_response())
 }
 
 /// Only a path of ours: neither `//host` nor `/\host`, which browsers read as another site.

@@ -12,6 +12,7 @@ mod databases;
 mod generations;
 mod hostile;
 mod interface;
+mod library;
 mod local;
 mod main_path;
 mod pinecone;

@@ -70,6 +70,9 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /uploads", (SignedIn, File)),
         ("GET /events/generations/{generation}", (Own, Nothing)),
         ("GET /events/chats", (SignedIn, Nothing)),
+        ("GET /chats/export", (SignedIn, Nothing)),
+        ("POST /chats/import", (SignedIn, File)),
+        ("GET /chat/{chat}/export", (Own, Nothing)),
         ("GET /documents/{document}/file", (Own, Nothing)),
         ("POST /documents/{document}/versions", (Own, File)),
         ("GET /sign-in/link", (Open, Nothing)),
@@ -308,7 +311,9 @@ fn does_not_exist(status: StatusCode, told: &str) -> bool {
 }
 
 /// What is there for nobody in this world: no account of a provider, and nothing that failed or is in work.
-const FOR_NOBODY: [&str; 6] = [
+const FOR_NOBODY: [&str; 8] = [
+    "POST /fn/save_folder",
+    "POST /fn/delete_folder",
     "POST /fn/unlink_account",
     "POST /fn/refresh_profile",
     "POST /fn/retry_document",
@@ -393,7 +398,8 @@ async fn every_address_lets_in_whom_it_should_and_nobody_else() {
         matches!(door, Own | OwnKey | OwnWritingKey) && !FOR_NOBODY.contains(address) && !address.starts_with("DELETE ")
     });
     let (last, others): (Vec<_>, Vec<_>) = own.partition(|(address, _)| address.contains("/delete_"));
-    for (address, (_, sent)) in others.into_iter().chain(last) {
+    // From the last to the first: messages before their chats.
+    for (address, (_, sent)) in others.into_iter().chain(last.into_iter().rev()) {
         let (status, told) = world.visit(Visitor::TheOwner, address, &sent).await;
         let there = !does_not_exist(status, &told) || status == StatusCode::CONFLICT;
         assert!(there, "the owner at {address}: {status} {told}");

@@ -109,7 +109,7 @@ const fn instructions(language: Language) -> &'static str {
 fn cleaned(text: &str) -> String {
     let line = text.lines().map(str::trim).rfind(|line| line.chars().any(char::is_alphanumeric)).unwrap_or_default();
     let line = ["Título:", "Titulo:", "Title:"].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
-    let line = line.trim().trim_matches(['"', '«', '»', '“', '”', '\'', '*', '#', '`', '_', ' ']).trim_end_matches('.');
+    let line = line.trim_matches(['"', '«', '»', '“', '”', '\'', '*', '#', '`', '_', '.', ' ']);
     if line.chars().count() <= LENGTH {
         return line.trim().to_owned();
     }
@@ -127,7 +127,7 @@ mod tests {
         for (said, title) in [
             ("Vacaciones de verano", "Vacaciones de verano"),
             ("Title: \"Two databases.\"\n", "Two databases"),
-            ("Título: «La garantía»", "La garantía"),
+            ("Título: «La garantía».", "La garantía"),
             ("# Un título\n\n", "Un título"),
             ("\n\n", ""),
         ] {

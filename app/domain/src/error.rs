@@ -125,9 +125,15 @@ codes! {
     /// The title is empty or too long.
     ChatTitleInvalid = "chats:invalid_title", 422,
         es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";
-    /// There is no such folder, it has no name, or another one has that name.
+    /// No such folder, or not yours.
+    FolderNotFound = "folders:not_found", 404,
+        es "Esta carpeta no existe o no es tuya.", en "This folder does not exist or is not yours.";
+    /// A folder has no name, or another one has it.
     FolderInvalid = "folders:invalid", 422,
-        es "Esta carpeta no existe, no tiene nombre o ya hay otra con ese nombre.", en "This folder does not exist, has no name, or there is another one of that name.";
+        es "La carpeta necesita un nombre que no tenga otra.", en "The folder needs a name that no other one has.";
+    /// The file is no export that can be read.
+    ImportInvalid = "chats:import_invalid", 422,
+        es "Este archivo no es una exportación de ChatGPT, Open WebUI o Cjhirashi que se pueda leer. No se ha traído nada más de él.", en "This file is no export of ChatGPT, Open WebUI or Cjhirashi that can be read. Nothing more was brought in from it.";
     /// The question is empty.
     MessageEmpty = "messages:empty", 422,
         es "Escribe algo antes de enviar.", en "Write something before you send.";

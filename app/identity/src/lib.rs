@@ -302,6 +302,17 @@ impl Providers {
         Ok(Identity { provider: provider.config.id, profile, tokens })
     }
 
+    /// Whether a provider answers: its description is read. What has none is not asked.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unknown`], [`IdentityError::Unavailable`].
+    pub async fn probe(&self, id: &str) -> Result<(), IdentityError> {
+        match &self.provider(id)?.service {
+            Service::Oidc(issuer) => issuer.endpoints(&self.http).await.map(drop),
+            Service::GitHub(_) => Ok(()),
+        }
+    }
+
     /// A new access token for an old refresh token.
     ///
     /// # Errors

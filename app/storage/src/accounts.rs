@@ -131,6 +131,9 @@ struct Known {
     has_accounts: bool,
 }
 
+/// The key in `instance_settings` that stands there since somebody deleted their account.
+pub(crate) const SOMEBODY_LEFT: &str = "somebody_left";
+
 impl Store {
     /// Lets in whom a provider vouches for; with `linking`, makes the account another way in for that person. Whose it is:
     /// whose way in it was before, else whoever has the same address verified on both sides, else a new person where the
@@ -212,8 +215,13 @@ impl Store {
             self.add_account(tx, &known.id, account).await?;
             return Ok(Entrance::In { user: known.id, new: None });
         }
-        let anybody =
-            sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM users) AS "anybody!""#).fetch_one(&mut **tx).await?;
+        // Whose instance it was, it is not the next stranger's because they left.
+        let anybody = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM instance_settings WHERE key = $1) AS "anybody!""#,
+            SOMEBODY_LEFT
+        )
+        .fetch_one(&mut **tx)
+        .await?;
         let role = match invited {
             Some(role) => role,
             None if !anybody && policy.admits_first(email) => Role::Owner,

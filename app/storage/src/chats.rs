@@ -66,6 +66,8 @@ pub enum Listed {
 pub enum Part {
     /// All of it.
     Whole,
+    /// All messages of the chat, also those of other branches, in the order of their times.
+    Everything,
     /// So many messages at its end.
     Last(usize),
 }
@@ -82,6 +84,8 @@ pub struct ChatPage {
     pub messages: Vec<Message>,
     /// Messages of the branch before these.
     pub earlier: usize,
+    /// Where the shown branch ends; `None` in a chat without messages.
+    pub leaf: Option<MessageId>,
 }
 
 pub(crate) struct ChatRow {
@@ -192,13 +196,17 @@ impl Store {
             answering: row.answering,
         };
         let tree = self.load_tree(chat).await?;
-        let branch = tree.branch(row.leaf_id.as_deref());
+        let branch = match part {
+            Part::Everything => tree.nodes().iter().map(|node| node.id.as_str()).collect(),
+            Part::Whole | Part::Last(_) => tree.branch(row.leaf_id.as_deref()),
+        };
         let earlier = match part {
-            Part::Whole => 0,
+            Part::Whole | Part::Everything => 0,
             Part::Last(count) => branch.len().saturating_sub(count),
         };
+        let leaf = tree.branch(row.leaf_id.as_deref()).last().and_then(|id| MessageId::parse(*id).ok());
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
-        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages, earlier }))
+        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages, earlier, leaf }))
     }
 
     /// A new chat without messages.

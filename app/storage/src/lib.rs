@@ -22,6 +22,7 @@ mod documents;
 mod environment;
 mod error;
 mod generations;
+mod imports;
 mod indexes;
 mod instance;
 mod jobs;
@@ -60,6 +61,7 @@ pub use error::StorageError;
 pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };
+pub use imports::{IncomingChat, IncomingMessage};
 pub use indexes::IndexListener;
 pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobFilter, JobKind, JobListener, ReleaseError, Retry};
 pub use library::{Arrange, Found, LibraryPage, ListedChat, MARK_END, MARK_START};

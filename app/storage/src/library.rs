@@ -458,6 +458,8 @@ fn snippet(joined: &str) -> String {
         .chars()
         .map(|c| if matches!(c, MARK_START | MARK_END) || !exact { c } else { letters.next().unwrap_or(c) })
         .map(|c| if c.is_whitespace() { ' ' } else { c })
+        // Marks of Markdown say nothing here.
+        .filter(|c| !matches!(c, '*' | '`' | '#'))
         .collect();
     let first = marked.iter().position(|c| *c == MARK_START).unwrap_or(0);
     let from = match first.saturating_sub(BEFORE) {
@@ -556,7 +558,7 @@ mod tests {
         let found = page.chats[0].found.clone().unwrap();
         assert_eq!(
             found.snippet,
-            format!("Con la **Llave** inglesa de la {MARK_START}CAÑERÍA{MARK_END}, y paciencia.")
+            format!("Con la Llave inglesa de la {MARK_START}CAÑERÍA{MARK_END}, y paciencia.")
         );
         assert_eq!(page.total, 1);
         // Nobody else's.

@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Done, JobKind, Result, StorageError, Store, adoption, connect::to_db, jobs};
+use crate::{Done, JobKind, Result, StorageError, Store, accounts::SOMEBODY_LEFT, adoption, connect::to_db, jobs};
 
 /// How much of each kind is somebody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,6 +122,12 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query!("DELETE FROM users WHERE id = $1", id).execute(&mut *tx).await?;
+        sqlx::query!(
+            "INSERT INTO instance_settings (key, value) VALUES ($1, 'true') ON CONFLICT DO NOTHING",
+            SOMEBODY_LEFT
+        )
+        .execute(&mut *tx)
+        .await?;
         let (actor, counted) = (Some(&viewer.user_id), before.to_string());
         let done = Done { actor, action: Action::AccountDeleted, subject: None, detail: Some(&counted), address };
         self.note_with(&mut tx, &done).await?;

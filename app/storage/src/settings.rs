@@ -50,6 +50,24 @@ impl Store {
         read_settings(&mut *self.pool.acquire().await?, user).await
     }
 
+    /// Somebody comes in for the first time: their pages speak the language of their browser until they choose one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_settings(&self, user: &UserId, language: Language) -> Result<()> {
+        sqlx::query!(
+            "INSERT INTO user_settings (id, user_id, language, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+             ON CONFLICT (user_id) DO NOTHING",
+            cjhirashi_domain::id::compose(self.now(), self.random()),
+            user.as_str(),
+            language.as_str(),
+            to_db(self.now()),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Changes a person's settings, every number inside its bounds, and returns all of them; `None`, and nothing is
     /// changed, when `change` says so. Of two changes at once, the second begins with what the first one left.
     ///

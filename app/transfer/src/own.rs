@@ -50,6 +50,11 @@ impl<W: Write> Export<W> {
         serde_json::to_writer(&mut self.out, conversation).map_err(io::Error::from)
     }
 
+    /// The writer, to take out what was written so far.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Writes what stands behind the last conversation, and gives the writer back.
     ///
     /// # Errors

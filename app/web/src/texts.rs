@@ -34,6 +34,15 @@ texts! {
     keep_chat: "Guardar este chat", "Keep this chat";
     temporary_line: "No aparece en ninguna lista ni búsqueda y se borra un día después de su último mensaje.",
         "It is in no list and no search, and is deleted a day after its last message.";
+    import_export: "Traer y llevar", "Bring in and take out";
+    import_line: "Trae la exportación de ChatGPT (zip o conversations.json), la de Open WebUI o la de Cjhirashi. Traerla dos veces no duplica nada.",
+        "Bring in an export of ChatGPT (zip or conversations.json), of Open WebUI or of Cjhirashi. Bringing it in twice makes no duplicates.";
+    import_file: "Archivo de la exportación", "The export's file";
+    import_verb: "Traer chats", "Bring chats in";
+    export_all: "Descargar todos (JSON)", "Download all (JSON)";
+    as_markdown: "Descargar como Markdown", "Download as Markdown";
+    as_json: "Descargar como JSON", "Download as JSON";
+    whole_for_print: "Ver entero, para imprimir", "Show all of it, to print";
     // Library
     chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
         "Everything you have talked about: find it, sort it into folders, pin it or archive it.";
@@ -587,6 +596,27 @@ impl Texts {
             "?" => self.unknown_model.to_owned(),
             name => name.to_owned(),
         }
+    }
+
+    /// What an import came to.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn imported(&self, imported: i64, known: i64, damaged: i64) -> String {
+        let new = self.number(imported);
+        let (known, damaged) = ((known > 0).then(|| self.number(known)), (damaged > 0).then(|| self.number(damaged)));
+        let mut words = if self.es() { format!("Chats traídos: {new}.") } else { format!("Chats brought in: {new}.") };
+        if let Some(known) = known {
+            let known = if self.es() { format!(" Ya estaban: {known}.") } else { format!(" Here before: {known}.") };
+            words.push_str(&known);
+        }
+        if let Some(damaged) = damaged {
+            let damaged = if self.es() {
+                format!(" No se han podido leer: {damaged}.")
+            } else {
+                format!(" Could not be read: {damaged}.")
+            };
+            words.push_str(&damaged);
+        }
+        words
     }
 
     /// How many chats there are.

@@ -207,7 +207,7 @@ const fn reason(finish: FinishReason) -> &'static str {
     post, path = "/chat/completions", tag = "answers", request_body = CompletionBody,
     responses(
         (status = 200, description = "With `stream`: OpenAI's chunks as server-sent events, the last one with `citations`",
-         body = CompletionAnswer),
+         content((CompletionAnswer = "application/json"), (String = "text/event-stream"))),
         (status = 400, description = "The request cannot be read", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 404, description = "No such model", body = ErrorBody),

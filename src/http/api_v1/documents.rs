@@ -317,6 +317,7 @@ pub(super) struct NewVersionForm {
     request_body(content = NewVersionForm, content_type = "multipart/form-data"),
     responses(
         (status = 202, description = "Kept, and to be indexed", body = VersionBody),
+        (status = 400, description = "No form with a file", body = ErrorBody),
         (status = 401, description = "No valid key", body = ErrorBody),
         (status = 404, description = "Not there, or not the caller's to change", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody),

@@ -15,7 +15,10 @@ use axum::{Json, Router, extract::DefaultBodyLimit, routing::get};
 use cjhirashi_domain::ErrorCode;
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        Content, Ref, RefOr, ResponseBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -64,6 +67,26 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::get_chat, chats::delete_chat))
 }
 
+/// Any call may be refused to a key that comes too often, and one that changes something to a key for reading.
+fn describe_what_all_may_answer(api: &mut utoipa::openapi::OpenApi) {
+    let refused = |words: &str| {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        RefOr::T(ResponseBuilder::new().description(words).content("application/json", body).build())
+    };
+    for item in api.paths.paths.values_mut() {
+        let reading = item.get.iter_mut();
+        let changing = item.post.iter_mut().chain(&mut item.patch).chain(&mut item.delete);
+        for (call, changes) in reading.map(|call| (call, false)).chain(changing.map(|call| (call, true))) {
+            let answers = &mut call.responses.responses;
+            let too_often = || refused("Asked too often: wait as long as Retry-After says");
+            answers.entry("429".to_owned()).or_insert_with(too_often);
+            if changes {
+                answers.entry("403".to_owned()).or_insert_with(|| refused("The key is not for this"));
+            }
+        }
+    }
+}
+
 /// Every call, as `METHOD /api/v1/path`.
 pub(super) fn addresses() -> Vec<String> {
     let (_, api) = calls().split_for_parts();
@@ -77,6 +100,7 @@ pub(super) fn addresses() -> Vec<String> {
 
 pub(super) fn routes() -> Router<AppState> {
     let (router, mut api) = calls().split_for_parts();
+    describe_what_all_may_answer(&mut api);
     // The router is nested; its description names whole addresses.
     api.paths.paths =
         std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();

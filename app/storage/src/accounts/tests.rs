@@ -73,6 +73,19 @@ async fn the_first_person_is_the_owner_and_then_the_policy_says_who_comes_in() {
 }
 
 #[tokio::test]
+async fn an_instance_that_everybody_left_is_not_the_next_strangers() {
+    let (_database, store, _) = migrated().await;
+    let (ana, eva) = (email("ana@example.org"), email("eva@example.org"));
+    let enter = async |subject: &str, email: &Email, policy: SignUp| {
+        store.enter(&account(subject, Some(email), true), &policy, None).await.unwrap()
+    };
+    let first = user(enter("1", &ana, SignUp::Invited).await);
+    store.delete_person(&Viewer { user_id: first, role: Role::Owner }, None).await.unwrap().unwrap();
+    assert_eq!(enter("2", &eva, SignUp::Invited).await, Entrance::Refused(Refusal::NotInvited));
+    assert!(matches!(enter("2", &eva, SignUp::Open).await, Entrance::In { new: Some(Role::User), .. }));
+}
+
+#[tokio::test]
 async fn of_two_who_come_first_at_once_one_is_the_owner_and_one_account_makes_one_person() {
     let (_database, store, _) = migrated().await;
     let (ana, eva) = (email("ana@example.org"), email("eva@example.org"));

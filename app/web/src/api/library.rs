@@ -16,7 +16,7 @@ pub(crate) async fn arrange_chats(
     #[server(default)] folder: String,
     #[server(default)] tags: String,
 ) -> Result<Acted, Failure> {
-    use super::server::{fail, forward, forward_back, services, signed_in};
+    use super::server::{fail, forward_back, services, signed_in};
     use cjhirashi_domain::{ErrorCode, id::ChatId};
     use cjhirashi_storage::Arrange;
     let (who, services) = (signed_in()?, services()?);
@@ -39,10 +39,7 @@ pub(crate) async fn arrange_chats(
     if done == 0 && !ids.is_empty() {
         return Err(fail(ErrorCode::ChatNotFound));
     }
-    match (ids.as_slice(), &what) {
-        ([_], Arrange::Delete) => drop(forward("/")),
-        _ => forward_back(),
-    }
+    forward_back();
     Ok(Acted::default())
 }
 
@@ -70,7 +67,10 @@ pub(crate) async fn save_folder(
     use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::{ErrorCode, chat::Folder, id::FolderId};
     let (who, services) = (signed_in()?, services()?);
-    let id = FolderId::parse(id).map_err(|_| fail(ErrorCode::FolderInvalid))?;
+    let id = FolderId::parse(id).map_err(|_| fail(ErrorCode::FolderNotFound))?;
+    if !services.store.list_folders(&who.user.id).await?.iter().any(|folder| folder.id == id) {
+        return Err(fail(ErrorCode::FolderNotFound));
+    }
     let name = server_side::name(&name).ok_or_else(|| fail(ErrorCode::FolderInvalid))?;
     let instructions: String = instructions.chars().filter(|c| !c.is_control() || *c == '\n').take(8_000).collect();
     let document_tags = server_side::tags(&document_tags);
@@ -88,9 +88,9 @@ pub(crate) async fn delete_folder(id: String) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::{ErrorCode, id::FolderId};
     let (who, services) = (signed_in()?, services()?);
-    let id = FolderId::parse(id).map_err(|_| fail(ErrorCode::FolderInvalid))?;
+    let id = FolderId::parse(id).map_err(|_| fail(ErrorCode::FolderNotFound))?;
     if !services.store.delete_folder(&who.user.id, &id).await? {
-        return Err(fail(ErrorCode::FolderInvalid));
+        return Err(fail(ErrorCode::FolderNotFound));
     }
     forward(CHATS);
     Ok(Acted { go: Some(CHATS.to_owned()), say: None })
@@ -207,6 +207,12 @@ mod server_side {
             folders,
             tags,
             saved: query.get("saved").is_some(),
+            imported: {
+                let count = |name| query.get(name).and_then(|count| count.parse().ok());
+                count("imported").map(|imported: i64| {
+                    t.imported(imported, count("known").unwrap_or_default(), count("damaged").unwrap_or_default())
+                })
+            },
             now: services.store.now(),
         };
         Ok(ServedPage { title: t.chats.to_owned(), html: served::library(t, view), moves: false })

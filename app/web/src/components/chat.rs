@@ -59,7 +59,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                                 {state
                                     .temporary
                                     .get_untracked()
-                                    .then(|| view! { <span class="chip" title=t.temporary_line>{t.temporary}</span> })}
+                                    .then(|| view! { <span class="badge" title=t.temporary_line>{t.temporary}</span> })}
                                 <span class="spread"></span>
                                 <ChatMenu state=state />
                             }

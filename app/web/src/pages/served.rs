@@ -29,7 +29,13 @@ fn look_again(looks: RwSignal<u32>) {
 pub(crate) fn ServedPage() -> impl IntoView {
     let location = use_location();
     let looks = RwSignal::new(0_u32);
-    let asked = Memo::new(move |_| (location.pathname.get(), location.search.get()));
+    let section = |path: &str| path.split('/').nth(1).map(str::to_owned);
+    let own = section(&location.pathname.get_untracked());
+    let asked = Memo::new(move |before: Option<&(String, String)>| {
+        let (path, query) = (location.pathname.get(), location.search.get());
+        // On the way to another page this one is still there for a moment.
+        before.filter(|_| section(&path) != own).cloned().unwrap_or((path, query))
+    });
     let page = load(
         move || (asked.get(), looks.get()),
         |((path, query), _)| async { serve_page(path, query).await.map(Shown) },

@@ -45,7 +45,7 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, 
                     arrange("archive", Icon::Archive, t.archive_verb)
                 }}
             </div>
-            <form class="row" method="post" action=ArrangeChats::url() data-act="">
+            <form class="beside" method="post" action=ArrangeChats::url() data-act="">
                 {hidden(vec![("ids[]", id.clone()), ("what", "move".to_owned())])}
                 <label>
                     <span>{t.folder}</span>
@@ -62,7 +62,7 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, 
                     {t.move_verb}
                 </button>
             </form>
-            <form class="row" method="post" action=ArrangeChats::url() data-act="">
+            <form class="beside" method="post" action=ArrangeChats::url() data-act="">
                 {hidden(vec![("ids[]", id.clone()), ("what", "relabel".to_owned())])}
                 <label>
                     <span>{t.tags}</span>
@@ -75,7 +75,7 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, 
         }
     });
     view! {
-        <form class="row" method="post" action=RenameChat::url() data-act="">
+        <form class="beside" method="post" action=RenameChat::url() data-act="">
             {hidden(vec![("id", id.clone())])}
             <label>
                 <span>{t.title}</span>
@@ -93,6 +93,11 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, 
                 {t.copy_chat}
             </button>
         </form>
+        <div class="links">
+            <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{t.as_markdown}</a>
+            <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{t.as_json}</a>
+            <a href=format!("/chat/{id}?shown=100000") rel="external">{t.whole_for_print}</a>
+        </div>
         <form class="stack danger-zone" method="post" action=DeleteChat::url() data-act="">
             {hidden(vec![("id", id)])}
             <p class="faint">{t.delete_chat_line}</p>

@@ -32,6 +32,8 @@ pub(crate) struct Library {
     /// Labels, with the number of chats.
     pub(crate) tags: Vec<(String, i64)>,
     pub(crate) saved: bool,
+    /// What an import came to, in words.
+    pub(crate) imported: Option<String>,
     pub(crate) now: Timestamp,
 }
 
@@ -90,6 +92,14 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
             {sections(t, &view)}
             <section>
                 {saved(view.saved.then_some(t.saved))}
+                {view.imported.clone().map(|words| {
+                    view! {
+                        <p class="saved" role="status">
+                            {icon(Icon::Check)}
+                            {words}
+                        </p>
+                    }
+                })}
                 <div class="filters">
                     <form method="get" action=CHATS role="search">
                         {search_field(view.typed.clone(), t.search_in_chats)}
@@ -108,7 +118,10 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
                 </ul>
                 {nothing}
                 {pages}
-                {view.folder().map(|folder| folder_form(t, folder))}
+                {match view.folder() {
+                    Some(folder) => folder_form(t, folder),
+                    None => in_and_out(t),
+                }}
             </section>
         </div>
     }
@@ -227,9 +240,9 @@ fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
     let id = chat.id.to_string();
     let folder = listed.filing.folder.as_ref().and_then(|id| view.folders.iter().find(|folder| folder.id == *id));
     let folder = folder.filter(|folder| view.wanted.folder.as_ref() != Some(&folder.id)).map(|folder| {
-        view! { <span class="chip">{icon(Icon::Folder)} {folder.name.clone()}</span> }
+        view! { <span class="badge">{icon(Icon::Folder)} {folder.name.clone()}</span> }
     });
-    let tags = listed.filing.tags.iter().map(|tag| view! { <span class="chip">{tag.clone()}</span> }).collect_view();
+    let tags = listed.filing.tags.iter().map(|tag| view! { <span class="badge">{tag.clone()}</span> }).collect_view();
     let found = listed.found.as_ref().map(|found| {
         view! { <p class="snippet">{marked(&found.snippet)}</p> }
     });
@@ -240,7 +253,7 @@ fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
                 <a href=format!("/chat/{id}")>{chat.title.clone()}</a>
                 {found}
                 <p class="faint">
-                    {listed.filing.pinned.then(|| view! { <span class="chip">{icon(Icon::Pin)} {t.pinned}</span> })}
+                    {listed.filing.pinned.then(|| view! { <span class="badge">{icon(Icon::Pin)} {t.pinned}</span> })}
                     {folder} {tags} {ago(t, view.now, chat.updated_at)}
                 </p>
             </div>
@@ -262,6 +275,32 @@ fn marked(snippet: &str) -> Piece {
         }
     }
     pieces.collect_view().whole()
+}
+
+/// Chats of other programs come in; one's own go out.
+fn in_and_out(t: &'static Texts) -> Piece {
+    view! {
+        <section class="served">
+            <header>
+                <div>
+                    <h2>{t.import_export}</h2>
+                    <p class="faint">{t.import_line}</p>
+                </div>
+                <a class="button plain-line" href="/chats/export" rel="external" download="">
+                    {icon(Icon::Download)}
+                    {t.export_all}
+                </a>
+            </header>
+            <form class="line" method="post" action="/chats/import" enctype="multipart/form-data">
+                <input class="input" type="file" name="file" required accept=".json,.zip" aria-label=t.import_file />
+                <button class="button plain-line" type="submit">
+                    {icon(Icon::Upload)}
+                    {t.import_verb}
+                </button>
+            </form>
+        </section>
+    }
+    .whole()
 }
 
 /// A folder's own: its name, what its chats tell the model, and which documents they search.

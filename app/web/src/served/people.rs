@@ -191,7 +191,12 @@ fn person_row(t: &'static Texts, w: &'static Words, viewer: &Viewer, person: Use
     view! {
         <tr>
             <td class="main">{name} {email.map(|email| view! { <div class="faint">{email}</div> })} {out}</td>
-            <td>{role}</td>
+            <td>
+                {match change_role {
+                    Some(form) => form.whole(),
+                    None => role.whole(),
+                }}
+            </td>
             <td class="right optional" data-label=t.chats>
                 {t.number(person.chats)}
             </td>
@@ -205,7 +210,7 @@ fn person_row(t: &'static Texts, w: &'static Words, viewer: &Viewer, person: Use
                 }}
             </td>
             <td class="actions">
-                <div>{change_role} {door}</div>
+                <div>{door}</div>
             </td>
         </tr>
     }

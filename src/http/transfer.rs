@@ -1,0 +1,272 @@
+//! Conversations to and from files: exports of other programs come in, one's own go out.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{FromRequest as _, Multipart, Request, State},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
+    },
+    response::{IntoResponse as _, Redirect, Response},
+};
+use cjhirashi_domain::{
+    ErrorCode, Viewer,
+    chat::Filing,
+    id::{ChatId, UserId},
+    settings::Language,
+    text::ChatTitle,
+};
+use cjhirashi_storage::{ChatPage, IncomingChat, IncomingMessage, Part, StorageError, Store};
+use cjhirashi_transfer::{CitedSource, Conversation, Export, ImportedMessage, Source, file_name, markdown, read};
+use futures::TryStreamExt as _;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{
+    body::{ApiId, ApiQuery},
+    error::{ApiError, ApiResult, accepts_html},
+    sign_in::Person,
+};
+use crate::AppState;
+
+/// The most bytes of a file that is brought in; it is read in memory.
+const MAX_BYTES: usize = 200 << 20;
+/// So many files are read at once.
+static IMPORTS: Semaphore = Semaphore::const_new(1);
+/// Conversations read ahead of the database.
+const AHEAD: usize = 4;
+/// Chats whose ids are read at once.
+const PAGE: i64 = 200;
+
+/// What became of a file's conversations.
+#[derive(Debug, Default, Serialize)]
+struct Imported {
+    /// Here now.
+    imported: u64,
+    /// Here before.
+    known: u64,
+    /// Could not be read.
+    damaged: u64,
+}
+
+/// `POST /chats/import`: a form with one `file`, an export of ChatGPT, Open WebUI, or our own.
+pub(crate) async fn import(State(state): State<AppState>, person: Person, request: Request) -> ApiResult<Response> {
+    let html = accepts_html(request.headers());
+    let done = read_and_keep(&state, &person, request).await;
+    match done {
+        Ok(done) if html => {
+            let Imported { imported, known, damaged } = done;
+            let place = format!("/chats?imported={imported}&known={known}&damaged={damaged}");
+            Ok(Redirect::to(&place).into_response())
+        }
+        Ok(done) => Ok(Json(done).into_response()),
+        Err(error) if html => Ok(Redirect::to(&format!("/chats?error={}", error.code.as_str())).into_response()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> ApiResult<Imported> {
+    let Ok(_one) = IMPORTS.acquire().await else { return Err(ApiError::new(ErrorCode::TooMany)) };
+    let bytes = Arc::new(file_of(request).await?);
+    let (user, language) = (person.0.user.id.clone(), person.0.settings.language);
+    let (conversations, mut read_ahead) = mpsc::channel(AHEAD);
+    let now = state.store.now();
+    // Reading is work for a processor; keeping waits for the database.
+    let reader = tokio::task::spawn_blocking(move || {
+        for conversation in read(&bytes, language, now)? {
+            if conversations.blocking_send(conversation).is_err() {
+                break;
+            }
+        }
+        Ok::<(), cjhirashi_transfer::ImportError>(())
+    });
+    let mut done = Imported::default();
+    while let Some(conversation) = read_ahead.recv().await {
+        match conversation {
+            Ok(conversation) if conversation.messages.is_empty() => {}
+            Ok(conversation) => match keep(&state.store, &user, conversation).await? {
+                Some(_) => done.imported += 1,
+                None => done.known += 1,
+            },
+            Err(damaged) => {
+                tracing::info!(%damaged, "a conversation could not be read");
+                done.damaged += 1;
+            }
+        }
+    }
+    match reader.await {
+        Ok(Ok(())) => Ok(done),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "a file of conversations was refused");
+            Err(ApiError::new(ErrorCode::ImportInvalid))
+        }
+        Err(_) => Err(ApiError::new(ErrorCode::Internal)),
+    }
+}
+
+/// The bytes of the form's file.
+async fn file_of(request: Request) -> ApiResult<Bytes> {
+    let no_form = |_| ApiError::invalid("send multipart/form-data with one file in the field \"file\"");
+    let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
+    while let Ok(Some(field)) = form.next_field().await {
+        if field.name() != Some("file") {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let mut pieces = field.into_stream();
+        while let Some(piece) = pieces.try_next().await.map_err(|_| ApiError::invalid("the upload broke off"))? {
+            if bytes.len() + piece.len() > MAX_BYTES {
+                return Err(ApiError::new(ErrorCode::BodyTooLarge));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        return Ok(bytes.into());
+    }
+    Err(ApiError::invalid("there is no field \"file\""))
+}
+
+async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option<ChatId>, StorageError> {
+    let message = |message: ImportedMessage| IncomingMessage {
+        parent: message.parent,
+        role: message.role,
+        content: message.content,
+        model: message.model,
+        created_at: message.created_at,
+    };
+    // What has no id there is told by when it was begun and what it is called.
+    let id = if chat.source_id.is_empty() { format!("{} {}", chat.created_at.0, chat.title) } else { chat.source_id };
+    let incoming = IncomingChat {
+        origin: Some((chat.source.as_str().to_owned(), id)),
+        title: ChatTitle::shortened(&chat.title),
+        created_at: chat.created_at,
+        updated_at: chat.updated_at,
+        archived: chat.archived,
+        pinned: chat.pinned,
+        tags: chat.tags,
+        messages: chat.messages.into_iter().map(message).collect(),
+        current: chat.current,
+    };
+    store.import_chat(user, &incoming).await
+}
+
+/// A chat as a file says it.
+fn conversation(page: ChatPage, filing: &Filing) -> Conversation {
+    let place = |id: &str| page.messages.iter().position(|message| message.id.as_str() == id);
+    let messages = page
+        .messages
+        .iter()
+        .map(|message| ImportedMessage {
+            source_id: message.id.to_string(),
+            parent: message.parent_id.as_ref().and_then(|parent| place(parent.as_str())),
+            role: message.role,
+            content: message.content.clone(),
+            model: message.model.clone(),
+            created_at: message.created_at,
+            citations: message
+                .citations
+                .iter()
+                .filter_map(|citation| {
+                    let source = citation.source.as_ref()?;
+                    let (title, quote) = (source.title.clone(), Some(source.text.clone()));
+                    Some(CitedSource { n: citation.n, title, quote, url: None })
+                })
+                .collect(),
+        })
+        .collect();
+    Conversation {
+        source: Source::Cjhirashi,
+        source_id: page.summary.id.to_string(),
+        title: page.summary.title,
+        created_at: page.summary.created_at,
+        updated_at: page.summary.updated_at,
+        archived: filing.archived,
+        pinned: filing.pinned,
+        tags: filing.tags.clone(),
+        current: page.leaf.as_ref().and_then(|leaf| place(leaf.as_str())),
+        messages,
+    }
+}
+
+async fn load(store: &Store, viewer: &Viewer, chat: &ChatId) -> Result<Option<(Conversation, Filing)>, StorageError> {
+    let Some(page) = store.open_chat(viewer, chat, Part::Everything).await? else { return Ok(None) };
+    let Some(filing) = store.chat_filing(viewer, chat).await? else { return Ok(None) };
+    Ok(Some((conversation(page, &filing), filing)))
+}
+
+/// How a chat is written down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    /// The shown branch, to be read.
+    #[default]
+    Md,
+    /// All of it, to be brought in again.
+    Json,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    format: Format,
+}
+
+/// `GET /chat/{id}/export?format=md|json`.
+pub(crate) async fn export_one(
+    State(state): State<AppState>,
+    person: Person,
+    ApiId(id): ApiId<ChatId>,
+    ApiQuery(wanted): ApiQuery<Wanted>,
+) -> ApiResult<Response> {
+    let not_found = ApiError::new(ErrorCode::ChatNotFound);
+    let (chat, _) = load(&state.store, &person.viewer(), &id).await?.ok_or(not_found)?;
+    let name = file_name(&chat.title);
+    let language: Language = person.0.settings.language;
+    let unwritable = |_| ApiError::new(ErrorCode::Internal);
+    let (body, kind, ending) = match wanted.format {
+        Format::Md => (markdown(&chat, language).into_bytes(), "text/markdown; charset=utf-8", "md"),
+        Format::Json => {
+            let mut export = Export::begin(Vec::new(), state.store.now()).map_err(unwritable)?;
+            export.chat(&chat).map_err(unwritable)?;
+            (export.end().map_err(unwritable)?, "application/json", "json")
+        }
+    };
+    Ok((download(&format!("{name}.{ending}"), kind), body).into_response())
+}
+
+/// `GET /chats/export`: every chat, written while it is sent.
+pub(crate) async fn export_all(State(state): State<AppState>, person: Person) -> ApiResult<Response> {
+    let (store, viewer) = (state.store.clone(), person.viewer());
+    let pieces = async_stream::try_stream! {
+        let mut export = Export::begin(Vec::new(), store.now())?;
+        let mut after = None;
+        loop {
+            let chats = store.list_chat_ids(&viewer.user_id, after.as_ref(), PAGE).await.map_err(std::io::Error::other)?;
+            let Some(last) = chats.last().cloned() else { break };
+            for chat in &chats {
+                let loaded = load(&store, &viewer, chat).await.map_err(std::io::Error::other)?;
+                // What was not to be kept is not kept in a file either.
+                if let Some((chat, _)) = loaded.filter(|(_, filing)| !filing.temporary) {
+                    export.chat(&chat)?;
+                    yield Bytes::from(std::mem::take(export.get_mut()));
+                }
+            }
+            after = Some(last);
+        }
+        yield Bytes::from(export.end()?);
+    };
+    let pieces: std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>> = Box::pin(pieces);
+    Ok((download("cjhirashi-chats.json", "application/json"), Body::from_stream(pieces)).into_response())
+}
+
+fn download(name: &str, kind: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    headers
+}

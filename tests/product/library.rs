@@ -1,0 +1,94 @@
+//! Chats in folders, named by a model, and brought in from elsewhere.
+
+use std::time::{Duration, Instant};
+
+use cjhirashi_testkit::{Script, ScriptedModels, TestDatabase};
+use reqwest::{Method, StatusCode};
+
+use crate::client::{MULTIPART, PATIENCE, Product, multipart};
+
+#[tokio::test]
+async fn what_a_folder_says_is_told_to_the_model_and_its_labels_choose_the_documents() {
+    let product = Product::start().await;
+    let cookie = product.sign_in().await;
+    for (title, tag) in [("Casa", "casa"), ("Barco", "barco")] {
+        let body = serde_json::json!({
+            "title": title, "content": format!("La garantía del {title} dura dos años."), "tags": [tag]
+        });
+        let (_, made) = product.api(Method::POST, "/api/v1/documents", Some(body)).await;
+        product.indexed(made["id"].as_str().expect("an id")).await;
+    }
+    product.models.set(Script::saying("Vale."));
+    let asked = product.ask(&cookie, None, "hola").await;
+    product.events(&cookie, &asked.generation, 0).await;
+    let fields = [("ids[]", asked.chat.as_str()), ("what", "move"), ("folder", "Mi casa")];
+    let (status, told) = product.call(&cookie, "arrange_chats", &fields).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let (_, made) = product.call(&cookie, "create_folder", &[("name", "mi casa")]).await;
+    let folder = made["go"].as_str().and_then(|go| go.split("folder=").nth(1)).expect("its id").to_owned();
+    let fields = [("id", &*folder), ("name", "Casa"), ("instructions", "Habla en verso."), ("document_tags", "casa")];
+    let (status, told) = product.call(&cookie, "save_folder", &fields).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let (_, message) = product.answer(&cookie, Some(&asked.chat), "¿Cuánto dura la garantía?").await;
+    assert_eq!(message["status"], "complete", "{message}");
+    let told = product.models.requests().pop().expect("a request").body.to_string();
+    assert!(told.contains("Habla en verso."), "{told}");
+    assert!(told.contains("garantía del Casa") && !told.contains("garantía del Barco"), "{told}");
+}
+
+#[tokio::test]
+async fn a_model_names_a_chat_after_its_first_answer_unless_a_person_did() {
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    let mut env = models.openai_env();
+    env.push(("TITLE_MODEL".to_owned(), "openai:scripted-other".to_owned()));
+    let product = Product::with(models, env, TestDatabase::Fresh).await;
+    product.models.set(Script::saying("Título: «La garantía del aparato»."));
+    let cookie = product.sign_in().await;
+    let (asked, _) = product.answer(&cookie, None, "¿Cuánto dura?").await;
+    let path = format!("/api/v1/chats/{}", asked.chat);
+    let started = Instant::now();
+    loop {
+        let (_, chat) = product.api(Method::GET, &path, None).await;
+        if chat["title"] == "La garantía del aparato" {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{chat}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    let request = product.models.requests().pop().expect("a request");
+    assert_eq!(request.body["model"], "scripted-other");
+    // A second answer asks for no other name.
+    let before = product.models.requests().len();
+    product.answer(&cookie, Some(&asked.chat), "¿Y después?").await;
+    product.call(&cookie, "rename_chat", &[("id", &asked.chat), ("title", "Mío")]).await;
+    let chats = product.models.requests().iter().skip(before).filter(|it| it.path.contains("chat")).count();
+    assert_eq!(chats, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_export_is_refused_and_a_damaged_conversation_costs_only_itself() {
+    let product = Product::start().await;
+    let cookie = product.sign_in().await;
+    let bring = async |content: &[u8]| {
+        let request = product.app.client.post(format!("{}/chats/import", product.app.base_url));
+        let request = request.header("cookie", &cookie).header("origin", &product.app.base_url);
+        let request = request.header("content-type", MULTIPART).header("accept", "application/json");
+        let answer =
+            request.body(multipart(&[("a.json".to_owned(), content.to_vec())])).send().await.expect("an answer");
+        let status = answer.status();
+        (status, answer.json::<serde_json::Value>().await.expect("JSON"))
+    };
+    let (status, told) = bring(b"{}").await;
+    assert_eq!((status, &told["error"]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &"chats:import_invalid".into()));
+    let export = br#"[
+        {"id": "1", "title": "Uno", "create_time": 1700000000, "current_node": "a", "mapping": {"a": {"id": "a", "parent": null,
+         "children": [], "message": {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hola"]}}}}},
+        {"id": "2", "title": "Dos", "mapping": 7}
+    ]"#;
+    let (status, told) = bring(export).await;
+    assert_eq!((status, &told["imported"]), (StatusCode::OK, &1.into()), "{told}");
+    let (_, again) = bring(export).await;
+    assert_eq!((&again["imported"], &again["known"]), (&0.into(), &1.into()), "{again}");
+    let (_, chats) = product.api(Method::GET, "/api/v1/chats", None).await;
+    assert_eq!(chats["chats"].as_array().map(Vec::len), Some(1), "{chats}");
+}
