@@ -556,10 +556,7 @@ mod tests {
         let wanted = Wanted { words: "cañería".to_owned(), ..Wanted::default() };
         let page = world.store.find_chats(&world.viewer.user_id, &wanted, 0, 50).await.unwrap();
         let found = page.chats[0].found.clone().unwrap();
-        assert_eq!(
-            found.snippet,
-            format!("Con la Llave inglesa de la {MARK_START}CAÑERÍA{MARK_END}, y paciencia.")
-        );
+        assert_eq!(found.snippet, format!("Con la Llave inglesa de la {MARK_START}CAÑERÍA{MARK_END}, y paciencia."));
         assert_eq!(page.total, 1);
         // Nobody else's.
         let other = UserId::parse("eva").unwrap();
@@ -574,7 +571,7 @@ mod tests {
         let folder = store.create_folder(&viewer.user_id, "Casa").await.unwrap();
         assert_eq!(store.create_folder(&viewer.user_id, "casa").await.unwrap(), folder, "one of a kind");
         for what in [Arrange::Pin(true), Arrange::Move(Some(folder.clone())), Arrange::Label(vec!["luz".to_owned()])] {
-            assert_eq!(store.arrange_chats(viewer, &[one.clone()], &what).await.unwrap(), 1);
+            assert_eq!(store.arrange_chats(viewer, std::slice::from_ref(&one), &what).await.unwrap(), 1);
         }
         let filing = store.chat_filing(viewer, &one).await.unwrap().unwrap();
         assert!(filing.pinned && filing.tags == ["luz"] && filing.folder.as_ref() == Some(&folder));
@@ -583,12 +580,12 @@ mod tests {
         assert_eq!(unpinned.len(), 1);
         assert_eq!(world.find(&Wanted { folder: Some(folder.clone()), ..Wanted::default() }).await, ["uno"]);
         assert_eq!(world.find(&Wanted { tag: Some("luz".to_owned()), ..Wanted::default() }).await, ["uno"]);
-        store.arrange_chats(viewer, &[two.clone()], &Arrange::Archive(true)).await.unwrap();
+        store.arrange_chats(viewer, std::slice::from_ref(&two), &Arrange::Archive(true)).await.unwrap();
         assert_eq!(world.find(&Wanted::default()).await, ["uno"]);
         assert_eq!(world.find(&Wanted { archived: true, ..Wanted::default() }).await, ["dos"]);
         // Somebody else can neither touch them nor put their own into this folder.
         let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
-        assert_eq!(store.arrange_chats(&other, &[one.clone()], &Arrange::Delete).await.unwrap(), 0);
+        assert_eq!(store.arrange_chats(&other, std::slice::from_ref(&one), &Arrange::Delete).await.unwrap(), 0);
         assert!(!store.delete_folder(&other.user_id, &folder).await.unwrap());
         // A folder that goes leaves its chats.
         assert!(store.delete_folder(&viewer.user_id, &folder).await.unwrap());
