@@ -34,5 +34,6 @@ CREATE INDEX messages_search_idx ON messages USING gin (search) WITH (gin_pendin
 
 DROP TRIGGER chats_changed ON chats;
 CREATE TRIGGER chats_changed
-    AFTER INSERT OR DELETE OR UPDATE OF title, leaf_id, updated_at, revision, archived, pinned_at, folder_id ON chats
+    -- Not of `revision` alone: a document that a thousand chats cite raises that of them all.
+    AFTER INSERT OR DELETE OR UPDATE OF title, leaf_id, updated_at, archived, pinned_at, folder_id, tags ON chats
     FOR EACH ROW EXECUTE FUNCTION notify_chats_changed();

@@ -39,10 +39,14 @@ impl Kind {
     fn of(method: &Method, path: &str) -> Option<Self> {
         let changes = *method == Method::POST;
         match path {
-            "/fn/send_message" | "/fn/retry_answer" | "/api/v1/chat/completions" if changes => Some(Self::Answer),
+            "/fn/send_message" | "/fn/retry_answer" | "/fn/answer_again" | "/api/v1/chat/completions" if changes => {
+                Some(Self::Answer)
+            }
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
             "/uploads" | "/chats/import" | "/api/v1/documents" if changes => Some(Self::Transfer),
             "/account/export" | "/chats/export" => Some(Self::Export),
+            // The library searches what was said.
+            "/chats" | "/fn/serve_page" => Some(Self::Search),
             "/account" | "/account/delete" | "/fn/refresh_profile" if changes => Some(Self::SignIn),
             _ if path.starts_with("/sign-in/") => Some(Self::SignIn),
             _ if changes && path.ends_with("/versions") => Some(Self::Transfer),

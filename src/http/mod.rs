@@ -22,6 +22,7 @@ mod origin;
 mod pages;
 mod providers;
 mod session;
+mod share;
 mod sign_in;
 mod site;
 mod transfer;
@@ -50,11 +51,12 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 15] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 16] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
         ("GET", "/events/chats", get(events::follow_chats)),
+        ("GET", "/share/{token}", get(share::show)),
         ("GET", "/chats/export", get(transfer::export_all)),
         ("POST", "/chats/import", post(transfer::import).layer(DefaultBodyLimit::disable())),
         ("GET", "/chat/{id}/export", get(transfer::export_one)),

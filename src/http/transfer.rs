@@ -1,6 +1,6 @@
 //! Conversations to and from files: exports of other programs come in, one's own go out.
 
-use std::sync::Arc;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use axum::{
 };
 use cjhirashi_domain::{
     ErrorCode, Viewer,
-    chat::Filing,
+    chat::{Filing, MessageRole},
     id::{ChatId, UserId},
     settings::Language,
     text::ChatTitle,
@@ -36,6 +36,8 @@ use crate::AppState;
 const MAX_BYTES: usize = 200 << 20;
 /// So many files are read at once.
 static IMPORTS: Semaphore = Semaphore::const_new(1);
+/// Whoever sends nothing for so long has gone.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Conversations read ahead of the database.
 const AHEAD: usize = 4;
 /// Chats whose ids are read at once.
@@ -69,8 +71,9 @@ pub(crate) async fn import(State(state): State<AppState>, person: Person, reques
 }
 
 async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> ApiResult<Imported> {
-    let Ok(_one) = IMPORTS.acquire().await else { return Err(ApiError::new(ErrorCode::TooMany)) };
-    let bytes = Arc::new(file_of(request).await?);
+    let bytes = file_of(request).await?;
+    // Only once the file is here: whoever sends slowly keeps nobody waiting.
+    let Ok(_one) = IMPORTS.try_acquire() else { return Err(ApiError::new(ErrorCode::TooMany)) };
     let (user, language) = (person.0.user.id.clone(), person.0.settings.language);
     let (conversations, mut read_ahead) = mpsc::channel(AHEAD);
     let now = state.store.now();
@@ -111,26 +114,45 @@ async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> A
 async fn file_of(request: Request) -> ApiResult<Bytes> {
     let no_form = |_| ApiError::invalid("send multipart/form-data with one file in the field \"file\"");
     let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
-    while let Ok(Some(field)) = form.next_field().await {
-        if field.name() != Some("file") {
-            continue;
-        }
-        let mut bytes = Vec::new();
+    let broken = || ApiError::invalid("the upload broke off");
+    let (mut bytes, mut read) = (Vec::new(), 0);
+    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        let wanted = field.name() == Some("file");
         let mut pieces = field.into_stream();
-        while let Some(piece) = pieces.try_next().await.map_err(|_| ApiError::invalid("the upload broke off"))? {
-            if bytes.len() + piece.len() > MAX_BYTES {
+        while let Some(piece) =
+            tokio::time::timeout(PATIENCE, pieces.try_next()).await.map_err(|_| broken())?.map_err(|_| broken())?
+        {
+            read += piece.len();
+            if read > MAX_BYTES {
                 return Err(ApiError::new(ErrorCode::BodyTooLarge));
             }
-            bytes.extend_from_slice(&piece);
+            if wanted {
+                bytes.extend_from_slice(&piece);
+            }
         }
-        return Ok(bytes.into());
+        if wanted {
+            return Ok(bytes.into());
+        }
     }
     Err(ApiError::invalid("there is no field \"file\""))
 }
 
 async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option<ChatId>, StorageError> {
+    // Instructions are never shown, so nobody is to be steered by those that a file brings along.
+    let mut places: Vec<Option<usize>> = Vec::with_capacity(chat.messages.len());
+    let mut kept = 0;
+    for message in &chat.messages {
+        let parent = message.parent.and_then(|parent| places.get(parent).copied().flatten());
+        if message.role == MessageRole::System {
+            places.push(parent);
+        } else {
+            places.push(Some(kept));
+            kept += 1;
+        }
+    }
+    let place = |old: Option<usize>| old.and_then(|old| places.get(old).copied().flatten());
     let message = |message: ImportedMessage| IncomingMessage {
-        parent: message.parent,
+        parent: place(message.parent),
         role: message.role,
         content: message.content,
         model: message.model,
@@ -145,16 +167,18 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
         updated_at: chat.updated_at,
         archived: chat.archived,
         pinned: chat.pinned,
-        tags: chat.tags,
-        messages: chat.messages.into_iter().map(message).collect(),
-        current: chat.current,
+        tags: chat.tags.iter().map(|tag| tag.to_lowercase()).collect(),
+        current: place(chat.current),
+        messages: chat.messages.into_iter().filter(|it| it.role != MessageRole::System).map(message).collect(),
     };
     store.import_chat(user, &incoming).await
 }
 
 /// A chat as a file says it.
 fn conversation(page: ChatPage, filing: &Filing) -> Conversation {
-    let place = |id: &str| page.messages.iter().position(|message| message.id.as_str() == id);
+    let places: HashMap<&str, usize> =
+        page.messages.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
+    let place = |id: &str| places.get(id).copied();
     let messages = page
         .messages
         .iter()

@@ -70,6 +70,10 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /uploads", (SignedIn, File)),
         ("GET /events/generations/{generation}", (Own, Nothing)),
         ("GET /events/chats", (SignedIn, Nothing)),
+        ("GET /share/none", (Open, Nothing)),
+        ("POST /fn/share_chat", (Own, fields(&[("chat", "{chat}")]))),
+        ("POST /fn/unshare_chat", (Own, fields(&[("chat", "{chat}")]))),
+        ("POST /fn/copy_shared", (Own, fields(&[("token", "none")]))),
         ("GET /chats/export", (SignedIn, Nothing)),
         ("POST /chats/import", (SignedIn, File)),
         ("GET /chat/{chat}/export", (Own, Nothing)),
@@ -311,7 +315,8 @@ fn does_not_exist(status: StatusCode, told: &str) -> bool {
 }
 
 /// What is there for nobody in this world: no account of a provider, and nothing that failed or is in work.
-const FOR_NOBODY: [&str; 8] = [
+const FOR_NOBODY: [&str; 9] = [
+    "POST /fn/copy_shared",
     "POST /fn/save_folder",
     "POST /fn/delete_folder",
     "POST /fn/unlink_account",

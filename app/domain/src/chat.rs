@@ -53,6 +53,52 @@ pub struct Folder {
     pub chats: i64,
 }
 
+/// The link of a chat that its owner shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Whoever has it may read the snapshot.
+    pub token: String,
+    /// Since when the snapshot is as it is.
+    pub updated_at: Timestamp,
+}
+
+/// A chat as it was when it was shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its name.
+    pub title: String,
+    /// What was said, oldest first.
+    pub messages: Vec<SharedMessage>,
+}
+
+/// A message of a shared chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedMessage {
+    /// Who speaks; no instructions.
+    pub role: MessageRole,
+    /// Markdown.
+    pub content: String,
+    /// Which model wrote it.
+    pub model: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The sources of an answer.
+    pub sources: Vec<SharedSource>,
+}
+
+/// A source of a shared answer: its passage is frozen with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSource {
+    /// The number in the text, `[n]`.
+    pub n: i32,
+    /// The document's title.
+    pub title: String,
+    /// The passage.
+    pub passage: String,
+    /// Its page, in documents with pages.
+    pub page: Option<i32>,
+}
+
 /// Which chats are wanted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {

@@ -122,6 +122,9 @@ codes! {
     /// No such chat, or not yours.
     ChatNotFound = "chats:not_found", 404,
         es "Este chat no existe o no es tuyo.", en "This chat does not exist or is not yours.";
+    /// A link leads to no shared chat.
+    ShareNotFound = "shares:not_found", 404,
+        es "Este enlace ya no lleva a ningún chat: quien lo compartió lo revocó o lo borró.", en "This link leads to no chat any more: whoever shared it revoked or deleted it.";
     /// The title is empty or too long.
     ChatTitleInvalid = "chats:invalid_title", 422,
         es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";

@@ -30,14 +30,16 @@ impl Store {
     /// When the database does not answer.
     pub async fn show_branch(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<ChatId>> {
         let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(None) };
-        let tree = self.load_tree(&chat).await?;
-        sqlx::query!(
-            "UPDATE chats SET leaf_id = $2, revision = revision + 1 WHERE id = $1",
-            chat.as_str(),
-            tree.newest_leaf(message.as_str()),
-        )
-        .execute(&self.pool)
-        .await?;
+        let mut tx = self.pool.begin().await?;
+        if lock(&mut tx, &chat).await?.is_none() {
+            return Ok(None);
+        }
+        let tree = read_tree(&mut *tx, &chat).await?;
+        let Some(leaf) = tree.newest_leaf(message.as_str()) else { return Ok(None) };
+        sqlx::query!("UPDATE chats SET leaf_id = $2, revision = revision + 1 WHERE id = $1", chat.as_str(), leaf)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
         Ok(Some(chat))
     }
 
@@ -49,28 +51,26 @@ impl Store {
     pub async fn delete_message(&self, viewer: &Viewer, message: &MessageId) -> Result<MessageDeletion> {
         let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(MessageDeletion::NotFound) };
         let mut tx = self.pool.begin().await?;
-        // Locked before anything is looked at, as whoever begins a turn locks it.
-        let locked = sqlx::query!(
-            r#"UPDATE chats SET revision = revision + 1 WHERE id = $1
-               RETURNING leaf_id,
-                   EXISTS (SELECT FROM generations g WHERE g.chat_id = $1 AND g.status = 'streaming') AS "answering!""#,
+        let Some(leaf) = lock(&mut tx, &chat).await? else { return Ok(MessageDeletion::NotFound) };
+        // Asked by a statement of its own: one that waited for the lock would see what was there before it waited.
+        let answering = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM generations WHERE chat_id = $1 AND status = 'streaming') AS "answering!""#,
             chat.as_str(),
         )
-        .fetch_optional(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        let Some(locked) = locked else { return Ok(MessageDeletion::NotFound) };
-        if locked.answering {
+        if answering {
             return Ok(MessageDeletion::Busy);
         }
         let tree = read_tree(&mut *tx, &chat).await?;
-        let Some(cut) = Cut::plan(&tree, message.as_str(), locked.leaf_id.as_deref()) else {
+        let Some(cut) = Cut::plan(&tree, message.as_str(), leaf.as_deref()) else {
             return Ok(MessageDeletion::NotFound);
         };
         sqlx::query!("UPDATE messages SET parent_id = $2 WHERE id = ANY($1)", &cut.heirs, cut.onto)
             .execute(&mut *tx)
             .await?;
         sqlx::query!(
-            "WITH shown AS (UPDATE chats SET leaf_id = $2 WHERE id = $3), noted AS (
+            "WITH shown AS (UPDATE chats SET leaf_id = $2, revision = revision + 1 WHERE id = $3), noted AS (
                  INSERT INTO audit_log (at, actor, action, subject) VALUES ($4, $5, $6, $7)
              )
              DELETE FROM messages WHERE id = ANY($1)",
@@ -117,11 +117,12 @@ impl Store {
         let now = self.now();
         let id = ChatId::new(now, self.random());
         sqlx::query!(
-            "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $4, 1)",
+            "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, folder_id, tags, temporary)
+             SELECT $1, user_id, $2, $3, $3, 1, folder_id, tags, temporary FROM chats WHERE id = $4",
             id.as_str(),
-            viewer.user_id.as_str(),
             title.as_str(),
             to_db(now),
+            chat.as_str(),
         )
         .execute(&mut *tx)
         .await?;
@@ -131,11 +132,18 @@ impl Store {
         Ok(Some(ChatSummary { id, title, created_at: now, updated_at: now, answering: false }))
     }
 
-    /// Copies messages that follow each other, with their sources, into another chat.
+    /// Copies messages that follow each other, with their sources, into another chat; those before the first that is being
+    /// written.
     async fn copy_messages(&self, tx: &mut PgTransaction<'_>, branch: &[&str], into: &ChatId) -> Result<()> {
         let now = self.now();
-        let old: Vec<String> = branch.iter().map(|id| (*id).to_owned()).collect();
-        let new: Vec<String> = branch.iter().map(|_| MessageId::new(now, self.random()).into_string()).collect();
+        let mut old: Vec<String> = branch.iter().map(|id| (*id).to_owned()).collect();
+        let streaming =
+            sqlx::query_scalar!("SELECT id FROM messages WHERE id = ANY($1) AND status = 'streaming'", &old)
+                .fetch_all(&mut **tx)
+                .await?;
+        let whole = old.iter().position(|id| streaming.contains(id)).unwrap_or(old.len());
+        old.truncate(whole);
+        let new: Vec<String> = old.iter().map(|_| MessageId::new(now, self.random()).into_string()).collect();
         let parents: Vec<Option<String>> =
             std::iter::once(None).chain(new.iter().cloned().map(Some)).take(new.len()).collect();
         sqlx::query!(
@@ -144,7 +152,7 @@ impl Store {
              SELECT copy.new, $4, copy.parent, m.role, m.content, m.model, m.tokens_used, m.latency_ms, m.created_at,
                     m.status, m.error, m.retrieval
              FROM UNNEST($1::text[], $2::text[], $3::text[]) AS copy (old, new, parent)
-             JOIN messages m ON m.id = copy.old AND m.status <> 'streaming'",
+             JOIN messages m ON m.id = copy.old",
             &old,
             &new,
             &parents as &[Option<String>],
@@ -180,22 +188,30 @@ impl Store {
         rating: Option<Rating>,
         reason: Option<&str>,
     ) -> Result<bool> {
+        let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(false) };
+        let mut tx = self.pool.begin().await?;
+        // The chat before its message, as everybody does it.
+        sqlx::query!("UPDATE chats SET revision = revision + 1 WHERE id = $1", chat.as_str()).execute(&mut *tx).await?;
         let done = sqlx::query!(
-            "WITH rated AS (
-                 UPDATE messages m SET rating = $3, rating_reason = $4 FROM chats c
-                 WHERE m.id = $1 AND m.role = 'assistant' AND c.id = m.chat_id AND c.user_id = $2
-                 RETURNING c.id
-             )
-             UPDATE chats SET revision = revision + 1 FROM rated WHERE chats.id = rated.id",
+            "UPDATE messages SET rating = $2, rating_reason = $3 WHERE id = $1 AND role = 'assistant'",
             message.as_str(),
-            viewer.user_id.as_str(),
             rating.map(Rating::as_i16),
             reason,
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(done.rows_affected() > 0)
     }
+}
+
+/// Holds a chat against everybody who would change its shape: before its messages are looked at, as whoever begins a turn
+/// does it. Where its shown branch ends, if one was chosen; `None` when it is gone.
+async fn lock(tx: &mut PgTransaction<'_>, chat: &ChatId) -> Result<Option<Option<String>>> {
+    let leaf = sqlx::query_scalar!("SELECT leaf_id FROM chats WHERE id = $1 FOR UPDATE", chat.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(leaf)
 }
 
 /// What deleting a message changes.

@@ -5,6 +5,9 @@ use cjhirashi_domain::ErrorCode;
 /// A query did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
+    /// A text holds what PostgreSQL cannot keep, such as NUL.
+    #[error("a text holds characters that cannot be stored")]
+    Unstorable,
     /// PostgreSQL cannot be reached, or no connection became free in time.
     #[error("the database does not answer: {0}")]
     Unavailable(#[source] sqlx::Error),
@@ -42,6 +45,7 @@ impl StorageError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Unavailable(_) => ErrorCode::DatabaseUnavailable,
+            Self::Unstorable => ErrorCode::InvalidRequest,
             Self::Constraint(_) | Self::Corrupt { .. } | Self::Query(_) | Self::Unsealable => ErrorCode::Internal,
         }
     }
@@ -56,6 +60,8 @@ impl From<sqlx::Error> for StorageError {
             sqlx::Error::Database(database) => match (database.constraint(), database.code().as_deref()) {
                 (Some(constraint), _) => Self::Constraint(constraint.to_owned()),
                 // Class 57: the server is going down or is not ready; 53300: too many connections.
+                // Text that holds NUL: no text that anybody means.
+                (None, Some("22021" | "22P05")) => Self::Unstorable,
                 (None, Some(code)) if code.starts_with("57P") || code == "53300" => Self::Unavailable(error),
                 _ => Self::Query(error),
             },

@@ -38,6 +38,7 @@ mod search;
 mod secrets;
 mod sessions;
 mod settings;
+mod shares;
 mod sign_in_links;
 #[cfg(test)]
 mod testing;

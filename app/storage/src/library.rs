@@ -58,7 +58,7 @@ const SNIPPET_FROM: i32 = 20_000;
 pub struct LibraryPage {
     /// The chats.
     pub chats: Vec<ListedChat>,
-    /// All that were found; the most that are counted is 10,000.
+    /// All that were found; 0 on a page beyond the last.
     pub total: i64,
 }
 
@@ -128,7 +128,7 @@ impl Store {
                    FROM chats c LEFT JOIN said ON said.chat_id = c.id CROSS JOIN question q
                    WHERE c.user_id = $1 AND NOT c.temporary AND c.archived = $3
                        AND ($2 = '' OR said.id IS NOT NULL OR to_tsvector('spanish', fold_accents(c.title)) @@ q.query
-                           OR fold_accents(c.title) LIKE '%' || fold_accents($2) || '%')
+                           OR strpos(fold_accents(c.title), fold_accents($2)) > 0)
                        AND ($4::text IS NULL OR c.folder_id = $4)
                        AND ($5::text IS NULL OR $5 = ANY(c.tags))
                        AND ($6::timestamptz IS NULL OR c.updated_at < $6)

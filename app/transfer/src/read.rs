@@ -19,8 +19,8 @@ use crate::{
 /// Bytes of one conversation's JSON: 64 MiB. Pictures may lie in it; its words are a few MB at most.
 const MAX_CHAT_BYTES: usize = 64 << 20;
 
-/// Bytes that an archive's conversations may unpack to: 1 GiB.
-const MAX_UNPACKED_BYTES: u64 = 1 << 30;
+/// Bytes that an archive's conversations may unpack to: 400 MiB. One file of it is in memory at a time.
+const MAX_UNPACKED_BYTES: u64 = 400 << 20;
 
 /// Begins to read a file, which the caller has bounded: ChatGPT's export (the zip, or `conversations.json` out of it), Open
 /// WebUI's (a list of chats, or one), or our own. Notes in place of what cannot be brought along are in `language`. No

@@ -40,7 +40,7 @@ pub use cjhirashi_domain::user::SignedIn;
 #[cfg(feature = "ssr")]
 pub use connection::restore_model_connection;
 #[cfg(feature = "ssr")]
-pub use served::{onward, receipt};
+pub use served::{onward, receipt, shared};
 #[cfg(feature = "ssr")]
 pub use services::{Assets, Instance, Services};
 #[cfg(feature = "ssr")]

@@ -43,6 +43,14 @@ texts! {
     as_markdown: "Descargar como Markdown", "Download as Markdown";
     as_json: "Descargar como JSON", "Download as JSON";
     whole_for_print: "Ver entero, para imprimir", "Show all of it, to print";
+    share: "Compartir con un enlace", "Share by a link";
+    shared_link: "Abrir el enlace compartido", "Open the shared link";
+    share_again: "Actualizar", "Update";
+    unshare: "Revocar", "Revoke";
+    shared_now: "El enlace muestra el chat tal como está ahora.", "The link shows the chat as it is now.";
+    unshared_now: "El enlace ya no lleva a nada.", "The link leads to nothing any more.";
+    shared_line: "Un chat compartido, tal como estaba", "A shared chat, as it was";
+    continue_as_copy: "Continuar con una copia", "Continue as my copy";
     // Library
     chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
         "Everything you have talked about: find it, sort it into folders, pin it or archive it.";

@@ -101,11 +101,16 @@ impl MessageView {
     fn of(message: Message, texts: &'static Texts, now: Timestamp) -> Self {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let html = crate::served::message(texts, &message, now);
+        let Message { id, role, status, generation_id, .. } = message;
+        // How long ago it was is no other look, and what is being written shows itself.
+        let (before, after) = html.rsplit_once("<time").unwrap_or((html.as_str(), ""));
+        let after = after.split_once("</time>").map_or(after, |(_, after)| after);
         let mut look = DefaultHasher::new();
-        html.hash(&mut look);
+        if status != MessageStatus::Streaming {
+            (before, after).hash(&mut look);
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a part of the hash tells two looks apart")]
         let look = look.finish() as u32;
-        let Message { id, role, status, generation_id, .. } = message;
         Self { id, role, status, html, look, generation_id, told: None }
     }
 
@@ -167,9 +172,10 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let page = store.open_chat(&viewer, &id, part).await?.ok_or_else(gone)?;
     let filing = store.chat_filing(&viewer, &id).await?.ok_or_else(gone)?;
     let folders = store.list_folders(&who.user.id).await?;
+    let share = store.share_of(&viewer, &id).await?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let menu = crate::served::chat_menu(texts(&who), &page.summary, &filing, &folders);
+    let menu = crate::served::chat_menu(texts(&who), &page.summary, &filing, &folders, share.as_ref());
     let (title, temporary, earlier) = (page.summary.title, filing.temporary, page.earlier);
     Ok(ChatView { id, title, temporary, menu, messages, earlier, now })
 }
@@ -233,7 +239,7 @@ pub(crate) async fn send_message(
     let t = texts(&who);
     let answer = MessageView { told, ..MessageView::of(answer, t, now) };
     // A chat that has just begun is in no folder yet; the menu is made anew with the chat.
-    let menu = crate::served::chat_menu(t, &sent.chat, &Filing { temporary, ..Filing::default() }, &[]);
+    let menu = crate::served::chat_menu(t, &sent.chat, &Filing { temporary, ..Filing::default() }, &[], None);
     Ok(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now })
 }
 

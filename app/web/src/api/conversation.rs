@@ -73,6 +73,69 @@ pub(crate) async fn fork_chat(chat: String, #[server(default)] until: String) ->
     Ok(Acted { go: Some(address), say: None })
 }
 
+/// Shares a chat as it is now by a link, or brings what its link leads to up to date.
+#[server(prefix = "/fn", endpoint = "share_chat")]
+pub(crate) async fn share_chat(chat: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward_back, services, signed_in, texts};
+    use cjhirashi_domain::{ErrorCode, id::ChatId};
+    let (who, services) = (signed_in()?, services()?);
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let chat = ChatId::parse(chat).map_err(|_| gone())?;
+    services.store.share_chat(&who.viewer(), &chat).await?.ok_or_else(gone)?;
+    forward_back();
+    Ok(Acted { go: None, say: Some(texts(&who).shared_now.to_owned()) })
+}
+
+/// Revokes the link of a chat.
+#[server(prefix = "/fn", endpoint = "unshare_chat")]
+pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward_back, services, signed_in, texts};
+    use cjhirashi_domain::{ErrorCode, id::ChatId};
+    let (who, services) = (signed_in()?, services()?);
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let chat = ChatId::parse(chat).map_err(|_| gone())?;
+    if !services.store.unshare_chat(&who.viewer(), &chat).await? {
+        return Err(gone());
+    }
+    forward_back();
+    Ok(Acted { go: None, say: Some(texts(&who).unshared_now.to_owned()) })
+}
+
+/// Goes on with a copy of a shared chat.
+#[server(prefix = "/fn", endpoint = "copy_shared")]
+pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in, texts};
+    use cjhirashi_domain::{ErrorCode, text::ChatTitle};
+    use cjhirashi_storage::{IncomingChat, IncomingMessage};
+    let (who, services) = (signed_in()?, services()?);
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let (snapshot, _) = services.store.open_share(&token).await?.ok_or_else(gone)?;
+    let now = services.store.now();
+    let messages = snapshot.messages.into_iter().enumerate().map(|(place, message)| IncomingMessage {
+        parent: place.checked_sub(1),
+        role: message.role,
+        content: message.content,
+        model: message.model,
+        created_at: message.created_at,
+    });
+    let messages: Vec<_> = messages.collect();
+    let copy = IncomingChat {
+        origin: None,
+        title: ChatTitle::shortened(&texts(&who).copy_of(&snapshot.title)),
+        created_at: now,
+        updated_at: now,
+        archived: false,
+        pinned: false,
+        tags: Vec::new(),
+        current: messages.len().checked_sub(1),
+        messages,
+    };
+    let chat = services.store.import_chat(&who.user.id, &copy).await?.ok_or_else(gone)?;
+    let address = format!("/chat/{chat}");
+    forward(&address);
+    Ok(Acted { go: Some(address), say: None })
+}
+
 /// Keeps what somebody thinks of an answer: `good`, `bad`, or nothing any more.
 #[server(prefix = "/fn", endpoint = "rate_answer")]
 pub(crate) async fn rate_answer(

@@ -7,7 +7,7 @@ use super::{Failure, conversation::Acted};
 /// Where the library is.
 pub(crate) const CHATS: &str = "/chats";
 
-/// Does something with chats: `pin`, `unpin`, `archive`, `unarchive`, `move` into `folder` (by name; empty: out of all),
+/// Does something with chats, or `nothing`: `pin`, `unpin`, `archive`, `unarchive`, `move` into `folder` (by name; empty: out of all),
 /// `label`, `relabel`, or `delete`.
 #[server(prefix = "/fn", endpoint = "arrange_chats")]
 pub(crate) async fn arrange_chats(
@@ -33,6 +33,10 @@ pub(crate) async fn arrange_chats(
         "label" => Arrange::Label(server_side::tags(&tags)),
         "relabel" => Arrange::Relabel(server_side::tags(&tags)),
         "delete" => Arrange::Delete,
+        "nothing" => {
+            forward_back();
+            return Ok(Acted::default());
+        }
         _ => return Err(fail(ErrorCode::InvalidRequest)),
     };
     let done = services.store.arrange_chats(&who.viewer(), &ids, &what).await?;

@@ -187,7 +187,11 @@ fn hear(state: ChatState) {
         let own = state.id.with_value(Clone::clone);
         let title = chats.first.with(|list| {
             let Some(Ok(view)) = list else { return None };
-            view.chats.iter().find(|chat| Some(&chat.id) == own.as_ref()).map(|chat| chat.title.clone())
+            view.pinned
+                .iter()
+                .chain(&view.chats)
+                .find(|chat| Some(&chat.id) == own.as_ref())
+                .map(|chat| chat.title.clone())
         });
         if let Some(title) = title.filter(|title| state.title.with_untracked(|known| known != title)) {
             state.title.set(title);

@@ -43,6 +43,7 @@ pub(crate) enum Icon {
     Tag,
     Archive,
     Pin,
+    Link,
 }
 
 impl Icon {
@@ -91,6 +92,7 @@ impl Icon {
             Self::Tag => "M2.5 2.5h5l6 6-5 5-6-6zM5.5 5.5h.01",
             Self::Archive => "M2 3h12v3H2zM3 6v7h10V6M6.5 8.5h3",
             Self::Pin => "M5.5 2h5M6.5 2v4.5L4.5 9h7l-2-2.5V2M8 9v5",
+            Self::Link => "M6.5 9.5l3-3M7 4.5l1.5-1.5a3 3 0 0 1 4.5 4.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7",
             Self::Half => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 1.5v13M10 3v10M12 4.5v7",
         }
     }

@@ -103,7 +103,7 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
                 href: format!("/chat/{}", chat.id),
             };
             if let Some(Ok(view)) = chats.first.get() {
-                offers.extend(view.chats.iter().map(chat));
+                offers.extend(view.pinned.iter().chain(&view.chats).map(chat));
             }
             for more in [chats.older, found] {
                 more.with(|more| {

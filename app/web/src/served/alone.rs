@@ -102,7 +102,7 @@ pub fn onward(language: Language, assets: &Assets, provider: &str, url: &str) ->
 }
 
 /// A page without a program; with `onward`, one that leads to another address at once.
-fn document(language: Language, assets: &Assets, title: &str, onward: Option<&str>, body: Piece) -> String {
+pub(super) fn document(language: Language, assets: &Assets, title: &str, onward: Option<&str>, body: Piece) -> String {
     let refresh = onward.map(|url| view! { <meta http-equiv="refresh" content=format!("0;url={url}") /> });
     let document = view! {
         <html lang=language.as_str() data-theme="system">

@@ -1,21 +1,57 @@
 //! The menu of a chat.
 
-use cjhirashi_domain::chat::{ChatSummary, Filing, Folder};
+use cjhirashi_domain::chat::{ChatSummary, Filing, Folder, Share};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::hidden;
 use crate::{
     api::{
         chats::{DeleteChat, RenameChat},
-        conversation::ForkChat,
+        conversation::{ForkChat, ShareChat, UnshareChat},
         library::ArrangeChats,
     },
     components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
 };
 
+/// The link of a chat, if it is shared.
+fn sharing(t: &'static Texts, id: &str, share: Option<&Share>) -> Piece {
+    let button = |action: &'static str, mark: Icon, label: &'static str| {
+        view! {
+            <form method="post" action=action data-act="">
+                {hidden(vec![("chat", id.to_owned())])}
+                <button class="button plain-line" type="submit">
+                    {icon(mark)}
+                    {label}
+                </button>
+            </form>
+        }
+    };
+    let Some(share) = share else {
+        return button(ShareChat::url(), Icon::Link, t.share).whole();
+    };
+    view! {
+        <div class="stack">
+            <a href=format!("/share/{}", share.token) rel="external" target="_blank">
+                {t.shared_link}
+            </a>
+            <div class="pair">
+                {button(ShareChat::url(), Icon::Retry, t.share_again)}
+                {button(UnshareChat::url(), Icon::Close, t.unshare)}
+            </div>
+        </div>
+    }
+    .whole()
+}
+
 /// What can be done with a chat.
-pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, folders: &[Folder]) -> String {
+pub(crate) fn chat_menu(
+    t: &'static Texts,
+    chat: &ChatSummary,
+    filing: &Filing,
+    folders: &[Folder],
+    share: Option<&Share>,
+) -> String {
     let id = chat.id.to_string();
     let arrange = |what: &'static str, mark: Icon, label: &'static str| -> Piece {
         view! {
@@ -93,6 +129,7 @@ pub(crate) fn chat_menu(t: &'static Texts, chat: &ChatSummary, filing: &Filing, 
                 {t.copy_chat}
             </button>
         </form>
+        {sharing(t, &id, share)}
         <div class="links">
             <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{t.as_markdown}</a>
             <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{t.as_json}</a>

@@ -11,6 +11,7 @@ use leptos_router::params::ParamsMap;
 use super::{ago, dangerous, hidden, saved};
 use crate::{
     api::library::{ArrangeChats, CHATS, CreateFolder, DeleteFolder, SaveFolder},
+    api::server::escape,
     components::{Icon, Piece, Whole as _, icon, pager, search_field},
     state::PageLanguage,
     texts::Texts,
@@ -185,6 +186,8 @@ fn bulk(t: &'static Texts, view: &Library) -> Piece {
     let archive = if view.wanted.archived { ("unarchive", t.unarchive) } else { ("archive", t.archive_verb) };
     view! {
         <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
+            // Enter in one of the fields presses the form's first button: nothing is to be done by that.
+            <button class="sr-only" type="submit" name="what" value="nothing" tabindex="-1" aria-hidden="true"></button>
             <span class="faint">{t.with_chosen}</span>
             <button class="button plain-line" type="submit" name="what" value=archive.0>
                 {icon(Icon::Archive)}
@@ -323,9 +326,14 @@ fn folder_form(t: &'static Texts, folder: &Folder) -> Piece {
                 </label>
                 <label>
                     <span>{t.folder_instructions}</span>
-                    <textarea class="input" name="instructions" rows="5" maxlength="8000">
-                        {folder.instructions.clone()}
-                    </textarea>
+                    // The text of this element alone is not escaped by `view!`.
+                    <textarea
+                        class="input"
+                        name="instructions"
+                        rows="5"
+                        maxlength="8000"
+                        inner_html=escape(&folder.instructions)
+                    ></textarea>
                 </label>
                 <label>
                     <span>{t.folder_documents}</span>

@@ -12,6 +12,7 @@ mod history;
 mod library;
 mod message;
 mod people;
+mod shared;
 mod sign_in;
 mod sync;
 mod words;
@@ -28,6 +29,7 @@ pub(crate) use history::history;
 pub(crate) use library::{Library, library};
 pub(crate) use message::{answer_menu, bad_answer, message, question_menu};
 pub(crate) use people::people;
+pub use shared::shared;
 pub(crate) use sign_in::sign_in;
 pub(crate) use sync::sync;
 

@@ -173,6 +173,8 @@ pub(crate) struct ChatState {
     pub(crate) draft: RwSignal<Option<String>>,
     /// Whether the end of the conversation is in view.
     pub(crate) at_end: RwSignal<bool>,
+    /// The last time that the chat was asked for: an answer that comes after a newer one is not shown.
+    turn: StoredValue<u32>,
     /// In the browser alone, see `Uploads::queue`.
     opener: Option<StoredValue<Option<web_sys::Element>, LocalStorage>>,
     chats: Option<Chats>,
@@ -202,6 +204,7 @@ impl ChatState {
             passage: RwSignal::new(None),
             draft: RwSignal::new(None),
             at_end: RwSignal::new(true),
+            turn: StoredValue::new(0),
             opener: cfg!(feature = "hydrate").then(|| StoredValue::new_local(None)),
             chats: use_context(),
             go: use_context(),
@@ -315,10 +318,12 @@ impl ChatState {
     }
 
     fn load(self, id: String, shown: usize) {
+        let turn = browser::turn();
+        self.turn.set_value(turn);
         spawn_local(async move {
             match load_chat(id, shown).await {
-                // Its page may have been left meanwhile.
-                Ok(chat) if self.messages.try_with_untracked(|_| ()).is_some() => {
+                // Its page may have been left meanwhile, or it was asked for again.
+                Ok(chat) if self.turn.try_get_value() == Some(turn) => {
                     self.title.set(chat.title);
                     self.menu.set(chat.menu);
                     self.earlier.set(chat.earlier);
