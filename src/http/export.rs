@@ -143,13 +143,14 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         .map(|it| serde_json::json!({"at": it.at, "action": it.action, "subject": it.subject, "detail": it.detail, "address": it.address}))
         .collect();
     send(Entry::json("log.json", &log)?).await?;
+    send(Entry::json("folders.json", &store.list_folders(id).await?)?).await?;
     let mut after = None;
     loop {
         let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;
         let Some(last) = chats.last().cloned() else { break };
         for chat in &chats {
             let Some(page) = store.open_chat(&viewer, chat, Part::Everything).await? else { continue };
-            let chat = serde_json::json!({"chat": page.summary, "messages": page.messages});
+            let chat = serde_json::json!({"chat": page.summary, "kept": page.filing, "messages": page.messages});
             send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
         }
         after = Some(last);

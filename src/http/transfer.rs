@@ -13,8 +13,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use cjhirashi_domain::{
-    ErrorCode, Viewer,
-    chat::{Filing, MessageRole},
+    ErrorCode,
+    chat::MessageRole,
     id::{ChatId, UserId},
     settings::Language,
     text::ChatTitle,
@@ -175,7 +175,7 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
 }
 
 /// A chat as a file says it.
-fn conversation(page: ChatPage, filing: &Filing) -> Conversation {
+fn conversation(page: ChatPage) -> Conversation {
     let places: HashMap<&str, usize> =
         page.messages.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
     let place = |id: &str| places.get(id).copied();
@@ -206,18 +206,12 @@ fn conversation(page: ChatPage, filing: &Filing) -> Conversation {
         title: page.summary.title,
         created_at: page.summary.created_at,
         updated_at: page.summary.updated_at,
-        archived: filing.archived,
-        pinned: filing.pinned,
-        tags: filing.tags.clone(),
+        archived: page.filing.archived,
+        pinned: page.filing.pinned,
+        tags: page.filing.tags,
         current: page.leaf.as_ref().and_then(|leaf| place(leaf.as_str())),
         messages,
     }
-}
-
-async fn load(store: &Store, viewer: &Viewer, chat: &ChatId) -> Result<Option<(Conversation, Filing)>, StorageError> {
-    let Some(page) = store.open_chat(viewer, chat, Part::Everything).await? else { return Ok(None) };
-    let Some(filing) = store.chat_filing(viewer, chat).await? else { return Ok(None) };
-    Ok(Some((conversation(page, &filing), filing)))
 }
 
 /// How a chat is written down.
@@ -227,7 +221,7 @@ enum Format {
     /// The shown branch, to be read.
     #[default]
     Md,
-    /// All of it, to be brought in again.
+    /// All branches, to be brought in again; the sources of its answers are for reading.
     Json,
 }
 
@@ -245,7 +239,8 @@ pub(crate) async fn export_one(
     ApiQuery(wanted): ApiQuery<Wanted>,
 ) -> ApiResult<Response> {
     let not_found = ApiError::new(ErrorCode::ChatNotFound);
-    let (chat, _) = load(&state.store, &person.viewer(), &id).await?.ok_or(not_found)?;
+    let page = state.store.open_chat(&person.viewer(), &id, Part::Everything).await?.ok_or(not_found)?;
+    let chat = conversation(page);
     let name = file_name(&chat.title);
     let language: Language = person.0.settings.language;
     let unwritable = |_| ApiError::new(ErrorCode::Internal);
@@ -270,10 +265,10 @@ pub(crate) async fn export_all(State(state): State<AppState>, person: Person) ->
             let chats = store.list_chat_ids(&viewer.user_id, after.as_ref(), PAGE).await.map_err(std::io::Error::other)?;
             let Some(last) = chats.last().cloned() else { break };
             for chat in &chats {
-                let loaded = load(&store, &viewer, chat).await.map_err(std::io::Error::other)?;
+                let page = store.open_chat(&viewer, chat, Part::Everything).await.map_err(std::io::Error::other)?;
                 // What was not to be kept is not kept in a file either.
-                if let Some((chat, _)) = loaded.filter(|(_, filing)| !filing.temporary) {
-                    export.chat(&chat)?;
+                if let Some(page) = page.filter(|page| !page.filing.temporary) {
+                    export.chat(&conversation(page))?;
                     yield Bytes::from(std::mem::take(export.get_mut()));
                 }
             }

@@ -11,7 +11,8 @@ use crate::client::{MULTIPART, PATIENCE, Product, multipart};
 async fn what_a_folder_says_is_told_to_the_model_and_its_labels_choose_the_documents() {
     let product = Product::start().await;
     let cookie = product.sign_in().await;
-    for (title, tag) in [("Casa", "casa"), ("Barco", "barco")] {
+    // Labels of documents keep their capitals, and those of a folder mean the same ones.
+    for (title, tag) in [("Casa", "De Casa"), ("Barco", "Barco")] {
         let body = serde_json::json!({
             "title": title, "content": format!("La garantía del {title} dura dos años."), "tags": [tag]
         });
@@ -26,9 +27,19 @@ async fn what_a_folder_says_is_told_to_the_model_and_its_labels_choose_the_docum
     assert_eq!(status, StatusCode::OK, "{told}");
     let (_, made) = product.call(&cookie, "create_folder", &[("name", "mi casa")]).await;
     let folder = made["go"].as_str().and_then(|go| go.split("folder=").nth(1)).expect("its id").to_owned();
-    let fields = [("id", &*folder), ("name", "Casa"), ("instructions", "Habla en verso."), ("document_tags", "casa")];
+    let fields =
+        [("id", &*folder), ("name", "Casa"), ("instructions", "Habla en verso."), ("document_tags", "De Casa")];
     let (status, told) = product.call(&cookie, "save_folder", &fields).await;
     assert_eq!(status, StatusCode::OK, "{told}");
+    // What was written there is shown in its field as it was written, and is nothing else.
+    let (_, other) = product.call(&cookie, "create_folder", &[("name", "otra")]).await;
+    let place = other["go"].as_str().expect("its page");
+    let other = place.split("folder=").nth(1).expect("its id");
+    let fields = [("id", other), ("name", "Otra"), ("instructions", "</textarea><b>a & b</b>")];
+    product.call(&cookie, "save_folder", &fields).await;
+    let page = product.app.get(place).header("cookie", &cookie).header("accept", "text/html").send().await;
+    let html = page.expect("a page").text().await.expect("HTML");
+    assert!(html.contains("&lt;/textarea&gt;&lt;b&gt;a &amp; b&lt;/b&gt;"), "{html}");
     let (_, message) = product.answer(&cookie, Some(&asked.chat), "¿Cuánto dura la garantía?").await;
     assert_eq!(message["status"], "complete", "{message}");
     let told = product.models.requests().pop().expect("a request").body.to_string();

@@ -190,7 +190,7 @@ async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> bool {
 
 async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
     let folder = if job.in_folder { shared.store.folder_of(&run.message).await? } else { None };
-    let (instructions, tags) = folder.map(|folder| (folder.instructions, folder.document_tags)).unwrap_or_default();
+    let (instructions, tags) = folder.unwrap_or_default();
     // Somebody waits for the first word: what does not need each other is asked together.
     let scope = async {
         if !job.settings.rag_enabled {

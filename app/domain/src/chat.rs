@@ -217,6 +217,9 @@ pub struct Message {
     /// What its reader thinks of an answer.
     #[serde(default)]
     pub rating: Option<Rating>,
+    /// And why, in the words they chose.
+    #[serde(default)]
+    pub rating_reason: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -240,6 +243,7 @@ impl Message {
             generation_id: None,
             siblings: Vec::new(),
             rating: None,
+            rating_reason: None,
             created_at: at,
         }
     }

@@ -2,8 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp, Viewer,
-    audit::Action,
-    chat::{ChatSummary, Message},
+    chat::{ChatSummary, Filing, Message},
     event::ChatNotice,
     id::{ChatId, MessageId, UserId},
     text::ChatTitle,
@@ -11,8 +10,9 @@ use cjhirashi_domain::{
 use time::OffsetDateTime;
 
 use crate::{
-    Result, StorageError, Store,
+    Arrange, Result, StorageError, Store,
     connect::{from_db, to_db},
+    folders::folder_id,
     notices::{Channel, Listener},
 };
 
@@ -82,6 +82,8 @@ pub struct ChatPage {
     pub revision: i64,
     /// The messages of the shown branch, oldest first.
     pub messages: Vec<Message>,
+    /// Where it is kept.
+    pub filing: Filing,
     /// Messages of the branch before these.
     pub earlier: usize,
     /// Where the shown branch ends; `None` in a chat without messages.
@@ -179,6 +181,7 @@ impl Store {
         // so that a cache reads it once more, never once too little.
         let row = sqlx::query!(
             r#"SELECT id, title, created_at, updated_at, revision, leaf_id,
+                      pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats WHERE id = $1 AND user_id = $2"#,
             chat.as_str(),
@@ -195,18 +198,26 @@ impl Store {
             updated_at: row.updated_at,
             answering: row.answering,
         };
+        let filing = Filing {
+            pinned: row.pinned,
+            archived: row.archived,
+            folder: row.folder_id.map(folder_id).transpose()?,
+            tags: row.tags,
+            temporary: row.temporary,
+        };
         let tree = self.load_tree(chat).await?;
+        let shown = tree.branch(row.leaf_id.as_deref());
+        let leaf = shown.last().and_then(|id| MessageId::parse(*id).ok());
         let branch = match part {
             Part::Everything => tree.nodes().iter().map(|node| node.id.as_str()).collect(),
-            Part::Whole | Part::Last(_) => tree.branch(row.leaf_id.as_deref()),
+            Part::Whole | Part::Last(_) => shown,
         };
         let earlier = match part {
             Part::Whole | Part::Everything => 0,
             Part::Last(count) => branch.len().saturating_sub(count),
         };
-        let leaf = tree.branch(row.leaf_id.as_deref()).last().and_then(|id| MessageId::parse(*id).ok());
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
-        Ok(Some(ChatPage { summary: summary.try_into()?, revision, messages, earlier, leaf }))
+        Ok(Some(ChatPage { summary: summary.try_into()?, revision, filing, messages, earlier, leaf }))
     }
 
     /// A new chat without messages.
@@ -244,23 +255,45 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Gives a chat the title that a model made, unless a person has named it meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn title_by_model(&self, chat: &ChatId, title: &str) -> Result<bool> {
+        let done = sqlx::query!(
+            "UPDATE chats SET title = $2, titled_by = 'model', revision = revision + 1
+             WHERE id = $1 AND titled_by = 'question'",
+            chat.as_str(),
+            title,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The chat of an answer that waits for a title of the model's: named after its question so far, with one answer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn chat_without_title(&self, answer: &MessageId) -> Result<Option<ChatId>> {
+        let id = sqlx::query_scalar!(
+            "SELECT c.id FROM messages m JOIN chats c ON c.id = m.chat_id
+             WHERE m.id = $1 AND c.titled_by = 'question'
+                 AND (SELECT count(*) FROM messages o WHERE o.chat_id = c.id) = 2",
+            answer.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        id.map(|id| ChatId::parse(id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &id, &id))).transpose()
+    }
+
     /// Deletes a chat with its messages and runs; an answer that is being written stops by itself. `false` when
     /// there is no such chat of the viewer.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn delete_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<bool> {
-        let done = sqlx::query!(
-            "WITH deleted AS (DELETE FROM chats WHERE id = $1 AND user_id = $2 RETURNING id)
-             INSERT INTO audit_log (at, actor, action, subject) SELECT $3, $2, $4, id FROM deleted",
-            chat.as_str(),
-            viewer.user_id.as_str(),
-            to_db(self.now()),
-            Action::ChatDeleted.as_str(),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(self.arrange_chats(viewer, std::slice::from_ref(chat), &Arrange::Delete).await? > 0)
     }
 }
 
@@ -323,5 +356,16 @@ mod tests {
             .collect();
         assert_eq!(seen, all);
         assert_eq!(all.len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_models_title_stays_behind_a_persons() {
+        let world = testing::Asker::new().await;
+        let chat = world.begin("¿qué?", "eso", false).await;
+        assert!(world.store.title_by_model(&chat, "Sobre eso").await.unwrap());
+        assert!(world.store.rename_chat(&world.viewer, &chat, &title("Mío")).await.unwrap());
+        assert!(!world.store.title_by_model(&chat, "Otra vez eso").await.unwrap());
+        let page = world.store.open_chat(&world.viewer, &chat, Part::Last(0)).await.unwrap().unwrap();
+        assert_eq!(page.summary.title, "Mío");
     }
 }

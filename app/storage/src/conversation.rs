@@ -88,8 +88,8 @@ impl Store {
         Ok(MessageDeletion::Done)
     }
 
-    /// Copies the shown branch of a chat, or the branch up to `until`, into a new chat. An answer that is being written
-    /// is left out. `None` when there is no such chat of the viewer, or no such message in it.
+    /// Copies the shown branch of a chat, or the branch up to `until`, into a new chat, beside it where it is kept, which
+    /// `title` names after the first. An answer that is being written is left out, and what follows it. `None` when there is no such chat of the viewer, or no such message in it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -98,11 +98,11 @@ impl Store {
         viewer: &Viewer,
         chat: &ChatId,
         until: Option<&MessageId>,
-        title: &ChatTitle,
+        title: impl FnOnce(&str) -> ChatTitle + Send,
     ) -> Result<Option<ChatSummary>> {
         let mut tx = self.pool.begin().await?;
         let found = sqlx::query!(
-            "SELECT leaf_id FROM chats WHERE id = $1 AND user_id = $2 FOR SHARE",
+            "SELECT leaf_id, title FROM chats WHERE id = $1 AND user_id = $2 FOR SHARE",
             chat.as_str(),
             viewer.user_id.as_str(),
         )
@@ -116,6 +116,7 @@ impl Store {
         let branch = tree.branch(until.map(MessageId::as_str).or(found.leaf_id.as_deref()));
         let now = self.now();
         let id = ChatId::new(now, self.random());
+        let title = title(&found.title);
         sqlx::query!(
             "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, folder_id, tags, temporary)
              SELECT $1, user_id, $2, $3, $3, 1, folder_id, tags, temporary FROM chats WHERE id = $4",
@@ -128,7 +129,7 @@ impl Store {
         .await?;
         self.copy_messages(&mut tx, &branch, &id).await?;
         tx.commit().await?;
-        let title = title.as_str().to_owned();
+        let title = title.into_string();
         Ok(Some(ChatSummary { id, title, created_at: now, updated_at: now, answering: false }))
     }
 
@@ -266,77 +267,24 @@ impl Cut {
 
 #[cfg(test)]
 mod tests {
-    use cjhirashi_domain::{chat::MessageStatus, id::UserId, text::MessageText, user::Role};
+    use cjhirashi_domain::{id::UserId, user::Role};
 
     use super::*;
-    use crate::{FinishedGeneration, NewTurn, Part, Turn, TurnOutcome, testing};
+    use crate::{Part, Turn, TurnOutcome, testing::Asker};
 
-    struct World {
-        _database: cjhirashi_testkit::TestDb,
-        store: Store,
-        viewer: Viewer,
-    }
-
-    impl World {
-        async fn new() -> Self {
-            let (database, store, _clock) = testing::migrated().await;
-            let viewer = Viewer { user_id: store.ensure_local_owner().await.unwrap().id, role: Role::Owner };
-            Self { _database: database, store, viewer }
-        }
-
-        async fn ask(&self, chat: Option<&ChatId>, instead_of: Option<&MessageId>, text: &str) -> Turn {
-            let text = MessageText::parse(text).unwrap();
-            let title = ChatTitle::from_question(&text);
-            let turn = NewTurn {
-                viewer: &self.viewer,
-                chat,
-                instead_of,
-                title: &title,
-                text: &text,
-                message: None,
-                model: "m",
-                temporary: false,
-            };
-            self.answered(self.store.start_turn(turn).await.unwrap(), text.as_str()).await
-        }
-
-        async fn again(&self, answer: &MessageId) -> Turn {
-            self.answered(self.store.answer_again(&self.viewer, answer, "m").await.unwrap(), "again").await
-        }
-
-        async fn answered(&self, outcome: TurnOutcome, question: &str) -> Turn {
-            let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
-            let end = FinishedGeneration {
-                generation: &turn.generation,
-                status: MessageStatus::Complete,
-                error: None,
-                content: &format!("to {question}"),
-                tokens_used: None,
-                latency_ms: None,
-                retrieval: None,
-                citations: &[],
-                trace: None,
-                seq: 1,
-            };
-            assert!(self.store.finish_generation(end).await.unwrap());
-            turn
-        }
-
-        async fn shown(&self, chat: &ChatId) -> Vec<String> {
-            let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
-            page.messages.into_iter().map(|message| message.content).collect()
-        }
+    async fn again(world: &Asker, answer: &MessageId) -> Turn {
+        world.answered(world.store.answer_again(&world.viewer, answer, "m").await.unwrap(), "to again").await
     }
 
     #[tokio::test]
     async fn an_edited_question_and_another_answer_stand_beside_the_one_that_was_there() {
-        let world = World::new().await;
+        let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;
         let chat = one.chat.id.clone();
         let two = world.ask(Some(&chat), None, "two").await;
         let edited = world.ask(Some(&chat), two.user_message.as_ref(), "two, better").await;
         assert_eq!(world.shown(&chat).await, ["one", "to one", "two, better", "to two, better"]);
-        let again = world.again(&one.assistant_message).await;
+        let again = again(&world, &one.assistant_message).await;
         assert_eq!(world.shown(&chat).await, ["one", "to again"]);
         let told = world.store.conversation_before(&again.assistant_message, 10).await.unwrap();
         assert_eq!(told.iter().map(|turn| turn.content.as_str()).collect::<Vec<_>>(), ["one"]);
@@ -356,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_follows_a_deleted_turn_stays() {
-        let world = World::new().await;
+        let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;
         let chat = one.chat.id.clone();
         let two = world.ask(Some(&chat), None, "two").await;
@@ -373,9 +321,9 @@ mod tests {
 
     #[tokio::test]
     async fn of_two_answers_the_other_is_shown_when_one_is_deleted() {
-        let world = World::new().await;
+        let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;
-        let again = world.again(&one.assistant_message).await;
+        let again = again(&world, &one.assistant_message).await;
         world.store.delete_message(&world.viewer, &again.assistant_message).await.unwrap();
         assert_eq!(world.shown(&one.chat.id).await, ["one", "to one"]);
         world.store.delete_message(&world.viewer, one.user_message.as_ref().unwrap()).await.unwrap();
@@ -386,36 +334,38 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_of_a_branch_lives_on_its_own() {
-        let world = World::new().await;
+        let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;
         let two = world.ask(Some(&one.chat.id), None, "two").await;
-        let title = ChatTitle::parse("Copy").unwrap();
+        let title = |title: &str| ChatTitle::parse(&format!("Copy of {title}")).unwrap();
         let until = Some(&one.assistant_message);
-        let part = world.store.fork_chat(&world.viewer, &one.chat.id, until, &title).await.unwrap().unwrap();
-        let whole = world.store.fork_chat(&world.viewer, &one.chat.id, None, &title).await.unwrap().unwrap();
+        let part = world.store.fork_chat(&world.viewer, &one.chat.id, until, title).await.unwrap().unwrap();
+        let whole = world.store.fork_chat(&world.viewer, &one.chat.id, None, title).await.unwrap().unwrap();
+        assert_eq!(part.title, "Copy of one");
         world.store.delete_chat(&world.viewer, &one.chat.id).await.unwrap();
         assert_eq!(world.shown(&part.id).await, ["one", "to one"]);
         assert_eq!(world.shown(&whole.id).await, ["one", "to one", "two", "to two"]);
         world.ask(Some(&part.id), None, "on").await;
         assert_eq!(world.shown(&part.id).await, ["one", "to one", "on", "to on"]);
         // Of a message that is not in the chat there is nothing to copy.
-        let gone = world.store.fork_chat(&world.viewer, &whole.id, Some(&two.assistant_message), &title).await.unwrap();
+        let gone = world.store.fork_chat(&world.viewer, &whole.id, Some(&two.assistant_message), title).await.unwrap();
         assert_eq!(gone, None);
     }
 
     #[tokio::test]
     async fn what_is_somebody_elses_is_not_there() {
-        let world = World::new().await;
+        let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;
         let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
-        let title = ChatTitle::parse("Mine").unwrap();
+        let title = |title: &str| ChatTitle::parse(title).unwrap();
         let answer = &one.assistant_message;
         assert_eq!(world.store.show_branch(&other, answer).await.unwrap(), None);
         assert_eq!(world.store.delete_message(&other, answer).await.unwrap(), MessageDeletion::NotFound);
-        assert_eq!(world.store.fork_chat(&other, &one.chat.id, None, &title).await.unwrap(), None);
+        assert_eq!(world.store.fork_chat(&other, &one.chat.id, None, title).await.unwrap(), None);
         assert!(!world.store.rate_message(&other, answer, Some(Rating::Good), None).await.unwrap());
         assert_eq!(world.store.answer_again(&other, answer, "m").await.unwrap(), TurnOutcome::NotFound);
         assert!(world.store.rate_message(&world.viewer, answer, Some(Rating::Bad), Some("wrong")).await.unwrap());
-        assert_eq!(world.store.open_message(&world.viewer, answer).await.unwrap().unwrap().1.rating, Some(Rating::Bad));
+        let (_, rated) = world.store.open_message(&world.viewer, answer).await.unwrap().unwrap();
+        assert_eq!((rated.rating, rated.rating_reason.as_deref()), (Some(Rating::Bad), Some("wrong")));
     }
 }

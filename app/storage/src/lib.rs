@@ -21,6 +21,7 @@ mod conversation;
 mod documents;
 mod environment;
 mod error;
+mod folders;
 mod generations;
 mod imports;
 mod indexes;
@@ -59,6 +60,7 @@ pub use documents::{
 };
 pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
+pub use folders::FolderChange;
 pub use generations::{
     FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
 };

@@ -3,11 +3,11 @@
 use cjhirashi_domain::{
     Viewer,
     audit::Action,
-    chat::{ChatSummary, Filing, Folder, Wanted},
+    chat::{ChatSummary, Filing, Wanted},
     id::{ChatId, FolderId, MessageId, UserId},
 };
 
-use crate::{Result, StorageError, Store, chats::ChatRow, connect::to_db};
+use crate::{Result, Store, chats::ChatRow, connect::to_db, folders::folder_id};
 
 /// Something that is done with many chats at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,10 +77,6 @@ struct ListedRow {
     total: i64,
 }
 
-fn folder_id(id: String) -> Result<FolderId> {
-    FolderId::parse(id.as_str()).map_err(|_| StorageError::corrupt("folders", "id", &id, &id))
-}
-
 impl ListedRow {
     fn listed(self) -> Result<ListedChat> {
         let found = self
@@ -107,11 +103,19 @@ impl ListedRow {
 
 impl Store {
     /// A part of somebody's chats as they are wanted: by words in their titles and messages, and by where they are kept.
-    /// Without words the newest first; with them too, each chat once, with the newest message that has them all.
+    /// Without words the newest first; with them too, each chat once, with the newest message that has them all, and some of
+    /// its words where `snippets` are wanted: cutting one takes a millisecond.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find_chats(&self, user: &UserId, wanted: &Wanted, offset: i64, limit: i64) -> Result<LibraryPage> {
+    pub async fn find_chats(
+        &self,
+        user: &UserId,
+        wanted: &Wanted,
+        offset: i64,
+        limit: i64,
+        snippets: bool,
+    ) -> Result<LibraryPage> {
         let words = wanted.words.trim();
         let rows = sqlx::query_as!(
             ListedRow,
@@ -139,7 +143,7 @@ impl Store {
                SELECT l.id, l.title, l.created_at, l.updated_at,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = l.id AND g.status = 'streaming') AS "answering!",
                       l.pinned_at IS NOT NULL AS "pinned!", l.archived, l.folder_id, l.tags, l.message AS "message?",
-                      CASE WHEN l.message IS NOT NULL THEN (
+                      CASE WHEN $11 AND l.message IS NOT NULL THEN (
                           SELECT ts_headline('spanish', fold_accents(left(m.content, $10)), q.query,
                                              'HighlightAll=true, StartSel=' || chr(57344) || ', StopSel=' || chr(57345))
                                  || chr(57346) || left(m.content, $10)
@@ -158,6 +162,7 @@ impl Store {
             offset,
             limit.clamp(1, 200),
             SNIPPET_FROM,
+            snippets,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -239,31 +244,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Where a chat of the viewer's is kept.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn chat_filing(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<Filing>> {
-        let row = sqlx::query!(
-            r#"SELECT pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary
-               FROM chats WHERE id = $1 AND user_id = $2"#,
-            chat.as_str(),
-            viewer.user_id.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        row.map(|row| {
-            Ok(Filing {
-                pinned: row.pinned,
-                archived: row.archived,
-                folder: row.folder_id.map(folder_id).transpose()?,
-                tags: row.tags,
-                temporary: row.temporary,
-            })
-        })
-        .transpose()
-    }
-
     /// Somebody's pinned chats, the one that was pinned last first; at most 100.
     ///
     /// # Errors
@@ -282,106 +262,6 @@ impl Store {
         .into_iter()
         .map(ChatSummary::try_from)
         .collect()
-    }
-
-    /// Somebody's folders by name, with the number of chats in each.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_folders(&self, user: &UserId) -> Result<Vec<Folder>> {
-        let rows = sqlx::query!(
-            r#"SELECT f.id, f.name, f.instructions, f.document_tags,
-                      (SELECT count(*) FROM chats c WHERE c.folder_id = f.id AND NOT c.archived) AS "chats!"
-               FROM folders f WHERE f.user_id = $1 ORDER BY sort_key(f.name), f.id LIMIT 500"#,
-            user.as_str(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Folder {
-                    id: folder_id(row.id)?,
-                    name: row.name,
-                    instructions: row.instructions,
-                    document_tags: row.document_tags,
-                    chats: row.chats,
-                })
-            })
-            .collect()
-    }
-
-    /// The folder that a chat is in. Asks nobody's leave: for the run that answers in it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn folder_of(&self, message: &MessageId) -> Result<Option<Folder>> {
-        let row = sqlx::query!(
-            "SELECT f.id, f.name, f.instructions, f.document_tags
-             FROM messages m JOIN chats c ON c.id = m.chat_id JOIN folders f ON f.id = c.folder_id WHERE m.id = $1",
-            message.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        row.map(|row| {
-            Ok(Folder {
-                id: folder_id(row.id)?,
-                name: row.name,
-                instructions: row.instructions,
-                document_tags: row.document_tags,
-                chats: 0,
-            })
-        })
-        .transpose()
-    }
-
-    /// A new folder, or the one of that name.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn create_folder(&self, user: &UserId, name: &str) -> Result<FolderId> {
-        let id = FolderId::new(self.now(), self.random());
-        let id = sqlx::query_scalar!(
-            "INSERT INTO folders (id, user_id, name, created_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (user_id, lower(name)) DO UPDATE SET name = folders.name
-             RETURNING id",
-            id.as_str(),
-            user.as_str(),
-            name,
-            to_db(self.now()),
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        folder_id(id)
-    }
-
-    /// Changes a folder of the user's. `false` when there is none, or another one has that name.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn change_folder(&self, user: &UserId, folder: &Folder) -> Result<bool> {
-        let done = sqlx::query!(
-            "UPDATE folders SET name = $3, instructions = $4, document_tags = $5 WHERE id = $1 AND user_id = $2
-                 AND NOT EXISTS (SELECT FROM folders o WHERE o.user_id = $2 AND lower(o.name) = lower($3) AND o.id <> $1)",
-            folder.id.as_str(),
-            user.as_str(),
-            folder.name,
-            folder.instructions,
-            &folder.document_tags,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// Removes a folder; its chats stay. `false` when there is none of the user's.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delete_folder(&self, user: &UserId, folder: &FolderId) -> Result<bool> {
-        let done = sqlx::query!("DELETE FROM folders WHERE id = $1 AND user_id = $2", folder.as_str(), user.as_str())
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() > 0)
     }
 
     /// Every label of somebody's chats, with the number of chats.
@@ -408,38 +288,6 @@ impl Store {
         let done =
             sqlx::query!("DELETE FROM chats WHERE temporary AND updated_at < $1", before).execute(&self.pool).await?;
         Ok(done.rows_affected())
-    }
-
-    /// Gives a chat the title that a model made, unless a person has named it meanwhile.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn title_by_model(&self, chat: &ChatId, title: &str) -> Result<bool> {
-        let done = sqlx::query!(
-            "UPDATE chats SET title = $2, titled_by = 'model', revision = revision + 1
-             WHERE id = $1 AND titled_by = 'question'",
-            chat.as_str(),
-            title,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// The chat of an answer that waits for a title of the model's: named after its question so far, with one answer.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn chat_without_title(&self, answer: &MessageId) -> Result<Option<ChatId>> {
-        let id = sqlx::query_scalar!(
-            "SELECT c.id FROM messages m JOIN chats c ON c.id = m.chat_id
-             WHERE m.id = $1 AND c.titled_by = 'question'
-                 AND (SELECT count(*) FROM messages o WHERE o.chat_id = c.id) = 2",
-            answer.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        id.map(|id| ChatId::parse(id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &id, &id))).transpose()
     }
 }
 
@@ -481,141 +329,88 @@ fn snippet(joined: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cjhirashi_domain::{chat::MessageStatus, text::ChatTitle, text::MessageText, user::Role};
+    use cjhirashi_domain::user::Role;
 
     use super::*;
-    use crate::{FinishedGeneration, Listed, NewTurn, TurnOutcome, testing};
+    use crate::{Listed, Part, testing::Asker};
 
-    struct World {
-        _database: cjhirashi_testkit::TestDb,
-        store: Store,
-        clock: std::sync::Arc<crate::testing::Clock>,
-        viewer: Viewer,
+    async fn filing(world: &Asker, chat: &ChatId) -> Option<Filing> {
+        world.store.open_chat(&world.viewer, chat, Part::Last(0)).await.unwrap().map(|page| page.filing)
     }
 
-    impl World {
-        async fn new() -> Self {
-            let (database, store, clock) = testing::migrated().await;
-            let viewer = Viewer { user_id: store.ensure_local_owner().await.unwrap().id, role: Role::Owner };
-            Self { _database: database, store, clock, viewer }
-        }
+    async fn find(world: &Asker, wanted: &Wanted) -> Vec<String> {
+        let page = world.store.find_chats(&world.viewer.user_id, wanted, 0, 50, true).await.unwrap();
+        page.chats.into_iter().map(|listed| listed.chat.title).collect()
+    }
 
-        async fn ask(&self, question: &str, answer: &str, temporary: bool) -> ChatId {
-            self.clock.advance(1_000);
-            let text = MessageText::parse(question).unwrap();
-            let title = ChatTitle::from_question(&text);
-            let turn = NewTurn {
-                viewer: &self.viewer,
-                chat: None,
-                instead_of: None,
-                title: &title,
-                text: &text,
-                message: None,
-                model: "m",
-                temporary,
-            };
-            let TurnOutcome::Started(turn) = self.store.start_turn(turn).await.unwrap() else { panic!() };
-            let end = FinishedGeneration {
-                generation: &turn.generation,
-                status: MessageStatus::Complete,
-                error: None,
-                content: answer,
-                tokens_used: None,
-                latency_ms: None,
-                retrieval: None,
-                citations: &[],
-                trace: None,
-                seq: 1,
-            };
-            assert!(self.store.finish_generation(end).await.unwrap());
-            turn.chat.id
-        }
-
-        async fn find(&self, wanted: &Wanted) -> Vec<String> {
-            let page = self.store.find_chats(&self.viewer.user_id, wanted, 0, 50).await.unwrap();
-            page.chats.into_iter().map(|listed| listed.chat.title).collect()
-        }
-
-        async fn words(&self, words: &str) -> Vec<String> {
-            self.find(&Wanted { words: words.to_owned(), ..Wanted::default() }).await
-        }
+    async fn words(world: &Asker, words: &str) -> Vec<String> {
+        find(world, &Wanted { words: words.to_owned(), ..Wanted::default() }).await
     }
 
     #[tokio::test]
     async fn what_was_said_is_found_without_accents_in_both_languages_and_shown_as_written() {
-        let world = World::new().await;
-        world.ask("¿Cómo se arregla?", "Con la **Llave** inglesa de la CAÑERÍA, y paciencia.", false).await;
-        world.ask("How is it mended?", "By tightening the valves slowly.", false).await;
-        world.ask("Otra cosa", "Nada.", false).await;
-        assert_eq!(world.words("cañeria").await, ["¿Cómo se arregla?"]);
-        assert_eq!(world.words("valve").await, ["How is it mended?"]);
-        assert_eq!(world.words("llaves inglesas").await, ["¿Cómo se arregla?"]);
-        assert_eq!(world.words("\"la llave\" -valves").await, ["¿Cómo se arregla?"]);
-        assert_eq!(world.words("otra").await, ["Otra cosa"]);
-        assert!(world.words("unicornio").await.is_empty());
+        let world = Asker::new().await;
+        world.begin("¿Cómo se arregla?", "Con la **Llave** inglesa de la CAÑERÍA, y paciencia.", false).await;
+        world.begin("How is it mended?", "By tightening the valves slowly.", false).await;
+        world.begin("Otra cosa", "Nada.", false).await;
+        assert_eq!(words(&world, "cañeria").await, ["¿Cómo se arregla?"]);
+        assert_eq!(words(&world, "valve").await, ["How is it mended?"]);
+        assert_eq!(words(&world, "llaves inglesas").await, ["¿Cómo se arregla?"]);
+        assert_eq!(words(&world, "\"la llave\" -valves").await, ["¿Cómo se arregla?"]);
+        assert_eq!(words(&world, "otra").await, ["Otra cosa"]);
+        assert!(words(&world, "unicornio").await.is_empty());
         let wanted = Wanted { words: "cañería".to_owned(), ..Wanted::default() };
-        let page = world.store.find_chats(&world.viewer.user_id, &wanted, 0, 50).await.unwrap();
+        let page = world.store.find_chats(&world.viewer.user_id, &wanted, 0, 50, true).await.unwrap();
         let found = page.chats[0].found.clone().unwrap();
         assert_eq!(found.snippet, format!("Con la Llave inglesa de la {MARK_START}CAÑERÍA{MARK_END}, y paciencia."));
         assert_eq!(page.total, 1);
         // Nobody else's.
         let other = UserId::parse("eva").unwrap();
-        assert!(world.store.find_chats(&other, &wanted, 0, 50).await.unwrap().chats.is_empty());
+        assert!(world.store.find_chats(&other, &wanted, 0, 50, true).await.unwrap().chats.is_empty());
     }
 
     #[tokio::test]
     async fn chats_are_kept_in_order_by_their_owner_alone() {
-        let world = World::new().await;
-        let (one, two) = (world.ask("uno", "a", false).await, world.ask("dos", "b", false).await);
+        let world = Asker::new().await;
+        let (one, two) = (world.begin("uno", "a", false).await, world.begin("dos", "b", false).await);
         let (store, viewer) = (&world.store, &world.viewer);
         let folder = store.create_folder(&viewer.user_id, "Casa").await.unwrap();
         assert_eq!(store.create_folder(&viewer.user_id, "casa").await.unwrap(), folder, "one of a kind");
         for what in [Arrange::Pin(true), Arrange::Move(Some(folder.clone())), Arrange::Label(vec!["luz".to_owned()])] {
             assert_eq!(store.arrange_chats(viewer, std::slice::from_ref(&one), &what).await.unwrap(), 1);
         }
-        let filing = store.chat_filing(viewer, &one).await.unwrap().unwrap();
-        assert!(filing.pinned && filing.tags == ["luz"] && filing.folder.as_ref() == Some(&folder));
+        let kept = filing(&world, &one).await.unwrap();
+        assert!(kept.pinned && kept.tags == ["luz"] && kept.folder.as_ref() == Some(&folder));
         assert_eq!(store.list_pinned(&viewer.user_id).await.unwrap()[0].id, one);
         let unpinned = store.list_chats(&viewer.user_id, Listed::Unpinned, 9, None).await.unwrap();
         assert_eq!(unpinned.len(), 1);
-        assert_eq!(world.find(&Wanted { folder: Some(folder.clone()), ..Wanted::default() }).await, ["uno"]);
-        assert_eq!(world.find(&Wanted { tag: Some("luz".to_owned()), ..Wanted::default() }).await, ["uno"]);
+        assert_eq!(find(&world, &Wanted { folder: Some(folder.clone()), ..Wanted::default() }).await, ["uno"]);
+        assert_eq!(find(&world, &Wanted { tag: Some("luz".to_owned()), ..Wanted::default() }).await, ["uno"]);
         store.arrange_chats(viewer, std::slice::from_ref(&two), &Arrange::Archive(true)).await.unwrap();
-        assert_eq!(world.find(&Wanted::default()).await, ["uno"]);
-        assert_eq!(world.find(&Wanted { archived: true, ..Wanted::default() }).await, ["dos"]);
+        assert_eq!(find(&world, &Wanted::default()).await, ["uno"]);
+        assert_eq!(find(&world, &Wanted { archived: true, ..Wanted::default() }).await, ["dos"]);
         // Somebody else can neither touch them nor put their own into this folder.
         let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
         assert_eq!(store.arrange_chats(&other, std::slice::from_ref(&one), &Arrange::Delete).await.unwrap(), 0);
         assert!(!store.delete_folder(&other.user_id, &folder).await.unwrap());
         // A folder that goes leaves its chats.
         assert!(store.delete_folder(&viewer.user_id, &folder).await.unwrap());
-        assert_eq!(store.chat_filing(viewer, &one).await.unwrap().unwrap().folder, None);
+        assert_eq!(filing(&world, &one).await.unwrap().folder, None);
         assert_eq!(store.arrange_chats(viewer, &[one, two], &Arrange::Delete).await.unwrap(), 2);
     }
 
     #[tokio::test]
     async fn a_temporary_chat_is_in_no_list_and_gone_after_a_day() {
-        let world = World::new().await;
-        let chat = world.ask("secreto", "nada", true).await;
+        let world = Asker::new().await;
+        let chat = world.begin("secreto", "nada", true).await;
         let viewer = &world.viewer;
         assert!(world.store.list_chats(&viewer.user_id, Listed::All, 9, None).await.unwrap().is_empty());
-        assert!(world.words("secreto").await.is_empty());
+        assert!(words(&world, "secreto").await.is_empty());
         assert_eq!(world.store.delete_old_temporary_chats().await.unwrap(), 0);
-        assert!(world.store.chat_filing(viewer, &chat).await.unwrap().unwrap().temporary);
+        assert!(filing(&world, &chat).await.unwrap().temporary);
         world.clock.advance(25 * 60 * 60 * 1000);
         assert_eq!(world.store.delete_old_temporary_chats().await.unwrap(), 1);
-        assert_eq!(world.store.chat_filing(viewer, &chat).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_models_title_stays_behind_a_persons() {
-        let world = World::new().await;
-        let chat = world.ask("¿qué?", "eso", false).await;
-        assert!(world.store.title_by_model(&chat, "Sobre eso").await.unwrap());
-        let title = ChatTitle::parse("Mío").unwrap();
-        world.store.rename_chat(&world.viewer, &chat, &title).await.unwrap();
-        assert!(!world.store.title_by_model(&chat, "Otra vez eso").await.unwrap());
-        assert_eq!(world.words("mío").await, ["Mío"]);
+        assert_eq!(filing(&world, &chat).await, None);
     }
 
     #[test]

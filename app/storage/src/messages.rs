@@ -30,6 +30,7 @@ struct MessageRow {
     best_title: Option<String>,
     created_at: OffsetDateTime,
     rating: Option<i16>,
+    rating_reason: Option<String>,
     generation_id: Option<String>,
     text_so_far: Option<String>,
 }
@@ -75,6 +76,7 @@ impl TryFrom<MessageRow> for Message {
             citations: Vec::new(),
             siblings: Vec::new(),
             rating: row.rating.and_then(Rating::parse),
+            rating_reason: row.rating_reason,
             created_at: from_db(row.created_at),
         })
     }
@@ -169,7 +171,7 @@ impl Store {
                       CASE WHEN g.id IS NULL THEN m.tokens_used END AS tokens_used,
                       CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
-                      m.created_at, m.rating, g.id AS "generation_id?", events.text AS "text_so_far?"
+                      m.created_at, m.rating, m.rating_reason, g.id AS "generation_id?", events.text AS "text_so_far?"
                FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
                JOIN messages m ON m.id = wanted.id
                LEFT JOIN generations g ON g.message_id = m.id AND g.status = 'streaming'

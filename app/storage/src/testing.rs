@@ -5,10 +5,19 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use cjhirashi_domain::Timestamp;
+use cjhirashi_domain::{
+    Timestamp, Viewer,
+    chat::MessageStatus,
+    id::{ChatId, MessageId},
+    text::{ChatTitle, MessageText},
+    user::Role,
+};
 use cjhirashi_testkit::TestDb;
 
-use crate::{AppSecret, Environment, Store, StoreOptions, SystemEnvironment};
+use crate::{
+    AppSecret, Environment, FinishedGeneration, NewTurn, Part, Store, StoreOptions, SystemEnvironment, Turn,
+    TurnOutcome,
+};
 
 /// Stands still until it is moved.
 #[derive(Debug)]
@@ -48,4 +57,71 @@ pub(crate) async fn migrated() -> (TestDb, Store, Arc<Clock>) {
     let (store, clock) = connect(&database).await;
     store.migrate().await.unwrap();
     (database, store, clock)
+}
+
+/// A store over a fresh database with its owner, whose questions are answered at once.
+pub(crate) struct Asker {
+    _database: TestDb,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) viewer: Viewer,
+}
+
+impl Asker {
+    pub(crate) async fn new() -> Self {
+        let (database, store, clock) = migrated().await;
+        let viewer = Viewer { user_id: store.ensure_local_owner().await.unwrap().id, role: Role::Owner };
+        Self { _database: database, store, clock, viewer }
+    }
+
+    /// Asks in a chat, or in a new one; the answer is "to" the question.
+    pub(crate) async fn ask(&self, chat: Option<&ChatId>, instead_of: Option<&MessageId>, question: &str) -> Turn {
+        self.ask_and_say(chat, instead_of, question, &format!("to {question}"), false).await
+    }
+
+    /// Asks in a new chat, which may be temporary, and is answered this.
+    pub(crate) async fn begin(&self, question: &str, answer: &str, temporary: bool) -> ChatId {
+        self.ask_and_say(None, None, question, answer, temporary).await.chat.id
+    }
+
+    async fn ask_and_say(
+        &self,
+        chat: Option<&ChatId>,
+        instead_of: Option<&MessageId>,
+        question: &str,
+        answer: &str,
+        temporary: bool,
+    ) -> Turn {
+        self.clock.advance(1_000);
+        let text = MessageText::parse(question).unwrap();
+        let title = ChatTitle::from_question(&text);
+        let (viewer, title, text) = (&self.viewer, &title, &text);
+        let turn = NewTurn { viewer, chat, instead_of, title, text, message: None, model: "m", temporary };
+        self.answered(self.store.start_turn(turn).await.unwrap(), answer).await
+    }
+
+    /// Ends what has begun with this answer.
+    pub(crate) async fn answered(&self, outcome: TurnOutcome, content: &str) -> Turn {
+        let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
+        let end = FinishedGeneration {
+            generation: &turn.generation,
+            status: MessageStatus::Complete,
+            error: None,
+            content,
+            tokens_used: None,
+            latency_ms: None,
+            retrieval: None,
+            citations: &[],
+            trace: None,
+            seq: 1,
+        };
+        assert!(self.store.finish_generation(end).await.unwrap());
+        turn
+    }
+
+    /// What is said in the shown branch.
+    pub(crate) async fn shown(&self, chat: &ChatId) -> Vec<String> {
+        let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
+        page.messages.into_iter().map(|message| message.content).collect()
+    }
 }

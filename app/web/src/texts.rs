@@ -34,55 +34,8 @@ texts! {
     keep_chat: "Guardar este chat", "Keep this chat";
     temporary_line: "No aparece en ninguna lista ni búsqueda y se borra un día después de su último mensaje.",
         "It is in no list and no search, and is deleted a day after its last message.";
-    import_export: "Traer y llevar", "Bring in and take out";
-    import_line: "Trae la exportación de ChatGPT (zip o conversations.json), la de Open WebUI o la de Cjhirashi. Traerla dos veces no duplica nada.",
-        "Bring in an export of ChatGPT (zip or conversations.json), of Open WebUI or of Cjhirashi. Bringing it in twice makes no duplicates.";
-    import_file: "Archivo de la exportación", "The export's file";
-    import_verb: "Traer chats", "Bring chats in";
-    export_all: "Descargar todos (JSON)", "Download all (JSON)";
-    as_markdown: "Descargar como Markdown", "Download as Markdown";
-    as_json: "Descargar como JSON", "Download as JSON";
-    whole_for_print: "Ver entero, para imprimir", "Show all of it, to print";
-    share: "Compartir con un enlace", "Share by a link";
-    shared_link: "Abrir el enlace compartido", "Open the shared link";
-    share_again: "Actualizar", "Update";
-    unshare: "Revocar", "Revoke";
-    shared_now: "El enlace muestra el chat tal como está ahora.", "The link shows the chat as it is now.";
-    unshared_now: "El enlace ya no lleva a nada.", "The link leads to nothing any more.";
-    shared_line: "Un chat compartido, tal como estaba", "A shared chat, as it was";
-    continue_as_copy: "Continuar con una copia", "Continue as my copy";
-    // Library
-    chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
-        "Everything you have talked about: find it, sort it into folders, pin it or archive it.";
-    search_in_chats: "Buscar en los chats", "Search in chats";
-    search_hint: "También: in:carpeta, tag:etiqueta, before:2026-01-31, after:2026-01-01, \"palabras seguidas\", -sin",
-        "Also: in:folder, tag:label, before:2026-01-31, after:2026-01-01, \"words in a row\", -without";
-    no_chat_found: "Ningún chat tiene esas palabras", "No chat has these words";
-    no_chats_here: "Aquí no hay chats", "There are no chats here";
-    all_chats: "Todos", "All";
-    archive: "Archivo", "Archive";
-    archive_verb: "Archivar", "Archive";
-    unarchive: "Sacar del archivo", "Unarchive";
-    pin: "Fijar arriba", "Pin";
-    unpin: "Dejar de fijar", "Unpin";
     name: "Nombre", "Name";
-    pinned: "Fijado", "Pinned";
     pinned_chats: "Fijados", "Pinned";
-    folder: "Carpeta", "Folder";
-    new_folder: "Nueva carpeta", "New folder";
-    create_folder: "Crear la carpeta", "Create the folder";
-    folder_line: "Lo que dices aquí vale para todos sus chats.", "What you say here holds for all its chats.";
-    folder_instructions: "Instrucciones para el modelo", "Instructions for the model";
-    folder_documents: "Buscar solo en documentos con estas etiquetas (vacío: en todos)",
-        "Search only documents with these labels (empty: all of them)";
-    delete_folder: "Eliminar la carpeta", "Delete the folder";
-    delete_folder_line: "La carpeta desaparece; sus chats se quedan.", "The folder goes; its chats stay.";
-    with_chosen: "Con los elegidos:", "With those chosen:";
-    move_to_folder: "Mover a carpeta", "Move to a folder";
-    move_verb: "Mover", "Move";
-    label_verb: "Etiquetar", "Label";
-    delete_chosen_line: "Los chats elegidos se eliminan con sus mensajes. No se puede deshacer.",
-        "The chosen chats go with their messages. This cannot be undone.";
     // Frame
     skip: "Ir al contenido", "Skip to content";
     menu: "Menú", "Menu";
@@ -110,31 +63,10 @@ texts! {
     saved: "Guardado", "Saved";
     delete: "Eliminar", "Delete";
     delete_now: "Eliminar para siempre", "Delete for ever";
-    rename: "Renombrar", "Rename";
     retry: "Reintentar", "Try again";
     reload: "Recargar la página", "Reload the page";
     copy: "Copiar", "Copy";
-    copy_markdown: "Copiar como Markdown", "Copy as Markdown";
-    copy_up_to_here: "Copiar hasta aquí en otro chat", "Copy up to here into another chat";
-    copy_chat: "Copiar en otro chat", "Copy into another chat";
-    answer_again: "Responder otra vez", "Answer again";
-    answer_again_with: "Responder otra vez con", "Answer again with";
-    good_answer: "Buena respuesta", "Good answer";
-    bad_answer: "Mala respuesta", "Bad answer";
-    what_was_wrong: "¿Qué ha fallado?", "What was wrong?";
-    reason_wrong: "Dice algo que no es cierto", "It says something untrue";
-    reason_sources: "Las fuentes no son las adecuadas", "The sources are not the right ones";
-    reason_question: "No responde a la pregunta", "It does not answer the question";
-    reason_style: "Es demasiado larga, corta o confusa", "It is too long, too short or confusing";
-    send_rating: "Enviar valoración", "Send rating";
-    thanks: "Gracias: queda anotado junto a la respuesta.", "Thank you: it is kept with the answer.";
     more: "Más", "More";
-    versions: "Versiones", "Versions";
-    version_before: "Versión anterior", "Version before";
-    version_after: "Versión siguiente", "Version after";
-    delete_question_line: "Se elimina la pregunta con sus respuestas. Lo que sigue se queda.",
-        "The question goes with its answers. What follows stays.";
-    delete_answer_line: "Se elimina esta respuesta. Lo que sigue se queda.", "This answer goes. What follows stays.";
     editing: "Estás cambiando una pregunta: la anterior queda guardada a su lado.",
         "You are changing a question: the one before stays beside it.";
     copied: "Copiado", "Copied";
@@ -177,22 +109,13 @@ texts! {
     you_asked: "Tu pregunta", "Your question";
     the_answer: "Respuesta", "Answer";
     conversation: "Conversación", "Conversation";
-    edit_question: "Editar y volver a preguntar", "Edit and ask again";
-    show_all: "Mostrar todo", "Show all";
     source: "Fuente", "Source";
-    sources: "Fuentes", "Sources";
-    source_gone: "El documento ya no está disponible", "The document is no longer available";
-    searched_weaker: "El índice de significado no estaba disponible: se buscó por palabras y entre los pasajes más recientes.", "The index of meaning was not available: words and the newest passages were searched.";
-    nothing_relevant: "Ningún pasaje supera el umbral.", "No passage reaches the threshold.";
-    best_was: "Lo más parecido:", "The closest:";
     title: "Título", "Title";
     chat_options: "Opciones del chat", "Options of the chat";
-    delete_chat_line: "Se borra con todos sus mensajes. No se puede deshacer.", "It goes with all its messages. This cannot be undone.";
     stopped_line: "La detuviste. El texto hasta aquí está guardado.", "You stopped it. The text so far is saved.";
     connecting_again: "Se ha cortado la conexión; reconectando. La respuesta sigue escribiéndose.", "The connection broke; connecting again. The answer is still being written.";
     preparing: "Preparando la respuesta…", "Preparing the answer…";
     writing: "Escribiendo…", "Writing…";
-    empty_answer: "La respuesta quedó vacía.", "The answer stayed empty.";
 
     // Passages
     passage: "Pasaje", "Passage";
@@ -606,36 +529,6 @@ impl Texts {
         }
     }
 
-    /// What an import came to.
-    #[cfg(feature = "ssr")]
-    pub(crate) fn imported(&self, imported: i64, known: i64, damaged: i64) -> String {
-        let new = self.number(imported);
-        let (known, damaged) = ((known > 0).then(|| self.number(known)), (damaged > 0).then(|| self.number(damaged)));
-        let mut words = if self.es() { format!("Chats traídos: {new}.") } else { format!("Chats brought in: {new}.") };
-        if let Some(known) = known {
-            let known = if self.es() { format!(" Ya estaban: {known}.") } else { format!(" Here before: {known}.") };
-            words.push_str(&known);
-        }
-        if let Some(damaged) = damaged {
-            let damaged = if self.es() {
-                format!(" No se han podido leer: {damaged}.")
-            } else {
-                format!(" Could not be read: {damaged}.")
-            };
-            words.push_str(&damaged);
-        }
-        words
-    }
-
-    /// How many chats there are.
-    #[cfg(feature = "ssr")]
-    pub(crate) fn count_chats(&self, count: i64) -> String {
-        match (self.es(), count) {
-            (true, 1) | (false, 1) => "1 chat".to_owned(),
-            _ => format!("{} chats", self.number(count)),
-        }
-    }
-
     /// Messages before those that are shown.
     pub(crate) fn earlier_messages(&self, count: usize) -> String {
         match (self.es(), count) {
@@ -644,12 +537,6 @@ impl Texts {
             (false, 1) => "Show 1 earlier message".to_owned(),
             (false, _) => format!("Show earlier messages ({count})"),
         }
-    }
-
-    /// The title of a copied chat.
-    #[cfg(feature = "ssr")]
-    pub(crate) fn copy_of(&self, title: &str) -> String {
-        if self.es() { format!("Copia de {title}") } else { format!("Copy of {title}") }
     }
 
     /// A retired or unavailable model and the one that answers in its place.

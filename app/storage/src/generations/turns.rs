@@ -7,6 +7,8 @@ use cjhirashi_domain::{
     text::{ChatTitle, MessageText},
 };
 
+use sqlx::PgTransaction;
+
 use crate::{
     Result, StorageError, Store,
     chats::ChatRow,
@@ -79,6 +81,35 @@ struct TurnRow {
     generation: String,
     started_at: time::OffsetDateTime,
     in_folder: bool,
+}
+
+/// The chat of an answer that is to be written, as its change told it.
+struct AnswerChat {
+    id: String,
+    title: String,
+    created_at: time::OffsetDateTime,
+    /// The question, where there is one.
+    parent_id: Option<String>,
+    in_folder: bool,
+}
+
+impl AnswerChat {
+    /// The turn that begins now.
+    fn begin(self, answer: MessageId, generation: GenerationId, now: Timestamp) -> Result<TurnOutcome> {
+        let row = TurnRow {
+            chat_id: self.id,
+            title: self.title,
+            created_at: self.created_at,
+            updated_at: to_db(now),
+            answering: true,
+            user_message: self.parent_id,
+            assistant_message: answer.into_string(),
+            generation: generation.into_string(),
+            started_at: to_db(now),
+            in_folder: self.in_folder,
+        };
+        Ok(TurnOutcome::Started(row.try_into()?))
+    }
 }
 
 impl TryFrom<TurnRow> for Turn {
@@ -247,21 +278,11 @@ impl Store {
     async fn try_answer_again(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
         let now = self.now();
         let mut tx = self.pool.begin().await?;
-        let chat = sqlx::query!(
-            r#"UPDATE chats SET updated_at = $3, revision = revision + 1
-               FROM messages answer
-               WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
-               RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
-                   (SELECT max(m.created_at) FROM messages m WHERE m.chat_id = chats.id) AS "newest!",
-                   chats.folder_id IS NOT NULL AS "in_folder!""#,
-            answer.as_str(),
-            viewer.user_id.as_str(),
-            to_db(now),
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
-        let at = now.max(from_db(chat.newest).plus_millis(1));
+        let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
+        let newest = sqlx::query_scalar!("SELECT max(created_at) FROM messages WHERE chat_id = $1", chat.id)
+            .fetch_one(&mut *tx)
+            .await?;
+        let at = newest.map_or(now, |newest| now.max(from_db(newest).plus_millis(1)));
         let (message, generation) = (MessageId::new(at, self.random()), GenerationId::new(now, self.random()));
         sqlx::query!(
             "WITH answer AS (
@@ -284,19 +305,32 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        let row = TurnRow {
-            chat_id: chat.id,
-            title: chat.title,
-            created_at: chat.created_at,
-            updated_at: to_db(now),
-            answering: true,
-            user_message: chat.parent_id,
-            assistant_message: message.into_string(),
-            generation: generation.into_string(),
-            started_at: to_db(now),
-            in_folder: chat.in_folder,
-        };
-        Ok(TurnOutcome::Started(row.try_into()?))
+        chat.begin(message, generation, now)
+    }
+
+    /// Holds the chat of an answer of the viewer's against everybody who would change it, and says that it changes. What is
+    /// asked next sees what was there when it was held.
+    async fn take_chat(
+        &self,
+        tx: &mut PgTransaction<'_>,
+        viewer: &Viewer,
+        answer: &MessageId,
+        now: Timestamp,
+    ) -> Result<Option<AnswerChat>> {
+        let chat = sqlx::query_as!(
+            AnswerChat,
+            r#"UPDATE chats SET updated_at = $3, revision = revision + 1
+               FROM messages answer
+               WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
+               RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
+                   chats.folder_id IS NOT NULL AS "in_folder!""#,
+            answer.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        Ok(chat)
     }
 
     async fn message_exists(&self, message: &MessageId) -> Result<bool> {
@@ -348,19 +382,7 @@ impl Store {
         let now = self.now();
         let generation = GenerationId::new(now, self.random());
         let mut tx = self.pool.begin().await?;
-        let chat = sqlx::query!(
-            "UPDATE chats SET updated_at = $3, revision = revision + 1
-             FROM messages WHERE messages.id = $1 AND messages.role = 'assistant' AND chats.id = messages.chat_id
-                 AND chats.user_id = $2
-             RETURNING chats.id, chats.title, chats.created_at, messages.parent_id,
-                 chats.folder_id IS NOT NULL AS \"in_folder!\"",
-            answer.as_str(),
-            viewer.user_id.as_str(),
-            to_db(now),
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(chat) = chat else { return Ok(TurnOutcome::NotFound) };
+        let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
         sqlx::query!(
             "WITH answer AS (
                  UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
@@ -377,18 +399,6 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        let row = TurnRow {
-            chat_id: chat.id,
-            title: chat.title,
-            created_at: chat.created_at,
-            updated_at: to_db(now),
-            answering: true,
-            user_message: chat.parent_id,
-            assistant_message: answer.as_str().to_owned(),
-            generation: generation.into_string(),
-            started_at: to_db(now),
-            in_folder: chat.in_folder,
-        };
-        Ok(TurnOutcome::Started(row.try_into()?))
+        chat.begin(answer.clone(), generation, now)
     }
 }

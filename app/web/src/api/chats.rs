@@ -72,7 +72,7 @@ pub(crate) struct Beginning {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SentView {
     pub(crate) chat: ChatSummary,
-    /// As in [`ChatView`].
+    /// As in [`ChatView`], of a chat that this question began.
     pub(crate) menu: String,
     pub(crate) question: MessageView,
     pub(crate) answer: MessageView,
@@ -153,7 +153,7 @@ pub(crate) async fn search_chats(words: String) -> Result<ChatsView, Failure> {
     let words: String = words.chars().filter(|c| !c.is_control()).take(200).collect();
     let limit = i64::try_from(CHATS).unwrap_or(i64::MAX);
     let wanted = Wanted { words, ..Wanted::default() };
-    let found = services.store.find_chats(&who.user.id, &wanted, 0, limit).await?;
+    let found = services.store.find_chats(&who.user.id, &wanted, 0, limit, false).await?;
     let chats = found.chats.into_iter().map(|listed| listed.chat).collect();
     Ok(ChatsView { pinned: Vec::new(), chats, more: false, now: services.store.now() })
 }
@@ -169,14 +169,16 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let id = ChatId::parse(id).map_err(|_| gone())?;
     let part = Part::Last(if shown == 0 { SHOWN } else { shown });
     let (viewer, store) = (who.viewer(), &services.store);
-    let page = store.open_chat(&viewer, &id, part).await?.ok_or_else(gone)?;
-    let filing = store.chat_filing(&viewer, &id).await?.ok_or_else(gone)?;
-    let folders = store.list_folders(&who.user.id).await?;
-    let share = store.share_of(&viewer, &id).await?;
+    let (page, folders, share) = futures::try_join!(
+        store.open_chat(&viewer, &id, part),
+        store.list_folders(&who.user.id),
+        store.share_of(&viewer, &id),
+    )?;
+    let page = page.ok_or_else(gone)?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let menu = crate::served::chat_menu(texts(&who), &page.summary, &filing, &folders, share.as_ref());
-    let (title, temporary, earlier) = (page.summary.title, filing.temporary, page.earlier);
+    let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref());
+    let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);
     Ok(ChatView { id, title, temporary, menu, messages, earlier, now })
 }
 
@@ -216,6 +218,7 @@ pub(crate) async fn send_message(
         id => Some(ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
     let text = MessageText::parse(&text).map_err(ChatError::from)?;
+    let begins = chat.is_none();
     let question = text.as_str().to_owned();
     let instead_of = match instead_of.as_str() {
         "" => None,
@@ -239,7 +242,8 @@ pub(crate) async fn send_message(
     let t = texts(&who);
     let answer = MessageView { told, ..MessageView::of(answer, t, now) };
     // A chat that has just begun is in no folder yet; the menu is made anew with the chat.
-    let menu = crate::served::chat_menu(t, &sent.chat, &Filing { temporary, ..Filing::default() }, &[], None);
+    let filing = Filing { temporary, ..Filing::default() };
+    let menu = if begins { crate::served::chat_menu(t, &sent.chat, &filing, &[], None) } else { String::new() };
     Ok(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now })
 }
 

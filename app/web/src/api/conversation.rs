@@ -58,16 +58,14 @@ pub(crate) async fn delete_message(message: String) -> Result<Acted, Failure> {
 /// Copies a chat, or its shown branch up to `until`, and leads to the copy.
 #[server(prefix = "/fn", endpoint = "fork_chat")]
 pub(crate) async fn fork_chat(chat: String, #[server(default)] until: String) -> Result<Acted, Failure> {
-    use super::server::{fail, forward, services, signed_in, texts};
+    use super::server::{fail, forward, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, id::ChatId, text::ChatTitle};
-    use cjhirashi_storage::Part;
     let (who, services) = (signed_in()?, services()?);
     let gone = || fail(ErrorCode::ChatNotFound);
     let chat = ChatId::parse(chat).map_err(|_| gone())?;
     let until = if until.is_empty() { None } else { Some(server_side::id(until)?) };
-    let page = services.store.open_chat(&who.viewer(), &chat, Part::Last(0)).await?.ok_or_else(gone)?;
-    let title = ChatTitle::shortened(&texts(&who).copy_of(&page.summary.title));
-    let copy = services.store.fork_chat(&who.viewer(), &chat, until.as_ref(), &title).await?.ok_or_else(gone)?;
+    let title = |title: &str| ChatTitle::shortened(&words(&who).copy_of(title));
+    let copy = services.store.fork_chat(&who.viewer(), &chat, until.as_ref(), title).await?.ok_or_else(gone)?;
     let address = format!("/chat/{}", copy.id);
     forward(&address);
     Ok(Acted { go: Some(address), say: None })
@@ -76,20 +74,20 @@ pub(crate) async fn fork_chat(chat: String, #[server(default)] until: String) ->
 /// Shares a chat as it is now by a link, or brings what its link leads to up to date.
 #[server(prefix = "/fn", endpoint = "share_chat")]
 pub(crate) async fn share_chat(chat: String) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_back, services, signed_in, texts};
+    use super::server::{fail, forward_back, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, id::ChatId};
     let (who, services) = (signed_in()?, services()?);
     let gone = || fail(ErrorCode::ChatNotFound);
     let chat = ChatId::parse(chat).map_err(|_| gone())?;
     services.store.share_chat(&who.viewer(), &chat).await?.ok_or_else(gone)?;
     forward_back();
-    Ok(Acted { go: None, say: Some(texts(&who).shared_now.to_owned()) })
+    Ok(Acted { go: None, say: Some(words(&who).shared_now.to_owned()) })
 }
 
 /// Revokes the link of a chat.
 #[server(prefix = "/fn", endpoint = "unshare_chat")]
 pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_back, services, signed_in, texts};
+    use super::server::{fail, forward_back, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, id::ChatId};
     let (who, services) = (signed_in()?, services()?);
     let gone = || fail(ErrorCode::ChatNotFound);
@@ -98,13 +96,13 @@ pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
         return Err(gone());
     }
     forward_back();
-    Ok(Acted { go: None, say: Some(texts(&who).unshared_now.to_owned()) })
+    Ok(Acted { go: None, say: Some(words(&who).unshared_now.to_owned()) })
 }
 
 /// Goes on with a copy of a shared chat.
 #[server(prefix = "/fn", endpoint = "copy_shared")]
 pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
-    use super::server::{fail, forward, services, signed_in, texts};
+    use super::server::{fail, forward, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, text::ChatTitle};
     use cjhirashi_storage::{IncomingChat, IncomingMessage};
     let (who, services) = (signed_in()?, services()?);
@@ -121,7 +119,7 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     let messages: Vec<_> = messages.collect();
     let copy = IncomingChat {
         origin: None,
-        title: ChatTitle::shortened(&texts(&who).copy_of(&snapshot.title)),
+        title: ChatTitle::shortened(&words(&who).copy_of(&snapshot.title)),
         created_at: now,
         updated_at: now,
         archived: false,
@@ -143,7 +141,7 @@ pub(crate) async fn rate_answer(
     #[server(default)] rating: String,
     #[server(default)] reason: String,
 ) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_back, services, signed_in, texts};
+    use super::server::{fail, forward_back, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, chat::Rating};
     let (who, services) = (signed_in()?, services()?);
     let rating = match rating.as_str() {
@@ -158,7 +156,7 @@ pub(crate) async fn rate_answer(
         return Err(fail(ErrorCode::ChatNotFound));
     }
     forward_back();
-    Ok(Acted { go: None, say: rating.map(|_| texts(&who).thanks.to_owned()) })
+    Ok(Acted { go: None, say: rating.map(|_| words(&who).thanks.to_owned()) })
 }
 
 /// The menu of a message: what is seldom done with it.

@@ -70,17 +70,20 @@ pub(crate) async fn save_folder(
 ) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in};
     use cjhirashi_domain::{ErrorCode, chat::Folder, id::FolderId};
+    use cjhirashi_storage::FolderChange;
+    use cjhirashi_sync::parse_tags;
     let (who, services) = (signed_in()?, services()?);
     let id = FolderId::parse(id).map_err(|_| fail(ErrorCode::FolderNotFound))?;
-    if !services.store.list_folders(&who.user.id).await?.iter().any(|folder| folder.id == id) {
-        return Err(fail(ErrorCode::FolderNotFound));
-    }
     let name = server_side::name(&name).ok_or_else(|| fail(ErrorCode::FolderInvalid))?;
     let instructions: String = instructions.chars().filter(|c| !c.is_control() || *c == '\n').take(8_000).collect();
-    let document_tags = server_side::tags(&document_tags);
+    // As the documents themselves carry them: theirs keep their capitals.
+    let document_tags: Vec<String> = document_tags.split(',').map(str::to_owned).collect();
+    let document_tags = parse_tags(&document_tags)?;
     let folder = Folder { id: id.clone(), name, instructions, document_tags, chats: 0 };
-    if !services.store.change_folder(&who.user.id, &folder).await? {
-        return Err(fail(ErrorCode::FolderInvalid));
+    match services.store.change_folder(&who.user.id, &folder).await? {
+        FolderChange::Done => {}
+        FolderChange::NameTaken => return Err(fail(ErrorCode::FolderInvalid)),
+        FolderChange::NotFound => return Err(fail(ErrorCode::FolderNotFound)),
     }
     forward(&format!("{CHATS}?folder={id}&saved=1"));
     Ok(Acted::default())
@@ -110,12 +113,13 @@ mod server_side {
         chat::{Folder, Wanted},
         id::FolderId,
     };
+    use time::macros::format_description;
 
     use super::Failure;
     use crate::{
         api::{
             served::ServedPage,
-            server::{Asked, services, signed_in, texts},
+            server::{Asked, services, signed_in, texts, words},
         },
         served,
     };
@@ -178,10 +182,8 @@ mod server_side {
 
     /// The beginning of a day in UTC, `2026-11-30`.
     fn day(text: &str) -> Option<Timestamp> {
-        let mut parts = text.splitn(3, '-').map(str::parse::<i64>);
-        let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-        let valid = (1970..3000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-        valid.then(|| Timestamp(crate::components::days_of(year, month, day) * 86_400_000))
+        let day = time::Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
+        Some(Timestamp(day.midnight().assume_utc().unix_timestamp() * 1_000))
     }
 
     /// `/chats`.
@@ -200,8 +202,12 @@ mod server_side {
         }
         wanted.archived = query.get("archived") == Some("1");
         let number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_i64).clamp(1, 10_000);
-        let found = store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE).await?;
+        let found = store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await?;
         let t = texts(&who);
+        let count = |name| query.get(name).and_then(|count| count.parse().ok());
+        let imported = count("imported").map(|imported| {
+            words(&who).imported(t, imported, count("known").unwrap_or_default(), count("damaged").unwrap_or_default())
+        });
         let view = served::Library {
             typed,
             wanted,
@@ -210,13 +216,7 @@ mod server_side {
             found,
             folders,
             tags,
-            saved: query.get("saved").is_some(),
-            imported: {
-                let count = |name| query.get(name).and_then(|count| count.parse().ok());
-                count("imported").map(|imported: i64| {
-                    t.imported(imported, count("known").unwrap_or_default(), count("damaged").unwrap_or_default())
-                })
-            },
+            done: imported.or_else(|| query.get("saved").map(|_| t.saved.to_owned())),
             now: services.store.now(),
         };
         Ok(ServedPage { title: t.chats.to_owned(), html: served::library(t, view), moves: false })
@@ -241,7 +241,7 @@ mod server_side {
             assert_eq!((wanted.folder, wanted.tag.as_deref()), (Some(id.clone()), Some("luz")));
             assert_eq!(wanted.before, Some(Timestamp(1_772_323_200_000)));
             assert_ne!(read("in:otra", &[folder("mi casa")]).folder, Some(id));
-            assert_eq!(read("before:ayer tag:", &[]), Wanted::default());
+            assert_eq!(read("before:ayer after:2026-02-31 tag:", &[]), Wanted::default());
             assert_eq!(read("in:\"", &[]).words, "");
         }
 

@@ -19,7 +19,11 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
 use super::Failure;
-use crate::{Services, texts::Texts};
+use crate::{
+    Services,
+    served::{Words, words_of},
+    texts::Texts,
+};
 
 /// The services of this process.
 pub(crate) fn services() -> Result<Services, Failure> {
@@ -67,25 +71,32 @@ pub(crate) fn forward(path: &str) -> bool {
     plain
 }
 
+/// The path of the page where the form stood, without its first slash, with what its address says after it.
+fn came_from() -> Option<String> {
+    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)))?;
+    from.split_once("://")?.1.split_once('/').map(|(_, path)| path.to_owned())
+}
+
 /// The same, back to the page where the form stood if that is below `home`, else to `other`.
 pub(crate) fn forward_within(home: &str, other: &str) {
-    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
-    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
-    let within = path.is_some_and(|path| path.split(['?', '#', '/']).next() == home.strip_prefix('/'));
+    let within = came_from().is_some_and(|path| path.split(['?', '#', '/']).next() == home.strip_prefix('/'));
     forward(if within { home } else { other });
 }
 
 /// The same, back to the chat, or the part of the library, where the form stood.
 pub(crate) fn forward_back() {
-    let from = use_context::<Parts>().and_then(|parts| header(&parts, |headers| headers.get(REFERER)));
-    let path = from.as_deref().and_then(|from| from.split_once("://")?.1.split_once('/')).map(|(_, path)| path);
-    let path = path.filter(|path| path.starts_with("chats") || path.starts_with("chat/")).unwrap_or("chats");
-    forward(&format!("/{path}"));
+    let path = came_from().filter(|path| path.starts_with("chats") || path.starts_with("chat/"));
+    forward(&format!("/{}", path.as_deref().unwrap_or("chats")));
 }
 
 /// The words of whoever asks.
 pub(crate) fn texts(who: &SignedIn) -> &'static Texts {
     Texts::of(who.settings.language)
+}
+
+/// The same that only the server says.
+pub(crate) fn words(who: &SignedIn) -> &'static Words {
+    words_of(who.settings.language)
 }
 
 /// What the address of a page says after its path.

@@ -39,16 +39,6 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }
 
-/// The day of a civil date, counted from 1970-01-01 (the same source); a day that its month has not is one of the next.
-#[cfg(feature = "ssr")]
-pub(crate) const fn days_of(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let yoe = year - era * 400;
-    let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
-}
-
 /// The day of a moment where the reader is, counted from 1970-01-01.
 pub(crate) fn local_day(at: Timestamp, utc_offset_minutes: i32) -> i64 {
     (at.seconds() + i64::from(utc_offset_minutes) * 60).div_euclid(86_400)

@@ -22,7 +22,7 @@ pub(crate) use admin::admin_sections;
 pub(crate) use chat::Conversation;
 pub(crate) use dates::Ago;
 #[cfg(feature = "ssr")]
-pub(crate) use dates::{days_of, iso};
+pub(crate) use dates::iso;
 pub(crate) use delete::DeleteMenu;
 pub(crate) use documents::{DocumentList, Shelf, StateOf};
 pub(crate) use frame::{Frame, Page};

@@ -3,7 +3,7 @@
 use cjhirashi_domain::chat::{ChatSummary, Filing, Folder, Share};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::hidden;
+use super::{hidden, words::Words};
 use crate::{
     api::{
         chats::{DeleteChat, RenameChat},
@@ -16,6 +16,7 @@ use crate::{
 
 /// The link of a chat, if it is shared.
 fn sharing(t: &'static Texts, id: &str, share: Option<&Share>) -> Piece {
+    let w = Words::of(t.language);
     let button = |action: &'static str, mark: Icon, label: &'static str| {
         view! {
             <form method="post" action=action data-act="">
@@ -28,16 +29,16 @@ fn sharing(t: &'static Texts, id: &str, share: Option<&Share>) -> Piece {
         }
     };
     let Some(share) = share else {
-        return button(ShareChat::url(), Icon::Link, t.share).whole();
+        return button(ShareChat::url(), Icon::Link, w.share_by_link).whole();
     };
     view! {
         <div class="stack">
             <a href=format!("/share/{}", share.token) rel="external" target="_blank">
-                {t.shared_link}
+                {w.shared_link}
             </a>
             <div class="pair">
-                {button(ShareChat::url(), Icon::Retry, t.share_again)}
-                {button(UnshareChat::url(), Icon::Close, t.unshare)}
+                {button(ShareChat::url(), Icon::Retry, w.share_again)}
+                {button(UnshareChat::url(), Icon::Close, w.revoke_link)}
             </div>
         </div>
     }
@@ -52,6 +53,7 @@ pub(crate) fn chat_menu(
     folders: &[Folder],
     share: Option<&Share>,
 ) -> String {
+    let w = Words::of(t.language);
     let id = chat.id.to_string();
     let arrange = |what: &'static str, mark: Icon, label: &'static str| -> Piece {
         view! {
@@ -71,20 +73,20 @@ pub(crate) fn chat_menu(
         view! {
             <div class="pair">
                 {if filing.pinned {
-                    arrange("unpin", Icon::Pin, t.unpin)
+                    arrange("unpin", Icon::Pin, w.unpin)
                 } else {
-                    arrange("pin", Icon::Pin, t.pin)
+                    arrange("pin", Icon::Pin, w.pin)
                 }}
                 {if filing.archived {
-                    arrange("unarchive", Icon::Archive, t.unarchive)
+                    arrange("unarchive", Icon::Archive, w.unarchive)
                 } else {
-                    arrange("archive", Icon::Archive, t.archive_verb)
+                    arrange("archive", Icon::Archive, w.archive_verb)
                 }}
             </div>
             <form class="beside" method="post" action=ArrangeChats::url() data-act="">
                 {hidden(vec![("ids[]", id.clone()), ("what", "move".to_owned())])}
                 <label>
-                    <span>{t.folder}</span>
+                    <span>{w.folder}</span>
                     <input
                         class="input"
                         name="folder"
@@ -95,7 +97,7 @@ pub(crate) fn chat_menu(
                 </label>
                 <datalist id="chat-folders">{options}</datalist>
                 <button class="button plain-line" type="submit">
-                    {t.move_verb}
+                    {w.move_verb}
                 </button>
             </form>
             <form class="beside" method="post" action=ArrangeChats::url() data-act="">
@@ -118,7 +120,7 @@ pub(crate) fn chat_menu(
                 <input class="input" name="title" required maxlength="200" value=chat.title.clone() />
             </label>
             <button class="button plain-line" type="submit">
-                {t.rename}
+                {w.rename}
             </button>
         </form>
         {kept}
@@ -126,18 +128,18 @@ pub(crate) fn chat_menu(
             {hidden(vec![("chat", id.clone())])}
             <button class="button plain-line" type="submit">
                 {icon(Icon::Branch)}
-                {t.copy_chat}
+                {w.copy_chat}
             </button>
         </form>
         {sharing(t, &id, share)}
         <div class="links">
-            <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{t.as_markdown}</a>
-            <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{t.as_json}</a>
-            <a href=format!("/chat/{id}?shown=100000") rel="external">{t.whole_for_print}</a>
+            <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{w.as_markdown}</a>
+            <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{w.as_json}</a>
+            <a href=format!("/chat/{id}?shown=100000") rel="external">{w.whole_for_print}</a>
         </div>
         <form class="stack danger-zone" method="post" action=DeleteChat::url() data-act="">
             {hidden(vec![("id", id)])}
-            <p class="faint">{t.delete_chat_line}</p>
+            <p class="faint">{w.delete_chat_line}</p>
             <button class="button danger plain-line" type="submit">
                 {icon(Icon::Trash)}
                 {t.delete_now}

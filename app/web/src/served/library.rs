@@ -8,7 +8,7 @@ use cjhirashi_storage::{LibraryPage, ListedChat, MARK_END, MARK_START};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::params::ParamsMap;
 
-use super::{ago, dangerous, hidden, saved};
+use super::{ago, dangerous, hidden, saved, words::Words};
 use crate::{
     api::library::{ArrangeChats, CHATS, CreateFolder, DeleteFolder, SaveFolder},
     api::server::escape,
@@ -32,9 +32,8 @@ pub(crate) struct Library {
     pub(crate) folders: Vec<Folder>,
     /// Labels, with the number of chats.
     pub(crate) tags: Vec<(String, i64)>,
-    pub(crate) saved: bool,
-    /// What an import came to, in words.
-    pub(crate) imported: Option<String>,
+    /// What was just commanded, or brought in, in words.
+    pub(crate) done: Option<String>,
     pub(crate) now: Timestamp,
 }
 
@@ -62,13 +61,14 @@ impl Library {
 
 /// The page's HTML.
 pub(crate) fn library(t: &'static Texts, view: Library) -> String {
+    let w = Words::of(t.language);
     // What lists share speaks the reader's language.
     provide_context(PageLanguage(t.language));
     let rows = view.found.chats.iter().map(|chat| row(t, chat, &view)).collect_view();
     let empty = view.found.chats.is_empty();
     let searched = !view.typed.trim().is_empty();
     let nothing = empty.then(|| {
-        let words = if searched { t.no_chat_found } else { t.no_chats_here };
+        let words = if searched { w.no_chat_found } else { w.no_chats_here };
         view! {
             <div class="empty">
                 {icon(if searched { Icon::Search } else { Icon::Chat })} <h2>{words}</h2>
@@ -87,32 +87,24 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
     view! {
         <header class="page-head">
             <h1>{view.folder().map_or(t.chats.to_owned(), |folder| folder.name.clone())}</h1>
-            <p>{t.chats_line}</p>
+            <p>{w.chats_line}</p>
         </header>
         <div class="columns">
             {sections(t, &view)}
             <section>
-                {saved(view.saved.then_some(t.saved))}
-                {view.imported.clone().map(|words| {
-                    view! {
-                        <p class="saved" role="status">
-                            {icon(Icon::Check)}
-                            {words}
-                        </p>
-                    }
-                })}
+                {saved(view.done.clone())}
                 <div class="filters">
                     <form method="get" action=CHATS role="search">
-                        {search_field(view.typed.clone(), t.search_in_chats)}
+                        {search_field(view.typed.clone(), w.search_in_chats)}
                         {folder.clone().map(|id| view! { <input type="hidden" name="folder" value=id /> })}
                         {archived.then(|| view! { <input type="hidden" name="archived" value="1" /> })}
                         <button class="button plain-line" type="submit">
                             {t.filter}
                         </button>
                     </form>
-                    <span class="count">{t.count_chats(view.found.total)}</span>
+                    <span class="count">{w.count_chats(t, view.found.total)}</span>
                 </div>
-                <p class="faint hint">{t.search_hint}</p>
+                <p class="faint hint">{w.search_hint}</p>
                 <div hidden=empty>{bulk(t, &view)}</div>
                 <ul class="library" hidden=empty>
                     {rows}
@@ -131,6 +123,7 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
 
 /// All, the archive, folders and labels.
 fn sections(t: &'static Texts, view: &Library) -> Piece {
+    let w = Words::of(t.language);
     let item = |href: String, mark: Icon, words: String, count: Option<i64>, current: bool| {
         view! {
             <li>
@@ -165,14 +158,14 @@ fn sections(t: &'static Texts, view: &Library) -> Piece {
     view! {
         <nav aria-label=t.chats>
             <ul>
-                {item(view.address(None, None, false, 1), Icon::Chat, t.all_chats.to_owned(), None, plain && !archived)}
-                {item(view.address(None, None, true, 1), Icon::Archive, t.archive.to_owned(), None, plain && archived)}
+                {item(view.address(None, None, false, 1), Icon::Chat, w.all_chats.to_owned(), None, plain && !archived)}
+                {item(view.address(None, None, true, 1), Icon::Archive, w.archive.to_owned(), None, plain && archived)}
                 {folders}
                 {tags}
             </ul>
             <form class="new-folder" method="post" action=CreateFolder::url()>
-                <input class="input" name="name" required maxlength="80" placeholder=t.new_folder aria-label=t.new_folder />
-                <button class="button icon-only" type="submit" aria-label=t.create_folder title=t.create_folder>
+                <input class="input" name="name" required maxlength="80" placeholder=w.new_folder aria-label=w.new_folder />
+                <button class="button icon-only" type="submit" aria-label=w.create_folder title=w.create_folder>
                     {icon(Icon::Plus)}
                 </button>
             </form>
@@ -183,48 +176,49 @@ fn sections(t: &'static Texts, view: &Library) -> Piece {
 
 /// What can be done with the chosen chats. The boxes stand in the rows and belong to this form.
 fn bulk(t: &'static Texts, view: &Library) -> Piece {
-    let archive = if view.wanted.archived { ("unarchive", t.unarchive) } else { ("archive", t.archive_verb) };
+    let w = Words::of(t.language);
+    let archive = if view.wanted.archived { ("unarchive", w.unarchive) } else { ("archive", w.archive_verb) };
     view! {
         <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
             // Enter in one of the fields presses the form's first button: nothing is to be done by that.
             <button class="sr-only" type="submit" name="what" value="nothing" tabindex="-1" aria-hidden="true"></button>
-            <span class="faint">{t.with_chosen}</span>
+            <span class="faint">{w.with_chosen}</span>
             <button class="button plain-line" type="submit" name="what" value=archive.0>
                 {icon(Icon::Archive)}
                 {archive.1}
             </button>
             <button class="button plain-line" type="submit" name="what" value="pin">
                 {icon(Icon::Pin)}
-                {t.pin}
+                {w.pin}
             </button>
             <details class="menu">
-                <summary class="button plain-line">{icon(Icon::Folder)} {t.move_to_folder}</summary>
+                <summary class="button plain-line">{icon(Icon::Folder)} {w.move_to_folder}</summary>
                 <div class="menu-items wide stack">
                     <label>
-                        <span>{t.folder}</span>
+                        <span>{w.folder}</span>
                         <input class="input" name="folder" maxlength="80" list="folders" />
                     </label>
                     <button class="button plain-line" type="submit" name="what" value="move">
-                        {t.move_verb}
+                        {w.move_verb}
                     </button>
                 </div>
             </details>
             <details class="menu">
-                <summary class="button plain-line">{icon(Icon::Tag)} {t.label_verb}</summary>
+                <summary class="button plain-line">{icon(Icon::Tag)} {w.label_verb}</summary>
                 <div class="menu-items wide stack">
                     <label>
                         <span>{t.tags}</span>
                         <input class="input" name="tags" maxlength="400" />
                     </label>
                     <button class="button plain-line" type="submit" name="what" value="label">
-                        {t.label_verb}
+                        {w.label_verb}
                     </button>
                 </div>
             </details>
             <details class="menu">
                 <summary class="button plain-line">{icon(Icon::Trash)} {t.delete}</summary>
                 <div class="menu-items wide stack">
-                    <p>{t.delete_chosen_line}</p>
+                    <p>{w.delete_chosen_line}</p>
                     <button class="button danger plain-line" type="submit" name="what" value="delete">
                         {t.delete_now}
                     </button>
@@ -239,6 +233,7 @@ fn bulk(t: &'static Texts, view: &Library) -> Piece {
 }
 
 fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
+    let w = Words::of(t.language);
     let chat = &listed.chat;
     let id = chat.id.to_string();
     let folder = listed.filing.folder.as_ref().and_then(|id| view.folders.iter().find(|folder| folder.id == *id));
@@ -256,7 +251,7 @@ fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
                 <a href=format!("/chat/{id}")>{chat.title.clone()}</a>
                 {found}
                 <p class="faint">
-                    {listed.filing.pinned.then(|| view! { <span class="badge">{icon(Icon::Pin)} {t.pinned}</span> })}
+                    {listed.filing.pinned.then(|| view! { <span class="badge">{icon(Icon::Pin)} {w.pinned}</span> })}
                     {folder} {tags} {ago(t, view.now, chat.updated_at)}
                 </p>
             </div>
@@ -282,23 +277,24 @@ fn marked(snippet: &str) -> Piece {
 
 /// Chats of other programs come in; one's own go out.
 fn in_and_out(t: &'static Texts) -> Piece {
+    let w = Words::of(t.language);
     view! {
         <section class="served">
             <header>
                 <div>
-                    <h2>{t.import_export}</h2>
-                    <p class="faint">{t.import_line}</p>
+                    <h2>{w.import_export}</h2>
+                    <p class="faint">{w.import_line}</p>
                 </div>
                 <a class="button plain-line" href="/chats/export" rel="external" download="">
                     {icon(Icon::Download)}
-                    {t.export_all}
+                    {w.export_all}
                 </a>
             </header>
             <form class="line" method="post" action="/chats/import" enctype="multipart/form-data">
-                <input class="input" type="file" name="file" required accept=".json,.zip" aria-label=t.import_file />
+                <input class="input" type="file" name="file" required accept=".json,.zip" aria-label=w.import_file />
                 <button class="button plain-line" type="submit">
                     {icon(Icon::Upload)}
-                    {t.import_verb}
+                    {w.import_verb}
                 </button>
             </form>
         </section>
@@ -308,15 +304,16 @@ fn in_and_out(t: &'static Texts) -> Piece {
 
 /// A folder's own: its name, what its chats tell the model, and which documents they search.
 fn folder_form(t: &'static Texts, folder: &Folder) -> Piece {
+    let w = Words::of(t.language);
     let id = folder.id.to_string();
     view! {
         <section class="served">
             <header>
                 <div>
-                    <h2>{t.folder}</h2>
-                    <p class="faint">{t.folder_line}</p>
+                    <h2>{w.folder}</h2>
+                    <p class="faint">{w.folder_line}</p>
                 </div>
-                {dangerous(DeleteFolder::url(), vec![("id", id.clone())], Icon::Trash, t.delete_folder, t.delete_folder_line)}
+                {dangerous(DeleteFolder::url(), vec![("id", id.clone())], Icon::Trash, w.delete_folder, w.delete_folder_line)}
             </header>
             <form class="stack" method="post" action=SaveFolder::url()>
                 {hidden(vec![("id", id)])}
@@ -325,7 +322,7 @@ fn folder_form(t: &'static Texts, folder: &Folder) -> Piece {
                     <input class="input" name="name" required maxlength="80" value=folder.name.clone() />
                 </label>
                 <label>
-                    <span>{t.folder_instructions}</span>
+                    <span>{w.folder_instructions}</span>
                     // The text of this element alone is not escaped by `view!`.
                     <textarea
                         class="input"
@@ -336,7 +333,7 @@ fn folder_form(t: &'static Texts, folder: &Folder) -> Piece {
                     ></textarea>
                 </label>
                 <label>
-                    <span>{t.folder_documents}</span>
+                    <span>{w.folder_documents}</span>
                     <input class="input" name="document_tags" maxlength="400" value=folder.document_tags.join(", ") />
                 </label>
                 <div>

@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 use cjhirashi_models::ModelInfo;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, hidden};
+use super::{ago, hidden, words::Words};
 use crate::{
     api::{
         EXTRACTIVE,
@@ -35,6 +35,7 @@ fn is_long(text: &str) -> bool {
 }
 
 fn question(t: &'static Texts, message: &Message) -> String {
+    let w = Words::of(t.language);
     let long = is_long(&message.content);
     view! {
         <div class="said" class:long=long>
@@ -43,9 +44,9 @@ fn question(t: &'static Texts, message: &Message) -> String {
         <div class="message-tools">
             {branches(t, message)} {long.then(|| view! {
                 <button class="button with-script" type="button" data-do="unfold">
-                    {t.show_all}
+                    {w.show_all}
                 </button>
-            })} {tool("edit", Icon::Edit, t.edit_question)}
+            })} {tool("edit", Icon::Edit, w.edit_question)}
             {menu(format!("message={}", message.id), Icon::More, t.more, false)}
         </div>
     }
@@ -53,6 +54,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
 }
 
 fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
+    let w = Words::of(t.language);
     let html = markdown::render(&message.content, &message.citations);
     let empty = html.trim().is_empty() && message.status == MessageStatus::Complete;
     let id = message.id.to_string();
@@ -60,16 +62,16 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     let rate = vec![("message", id.clone()), ("rating", if good { "" } else { "good" }.to_owned())];
     let bad = message.rating == Some(Rating::Bad);
     view! {
-        {empty.then(|| view! { <p class="faint">{t.empty_answer}</p> })}
+        {empty.then(|| view! { <p class="faint">{w.empty_answer}</p> })}
         <div class="prose" inner_html=html></div>
         {unfinished(t, message)}
         {message.retrieval.as_ref().map(|retrieval| searched(t, retrieval))}
         {sources(t, &message.citations)}
         <div class="message-tools">
             {tool("copy", Icon::Copy, t.copy)}
-            {command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, t.answer_again, false)}
-            {command(RateAnswer::url(), rate, Icon::ThumbUp, t.good_answer, good)}
-            {menu(format!("message={id}&kind=bad"), Icon::ThumbDown, t.bad_answer, bad)}
+            {command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, w.answer_again, false)}
+            {command(RateAnswer::url(), rate, Icon::ThumbUp, w.good_answer, good)}
+            {menu(format!("message={id}&kind=bad"), Icon::ThumbDown, w.bad_answer, bad)}
             {menu(format!("message={id}"), Icon::More, t.more, false)} {branches(t, message)}
             <span class="facts">{facts(t, message)} " · " {ago(t, now, message.created_at)}</span>
         </div>
@@ -119,13 +121,14 @@ fn unfinished(t: &'static Texts, message: &Message) -> Option<Piece> {
 
 /// What was searched; where nothing fitted, what came closest.
 fn searched(t: &'static Texts, retrieval: &RetrievalSummary) -> Piece {
+    let w = Words::of(t.language);
     let closest = retrieval.best.as_ref().filter(|_| retrieval.passages == 0).map(|best| {
         let numbers = format!(" ({} < {})", t.percent(best.score), t.percent(retrieval.min_score));
         view! {
             ". "
-            {t.nothing_relevant}
+            {w.nothing_relevant}
             " "
-            {t.best_was}
+            {w.best_was}
             " "
             <a href=format!("/documents/{}", best.document_id)>{best.title.clone()}</a>
             {numbers}
@@ -136,7 +139,7 @@ fn searched(t: &'static Texts, retrieval: &RetrievalSummary) -> Piece {
             {icon(Icon::Search)}
             <span>
                 {t.searched(retrieval.searched_documents, retrieval.passages)} {closest}
-                {retrieval.degraded.then(|| format!(". {}", t.searched_weaker))}
+                {retrieval.degraded.then(|| format!(". {}", w.searched_weaker))}
             </span>
         </p>
     }
@@ -145,14 +148,15 @@ fn searched(t: &'static Texts, retrieval: &RetrievalSummary) -> Piece {
 
 /// The sources below an answer, with what checking their quotes showed.
 fn sources(t: &'static Texts, citations: &[Citation]) -> Option<Piece> {
+    let w = Words::of(t.language);
     if citations.is_empty() {
         return None;
     }
     let rows = citations.iter().map(|citation| source(t, citation)).collect_view();
     Some(
         view! {
-            <section class="sources" aria-label=t.sources>
-                <h3>{t.sources}</h3>
+            <section class="sources" aria-label=w.sources>
+                <h3>{w.sources}</h3>
                 <ul class="source-list">{rows}</ul>
             </section>
         }
@@ -161,11 +165,12 @@ fn sources(t: &'static Texts, citations: &[Citation]) -> Option<Piece> {
 }
 
 fn source(t: &'static Texts, citation: &Citation) -> Piece {
+    let w = Words::of(t.language);
     let Some(source) = &citation.source else {
         return view! {
             <li>
                 <span class="cite">{citation.n}</span>
-                <span class="gone">{t.source_gone}</span>
+                <span class="gone">{w.source_gone}</span>
             </li>
         }
         .whole();
@@ -251,6 +256,7 @@ fn menu(question: String, mark: Icon, label: &'static str, pressed: bool) -> Pie
 
 /// Which of those in its place a message is, and the way to the ones beside it.
 fn branches(t: &'static Texts, message: &Message) -> Option<Piece> {
+    let w = Words::of(t.language);
     let at = message.siblings.iter().position(|id| *id == message.id)?;
     let to = |other: Option<&MessageId>, mark, label| match other {
         Some(other) => command(ShowBranch::url(), vec![("message", other.to_string())], mark, label, false),
@@ -264,10 +270,10 @@ fn branches(t: &'static Texts, message: &Message) -> Option<Piece> {
     let before = at.checked_sub(1).and_then(|at| message.siblings.get(at));
     Some(
         view! {
-            <span class="branches" role="group" aria-label=t.versions>
-                {to(before, Icon::Left, t.version_before)}
+            <span class="branches" role="group" aria-label=w.versions>
+                {to(before, Icon::Left, w.version_before)}
                 <span class="count">{format!("{} / {}", at + 1, message.siblings.len())}</span>
-                {to(message.siblings.get(at + 1), Icon::Right, t.version_after)}
+                {to(message.siblings.get(at + 1), Icon::Right, w.version_after)}
             </span>
         }
         .whole(),
@@ -290,10 +296,11 @@ fn row(action: &'static str, fields: Vec<(&'static str, String)>, mark: Icon, la
 
 /// Puts a message's Markdown on the clipboard.
 fn copy_markdown(t: &'static Texts, message: &Message) -> Piece {
+    let w = Words::of(t.language);
     view! {
         <div>
             <button type="button" data-copy="">
-                {icon(Icon::Copy)} <span>{t.copy_markdown}</span>
+                {icon(Icon::Copy)} <span>{w.copy_markdown}</span>
             </button>
             <code hidden>{message.content.clone()}</code>
         </div>
@@ -302,8 +309,9 @@ fn copy_markdown(t: &'static Texts, message: &Message) -> Piece {
 }
 
 fn copy_up_to_here(t: &'static Texts, chat: &ChatId, message: &Message) -> Piece {
+    let w = Words::of(t.language);
     let fields = vec![("chat", chat.to_string()), ("until", message.id.to_string())];
-    row(ForkChat::url(), fields, Icon::Branch, t.copy_up_to_here.to_owned())
+    row(ForkChat::url(), fields, Icon::Branch, w.copy_up_to_here.to_owned())
 }
 
 fn delete(t: &'static Texts, message: &Message, line: &'static str) -> Piece {
@@ -324,16 +332,18 @@ fn delete(t: &'static Texts, message: &Message, line: &'static str) -> Piece {
 
 /// What can be done with a question.
 pub(crate) fn question_menu(t: &'static Texts, chat: &ChatId, message: &Message) -> String {
+    let w = Words::of(t.language);
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
-        {delete(t, message, t.delete_question_line)}
+        {delete(t, message, w.delete_question_line)}
     }
     .to_html()
 }
 
 /// What can be done with an answer.
 pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, models: Vec<ModelInfo>) -> String {
+    let w = Words::of(t.language);
     let again = models
         .into_iter()
         .filter(|model| model.retired_to.is_none() && message.model.as_deref() != Some(&*model.id))
@@ -347,19 +357,21 @@ pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, m
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
-        <p class="menu-heading">{t.answer_again_with}</p>
+        <p class="menu-heading">{w.answer_again_with}</p>
         {again}
-        {delete(t, message, t.delete_answer_line)}
+        {delete(t, message, w.delete_answer_line)}
     }
     .to_html()
 }
 
 /// Why an answer is of no use.
 pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
-    let reasons = [t.reason_wrong, t.reason_sources, t.reason_question, t.reason_style].map(|reason| {
+    let w = Words::of(t.language);
+    let reasons = [w.reason_wrong, w.reason_sources, w.reason_question, w.reason_style].map(|reason| {
+        let chosen = message.rating_reason.as_deref() == Some(reason);
         view! {
             <label class="choice">
-                <input type="radio" name="reason" value=reason />
+                <input type="radio" name="reason" value=reason checked=chosen />
                 {reason}
             </label>
         }
@@ -368,11 +380,11 @@ pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
         <form class="stack" method="post" action=RateAnswer::url() data-act="">
             {hidden(vec![("message", message.id.to_string()), ("rating", "bad".to_owned())])}
             <fieldset class="stack">
-                <legend>{t.what_was_wrong}</legend>
+                <legend>{w.what_was_wrong}</legend>
                 {reasons}
             </fieldset>
             <button class="button primary" type="submit">
-                {t.send_rating}
+                {w.send_rating}
             </button>
         </form>
     }

@@ -39,7 +39,7 @@ use crate::{
     texts::Texts,
 };
 
-pub(crate) use words::words_of;
+pub(crate) use words::{Words, words_of};
 
 /// A page of the administration: its sections at the left, the one that is open, and what it shows.
 pub(crate) fn admin_page(texts: &'static Texts, current: &str, body: String, moves: bool) -> ServedPage {
@@ -101,8 +101,9 @@ fn table(rows: impl IntoView + 'static) -> Piece {
 }
 
 /// What was just commanded, once.
-fn saved(words: Option<&'static str>) -> Option<Piece> {
+fn saved(words: Option<impl Into<String>>) -> Option<Piece> {
     words.map(|words| {
+        let words: String = words.into();
         view! {
             <p class="saved" role="status">
                 {icon(Icon::Check)}

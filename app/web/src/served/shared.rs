@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, alone::document, hidden};
+use super::{ago, alone::document, hidden, words::Words};
 use crate::{
     Assets,
     api::conversation::CopyShared,
@@ -27,7 +27,7 @@ pub fn shared(
     now: Timestamp,
     member: bool,
 ) -> String {
-    let t = Texts::of(language);
+    let (t, w) = (Texts::of(language), Words::of(language));
     let title = snapshot.title;
     let messages = snapshot.messages.into_iter().map(|message| turn(t, message)).collect_view();
     let copy = member.then(|| {
@@ -36,7 +36,7 @@ pub fn shared(
                 {hidden(vec![("token", token.to_owned())])}
                 <button class="button primary" type="submit">
                     {icon(Icon::Branch)}
-                    {t.continue_as_copy}
+                    {w.continue_as_copy}
                 </button>
             </form>
         }
@@ -45,7 +45,7 @@ pub fn shared(
         <main class="shared" id="content">
             <header>
                 {brand("icon brand-mark")} <h1>{title.clone()}</h1>
-                <p class="faint">{t.shared_line} " " {ago(t, now, since)}</p>
+                <p class="faint">{w.shared_line} " " {ago(t, now, since)}</p>
             </header>
             <div class="messages">{messages}</div>
             <footer>{copy}</footer>
@@ -56,6 +56,7 @@ pub fn shared(
 }
 
 fn turn(t: &'static Texts, message: SharedMessage) -> Piece {
+    let w = Words::of(t.language);
     if message.role == MessageRole::User {
         return view! {
             <article class="message question" aria-label=t.you_asked>
@@ -84,8 +85,8 @@ fn turn(t: &'static Texts, message: SharedMessage) -> Piece {
         .collect_view();
     let sources = (!sources.is_empty()).then(|| {
         view! {
-            <section class="sources" aria-label=t.sources>
-                <h3>{t.sources}</h3>
+            <section class="sources" aria-label=w.sources>
+                <h3>{w.sources}</h3>
                 <ul class="source-list">{sources}</ul>
             </section>
         }

@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast as _;
-use web_sys::{Element, HtmlFormElement, SubmitEvent};
+use web_sys::{HtmlFormElement, SubmitEvent};
 
 use super::{ChatState, browser};
 use crate::api::{Failure, Served, conversation::Acted};
@@ -46,14 +46,10 @@ pub(crate) fn fill_menu(event: &web_sys::Event) {
     let Ok(question) = web_sys::UrlSearchParams::new_with_str(&question) else { return };
     spawn_local(async move {
         if let Ok(Served { html, .. }) = asked(&format!("{}/message_menu", crate::api::PREFIX), &question).await {
-            show(&items, &html);
+            items.set_inner_html(&html);
+            request_animation_frame(browser::place_menus);
         }
     });
-}
-
-fn show(items: &Element, html: &str) {
-    items.set_inner_html(html);
-    request_animation_frame(browser::place_menus);
 }
 
 async fn asked<T: serde::de::DeserializeOwned>(action: &str, fields: &web_sys::UrlSearchParams) -> Result<T, Failure> {
