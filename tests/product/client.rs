@@ -19,6 +19,7 @@ pub(crate) struct Product {
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) chat: String,
+    pub(crate) question: String,
     pub(crate) answer: String,
     pub(crate) generation: String,
 }
@@ -166,6 +167,7 @@ impl Product {
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         Asked {
             chat: text(&answer["chat"]["id"]),
+            question: text(&answer["question"]["id"]),
             answer: text(&answer["answer"]["id"]),
             generation: text(&answer["answer"]["generation_id"]),
         }

@@ -83,14 +83,30 @@ async fn a_chat_writes_one_answer_at_a_time() {
     let cookie = product.app.sign_in().await.expect("a session");
     let asked = product.ask(&cookie, None, "cuenta").await;
     let (status, answer) = product.call(&cookie, "send_message", &[("text", "otra"), ("chat", &asked.chat)]).await;
+    assert_eq!((status, answer), (StatusCode::OK, serde_json::Value::Null), "it waits");
+    let edited = [("text", "mejor"), ("chat", asked.chat.as_str()), ("instead_of", asked.question.as_str())];
+    let (status, answer) = product.call(&cookie, "send_message", &edited).await;
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     assert!(answer.to_string().contains("chats:busy"), "{answer}");
+    let page = product.app.get(&format!("/chat/{}", asked.chat)).header("cookie", &cookie).send().await;
+    let page = page.expect("a page").text().await.expect("HTML");
+    assert!(page.contains("otra") && page.contains("Preguntas en espera"), "what waits is shown");
     product.provider_is_writing().await;
+    product.models.set(Script::saying("ya"));
     product.models.release();
     product.events(&cookie, &asked.generation, 0).await;
     assert_eq!(product.message(&asked.chat, &asked.answer).await["content"], TEXT);
-    product.models.set(Script::saying("ya"));
-    product.answer(&cookie, Some(&asked.chat), "otra").await;
+    let started = std::time::Instant::now();
+    loop {
+        let chat = product.chat(&asked.chat).await;
+        let said: Vec<&str> =
+            chat["messages"].as_array().expect("messages").iter().filter_map(|m| m["content"].as_str()).collect();
+        if said == ["cuenta", TEXT, "otra", "ya"] {
+            break;
+        }
+        assert!(started.elapsed() < crate::client::PATIENCE, "{chat}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

@@ -102,6 +102,8 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /fn/delete_folder", (Own, fields(&[("id", "none")]))),
         ("POST /fn/message_menu", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/show_branch", (Own, fields(&[("message", "{message}")]))),
+        ("POST /fn/change_queued", (Own, fields(&[("message", "{message}")]))),
+        ("POST /fn/ask_next", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/answer_again", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/fork_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/rate_answer", (Own, fields(&[("message", "{message}"), ("rating", "good")]))),

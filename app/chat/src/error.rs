@@ -18,6 +18,9 @@ pub enum ChatError {
     /// Another answer of this chat is being written.
     #[error("another answer of this chat is being written")]
     Busy,
+    /// As many questions wait in this chat as may.
+    #[error("too many questions wait in this chat")]
+    QueueFull,
     /// The text of a message does not fit.
     #[error("the message does not fit: {0}")]
     Text(#[from] InvalidText),
@@ -52,6 +55,7 @@ impl ChatError {
             Self::ChatNotFound => ErrorCode::ChatNotFound,
             Self::GenerationNotFound => ErrorCode::GenerationNotFound,
             Self::Busy => ErrorCode::ChatBusy,
+            Self::QueueFull => ErrorCode::QueueFull,
             Self::Text(InvalidText::Empty) => ErrorCode::MessageEmpty,
             Self::Text(InvalidText::TooLong { .. }) => ErrorCode::MessageTooLong,
             Self::Conversation { .. } => ErrorCode::InvalidRequest,

@@ -29,7 +29,7 @@ pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStr
 pub use error::ChatError;
 pub use markdown::BlockRenderer;
 pub use reader::{EventStream, SequencedEvent};
-pub use service::{ChatService, SendMessage, Sent};
+pub use service::{Accepted, ChatService, SendMessage, Sent};
 pub use title::Titles;
 
 /// The id of the answerer that quotes passages instead of writing: the default when no model is configured.

@@ -11,7 +11,7 @@ use cjhirashi_domain::{
     event::GenerationEvent,
     id::{GenerationId, UserId},
 };
-use cjhirashi_storage::{FinishedGeneration, GenerationSignal, RunState};
+use cjhirashi_storage::{Ending, FinishedGeneration, GenerationSignal, RunState};
 
 use crate::{
     ChatError, ChatService, cited,
@@ -23,6 +23,8 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(4);
 /// A run without a heartbeat for so long is dead: five were missed.
 const STALE_SECONDS: f64 = 20.0;
+/// After a good end, the next question is asked at once; one that still waits after this was forgotten, in ms.
+const QUEUE_PATIENCE_MS: i64 = 5_000;
 /// How long runs may take to store their end after they were told to.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -59,6 +61,19 @@ impl ChatService {
             }
         }
         Ok(ended)
+    }
+
+    /// Asks the questions that wait after an answer whose process ended before it could. Tells how many chats.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn resume_queues(&self) -> Result<usize, ChatError> {
+        let idle = self.shared.store.idle_queues(QUEUE_PATIENCE_MS).await?;
+        let chats = idle.len();
+        for (viewer, chat) in idle {
+            self.ask_next(viewer, chat).await?;
+        }
+        Ok(chats)
     }
 
     async fn interrupt(&self, id: &GenerationId, user: &UserId) -> Result<bool, ChatError> {
@@ -100,7 +115,7 @@ impl ChatService {
                 seq: last + 1,
             })
             .await?;
-        Ok(ended)
+        Ok(ended != Ending::Gone)
     }
 
     /// Stops in good order: nothing new begins, answers may end within `timeout`, what is left is interrupted with
@@ -154,6 +169,9 @@ async fn watch(service: ChatService) {
         }
         if let Err(error) = service.recover().await {
             tracing::warn!(%error, "interrupted runs could not be looked for");
+        }
+        if let Err(error) = service.resume_queues().await {
+            tracing::warn!(%error, "questions that wait could not be asked");
         }
     }
 }

@@ -6,16 +6,17 @@ use cjhirashi_domain::{
     ErrorCode, Timestamp, Viewer,
     chat::{Citation, MessageError, MessageStatus, RetrievalSummary, Verdict},
     event::{AnswerStage, GenerationEvent},
+    id::ChatId,
     search::{Passage, SearchMode},
     settings::{Language, UserSettings},
 };
 use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, ResolvedModel};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
-use cjhirashi_storage::{FinishedGeneration, PastTurn, StorageError, Store};
+use cjhirashi_storage::{Ending, FinishedGeneration, PastTurn, StorageError, Store};
 use futures::StreamExt as _;
 
 use crate::{
-    EXTRACTIVE, cited, extractive,
+    ChatService, EXTRACTIVE, cited, extractive,
     journal::{Cancel, Journal, Run},
     prompt::{self, Found},
     service::Shared,
@@ -30,6 +31,7 @@ const FINISH_TRIES: u32 = 30;
 /// What a run needs besides its place.
 pub(crate) struct Job {
     pub(crate) viewer: Viewer,
+    pub(crate) chat: ChatId,
     pub(crate) settings: UserSettings,
     pub(crate) model: ResolvedModel,
     pub(crate) started_at: Timestamp,
@@ -117,11 +119,12 @@ struct Answer {
 }
 
 /// Runs a generation to its end, whatever happens, and stores it.
-pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
+pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
+    let shared = &service.shared;
     let journal = Journal::open(shared.store.clone(), Arc::clone(&run));
     let mut answer = Answer::default();
     // A panic (a library's, on a stranger's text) must not leave the answer open until the reaper finds it.
-    let work = std::panic::AssertUnwindSafe(write(&shared, &run, &job, &journal, &mut answer));
+    let work = std::panic::AssertUnwindSafe(write(shared, &run, &job, &journal, &mut answer));
     let result = tokio::select! {
         biased;
         cause = run.cancelled() => Err(Failure::Cancelled(cause)),
@@ -161,31 +164,38 @@ pub(crate) async fn generate(shared: Arc<Shared>, run: Arc<Run>, job: Job) {
         trace: answer.retrieved.as_ref().map(|found| &found.trace),
         seq: last + 1,
     };
-    let stored = finish(&shared, end).await;
-    let status = if stored { status } else { MessageStatus::Interrupted };
+    let ending = finish(shared, end).await;
+    let status = if ending == Ending::Gone { MessageStatus::Interrupted } else { status };
     run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
     shared.running.lock().remove(&run.id);
+    // After a failure the questions that wait are held: whoever asked them sees what failed first.
+    if matches!(status, MessageStatus::Complete | MessageStatus::Stopped)
+        && ending == (Ending::Stored { waits: true })
+        && let Err(error) = service.ask_next(job.viewer, job.chat).await
+    {
+        tracing::info!(%error, generation.id = %run.id, "the next question waits on");
+    }
     if status == MessageStatus::Complete {
-        title::give(&shared, &run.message, &job.model.id, job.settings.language).await;
+        title::give(shared, &run.message, &job.model.id, job.settings.language).await;
     }
 }
 
-/// Stores the end; `false` when there was nothing to end any more, or the database stayed away.
-async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> bool {
+/// Stores the end; [`Ending::Gone`] also when the database stayed away.
+async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> Ending {
     for attempt in 0..FINISH_TRIES {
         match shared.store.finish_generation(end).await {
-            Ok(stored) => return stored,
+            Ok(ending) => return ending,
             Err(error) => {
                 tracing::warn!(%error, generation.id = %end.generation, "the end of a run could not be stored; trying again");
                 // Stopping the server must not wait for a database that is gone: the reaper marks the run later.
                 if shared.closed.is_cancelled() {
-                    return false;
+                    return Ending::Gone;
                 }
                 tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt.min(9) + 1))).await;
             }
         }
     }
-    false
+    Ending::Gone
 }
 
 async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {

@@ -17,7 +17,8 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{ModelRegistry, ResolvedModel};
 use cjhirashi_retrieval::Retriever;
-use cjhirashi_storage::{GenerationSignal, NewTurn, Store, Turn, TurnOutcome};
+use cjhirashi_storage::{GenerationSignal, NewTurn, Queueing, Store, Turn, TurnOutcome};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -60,6 +61,15 @@ pub struct Sent {
     pub assistant_message: MessageId,
     /// The run that writes it.
     pub generation: GenerationId,
+}
+
+/// What became of a question that may wait.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// It is being answered.
+    Asked(Sent),
+    /// It is asked when the answers before it have ended.
+    Waits(ChatId),
 }
 
 impl From<Turn> for Sent {
@@ -131,6 +141,23 @@ impl ChatService {
     /// [`ChatError::ChatNotFound`], [`ChatError::Busy`] while another answer of the chat is written,
     /// [`ChatError::Closing`], [`ChatError::TooMany`], or the database's.
     pub async fn send(&self, viewer: &Viewer, message: SendMessage) -> Result<Sent, ChatError> {
+        match self.accept(viewer, message, false).await? {
+            Accepted::Asked(sent) => Ok(sent),
+            Accepted::Waits(_) => Err(ChatError::Busy),
+        }
+    }
+
+    /// The same; while another answer of the chat is being written, the question waits in the chat's queue. One that is
+    /// asked instead of another cannot wait: by then its place may be gone.
+    ///
+    /// # Errors
+    /// As [`ChatService::send`], and [`ChatError::QueueFull`].
+    pub async fn send_or_queue(&self, viewer: &Viewer, message: SendMessage) -> Result<Accepted, ChatError> {
+        let may_wait = message.instead_of.is_none();
+        self.accept(viewer, message, may_wait).await
+    }
+
+    async fn accept(&self, viewer: &Viewer, message: SendMessage, may_wait: bool) -> Result<Accepted, ChatError> {
         self.check_open()?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
@@ -149,10 +176,45 @@ impl ChatService {
                 model: &model.id,
                 temporary: message.temporary,
             };
-            let outcome = service.shared.store.start_turn(turn).await?;
-            service.begin(&viewer, outcome, settings, model)
+            let store = &service.shared.store;
+            let outcome = store.start_turn(turn).await?;
+            let (TurnOutcome::Busy, Some(chat), true) = (&outcome, message.chat, may_wait) else {
+                return service.begin(&viewer, outcome, settings, model).map(Accepted::Asked);
+            };
+            match store.queue_message(&viewer, &chat, message.message_id.as_ref(), &message.text).await? {
+                Queueing::Waits => {}
+                Queueing::Full => return Err(ChatError::QueueFull),
+                Queueing::NotFound => return Err(ChatError::ChatNotFound),
+            }
+            // The answer it was to wait for may have ended in between.
+            service.ask_next(viewer, chat.clone()).await?;
+            Ok(Accepted::Waits(chat))
         }))
         .await
+    }
+
+    /// Begins the answer to the question that has waited longest in a chat, unless another one is being written.
+    ///
+    /// # Errors
+    /// As [`ChatService::send`].
+    pub fn ask_next(&self, viewer: Viewer, chat: ChatId) -> BoxFuture<'static, Result<(), ChatError>> {
+        let service = self.clone();
+        // A run ends with it, and it begins a run: what waits for itself needs a box.
+        Box::pin(async move {
+            service.check_open()?;
+            let settings = service.shared.store.get_settings(&viewer.user_id).await?;
+            let model = service.shared.models.resolve_to_ask(&settings.default_model).await;
+            let task = service.shared.runs.clone().spawn(async move {
+                service.check_open()?;
+                let outcome = service.shared.store.start_queued_turn(&viewer, &chat, &model.id).await?;
+                match service.begin(&viewer, outcome, settings, model) {
+                    // Nothing waits any more, or an answer is being written, after which it is asked again.
+                    Ok(_) | Err(ChatError::Busy | ChatError::ChatNotFound) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            });
+            committed(task).await
+        })
     }
 
     /// Writes an answer again, in its place: after a failure, a stop or an interruption, or because another is
@@ -238,15 +300,16 @@ impl ChatService {
         let run = Run::new(turn.generation.clone(), viewer.user_id.clone(), turn.assistant_message.clone());
         self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));
         let in_folder = turn.in_folder;
-        let job = Job { viewer: viewer.clone(), settings, model, started_at: turn.started_at, in_folder };
-        self.shared.runs.spawn(run::generate(Arc::clone(&self.shared), run, job));
+        let (viewer, chat) = (viewer.clone(), turn.chat.id.clone());
+        let job = Job { viewer, chat, settings, model, started_at: turn.started_at, in_folder };
+        self.shared.runs.spawn(run::generate(self.clone(), run, job));
         Ok(turn.into())
     }
 }
 
 /// Waits for a question to be stored and its run begun, in a task of its own: who asked may go away in between, and what
 /// was committed would be left without a run. The task is one of [`Shared::runs`], so that a drain waits for it.
-async fn committed(task: tokio::task::JoinHandle<Result<Sent, ChatError>>) -> Result<Sent, ChatError> {
+async fn committed<T>(task: tokio::task::JoinHandle<Result<T, ChatError>>) -> Result<T, ChatError> {
     match task.await {
         Ok(sent) => sent,
         Err(error) => match error.try_into_panic() {

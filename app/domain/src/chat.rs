@@ -99,6 +99,15 @@ pub struct SharedSource {
     pub page: Option<i32>,
 }
 
+/// A question that waits until the answer before it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedMessage {
+    /// Its id, and the question's once it is asked.
+    pub id: MessageId,
+    /// The question.
+    pub content: String,
+}
+
 /// Which chats are wanted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {

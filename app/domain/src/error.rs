@@ -146,6 +146,12 @@ codes! {
     /// Another answer of this chat is being written.
     ChatBusy = "chats:busy", 409,
         es "Aún se está escribiendo la respuesta anterior. Espera o detenla.", en "The answer before is still being written. Wait or stop it.";
+    /// As many questions wait in a chat as may.
+    QueueFull = "chats:queue_full", 409,
+        es "Ya hay 20 preguntas en espera en este chat. Espera a que se responda alguna.", en "20 questions wait in this chat already. Wait until one of them is answered.";
+    /// A question that waited was asked or taken out meanwhile.
+    AlreadyAsked = "messages:already_asked", 409,
+        es "Esta pregunta ya no está en espera: se ha enviado o se ha quitado.", en "This question does not wait any more: it was asked or taken out.";
     /// No such generation, or not yours.
     GenerationNotFound = "generations:not_found", 404,
         es "Esta respuesta no existe o no es tuya.", en "This answer does not exist or is not yours.";

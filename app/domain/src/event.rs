@@ -60,6 +60,8 @@ pub enum GenerationEvent {
 pub struct ChatNotice {
     /// Which; `None` when some may have been missed.
     pub chat: Option<ChatId>,
+    /// Another number when the questions that wait in it have changed.
+    pub queue: i32,
     /// The last message of its shown branch, when one was chosen.
     pub leaf: Option<MessageId>,
 }

@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp, Viewer,
-    chat::{ChatSummary, Filing, Message},
+    chat::{ChatSummary, Filing, Message, QueuedMessage},
     event::ChatNotice,
     id::{ChatId, MessageId, UserId},
     text::ChatTitle,
@@ -13,6 +13,7 @@ use crate::{
     Arrange, Result, StorageError, Store,
     connect::{from_db, to_db},
     folders::folder_id,
+    generations::queue,
     notices::{Channel, Listener},
 };
 
@@ -46,6 +47,7 @@ impl ChatListener {
             }
             return Ok(ChatNotice {
                 chat: words.next().and_then(|id| ChatId::parse(id).ok()),
+                queue: words.next().and_then(|changes| changes.parse().ok()).unwrap_or_default(),
                 leaf: words.next().and_then(|id| MessageId::parse(id).ok()),
             });
         }
@@ -86,6 +88,10 @@ pub struct ChatPage {
     pub filing: Filing,
     /// Messages of the branch before these.
     pub earlier: usize,
+    /// Questions that wait to be asked, in their order.
+    pub queue: Vec<QueuedMessage>,
+    /// Another number when the queue has changed.
+    pub queue_changes: i32,
     /// Where the shown branch ends; `None` in a chat without messages.
     pub leaf: Option<MessageId>,
 }
@@ -181,7 +187,9 @@ impl Store {
         // so that a cache reads it once more, never once too little.
         let row = sqlx::query!(
             r#"SELECT id, title, created_at, updated_at, revision, leaf_id,
-                      pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary,
+                      pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary, queue_changes,
+                      (SELECT json_agg(json_build_object('id', q.id, 'content', q.content) ORDER BY q.place)
+                       FROM queued_messages q WHERE q.chat_id = chats.id) AS queue,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats WHERE id = $1 AND user_id = $2"#,
             chat.as_str(),
@@ -190,7 +198,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let revision = row.revision;
+        let (revision, queue, queue_changes) = (row.revision, queue(&row.id, row.queue)?, row.queue_changes);
         let summary = ChatRow {
             id: row.id,
             title: row.title,
@@ -217,7 +225,8 @@ impl Store {
             Part::Last(count) => branch.len().saturating_sub(count),
         };
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
-        Ok(Some(ChatPage { summary: summary.try_into()?, revision, filing, messages, earlier, leaf }))
+        let summary = summary.try_into()?;
+        Ok(Some(ChatPage { summary, revision, filing, messages, earlier, queue, queue_changes, leaf }))
     }
 
     /// A new chat without messages.

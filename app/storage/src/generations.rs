@@ -4,6 +4,7 @@
 //! A run is alive while its heartbeat is younger than the reaper's patience; clocks are compared in PostgreSQL, so
 //! that replicas whose clocks differ agree.
 
+mod queue;
 mod turns;
 
 use cjhirashi_domain::{
@@ -14,6 +15,8 @@ use cjhirashi_domain::{
 };
 use sqlx::PgTransaction;
 
+pub use queue::Queueing;
+pub(crate) use queue::queue;
 pub use turns::{NewTurn, Turn, TurnOutcome};
 
 use crate::{
@@ -45,6 +48,18 @@ pub enum RunState {
     /// Its owner asked to stop.
     StopRequested,
     /// Its chat was deleted, or the reaper took it for dead: nothing more can be stored.
+    Gone,
+}
+
+/// What came of storing the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It is stored.
+    Stored {
+        /// Whether a question waits to be asked next.
+        waits: bool,
+    },
+    /// There was nothing to end any more.
     Gone,
 }
 
@@ -219,11 +234,11 @@ impl Store {
     }
 
     /// Stores the end of a run: the message, its sources, the run and its last event, in one transaction.
-    /// `false` when the run had ended before or its chat is gone; then nothing is changed.
+    /// [`Ending::Gone`] when the run had ended before or its chat is gone; then nothing is changed.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn finish_generation(&self, end: FinishedGeneration<'_>) -> Result<bool> {
+    pub async fn finish_generation(&self, end: FinishedGeneration<'_>) -> Result<Ending> {
         let encode = |error: serde_json::Error| StorageError::Query(sqlx::Error::Encode(error.into()));
         let error = end.error.map(serde_json::to_value).transpose().map_err(encode)?;
         let retrieval = end.retrieval.map(without_title).map(serde_json::to_value).transpose().map_err(encode)?;
@@ -242,18 +257,20 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         if chat.is_none() {
-            return Ok(false);
+            return Ok(Ending::Gone);
         }
         let run = sqlx::query!(
-            "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
-             RETURNING message_id, model",
+            // By a statement of its own: it sees what was queued while the chat was waited for.
+            r#"UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
+               RETURNING message_id, model,
+                   EXISTS (SELECT FROM queued_messages q WHERE q.chat_id = generations.chat_id) AS "waits!""#,
             end.generation.as_str(),
             end.status.as_str(),
             now,
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(run) = run else { return Ok(false) };
+        let Some(run) = run else { return Ok(Ending::Gone) };
         let kept = sqlx::query_scalar!(
             r#"WITH last_event AS (
                  INSERT INTO generation_events (generation_id, seq, event)
@@ -313,7 +330,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Ending::Stored { waits: run.waits })
     }
 
     /// Asks a run of the viewer to stop, wherever it runs. `false` when there is no such run; stopping one that has

@@ -62,7 +62,8 @@ pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
 pub use folders::FolderChange;
 pub use generations::{
-    FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, RunState, Turn, TurnOutcome,
+    Ending, FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, Queueing, RunState, Turn,
+    TurnOutcome,
 };
 pub use imports::{IncomingChat, IncomingMessage};
 pub use indexes::IndexListener;

@@ -15,7 +15,7 @@ use cjhirashi_domain::{
 use cjhirashi_testkit::TestDb;
 
 use crate::{
-    AppSecret, Environment, FinishedGeneration, NewTurn, Part, Store, StoreOptions, SystemEnvironment, Turn,
+    AppSecret, Ending, Environment, FinishedGeneration, NewTurn, Part, Store, StoreOptions, SystemEnvironment, Turn,
     TurnOutcome,
 };
 
@@ -115,7 +115,7 @@ impl Asker {
             trace: None,
             seq: 1,
         };
-        assert!(self.store.finish_generation(end).await.unwrap());
+        assert_ne!(self.store.finish_generation(end).await.unwrap(), Ending::Gone);
         turn
     }
 

@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn finish(&self, turn: &Turn, content: &str, status: MessageStatus, citations: &[Citation]) -> bool {
-        self.store.finish_generation(finished(turn, content, status, citations)).await.unwrap()
+        self.store.finish_generation(finished(turn, content, status, citations)).await.unwrap() != Ending::Gone
     }
 
     /// A document that [`citation`] cites.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Constraints that a second question at the same moment runs into.
-const ONE_PER_CHAT: &str = "generations_one_per_chat";
+pub(super) const ONE_PER_CHAT: &str = "generations_one_per_chat";
 const MESSAGE_KEY: &str = "messages_pkey";
 
 /// A question to be stored with the place for its answer.
@@ -64,7 +64,7 @@ pub enum TurnOutcome {
     Started(Turn),
     /// This question was stored before; its run is under way or over.
     Repeated(Turn),
-    /// Another answer of the chat is being written.
+    /// Another answer of the chat is being written, or other questions wait to be asked.
     Busy,
     /// No such chat or message of the viewer.
     NotFound,
@@ -139,6 +139,66 @@ impl TryFrom<TurnRow> for Turn {
     }
 }
 
+/// Where a question is put in a chat that is held for it.
+pub(super) struct Place {
+    chat: ChatSummary,
+    parent: Option<String>,
+    /// When the chat's newest message was made.
+    newest: Option<Timestamp>,
+    in_folder: bool,
+    /// Whether other questions wait to be asked.
+    waits: bool,
+}
+
+/// Holds a chat of the viewer's against everybody who would change it, says that it changes, and finds the place of a
+/// question: after the end of the shown branch, or where the question stands that it is asked instead of.
+pub(super) async fn hold_chat(
+    tx: &mut PgTransaction<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    instead_of: Option<&MessageId>,
+    now: Timestamp,
+) -> Result<Option<Place>> {
+    let held = sqlx::query!(
+        "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
+         RETURNING title, created_at, folder_id IS NOT NULL AS \"in_folder!\"",
+        chat.as_str(),
+        viewer.user_id.as_str(),
+        to_db(now),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(held) = held else { return Ok(None) };
+    let found = sqlx::query!(
+        "SELECT newest.created_at AS \"newest?\",
+                CASE WHEN $2::text IS NULL THEN COALESCE(c.leaf_id, newest.id) ELSE other.parent_id END AS parent,
+                $2 IS NOT NULL AND other.id IS NULL AS \"nowhere!\",
+                EXISTS (SELECT FROM queued_messages q WHERE q.chat_id = c.id) AS \"waits!\"
+         FROM chats c
+         LEFT JOIN LATERAL (
+             SELECT id, created_at FROM messages WHERE chat_id = c.id ORDER BY created_at DESC, id DESC LIMIT 1
+         ) newest ON true
+         LEFT JOIN messages other ON other.id = $2 AND other.chat_id = c.id AND other.role = 'user'
+         WHERE c.id = $1",
+        chat.as_str(),
+        instead_of.map(MessageId::as_str),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if found.nowhere {
+        return Ok(None);
+    }
+    let chat = ChatSummary {
+        id: chat.clone(),
+        title: held.title,
+        created_at: from_db(held.created_at),
+        updated_at: now,
+        answering: true,
+    };
+    let (newest, in_folder) = (found.newest.map(from_db), held.in_folder);
+    Ok(Some(Place { chat, parent: found.parent, newest, in_folder, waits: found.waits }))
+}
+
 impl Store {
     /// Stores a question, the empty answer after it and the run, in one transaction.
     ///
@@ -164,45 +224,15 @@ impl Store {
         }
         let now = self.now();
         let mut tx = self.pool.begin().await?;
-        let (chat, last, in_folder) = match turn.chat {
+        let place = match turn.chat {
             Some(chat) => {
-                let row = sqlx::query!(
-                    "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
-                     RETURNING title, created_at, folder_id IS NOT NULL AS \"in_folder!\"",
-                    chat.as_str(),
-                    turn.viewer.user_id.as_str(),
-                    to_db(now),
-                )
-                .fetch_optional(&mut *tx)
-                .await?;
-                let Some(row) = row else { return Ok(TurnOutcome::NotFound) };
-                // After the end of the shown branch, or where the question stands that it is asked instead of.
-                let last = sqlx::query!(
-                    "SELECT newest.created_at,
-                            CASE WHEN $2::text IS NULL THEN COALESCE(c.leaf_id, newest.id) ELSE other.parent_id END AS parent_id,
-                            $2 IS NOT NULL AND other.id IS NULL AS \"nowhere!\"
-                     FROM chats c
-                     CROSS JOIN LATERAL (
-                         SELECT id, created_at FROM messages WHERE chat_id = c.id ORDER BY created_at DESC, id DESC LIMIT 1
-                     ) newest
-                     LEFT JOIN messages other ON other.id = $2 AND other.chat_id = c.id AND other.role = 'user'
-                     WHERE c.id = $1",
-                    chat.as_str(),
-                    turn.instead_of.map(MessageId::as_str),
-                )
-                .fetch_optional(&mut *tx)
-                .await?;
-                if last.as_ref().is_some_and(|last| last.nowhere) {
-                    return Ok(TurnOutcome::NotFound);
+                let place = hold_chat(&mut tx, turn.viewer, chat, turn.instead_of, now).await?;
+                let Some(place) = place else { return Ok(TurnOutcome::NotFound) };
+                // What was sent before is asked before; an edited question has its own place.
+                if place.waits && turn.instead_of.is_none() {
+                    return Ok(TurnOutcome::Busy);
                 }
-                let summary = ChatSummary {
-                    id: chat.clone(),
-                    title: row.title,
-                    created_at: from_db(row.created_at),
-                    updated_at: now,
-                    answering: true,
-                };
-                (summary, last.map(|last| (last.parent_id, from_db(last.created_at))), row.in_folder)
+                place
             }
             None => {
                 let id = ChatId::new(now, self.random());
@@ -218,13 +248,31 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
                 let title = turn.title.as_str().to_owned();
-                (ChatSummary { id, title, created_at: now, updated_at: now, answering: true }, None, false)
+                let chat = ChatSummary { id, title, created_at: now, updated_at: now, answering: true };
+                Place { chat, parent: None, newest: None, in_folder: false, waits: false }
             }
         };
+        let message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
+        let turn = self.ask_at(&mut tx, turn.viewer, place, message, turn.text.as_str(), turn.model, now).await?;
+        tx.commit().await?;
+        Ok(TurnOutcome::Started(turn))
+    }
+
+    /// Stores a question at its place, the empty answer after it and the run.
+    #[expect(clippy::too_many_arguments, reason = "each is one column's")]
+    pub(super) async fn ask_at(
+        &self,
+        tx: &mut PgTransaction<'_>,
+        viewer: &Viewer,
+        place: Place,
+        user_message: MessageId,
+        text: &str,
+        model: &str,
+        now: Timestamp,
+    ) -> Result<Turn> {
         // Messages are read in the order of their times, so a clock that went back must not put a question before
         // the answer it follows.
-        let asked_at = last.as_ref().map_or(now, |(_, at)| now.max(at.plus_millis(1)));
-        let user_message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
+        let asked_at = place.newest.map_or(now, |newest| now.max(newest.plus_millis(1)));
         let assistant_message = MessageId::new(asked_at.plus_millis(1), self.random());
         let generation = GenerationId::new(now, self.random());
         sqlx::query!(
@@ -240,28 +288,21 @@ impl Store {
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($9, $2, $6, $10, $8, $11)",
             user_message.as_str(),
-            chat.id.as_str(),
-            turn.text.as_str(),
-            last.and_then(|(parent, _)| parent),
+            place.chat.id.as_str(),
+            text,
+            place.parent,
             to_db(asked_at),
             assistant_message.as_str(),
             to_db(asked_at.plus_millis(1)),
-            turn.model,
+            model,
             generation.as_str(),
-            turn.viewer.user_id.as_str(),
+            viewer.user_id.as_str(),
             to_db(now),
         )
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
-        tx.commit().await?;
-        Ok(TurnOutcome::Started(Turn {
-            chat,
-            user_message: Some(user_message),
-            assistant_message,
-            generation,
-            started_at: now,
-            in_folder,
-        }))
+        let Place { chat, in_folder, .. } = place;
+        Ok(Turn { chat, user_message: Some(user_message), assistant_message, generation, started_at: now, in_folder })
     }
 
     /// Begins another answer to the question of `answer`, which stands beside it.

@@ -39,6 +39,10 @@ pub(crate) struct ChatView {
     pub(crate) messages: Vec<MessageView>,
     /// Messages of the branch before these.
     pub(crate) earlier: usize,
+    /// Questions that wait: safe HTML.
+    pub(crate) queue: String,
+    /// Another number when they have changed.
+    pub(crate) queue_changes: i32,
     pub(crate) now: Timestamp,
 }
 
@@ -83,8 +87,10 @@ impl WithoutHtml for ChatView {
     fn without_html(&self) -> Self {
         let messages = self.messages.iter().map(MessageView::light).collect();
         let (id, title) = (self.id.clone(), self.title.clone());
-        let (temporary, earlier, now) = (self.temporary, self.earlier, self.now);
-        Self { id, title, temporary, menu: String::new(), messages, earlier, now }
+        let (temporary, earlier, queue_changes, now) = (self.temporary, self.earlier, self.queue_changes, self.now);
+        // What waits goes away in the page: it has to know what is there.
+        let (menu, queue) = (String::new(), self.queue.clone());
+        Self { id, title, temporary, menu, messages, earlier, queue, queue_changes, now }
     }
 }
 
@@ -178,8 +184,9 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
     let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref());
+    let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue, !page.summary.answering);
     let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);
-    Ok(ChatView { id, title, temporary, menu, messages, earlier, now })
+    Ok(ChatView { id, title, temporary, menu, messages, earlier, queue, queue_changes: page.queue_changes, now })
 }
 
 /// One message, when its answer has ended.
@@ -200,7 +207,7 @@ pub(crate) async fn load_message(message: String) -> Result<MessageView, Failure
 const FIRST_WORDS: std::time::Duration = std::time::Duration::from_millis(60);
 
 /// Asks; without `chat` a new one begins. The same `message_id` twice asks once. Asked `instead_of` a question, it stands
-/// beside that.
+/// beside that. `None` while another answer is being written: then the question waits until that has ended.
 #[server(prefix = "/fn", endpoint = "send_message")]
 pub(crate) async fn send_message(
     text: String,
@@ -208,9 +215,9 @@ pub(crate) async fn send_message(
     #[server(default)] message_id: String,
     #[server(default)] instead_of: String,
     #[server(default)] temporary: bool,
-) -> Result<SentView, Failure> {
+) -> Result<Option<SentView>, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
-    use cjhirashi_chat::{ChatError, SendMessage};
+    use cjhirashi_chat::{Accepted, ChatError, SendMessage};
     use cjhirashi_domain::{ErrorCode, chat::Filing, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
@@ -225,7 +232,13 @@ pub(crate) async fn send_message(
         id => Some(MessageId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
     let message = SendMessage { chat, instead_of, text, temporary, message_id: MessageId::parse(message_id).ok() };
-    let sent = services.chat.send(&who.viewer(), message).await?;
+    let sent = match services.chat.send_or_queue(&who.viewer(), message).await? {
+        Accepted::Asked(sent) => sent,
+        Accepted::Waits(chat) => {
+            forward(&format!("/chat/{chat}"));
+            return Ok(None);
+        }
+    };
     // Only a retry has no question of its own.
     let asked = sent.user_message.ok_or_else(|| fail(ErrorCode::Internal))?;
     // A form without script reads nothing of the reply, so it waits for nothing.
@@ -244,7 +257,7 @@ pub(crate) async fn send_message(
     // A chat that has just begun is in no folder yet; the menu is made anew with the chat.
     let filing = Filing { temporary, ..Filing::default() };
     let menu = if begins { crate::served::chat_menu(t, &sent.chat, &filing, &[], None) } else { String::new() };
-    Ok(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now })
+    Ok(Some(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now }))
 }
 
 /// Writes an answer again that failed, was stopped or was interrupted.

@@ -38,6 +38,35 @@ pub(crate) async fn answer_again(message: String, #[server(default)] model: Stri
     Ok(Acted::default())
 }
 
+/// Gives a question that waits other words, or takes it out when there are none.
+#[server(prefix = "/fn", endpoint = "change_queued")]
+pub(crate) async fn change_queued(message: String, #[server(default)] text: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in};
+    use cjhirashi_chat::ChatError;
+    use cjhirashi_domain::{ErrorCode, text::MessageText};
+    let (who, services) = (signed_in()?, services()?);
+    let text = if text.is_empty() { None } else { Some(MessageText::parse(&text).map_err(ChatError::from)?) };
+    let message = server_side::id(message)?;
+    let chat = services.store.change_queued(&who.viewer(), &message, text.as_ref()).await?;
+    let chat = chat.ok_or_else(|| fail(ErrorCode::AlreadyAsked))?;
+    forward(&format!("/chat/{chat}"));
+    Ok(Acted::default())
+}
+
+/// Asks the question that has waited longest.
+#[server(prefix = "/fn", endpoint = "ask_next")]
+pub(crate) async fn ask_next(chat: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in};
+    use cjhirashi_domain::{ErrorCode, id::ChatId};
+    let (who, services) = (signed_in()?, services()?);
+    let gone = || fail(ErrorCode::ChatNotFound);
+    let chat = ChatId::parse(chat).map_err(|_| gone())?;
+    services.store.chat_revision(&who.viewer(), &chat).await?.ok_or_else(gone)?;
+    services.chat.ask_next(who.viewer(), chat.clone()).await?;
+    forward(&format!("/chat/{chat}"));
+    Ok(Acted::default())
+}
+
 /// Deletes a question with its answers, or one answer.
 #[server(prefix = "/fn", endpoint = "delete_message")]
 pub(crate) async fn delete_message(message: String) -> Result<Acted, Failure> {

@@ -171,15 +171,16 @@ fn ChatMenu(state: ChatState) -> impl IntoView {
 fn hear(state: ChatState) {
     let Some(chats) = use_context::<Chats>() else { return };
     Effect::new(move |before: Option<()>| {
-        let ChatNotice { chat, leaf } = chats.heard.get();
+        let ChatNotice { chat, leaf, queue } = chats.heard.get();
         if before.is_none() {
             return;
         }
         let own = state.id.with_value(Clone::clone);
         let missed = chat.is_none() && untrack(|| state.generation()).is_none();
         let other = leaf.is_some() && leaf != state.messages.with_untracked(|m| m.last().map(|m| m.id.clone()));
+        let queue = queue != state.queue.with_untracked(|(_, changes)| *changes);
         let sending = state.pending.with_untracked(Option::is_some);
-        if own.is_some() && !sending && (missed || chat == own && other) {
+        if own.is_some() && !sending && (missed || chat == own && (other || queue)) {
             state.reload();
         }
     });

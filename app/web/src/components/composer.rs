@@ -26,7 +26,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     let submit = move || {
         let Some(field) = field.get_untracked() else { return };
         let text = field.value();
-        if untrack(|| state.busy()) || text.trim().is_empty() {
+        if state.pending.with_untracked(Option::is_some) || text.trim().is_empty() {
             return;
         }
         field.set_value("");
@@ -48,7 +48,10 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         if let Some(text) = state.draft.get()
             && let Some(field) = field.get()
         {
-            take_up(&field, &text, key);
+            // What could not be sent comes back before what was typed since.
+            let typed = field.value();
+            let back = state.failure.with_untracked(Option::is_some) && !typed.is_empty();
+            take_up(&field, &if back { format!("{text}\n\n{typed}") } else { text }, key);
             state.draft.set(None);
         }
     });
@@ -132,6 +135,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             {failure}
             {editing}
             <UploadList />
+            <div inner_html=move || state.queue.with(|(queue, _)| queue.clone())></div>
             <form class="composer" method="post" action=SendMessage::url() on:submit=on_submit>
                 <input type="hidden" name="chat" value=chat />
                 <input type="hidden" name="temporary" value=move || state.temporary.get().to_string() />
@@ -165,13 +169,12 @@ fn SendOrStop(state: ChatState, answering: Memo<bool>) -> impl IntoView {
             type="submit"
             aria-label=t.send
             title=t.send
-            hidden=answering
             disabled=move || state.pending.with(Option::is_some)
         >
             {icon(Icon::Send)}
         </button>
         <button
-            class="button plain-line send"
+            class="button plain-line send stop"
             type="submit"
             form="stop"
             aria-label=t.stop

@@ -44,6 +44,7 @@ pub(crate) enum Icon {
     Archive,
     Pin,
     Link,
+    Clock,
 }
 
 impl Icon {
@@ -66,6 +67,7 @@ impl Icon {
             Self::Stop => "M4.5 4.5h7v7h-7z",
             Self::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Self::Retry => "M13 8a5 5 0 1 1-1.5-3.6L13.5 6M13.5 2.5V6H10",
+            Self::Clock => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 4.5V8l2.5 1.5",
             Self::Check => "m3 8.5 3.5 3.5L13 4.5",
             Self::Alert => "M8 2 14.5 13.5h-13zM8 6.5v3M8 11.5h.01",
             Self::Info => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 7.5v3.5M8 5h.01",

@@ -76,6 +76,12 @@ words! {
     label_verb: "Etiquetar", "Label";
     delete_chosen_line: "Los chats elegidos se eliminan con sus mensajes. No se puede deshacer.",
         "The chosen chats go with their messages. This cannot be undone.";
+    waiting_question: "Pregunta en espera", "Waiting question";
+    waiting_questions: "Preguntas en espera", "Waiting questions";
+    queue_waits: "Se preguntará en cuanto termine esta respuesta.", "Asked as soon as this answer has ended.";
+    queue_held: "La respuesta anterior no se completó; esto sigue en espera.", "The answer before was not completed; this waits on.";
+    ask_now: "Preguntar ahora", "Ask now";
+    take_out: "Quitar", "Take out";
     copy_markdown: "Copiar como Markdown", "Copy as Markdown";
     copy_up_to_here: "Copiar hasta aquí en otro chat", "Copy up to here into another chat";
     copy_chat: "Copiar en otro chat", "Copy into another chat";

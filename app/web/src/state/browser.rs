@@ -185,6 +185,12 @@ pub(crate) fn closest(event: &web_sys::Event, selector: &str) -> Option<Element>
     event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
 }
 
+/// Whether somebody writes in a text area of this part of the page.
+pub(crate) fn typing_in(part: &str) -> bool {
+    let field = document().active_element().filter(|active| active.tag_name() == "TEXTAREA");
+    field.is_some_and(|field| matches!(field.closest(part), Ok(Some(_))))
+}
+
 /// Whether a dialog is open over the page.
 pub(crate) fn in_dialog() -> bool {
     document().query_selector("dialog[open]").is_ok_and(|dialog| dialog.is_some())

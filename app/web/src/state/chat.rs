@@ -148,6 +148,14 @@ pub(crate) fn draft_key(chat: &str) -> String {
     format!("draft:{chat}")
 }
 
+/// Forgets what was typed once the server has it, unless something else is being typed by now.
+fn forget_draft(chat: &str, text: &str) {
+    let key = draft_key(chat);
+    if browser::recall(&key).as_deref() == Some(text) {
+        browser::remember(&key, "");
+    }
+}
+
 /// The open chat.
 #[derive(Clone, Copy)]
 pub(crate) struct ChatState {
@@ -159,6 +167,8 @@ pub(crate) struct ChatState {
     pub(crate) messages: RwSignal<Vec<MessageView>>,
     /// Messages of the shown branch before these.
     pub(crate) earlier: RwSignal<usize>,
+    /// Questions that wait, and the number of their last change.
+    pub(crate) queue: RwSignal<(String, i32)>,
     /// The question that the next one is asked instead of.
     pub(crate) instead_of: RwSignal<Option<MessageId>>,
     /// A question on its way to the server.
@@ -173,8 +183,8 @@ pub(crate) struct ChatState {
     pub(crate) draft: RwSignal<Option<String>>,
     /// Whether the end of the conversation is in view.
     pub(crate) at_end: RwSignal<bool>,
-    /// The last time that the chat was asked for: an answer that comes after a newer one is not shown.
-    turn: StoredValue<u32>,
+    /// While the chat is being asked for: whether it has to be once more, and for so many messages more.
+    loading: StoredValue<Option<Option<usize>>>,
     /// In the browser alone, see `Uploads::queue`.
     opener: Option<StoredValue<Option<web_sys::Element>, LocalStorage>>,
     chats: Option<Chats>,
@@ -186,6 +196,7 @@ pub(crate) struct ChatState {
 impl ChatState {
     pub(crate) fn new(chat: Option<ChatView>) -> Self {
         let temporary = chat.as_ref().is_some_and(|chat| chat.temporary);
+        let queue = chat.as_ref().map(|chat| (chat.queue.clone(), chat.queue_changes)).unwrap_or_default();
         let (id, title, menu, messages, earlier) = chat
             .map_or((None, String::new(), String::new(), Vec::new(), 0), |chat| {
                 (Some(chat.id), chat.title, chat.menu, chat.messages, chat.earlier)
@@ -197,6 +208,7 @@ impl ChatState {
             temporary: RwSignal::new(temporary),
             messages: RwSignal::new(messages),
             earlier: RwSignal::new(earlier),
+            queue: RwSignal::new(queue),
             instead_of: RwSignal::new(None),
             pending: RwSignal::new(None),
             failure: RwSignal::new(None),
@@ -204,7 +216,7 @@ impl ChatState {
             passage: RwSignal::new(None),
             draft: RwSignal::new(None),
             at_end: RwSignal::new(true),
-            turn: StoredValue::new(0),
+            loading: StoredValue::new(None),
             opener: cfg!(feature = "hydrate").then(|| StoredValue::new_local(None)),
             chats: use_context(),
             go: use_context(),
@@ -229,19 +241,17 @@ impl ChatState {
         untrack(|| self.generation())
     }
 
-    /// Whether a question can not be sent now.
-    pub(crate) fn busy(&self) -> bool {
-        self.pending.with(Option::is_some) || self.generation().is_some()
-    }
-
-    /// Sends a question: shown at once, replaced by what the server kept.
+    /// Sends a question: shown at once, replaced by what the server kept. While an answer is being written it joins those
+    /// that wait.
     pub(crate) fn send(self, text: String) {
-        if text.trim().is_empty() || untrack(|| self.busy()) {
+        if text.trim().is_empty() || self.pending.with_untracked(Option::is_some) {
             return;
         }
         self.failure.set(None);
-        self.pending.set(Some(text.clone()));
-        self.at_end.set(true);
+        if self.generation_untracked().is_none() {
+            self.pending.set(Some(text.clone()));
+            self.at_end.set(true);
+        }
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
         let message = browser::new_id();
@@ -254,12 +264,13 @@ impl ChatState {
                 sent = send_message(text.clone(), chat.clone(), message, other, temporary).await;
             }
             match sent {
-                Ok(sent) => {
-                    let key = draft_key(&chat);
-                    // Unless something else is being typed by now.
-                    if browser::recall(&key).as_deref() == Some(&*text) {
-                        browser::remember(&key, "");
-                    }
+                Ok(None) => {
+                    forget_draft(&chat, &text);
+                    self.pending.try_set(None);
+                    self.reload();
+                }
+                Ok(Some(sent)) => {
+                    forget_draft(&chat, &text);
                     // Whoever left the page meanwhile stays where they are.
                     let here = self.pending.try_with_untracked(|_| ()).is_some();
                     if here
@@ -273,6 +284,8 @@ impl ChatState {
                             menu: sent.menu,
                             messages: vec![sent.question, sent.answer],
                             earlier: 0,
+                            queue: String::new(),
+                            queue_changes: 0,
                             now: sent.now,
                         });
                         if let Some(go) = self.go {
@@ -304,36 +317,50 @@ impl ChatState {
         });
     }
 
-    /// Shows the chat as it is by now: something in it was changed.
+    /// Shows the chat as it is by now: something in it was changed. Changes that come while it is asked for are shown by
+    /// asking once more.
     pub(crate) fn reload(self) {
-        let Some(id) = self.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
-        let shown = self.messages.with_untracked(Vec::len).max(SHOWN);
-        self.load(id, shown);
+        self.load(0);
     }
 
     /// Shows more of what was said before.
     pub(crate) fn load_earlier(self) {
-        let Some(id) = self.id.with_value(|id| id.as_ref().map(ToString::to_string)) else { return };
-        self.load(id, self.messages.with_untracked(Vec::len) + SHOWN);
+        self.load(SHOWN);
     }
 
-    fn load(self, id: String, shown: usize) {
-        let turn = browser::turn();
-        self.turn.set_value(turn);
+    /// Asks for as much as is shown, and so many messages more.
+    fn load(self, more: usize) {
+        let Some(id) = self.id.try_with_value(|id| id.as_ref().map(ToString::to_string)).flatten() else { return };
+        let at_once = self.loading.try_update_value(|loading| {
+            *loading = Some(loading.map(|again| again.unwrap_or_default().max(more)));
+            *loading == Some(None)
+        });
+        if at_once != Some(true) {
+            return;
+        }
+        let shown = (self.messages.with_untracked(Vec::len) + more).max(SHOWN);
         spawn_local(async move {
-            match load_chat(id, shown).await {
-                // Its page may have been left meanwhile, or it was asked for again.
-                Ok(chat) if self.turn.try_get_value() == Some(turn) => {
+            let loaded = load_chat(id, shown).await;
+            // Its page may have been left meanwhile.
+            let Some(again) = self.loading.try_update_value(|loading| loading.take().flatten()) else { return };
+            match loaded {
+                Ok(chat) => {
                     self.title.set(chat.title);
                     self.menu.set(chat.menu);
                     self.earlier.set(chat.earlier);
                     self.messages.set(chat.messages);
+                    // Not while somebody types there.
+                    if !browser::typing_in(".queue") {
+                        self.queue.set((chat.queue, chat.queue_changes));
+                    }
                     if let Some(chats) = self.chats {
                         chats.refresh();
                     }
                 }
-                Ok(_) => {}
                 Err(failure) => self.say_failure(&failure),
+            }
+            if let Some(more) = again {
+                self.load(more);
             }
         });
     }
@@ -382,6 +409,10 @@ impl ChatState {
                 *old = message;
             }
         });
+        // The next question is asked now, or held.
+        if self.queue.with_untracked(|(queue, _)| !queue.is_empty()) {
+            self.reload();
+        }
         if let Some(chats) = self.chats {
             chats.refresh();
         }

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod queue;
+
 use std::{sync::Arc, time::Duration};
 
 use cjhirashi_chat::{
-    ChatError, ChatService, CompletionEvent, CompletionRequest, EXTRACTIVE, EventStream, RetrievalOptions, SendMessage,
-    Sent, Titles,
+    Accepted, ChatError, ChatService, CompletionEvent, CompletionRequest, EXTRACTIVE, EventStream, RetrievalOptions,
+    SendMessage, Sent, Titles,
 };
 use cjhirashi_domain::{
     Viewer,
@@ -109,6 +111,13 @@ impl World {
                 SendMessage { chat: chat.cloned(), instead_of: None, text, message_id: None, temporary: false },
             )
             .await
+    }
+
+    async fn send_meanwhile(&self, chat: &ChatId, text: &str, id: Option<&MessageId>) -> Result<Accepted, ChatError> {
+        let text = MessageText::parse(text).unwrap();
+        let (chat, message_id) = (Some(chat.clone()), id.cloned());
+        let message = SendMessage { chat, instead_of: None, text, message_id, temporary: false };
+        self.service.send_or_queue(&self.viewer, message).await
     }
 
     async fn follow(&self, generation: &GenerationId, after: i64) -> EventStream {

@@ -1,0 +1,139 @@
+//! Questions that are sent while an answer is being written.
+
+use cjhirashi_domain::text::MessageText;
+
+use super::*;
+
+impl World {
+    /// What is said in a chat, and what waits in it.
+    async fn said(&self, chat: &ChatId) -> (Vec<String>, Vec<String>) {
+        let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
+        let texts = page.messages.into_iter().map(|message| message.content).collect();
+        (texts, page.queue.into_iter().map(|queued| queued.content).collect())
+    }
+
+    /// A chat whose first answer is being written, and waits after its first word.
+    async fn writing(&self, script: Script) -> Sent {
+        self.models.set(Script { hold_after: Some(1), ..script });
+        let sent = self.ask(None, "primera").await.unwrap();
+        until("the answer", async || self.models.open_streams() == 1).await;
+        sent
+    }
+
+    async fn all_said(&self, chat: &ChatId, expected: &[&str]) {
+        until("the whole conversation", async || {
+            let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
+            !page.summary.answering && page.messages.len() == expected.len()
+        })
+        .await;
+        assert_eq!(self.said(chat).await, (expected.iter().map(|text| (*text).to_owned()).collect(), Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn questions_sent_meanwhile_are_asked_one_after_the_other_in_their_order() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let chat = &sent.chat.id;
+    let id = MessageId::parse("the-second").unwrap();
+    for _ in 0..2 {
+        let waits = world.send_meanwhile(chat, "segunda", Some(&id)).await.unwrap();
+        assert_eq!(waits, Accepted::Waits(chat.clone()), "sent twice, asked once");
+    }
+    world.send_meanwhile(chat, "tercera", None).await.unwrap();
+    assert_eq!(world.said(chat).await.1, ["segunda", "tercera"]);
+    // Who does not want to wait is told.
+    assert!(matches!(world.ask(Some(chat), "ahora").await, Err(ChatError::Busy)));
+    world.models.set(Script::saying("bien"));
+    world.models.release();
+    world.all_said(chat, &["primera", "uno dos", "segunda", "bien", "tercera", "bien"]).await;
+    // Sent once more, long after: it is the same question.
+    let Accepted::Asked(again) = world.send_meanwhile(chat, "segunda", Some(&id)).await.unwrap() else {
+        panic!("it waits")
+    };
+    assert_eq!(again.user_message, Some(id));
+    world.all_said(chat, &["primera", "uno dos", "segunda", "bien", "tercera", "bien"]).await;
+}
+
+#[tokio::test]
+async fn a_question_that_waits_can_be_changed_and_taken_out() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let chat = &sent.chat.id;
+    for text in ["segunda", "tercera"] {
+        world.send_meanwhile(chat, text, None).await.unwrap();
+    }
+    let queue = world.store.open_chat(&world.viewer, chat, Part::Whole).await.unwrap().unwrap().queue;
+    let better = MessageText::parse("segunda, mejor").unwrap();
+    let stranger = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
+    assert_eq!(world.store.change_queued(&stranger, &queue[0].id, Some(&better)).await.unwrap(), None);
+    assert_eq!(
+        world.store.change_queued(&world.viewer, &queue[0].id, Some(&better)).await.unwrap().as_ref(),
+        Some(chat)
+    );
+    assert_eq!(world.store.change_queued(&world.viewer, &queue[1].id, None).await.unwrap().as_ref(), Some(chat));
+    world.models.set(Script::saying("bien"));
+    world.models.release();
+    world.all_said(chat, &["primera", "uno dos", "segunda, mejor", "bien"]).await;
+    assert_eq!(world.store.change_queued(&world.viewer, &queue[0].id, Some(&better)).await.unwrap(), None, "asked");
+}
+
+#[tokio::test]
+async fn after_a_failure_they_are_held_until_something_is_asked() {
+    let world = World::new().await;
+    let sent = world.writing(Script { break_after: Some(1), ..Script::saying("uno dos") }).await;
+    let chat = &sent.chat.id;
+    world.send_meanwhile(chat, "segunda", None).await.unwrap();
+    world.models.release();
+    until("the failure", async || world.answer(&sent).await.status == MessageStatus::Failed).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(world.said(chat).await.1, ["segunda"], "held");
+    assert_eq!(world.service.resume_queues().await.unwrap(), 0, "also later");
+    // What is sent now waits its turn, and the queue goes on.
+    world.models.set(Script::saying("bien"));
+    world.send_meanwhile(chat, "tercera", None).await.unwrap();
+    world.all_said(chat, &["primera", "uno", "segunda", "bien", "tercera", "bien"]).await;
+}
+
+#[tokio::test]
+async fn after_a_stop_the_next_one_is_asked() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let chat = &sent.chat.id;
+    world.send_meanwhile(chat, "segunda", None).await.unwrap();
+    world.models.set(Script::saying("bien"));
+    world.service.stop(&world.viewer, &sent.generation).await.unwrap();
+    until("the second answer", async || world.said(chat).await.0.last().is_some_and(|text| text == "bien")).await;
+    assert_eq!(world.answer(&sent).await.status, MessageStatus::Stopped);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_waiting_is_asked_by_another() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let chat = &sent.chat.id;
+    world.send_meanwhile(chat, "segunda", None).await.unwrap();
+    // It dies between the end of the answer and the next question.
+    world.service.drain(Duration::ZERO).await;
+    sqlx::query("UPDATE generations SET status = 'complete', ended_at = now() - interval '1 minute'")
+        .execute(world.store.pool())
+        .await
+        .unwrap();
+    world.models.set(Script::saying("bien"));
+    let other = world.replica().await;
+    until("the second answer", async || world.said(chat).await.0.last().is_some_and(|text| text == "bien")).await;
+    other.drain(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn twenty_wait_at_most() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    for n in 0..20 {
+        world.send_meanwhile(&sent.chat.id, &n.to_string(), None).await.unwrap();
+    }
+    let one_more = world.send_meanwhile(&sent.chat.id, "21", None).await;
+    assert!(matches!(one_more, Err(ChatError::QueueFull)), "{one_more:?}");
+    world.store.delete_chat(&world.viewer, &sent.chat.id).await.unwrap();
+    world.models.release();
+}

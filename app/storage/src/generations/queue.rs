@@ -1,0 +1,193 @@
+//! Questions that wait until the answer before them has ended.
+
+use cjhirashi_domain::{
+    Viewer,
+    chat::QueuedMessage,
+    id::{ChatId, MessageId, UserId},
+    text::MessageText,
+    user::Role,
+};
+
+use super::turns::{ONE_PER_CHAT, TurnOutcome, hold_chat};
+use crate::{Result, StorageError, Store, connect::to_db};
+
+/// So many questions wait in a chat at most.
+const MAX_WAITING: i64 = 20;
+
+/// What came of putting a question into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queueing {
+    /// It waits there, or did so before.
+    Waits,
+    /// As many wait as may.
+    Full,
+    /// No such chat of the viewer.
+    NotFound,
+}
+
+impl Store {
+    /// Puts a question at the end of a chat's queue. The same id twice is one question.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn queue_message(
+        &self,
+        viewer: &Viewer,
+        chat: &ChatId,
+        message: Option<&MessageId>,
+        text: &MessageText,
+    ) -> Result<Queueing> {
+        let now = self.now();
+        let id = message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
+        let mut tx = self.pool.begin().await?;
+        let held = sqlx::query!(
+            "UPDATE chats SET updated_at = $3, queue_changes = queue_changes + 1 WHERE id = $1 AND user_id = $2",
+            chat.as_str(),
+            viewer.user_id.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        if held.rows_affected() == 0 {
+            return Ok(Queueing::NotFound);
+        }
+        let waiting = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "waiting!" FROM queued_messages WHERE chat_id = $1 AND id <> $2"#,
+            chat.as_str(),
+            id.as_str(),
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if waiting >= MAX_WAITING {
+            return Ok(Queueing::Full);
+        }
+        // Asked in between by somebody who sent it twice: then it is in the chat.
+        sqlx::query!(
+            "INSERT INTO queued_messages (id, chat_id, content, created_at)
+             SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM messages WHERE id = $1)
+             ON CONFLICT (id) DO NOTHING",
+            id.as_str(),
+            chat.as_str(),
+            text.as_str(),
+            to_db(now),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Queueing::Waits)
+    }
+
+    /// Gives a waiting question of the viewer's other words, or takes it out of its queue when there are none. Its chat;
+    /// `None` when no such question waits any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn change_queued(
+        &self,
+        viewer: &Viewer,
+        message: &MessageId,
+        text: Option<&MessageText>,
+    ) -> Result<Option<ChatId>> {
+        let mut tx = self.pool.begin().await?;
+        // The chat before its queue, as everybody does it.
+        let chat = sqlx::query_scalar!(
+            "UPDATE chats SET queue_changes = queue_changes + 1
+             FROM queued_messages q WHERE q.id = $1 AND chats.id = q.chat_id AND chats.user_id = $2
+             RETURNING chats.id",
+            message.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(chat) = chat else { return Ok(None) };
+        let done = match text {
+            Some(text) => {
+                sqlx::query!("UPDATE queued_messages SET content = $2 WHERE id = $1", message.as_str(), text.as_str())
+                    .execute(&mut *tx)
+                    .await?
+            }
+            None => {
+                sqlx::query!("DELETE FROM queued_messages WHERE id = $1", message.as_str()).execute(&mut *tx).await?
+            }
+        };
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        ChatId::parse(chat.as_str()).map(Some).map_err(|_| StorageError::corrupt("chats", "id", &chat, &chat))
+    }
+
+    /// Begins the answer to the question that has waited longest in a chat; [`TurnOutcome::NotFound`] when none waits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start_queued_turn(&self, viewer: &Viewer, chat: &ChatId, model: &str) -> Result<TurnOutcome> {
+        match self.try_start_queued_turn(viewer, chat, model).await {
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
+            other => other,
+        }
+    }
+
+    async fn try_start_queued_turn(&self, viewer: &Viewer, chat: &ChatId, model: &str) -> Result<TurnOutcome> {
+        let now = self.now();
+        let mut tx = self.pool.begin().await?;
+        let Some(place) = hold_chat(&mut tx, viewer, chat, None, now).await? else { return Ok(TurnOutcome::NotFound) };
+        let next = sqlx::query!(
+            "WITH next AS (
+                 DELETE FROM queued_messages
+                 WHERE id = (SELECT id FROM queued_messages WHERE chat_id = $1 ORDER BY place LIMIT 1)
+                 RETURNING id, content
+             ), told AS (
+                 UPDATE chats SET queue_changes = queue_changes + 1 WHERE id = $1
+             )
+             SELECT id, content FROM next",
+            chat.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(next) = next else { return Ok(TurnOutcome::NotFound) };
+        let message = MessageId::parse(next.id.as_str());
+        let message = message.map_err(|_| StorageError::corrupt("queued_messages", "id", &next.id, &next.id))?;
+        let turn = self.ask_at(&mut tx, viewer, place, message, &next.content, model, now).await?;
+        tx.commit().await?;
+        Ok(TurnOutcome::Started(turn))
+    }
+
+    /// Chats whose queue could go on: the last answer ended well more than `millis` ago, and whoever should have asked the
+    /// next question did not. With their owners.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn idle_queues(&self, millis: i64) -> Result<Vec<(Viewer, ChatId)>> {
+        let rows = sqlx::query!(
+            "SELECT c.id, c.user_id, u.role
+             FROM chats c
+             JOIN users u ON u.id = c.user_id AND u.disabled_at IS NULL
+             CROSS JOIN LATERAL (
+                 SELECT status, ended_at FROM generations WHERE chat_id = c.id ORDER BY started_at DESC, id DESC LIMIT 1
+             ) last
+             WHERE c.id IN (SELECT chat_id FROM queued_messages) AND last.status IN ('complete', 'stopped')
+                 AND last.ended_at < $1
+             LIMIT 100",
+            to_db(self.now().plus_millis(-millis)),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let corrupt = |column, value: &str| StorageError::corrupt("chats", column, &row.id, value);
+                let user_id = UserId::parse(row.user_id.as_str()).map_err(|_| corrupt("user_id", &row.user_id))?;
+                let role = Role::parse(&row.role).ok_or_else(|| corrupt("role", &row.role))?;
+                let chat = ChatId::parse(row.id.as_str()).map_err(|_| corrupt("id", &row.id))?;
+                Ok((Viewer { user_id, role }, chat))
+            })
+            .collect()
+    }
+}
+
+/// The waiting questions of a chat as its row tells them.
+pub(crate) fn queue(chat: &str, json: Option<serde_json::Value>) -> Result<Vec<QueuedMessage>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_value(json)
+        .map_err(|error| StorageError::corrupt("queued_messages", "id", chat, &error.to_string()))
+}

@@ -1,0 +1,71 @@
+import { expect, test } from '../support/test';
+
+test('questions sent meanwhile wait, are changed or taken out, and are asked in their order @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'La primera respuesta.' }, hold_after: 1 });
+  await chat.open('/');
+  await chat.ask('Primera');
+  await expect(chat.answers).toHaveCount(1);
+  await expect(page.getByRole('button', { name: 'Detener' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Enviar' })).toBeHidden();
+  await chat.ask('Segunda');
+  await chat.ask('Tercera');
+  await chat.ask('Cuarta');
+  const queue = page.getByRole('region', { name: 'Preguntas en espera' });
+  await expect(queue.getByRole('listitem')).toHaveText([/Segunda/, /Tercera/, /Cuarta/]);
+  await expect(queue).toContainText('en cuanto termine');
+
+  // In another tab too.
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  const there = other.getByRole('region', { name: 'Preguntas en espera' });
+  await expect(there.getByRole('listitem')).toHaveCount(3);
+
+  await queue.getByText('Segunda').first().click();
+  await queue.getByRole('listitem').first().getByRole('textbox').fill('Segunda, mejor dicha');
+  await queue.getByRole('button', { name: 'Guardar' }).first().click();
+  await queue.getByRole('listitem').nth(1).getByRole('button', { name: 'Quitar' }).click();
+  await expect(queue.getByRole('listitem')).toHaveText([/Segunda, mejor dicha/, /Cuarta/]);
+  await expect(there.getByRole('listitem')).toHaveText([/Segunda, mejor dicha/, /Cuarta/]);
+  // Still there after a reload.
+  await page.reload();
+  await chat.ready();
+  await expect(queue.getByRole('listitem')).toHaveCount(2);
+
+  await product.script({ answer: { text: 'Otra respuesta.' } });
+  await product.release();
+  await expect(chat.questions).toHaveText([/Primera/, /Segunda, mejor dicha/, /Cuarta/]);
+  await expect(chat.answers).toHaveText([/La primera respuesta/, /Otra respuesta/, /Otra respuesta/]);
+  await expect(queue).toHaveCount(0);
+  await other.close();
+});
+
+test('after a failure what waits is held, and asked when one says so @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'Uno dos tres.' }, hold_after: 1, break_after: 1 });
+  await chat.open('/');
+  await chat.ask('Primera');
+  await expect(chat.answers).toHaveCount(1);
+  await chat.ask('Segunda');
+  const queue = page.getByRole('region', { name: 'Preguntas en espera' });
+  await expect(queue).toContainText('Segunda');
+  await product.release();
+  await expect(queue).toContainText('no se completó');
+  await expect(chat.questions).toHaveCount(1);
+  await product.script({ answer: { text: 'Bien.' } });
+  await queue.getByRole('button', { name: 'Preguntar ahora' }).click();
+  await expect(chat.answers.last()).toContainText('Bien.');
+  await expect(queue).toHaveCount(0);
+});
+
+test('a question sent meanwhile waits and is asked', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'La primera respuesta.' }, hold_after: 1 });
+  await chat.open('/');
+  await chat.ask('Primera');
+  await expect(chat.answers).toHaveCount(1);
+  await product.call('send_message', { chat: page.url().split('/').at(-1) ?? '', text: 'Segunda' });
+  const queue = page.getByRole('region', { name: 'Preguntas en espera' });
+  await expect(queue).toContainText('Segunda');
+  await product.script({ answer: { text: 'Otra respuesta.' } });
+  await product.release();
+  await expect(chat.answers).toHaveText([/La primera respuesta/, /Otra respuesta/]);
+  await expect(queue).toHaveCount(0);
+});
