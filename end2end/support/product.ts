@@ -12,6 +12,8 @@ const profile = process.env.E2E_PROFILE ?? 'debug';
 
 /** What the scripted model provider does next; see `app/testkit/src/models/script.rs`. */
 export interface Script {
+  thinks?: string;
+  context?: number;
   answer?: 'quote' | 'echo' | { text: string };
   piece_words?: number;
   first_delay_ms?: number;

@@ -131,9 +131,8 @@ impl ChatService {
             temperature: request.temperature.or(Some(settings.temperature)),
             max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
             instructions: "",
-            whole: true,
         };
-        let mut deltas = run::ask_model(&self.shared, &history, ask, retrieved.as_ref()).await?;
+        let mut deltas = run::ask_model(&self.shared, prompt::whole(&history), ask, retrieved.as_ref()).await?;
         let now = self.shared.store.now();
         let provider = model.clone();
         let citations = retrieved.as_ref().map(with_sources).unwrap_or_default();
@@ -210,7 +209,7 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
         .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
-            Ok(PastTurn { role: turn.role, content, cited: Vec::new() })
+            Ok(PastTurn { id: None, role: turn.role, content, cited: Vec::new() })
         })
         .collect()
 }

@@ -111,7 +111,7 @@ impl Journal {
 
     /// Adds an event. Text may hold anything; what PostgreSQL cannot keep is dropped here.
     pub(crate) fn push(&self, mut event: GenerationEvent) {
-        if let GenerationEvent::Text { delta } = &mut event {
+        if let GenerationEvent::Text { delta } | GenerationEvent::Reasoning { delta } = &mut event {
             delta.retain(|c| c != '\0');
         }
         // It fails when the writer gave up, and then the run was cancelled.
@@ -148,7 +148,9 @@ async fn write(
         }
         let count = i64::try_from(events.len()).unwrap_or(0);
         // A stage is told at once and holds nothing up: the first words come right after it.
-        let has_text = events.iter().any(|event| matches!(event, GenerationEvent::Text { .. }));
+        let has_text = events
+            .iter()
+            .any(|event| matches!(event, GenerationEvent::Text { .. } | GenerationEvent::Reasoning { .. }));
         run.publish(last + 1, events);
         last += count;
         if has_text {
@@ -164,7 +166,10 @@ async fn write(
 /// Text after text is one event.
 fn join(events: &mut Vec<GenerationEvent>, next: GenerationEvent) {
     match (events.last_mut(), next) {
-        (Some(GenerationEvent::Text { delta }), GenerationEvent::Text { delta: more }) => delta.push_str(&more),
+        (Some(GenerationEvent::Text { delta }), GenerationEvent::Text { delta: more })
+        | (Some(GenerationEvent::Reasoning { delta }), GenerationEvent::Reasoning { delta: more }) => {
+            delta.push_str(&more)
+        }
         (_, next) => events.push(next),
     }
 }

@@ -224,6 +224,8 @@ fn follow(shared: Arc<Shared>, mut source: Source, after: i64) -> impl futures::
 /// What one reader has been told.
 struct View {
     renderer: BlockRenderer,
+    /// What the model thinks aloud.
+    thoughts: BlockRenderer,
     /// The last event taken in.
     seq: i64,
     /// The last number given out.
@@ -240,6 +242,7 @@ impl View {
     fn new(after: i64) -> Self {
         Self {
             renderer: BlockRenderer::new(),
+            thoughts: BlockRenderer::new(),
             seq: 0,
             told: after,
             after,
@@ -270,6 +273,10 @@ impl View {
                 self.renderer.push(&delta);
                 self.dirty = true;
             }
+            GenerationEvent::Reasoning { delta } => {
+                self.thoughts.push(&delta);
+                self.dirty = true;
+            }
             GenerationEvent::Sources { citations, .. } => self.renderer.set_citations(citations),
             GenerationEvent::Stage(stage) if !seen => {
                 told.extend(self.render().await);
@@ -296,34 +303,41 @@ impl View {
         let begun = Instant::now();
         let changes = self.changes().await;
         let cost = begun.elapsed();
-        let bytes = changes.last().map_or(0, |(_, html)| html.len());
+        let bytes = changes.last().map_or(0, |event| match event {
+            StreamEvent::Block { html, .. } | StreamEvent::Thought { html, .. } => html.len(),
+            StreamEvent::Stage(_) | StreamEvent::End { .. } => 0,
+        });
         let by_size = Duration::from_millis((bytes * 1000 / BYTES_PER_SECOND) as u64);
         self.next = begun + FRAME.max(by_size).max(cost * SHARE);
         self.dirty = false;
         let before = self.told;
         self.told = self.seq;
         let last = changes.len().saturating_sub(1);
-        changes
-            .into_iter()
-            .enumerate()
-            .map(|(at, (index, html))| (if at == last { self.seq } else { before }, StreamEvent::Block { index, html }))
-            .collect()
+        changes.into_iter().enumerate().map(|(at, event)| (if at == last { self.seq } else { before }, event)).collect()
     }
 
-    async fn changes(&mut self) -> Vec<(u32, String)> {
-        if self.renderer.open_bytes() < BLOCKING_BYTES {
-            return self.renderer.changes();
-        }
-        let renderer = Arc::new(Mutex::new(std::mem::take(&mut self.renderer)));
-        let work = Arc::clone(&renderer);
-        let rendered = tokio::task::spawn_blocking(move || work.lock().changes()).await;
-        self.renderer = std::mem::take(&mut *renderer.lock());
-        rendered.unwrap_or_else(|error| {
-            // Or the runtime is going down.
-            tracing::error!(%error, "a part of an answer could not be rendered while it is written");
-            Vec::new()
-        })
+    async fn changes(&mut self) -> Vec<StreamEvent> {
+        let thoughts = changes_of(&mut self.thoughts).await;
+        let thoughts = thoughts.into_iter().map(|(index, html)| StreamEvent::Thought { index, html });
+        let blocks = changes_of(&mut self.renderer).await;
+        let blocks = blocks.into_iter().map(|(index, html)| StreamEvent::Block { index, html });
+        thoughts.chain(blocks).collect()
     }
+}
+
+async fn changes_of(text: &mut BlockRenderer) -> Vec<(u32, String)> {
+    if text.open_bytes() < BLOCKING_BYTES {
+        return text.changes();
+    }
+    let renderer = Arc::new(Mutex::new(std::mem::take(text)));
+    let work = Arc::clone(&renderer);
+    let rendered = tokio::task::spawn_blocking(move || work.lock().changes()).await;
+    *text = std::mem::take(&mut *renderer.lock());
+    rendered.unwrap_or_else(|error| {
+        // Or the runtime is going down.
+        tracing::error!(%error, "a part of an answer could not be rendered while it is written");
+        Vec::new()
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 
 use cjhirashi_domain::{
     ErrorCode,
-    chat::{Citation, MessageError, MessageStatus, RetrievalSummary},
+    chat::{Citation, MessageError, RetrievalSummary},
     event::GenerationEvent,
     id::{GenerationId, UserId},
 };
@@ -77,7 +77,7 @@ impl ChatService {
     }
 
     async fn interrupt(&self, id: &GenerationId, user: &UserId) -> Result<bool, ChatError> {
-        let mut text = String::new();
+        let (mut text, mut reasoning) = (String::new(), String::new());
         let mut sources: Vec<Citation> = Vec::new();
         let mut retrieval: Option<RetrievalSummary> = None;
         let mut last = 0;
@@ -88,6 +88,7 @@ impl ChatService {
             for (_, event) in events {
                 match event {
                     GenerationEvent::Text { delta } => text.push_str(&delta),
+                    GenerationEvent::Reasoning { delta } => reasoning.push_str(&delta),
                     GenerationEvent::Sources { citations, retrieval: summary } => {
                         sources = citations;
                         retrieval = Some(summary);
@@ -103,16 +104,13 @@ impl ChatService {
             .shared
             .store
             .finish_generation(FinishedGeneration {
-                generation: id,
-                status: MessageStatus::Interrupted,
                 error: Some(&error),
                 content: text.trim_end(),
-                tokens_used: None,
-                latency_ms: None,
+                reasoning: Some(reasoning.trim_end()).filter(|text| !text.is_empty()),
                 retrieval: retrieval.as_ref(),
                 citations: &citations,
-                trace: None,
                 seq: last + 1,
+                ..FinishedGeneration::of(id)
             })
             .await?;
         Ok(ended != Ending::Gone)

@@ -9,10 +9,11 @@ use cjhirashi_domain::{
     id::ChatId,
     search::{Passage, SearchMode},
     settings::{Language, UserSettings},
+    spending::Tokens,
 };
-use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, ResolvedModel};
+use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, ResolvedModel};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
-use cjhirashi_storage::{Ending, FinishedGeneration, PastTurn, StorageError, Store};
+use cjhirashi_storage::{Ending, FinishedGeneration, StorageError, Store};
 use futures::StreamExt as _;
 
 use crate::{
@@ -20,11 +21,13 @@ use crate::{
     journal::{Cancel, Journal, Run},
     prompt::{self, Found},
     service::Shared,
-    title,
+    summary, title,
 };
 
 /// The most bytes of one answer; a model that says more has lost its way.
 const MAX_ANSWER: usize = 1024 * 1024;
+/// The most bytes of what a model thinks aloud that are kept.
+const MAX_REASONING: usize = 256 * 1024;
 /// How often storing an end is tried before the reaper is left to do it.
 const FINISH_TRIES: u32 = 30;
 
@@ -113,9 +116,24 @@ impl Failure {
 #[derive(Default)]
 struct Answer {
     text: String,
+    /// Thought aloud.
+    reasoning: String,
+    /// Characters of the conversation that the model was told, and the most that it is told.
+    told: usize,
+    budget: usize,
+    left_out: usize,
     retrieved: Option<Retrieved>,
-    tokens: Option<i32>,
+    tokens: Option<Tokens>,
     last_token_at: Option<Timestamp>,
+}
+
+impl Answer {
+    /// The conversation with this answer, in percent of what the model is told at most.
+    fn memory_used(&self) -> Option<i16> {
+        let said = self.told + self.text.chars().count();
+        let percent = (said * 100).checked_div(self.budget)?;
+        Some(i16::try_from(percent.min(100)).unwrap_or(100))
+    }
 }
 
 /// Runs a generation to its end, whatever happens, and stores it.
@@ -152,12 +170,17 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
         Some(found) => found.cited_in(&shared.store, &answer.text).await,
         None => Vec::new(),
     };
+    let memory_used = answer.memory_used();
     let end = FinishedGeneration {
         generation: &run.id,
         status,
         error: error.as_ref(),
         content: answer.text.trim_end(),
-        tokens_used: answer.tokens,
+        tokens: answer.tokens,
+        price: shared.models.known_of(&job.model.id).1,
+        reasoning: Some(answer.reasoning.trim()).filter(|text| !text.is_empty()),
+        left_out: i32::try_from(answer.left_out).unwrap_or(i32::MAX),
+        memory_used,
         latency_ms: Some(i32::try_from(latency.max(0)).unwrap_or(i32::MAX)),
         retrieval: answer.retrieved.as_ref().map(|found| &found.summary),
         citations: &citations,
@@ -177,6 +200,9 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
     }
     if status == MessageStatus::Complete {
         title::give(shared, &run.message, &job.model.id, job.settings.language).await;
+        if memory_used >= Some(summary::FULL) {
+            summary::keep(shared, &run.message, &job.model.id, job.settings.language, answer.budget).await;
+        }
     }
 }
 
@@ -212,7 +238,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     let (history, documents) = tokio::try_join!(history, scope)?;
     if let Some(documents) = documents {
         let wanted = Wanted {
-            text: prompt::search_text(&history),
+            text: prompt::search_text(&history.turns),
             top_k: job.settings.rag_top_k,
             min_score: job.settings.rag_min_score,
             tags: tags.clone(),
@@ -235,9 +261,14 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
         instructions: &instructions,
-        whole: false,
     };
-    let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
+    let budget = prompt::budget(shared.models.known_of(&job.model.id).0, ask.max_tokens);
+    let told = prompt::turns(&history, budget, job.settings.language);
+    // Who only quotes remembers nothing.
+    if job.model.id != EXTRACTIVE {
+        (answer.told, answer.budget, answer.left_out) = (told.chars, budget, told.left_out);
+    }
+    let mut stream = ask_model(shared, told.turns, ask, answer.retrieved.as_ref()).await?;
     let mut finished = None;
     while let Some(delta) = stream.next().await {
         match delta? {
@@ -257,10 +288,20 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                     return Err(Failure::UsedUp);
                 }
             }
-            // Thinking aloud is not part of an answer; the stage says that the model is at work.
-            ChatDelta::Reasoning(_) => {}
+            // Thinking aloud is not part of an answer.
+            ChatDelta::Reasoning(delta) => {
+                if answer.reasoning.is_empty() {
+                    journal.push(GenerationEvent::Stage(AnswerStage::Thinking));
+                }
+                if answer.reasoning.len() + delta.len() <= MAX_REASONING {
+                    let delta = delta.replace('\0', "");
+                    answer.reasoning.push_str(&delta);
+                    journal.push(GenerationEvent::Reasoning { delta });
+                }
+            }
             ChatDelta::Usage { prompt, completion } => {
-                answer.tokens = i32::try_from(prompt.saturating_add(completion)).ok();
+                let count = |tokens| i32::try_from(tokens).unwrap_or(i32::MAX);
+                answer.tokens = Some(Tokens { prompt: count(prompt), completion: count(completion) });
             }
             ChatDelta::Finish(FinishReason::Filtered) => {
                 return Err(ModelError::Refused {
@@ -363,26 +404,24 @@ pub(crate) struct Ask<'a> {
     pub(crate) max_tokens: Option<u32>,
     /// What the folder of the chat wants said.
     pub(crate) instructions: &'a str,
-    /// The conversation is the client's own: all of it is told, or the provider says that it does not fit.
-    pub(crate) whole: bool,
 }
 
 /// The pieces of the answer, from whoever answers.
 pub(crate) async fn ask_model(
     shared: &Shared,
-    history: &[PastTurn],
+    turns: Vec<ChatTurn>,
     ask: Ask<'_>,
     retrieved: Option<&Retrieved>,
 ) -> Result<ChatStream, ModelError> {
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
-        let question = prompt::question(history);
+        let question = prompt::question(&turns);
         let embedder = shared.retriever.embedder();
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {
         system: Some(prompt::system(ask.language, ask.instructions, found)),
-        messages: if ask.whole { prompt::whole(history) } else { prompt::turns(history) },
+        messages: turns,
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,
     };

@@ -63,7 +63,7 @@ pub(crate) async fn give(shared: &Arc<Shared>, answer: &MessageId, answering: &s
 
 async fn try_to_give(shared: &Shared, answer: &MessageId, model: &str, language: Language) -> Result<(), Failure> {
     let Some(chat) = shared.store.chat_without_title(answer).await? else { return Ok(()) };
-    let mut said = shared.store.conversation_before(answer, 2).await?;
+    let mut said = shared.store.conversation_before(answer, 2).await?.turns;
     said.extend(shared.store.answer_as_turn(answer).await?);
     let read = said.iter().map(|turn| {
         let who = if turn.role == MessageRole::User { "Q" } else { "A" };
@@ -75,19 +75,21 @@ async fn try_to_give(shared: &Shared, answer: &MessageId, model: &str, language:
         temperature: Some(0.2),
         max_tokens: Some(TOKENS),
     };
-    let text = tokio::time::timeout(PATIENCE, ask(shared, model, request)).await.map_err(|_| Failure::Late)??;
+    let text =
+        tokio::time::timeout(PATIENCE, ask(shared, model, request, 4_000)).await.map_err(|_| Failure::Late)??;
     shared.store.title_by_model(&chat, ChatTitle::parse(&cleaned(&text))?.as_str()).await?;
     Ok(())
 }
 
-async fn ask(shared: &Shared, model: &str, request: ChatRequest) -> Result<String, ModelError> {
+/// What a model says, up to so many bytes.
+pub(crate) async fn ask(shared: &Shared, model: &str, request: ChatRequest, most: usize) -> Result<String, ModelError> {
     let mut stream = shared.models.chat(model)?.stream(request).await?;
     let mut text = String::new();
     while let Some(delta) = stream.next().await {
         if let ChatDelta::Text(words) = delta? {
             text.push_str(&words);
         }
-        if text.len() > 4_000 {
+        if text.len() > most {
             break;
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     id::{ChatId, DocumentId, FolderId, GenerationId, MessageId},
     passage::{PassageAddress, TextRange},
+    spending::Tokens,
 };
 
 /// A conversation as lists show it.
@@ -212,6 +213,24 @@ pub struct Message {
     pub model: Option<String>,
     /// Tokens of prompt and answer together, where the provider tells.
     pub tokens_used: Option<i32>,
+    /// What its model was told and said, where the provider counts.
+    #[serde(default)]
+    pub tokens: Option<Tokens>,
+    /// US dollars, where its model had a price.
+    #[serde(default)]
+    pub cost: Option<f64>,
+    /// Whether its model thought aloud.
+    #[serde(default)]
+    pub thought: bool,
+    /// Older messages that its model was not told.
+    #[serde(default)]
+    pub left_out: i32,
+    /// The conversation up to here, in percent of what its model is told at most.
+    #[serde(default)]
+    pub memory_used: Option<i16>,
+    /// What a model is told instead of everything up to here.
+    #[serde(default)]
+    pub summary: Option<String>,
     /// Milliseconds from the question's commit to the answer's last token.
     pub latency_ms: Option<i32>,
     /// What was searched and how well it fitted; answers with retrieval only.
@@ -246,6 +265,12 @@ impl Message {
             error: None,
             model: None,
             tokens_used: None,
+            tokens: None,
+            cost: None,
+            thought: false,
+            left_out: 0,
+            memory_used: None,
+            summary: None,
             latency_ms: None,
             retrieval: None,
             citations: Vec::new(),

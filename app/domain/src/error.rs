@@ -128,6 +128,9 @@ codes! {
     /// The title is empty or too long.
     ChatTitleInvalid = "chats:invalid_title", 422,
         es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";
+    /// A price that is none.
+    PriceInvalid = "models:invalid_price", 422,
+        es "El precio debe ser un número de 0 a 100 000, en US$ por millón de tokens, para la entrada y para la salida.", en "The price must be a number from 0 to 100,000, in US$ for a million tokens, for input and for output.";
     /// No such folder, or not yours.
     FolderNotFound = "folders:not_found", 404,
         es "Esta carpeta no existe o no es tuya.", en "This folder does not exist or is not yours.";

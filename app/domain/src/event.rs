@@ -24,6 +24,8 @@ pub enum AnswerStage {
         /// Which model.
         model: String,
     },
+    /// It thinks aloud.
+    Thinking,
     /// Words are coming.
     Writing,
 }
@@ -40,6 +42,11 @@ pub enum GenerationEvent {
         citations: Vec<Citation>,
         /// What was searched.
         retrieval: RetrievalSummary,
+    },
+    /// What the model thinks aloud, following what it thought before; no part of the answer.
+    Reasoning {
+        /// The words.
+        delta: String,
     },
     /// Markdown that follows what came before.
     Text {
@@ -74,6 +81,13 @@ pub enum StreamEvent {
     Stage(AnswerStage),
     /// The block of this index now looks like this.
     Block {
+        /// From 0.
+        index: u32,
+        /// Safe HTML.
+        html: String,
+    },
+    /// The part of this index of what the model thinks aloud now looks like this.
+    Thought {
         /// From 0.
         index: u32,
         /// Safe HTML.

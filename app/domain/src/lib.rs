@@ -20,6 +20,7 @@ pub mod order;
 pub mod passage;
 pub mod search;
 pub mod settings;
+pub mod spending;
 pub mod sync;
 pub mod text;
 pub mod time;

@@ -26,6 +26,7 @@ mod sse;
 mod tokens;
 
 pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason};
+pub use cjhirashi_domain::spending::Price;
 pub use cjhirashi_outbound::Secret;
 pub use config::{Connection, EmbeddingChoice, ModelsConfig};
 pub use embedding::{Embedded, Embedder, InputKind, Measure};

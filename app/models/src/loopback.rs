@@ -23,6 +23,7 @@ pub(crate) async fn look(ports: &[(u16, &str)], clients: &Clients) -> Vec<LocalS
         let endpoint = Endpoint { provider: Provider::Connected, base_url, key: None };
         let models = catalogue::fetch(&endpoint, clients, PATIENCE).await.ok()?;
         let name = if port == 11434 { name.to_owned() } else { format!("{name} (127.0.0.1:{port})") };
+        let models: Vec<String> = models.into_iter().map(|offer| offer.name).collect();
         (!models.is_empty()).then_some(LocalServer { name, base_url: endpoint.base_url, models })
     });
     join_all(asked).await.into_iter().flatten().collect()

@@ -10,10 +10,15 @@ use futures::future::join_all;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, Outage, embedders,
+    ChatModel, Connection, Embedder, EmbeddingChoice, ModelError, ModelsConfig, Outage, Price, embedders,
     http::{self, Clients, base_url, base_url_or},
     loopback, measured,
-    providers::{Endpoint, Provider, catalogue, hosted::HostedChat, openai::OpenAiChat},
+    providers::{
+        Endpoint, Provider,
+        catalogue::{self, Offer},
+        hosted::HostedChat,
+        openai::OpenAiChat,
+    },
     retired,
 };
 
@@ -93,7 +98,7 @@ struct Inner {
 
 /// What a provider last listed.
 struct Listed {
-    models: Vec<String>,
+    models: Vec<Offer>,
     /// Nothing was ever listed, because the provider did not answer; it may have models all the same.
     away: bool,
     until: Instant,
@@ -297,7 +302,7 @@ impl ModelRegistry {
         let lists = self.inner.lists.lock();
         for endpoint in &endpoints {
             let provider = endpoint.caller("").provider;
-            for name in lists.get(&endpoint.provider).map_or(&[][..], |listed| &listed.models) {
+            for Offer { name, .. } in lists.get(&endpoint.provider).map_or(&[][..], |listed| &listed.models) {
                 models.push(ModelInfo {
                     id: id_of(endpoint.provider, name),
                     name: name.clone(),
@@ -319,6 +324,16 @@ impl ModelRegistry {
             });
         }
         models
+    }
+
+    /// What the provider of a model (`provider:name`) tells of it, as far as its list was read: tokens that it takes at
+    /// once, and its price.
+    #[must_use]
+    pub fn known_of(&self, id: &str) -> (Option<u32>, Option<Price>) {
+        let (Some(provider), name) = Provider::split(id) else { return (None, None) };
+        let lists = self.inner.lists.lock();
+        let offer = lists.get(&provider).and_then(|listed| listed.models.iter().find(|offer| offer.name == name));
+        offer.map_or((None, None), |offer| (offer.context, offer.price))
     }
 
     /// Model servers found on this machine that are not connected yet. Looks again at most once a minute.
@@ -355,7 +370,8 @@ impl ModelRegistry {
     /// What the server, or the way to it, answers.
     pub async fn try_connection(&self, connection: &Connection) -> Result<Vec<String>, ModelError> {
         let endpoint = endpoint_of(connection)?;
-        catalogue::fetch(&endpoint, &self.inner.clients, Duration::from_secs(10)).await
+        let offers = catalogue::fetch(&endpoint, &self.inner.clients, Duration::from_secs(10)).await?;
+        Ok(offers.into_iter().map(|offer| offer.name).collect())
     }
 
     /// The connection with the model that it will answer with: asks the server for its models, to see that address and
@@ -446,7 +462,7 @@ impl Inner {
     /// servers of embeddings have none.
     fn first_listed(&self, provider: Provider) -> Option<String> {
         match self.lists.lock().get(&provider) {
-            Some(listed) if !listed.away => listed.models.first().cloned(),
+            Some(listed) if !listed.away => listed.models.first().map(|offer| offer.name.clone()),
             _ => Some(UNLISTED.to_owned()),
         }
     }

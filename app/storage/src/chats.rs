@@ -88,6 +88,10 @@ pub struct ChatPage {
     pub filing: Filing,
     /// Messages of the branch before these.
     pub earlier: usize,
+    /// Tokens of all its answers, in every branch, where their providers count.
+    pub tokens: i64,
+    /// US dollars of those that had a price; `None` when none had.
+    pub cost: Option<f64>,
     /// Questions that wait to be asked, in their order.
     pub queue: Vec<QueuedMessage>,
     /// Another number when the queue has changed.
@@ -190,8 +194,13 @@ impl Store {
                       pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary, queue_changes,
                       (SELECT json_agg(json_build_object('id', q.id, 'content', q.content) ORDER BY q.place)
                        FROM queued_messages q WHERE q.chat_id = chats.id) AS queue,
+                      spent.tokens AS "tokens!", spent.cost,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
-               FROM chats WHERE id = $1 AND user_id = $2"#,
+               FROM chats
+               CROSS JOIN LATERAL (
+                   SELECT COALESCE(sum(m.tokens_used), 0) AS tokens, sum(m.cost) AS cost FROM messages m WHERE m.chat_id = chats.id
+               ) spent
+               WHERE id = $1 AND user_id = $2"#,
             chat.as_str(),
             viewer.user_id.as_str(),
         )
@@ -225,8 +234,8 @@ impl Store {
             Part::Last(count) => branch.len().saturating_sub(count),
         };
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
-        let summary = summary.try_into()?;
-        Ok(Some(ChatPage { summary, revision, filing, messages, earlier, queue, queue_changes, leaf }))
+        let (summary, tokens, cost) = (summary.try_into()?, row.tokens, row.cost);
+        Ok(Some(ChatPage { summary, revision, filing, messages, earlier, tokens, cost, queue, queue_changes, leaf }))
     }
 
     /// A new chat without messages.

@@ -66,6 +66,13 @@ impl Store {
         let Some(cut) = Cut::plan(&tree, message.as_str(), leaf.as_deref()) else {
             return Ok(MessageDeletion::NotFound);
         };
+        // What was told in a deleted message may be told in a summary.
+        sqlx::query!(
+            "DELETE FROM chat_summaries WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $1)",
+            chat.as_str()
+        )
+        .execute(&mut *tx)
+        .await?;
         sqlx::query!("UPDATE messages SET parent_id = $2 WHERE id = ANY($1)", &cut.heirs, cut.onto)
             .execute(&mut *tx)
             .await?;
@@ -149,9 +156,11 @@ impl Store {
             std::iter::once(None).chain(new.iter().cloned().map(Some)).take(new.len()).collect();
         sqlx::query!(
             "INSERT INTO messages (id, chat_id, parent_id, role, content, model, tokens_used, latency_ms, created_at,
-                                   status, error, retrieval)
+                                   status, error, retrieval, prompt_tokens, completion_tokens, cost, reasoning, left_out,
+                                   memory_used)
              SELECT copy.new, $4, copy.parent, m.role, m.content, m.model, m.tokens_used, m.latency_ms, m.created_at,
-                    m.status, m.error, m.retrieval
+                    m.status, m.error, m.retrieval, m.prompt_tokens, m.completion_tokens, m.cost, m.reasoning, m.left_out,
+                    m.memory_used
              FROM UNNEST($1::text[], $2::text[], $3::text[]) AS copy (old, new, parent)
              JOIN messages m ON m.id = copy.old",
             &old,
@@ -286,7 +295,7 @@ mod tests {
         assert_eq!(world.shown(&chat).await, ["one", "to one", "two, better", "to two, better"]);
         let again = again(&world, &one.assistant_message).await;
         assert_eq!(world.shown(&chat).await, ["one", "to again"]);
-        let told = world.store.conversation_before(&again.assistant_message, 10).await.unwrap();
+        let told = world.store.conversation_before(&again.assistant_message, 10).await.unwrap().turns;
         assert_eq!(told.iter().map(|turn| turn.content.as_str()).collect::<Vec<_>>(), ["one"]);
 
         // Back, and everything is where it was.

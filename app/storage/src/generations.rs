@@ -12,6 +12,7 @@ use cjhirashi_domain::{
     chat::{Citation, MessageError, MessageStatus, RetrievalSummary},
     event::GenerationEvent,
     id::{ChatId, GenerationId, MessageId, UserId},
+    spending::{Price, Tokens},
 };
 use sqlx::PgTransaction;
 
@@ -23,6 +24,7 @@ use crate::{
     Result, StorageError, Store,
     connect::to_db,
     notices::{Channel, Listener},
+    spending::add_spending,
 };
 
 /// A run as its owner sees it.
@@ -75,8 +77,16 @@ pub struct FinishedGeneration<'a> {
     /// The whole answer. Of a retry that broke off before it had as much text as the answer has, the message keeps
     /// what it had, with its sources and the name of its model; only how the run ended is noted.
     pub content: &'a str,
-    /// Tokens of prompt and answer together.
-    pub tokens_used: Option<i32>,
+    /// What the model was told and said.
+    pub tokens: Option<Tokens>,
+    /// Its price as the provider tells it; one that an administrator entered comes before it.
+    pub price: Option<Price>,
+    /// What the model thought aloud.
+    pub reasoning: Option<&'a str>,
+    /// Older messages that it was not told.
+    pub left_out: i32,
+    /// The conversation with this answer, in percent of what the model is told at most.
+    pub memory_used: Option<i16>,
     /// Milliseconds from the question to the last token.
     pub latency_ms: Option<i32>,
     /// What was searched.
@@ -87,6 +97,29 @@ pub struct FinishedGeneration<'a> {
     pub trace: Option<&'a serde_json::Value>,
     /// The sequence number of the end event.
     pub seq: i64,
+}
+
+impl<'a> FinishedGeneration<'a> {
+    /// The end of a run that was interrupted before it said anything.
+    #[must_use]
+    pub const fn of(generation: &'a GenerationId) -> Self {
+        Self {
+            generation,
+            status: MessageStatus::Interrupted,
+            error: None,
+            content: "",
+            tokens: None,
+            price: None,
+            reasoning: None,
+            left_out: 0,
+            memory_used: None,
+            latency_ms: None,
+            retrieval: None,
+            citations: &[],
+            trace: None,
+            seq: 1,
+        }
+    }
 }
 
 /// What another replica (or this one) did to a run.
@@ -290,19 +323,31 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        let cost = match end.tokens {
+            Some(tokens) => add_spending(&mut tx, end.generation, &run.model, tokens, end.price, now).await?,
+            None => None,
+        };
         if !kept {
             sqlx::query!(
                 "WITH sources AS (
                      DELETE FROM citations WHERE message_id = $1
                  )
-                 UPDATE messages SET content = $2, model = $3, tokens_used = $4, latency_ms = $5, retrieval = $6
+                 UPDATE messages
+                 SET content = $2, model = $3, tokens_used = $4, latency_ms = $5, retrieval = $6, prompt_tokens = $7,
+                     completion_tokens = $8, cost = $9, reasoning = $10, left_out = $11, memory_used = $12
                  WHERE id = $1",
                 run.message_id,
                 end.content,
                 run.model,
-                end.tokens_used,
+                end.tokens.map(Tokens::total),
                 end.latency_ms,
                 retrieval,
+                end.tokens.map(|tokens| tokens.prompt),
+                end.tokens.map(|tokens| tokens.completion),
+                cost,
+                end.reasoning,
+                end.left_out,
+                end.memory_used,
             )
             .execute(&mut *tx)
             .await?;

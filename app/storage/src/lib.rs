@@ -41,6 +41,7 @@ mod sessions;
 mod settings;
 mod shares;
 mod sign_in_links;
+mod spending;
 #[cfg(test)]
 mod testing;
 mod users;
@@ -69,7 +70,7 @@ pub use imports::{IncomingChat, IncomingMessage};
 pub use indexes::IndexListener;
 pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobFilter, JobKind, JobListener, ReleaseError, Retry};
 pub use library::{Arrange, Found, LibraryPage, ListedChat, MARK_END, MARK_START};
-pub use messages::PastTurn;
+pub use messages::{Conversation, PastTurn, Summary};
 pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;
 pub use people::Managed;

@@ -11,10 +11,14 @@ use cjhirashi_domain::{
     },
     id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
     passage::TextRange,
+    spending::Tokens,
 };
 use time::OffsetDateTime;
 
-use crate::{Result, StorageError, Store, connect::from_db};
+use crate::{
+    Result, StorageError, Store,
+    connect::{from_db, to_db},
+};
 
 struct MessageRow {
     id: String,
@@ -25,6 +29,13 @@ struct MessageRow {
     error: Option<serde_json::Value>,
     model: Option<String>,
     tokens_used: Option<i32>,
+    prompt_tokens: Option<i32>,
+    completion_tokens: Option<i32>,
+    cost: Option<f64>,
+    thought: bool,
+    left_out: i32,
+    memory_used: Option<i16>,
+    summary: Option<String>,
     latency_ms: Option<i32>,
     retrieval: Option<serde_json::Value>,
     best_title: Option<String>,
@@ -72,6 +83,15 @@ impl TryFrom<MessageRow> for Message {
             status,
             model: row.model,
             tokens_used: row.tokens_used,
+            tokens: row
+                .prompt_tokens
+                .zip(row.completion_tokens)
+                .map(|(prompt, completion)| Tokens { prompt, completion }),
+            cost: row.cost,
+            thought: row.thought,
+            left_out: row.left_out,
+            memory_used: row.memory_used,
+            summary: row.summary,
             latency_ms: row.latency_ms,
             citations: Vec::new(),
             siblings: Vec::new(),
@@ -120,9 +140,29 @@ impl CitationRow {
     }
 }
 
+/// What a model is told of a conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// What stands for everything before the turns.
+    pub summary: Option<Summary>,
+    /// The turns, oldest first.
+    pub turns: Vec<PastTurn>,
+}
+
+/// What a model is told instead of everything up to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The last message that it stands for.
+    pub until: MessageId,
+    /// The words.
+    pub content: String,
+}
+
 /// One turn before a question, as a model is told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastTurn {
+    /// Its message, in a chat that is kept.
+    pub id: Option<MessageId>,
     /// Who spoke.
     pub role: MessageRole,
     /// What was said, Markdown.
@@ -169,12 +209,15 @@ impl Store {
             // What an answer had before its retry is nobody's while that runs.
             r#"SELECT m.id, m.parent_id, m.role, m.content, m.status, m.error, COALESCE(g.model, m.model) AS model,
                       CASE WHEN g.id IS NULL THEN m.tokens_used END AS tokens_used,
+                      m.prompt_tokens, m.completion_tokens, m.cost, m.reasoning IS NOT NULL AS "thought!", m.left_out,
+                      m.memory_used, summaries.content AS "summary?",
                       CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
                       m.created_at, m.rating, m.rating_reason, g.id AS "generation_id?", events.text AS "text_so_far?"
                FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
                JOIN messages m ON m.id = wanted.id
                LEFT JOIN generations g ON g.message_id = m.id AND g.status = 'streaming'
+               LEFT JOIN chat_summaries summaries ON summaries.message_id = m.id
                LEFT JOIN documents best ON best.id = m.retrieval -> 'best' ->> 'document_id' AND best.deleted_at IS NULL
                    AND (best.user_id IS NULL OR best.user_id = $2)
                LEFT JOIN LATERAL (
@@ -226,21 +269,25 @@ impl Store {
         Ok(messages)
     }
 
-    /// What a model is told: the turns that lead to the answer `until`, oldest first, at most the last `limit`. Answers
-    /// without a word are left out. Asks nobody's leave: for the run that writes `until`.
+    /// What a model is told: the turns that lead to the answer `until`, back to the newest summary among them, at most the
+    /// last `limit`. Answers without a word are left out. Asks nobody's leave: for the run that writes `until`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn conversation_before(&self, until: &MessageId, limit: i64) -> Result<Vec<PastTurn>> {
+    pub async fn conversation_before(&self, until: &MessageId, limit: i64) -> Result<Conversation> {
         let rows = sqlx::query!(
             r#"WITH RECURSIVE branch AS (
-                   SELECT m.id, m.parent_id, 1 AS depth
-                   FROM messages answer JOIN messages m ON m.id = answer.parent_id WHERE answer.id = $1
+                   SELECT m.id, m.parent_id, 1 AS depth, s.content AS summary
+                   FROM messages answer JOIN messages m ON m.id = answer.parent_id
+                   LEFT JOIN chat_summaries s ON s.message_id = m.id
+                   WHERE answer.id = $1
                    UNION ALL
-                   SELECT m.id, m.parent_id, b.depth + 1
-                   FROM branch b JOIN messages m ON m.id = b.parent_id WHERE b.depth < $2
+                   SELECT m.id, m.parent_id, b.depth + 1, s.content
+                   FROM branch b JOIN messages m ON m.id = b.parent_id
+                   LEFT JOIN chat_summaries s ON s.message_id = m.id
+                   WHERE b.depth < $2 AND b.summary IS NULL
                )
-               SELECT m.role, m.content, m.id, ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
+               SELECT m.role, m.content, m.id, b.summary, ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
                FROM branch b JOIN messages m ON m.id = b.id
                WHERE m.content <> ''
                ORDER BY b.depth DESC"#,
@@ -249,13 +296,77 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let role = MessageRole::parse(&row.role)
-                    .ok_or_else(|| StorageError::corrupt("messages", "role", &row.id, &row.role))?;
-                Ok(PastTurn { role, content: row.content, cited: row.cited })
-            })
-            .collect()
+        let mut told = Conversation::default();
+        for row in rows {
+            let corrupt = |column, value: &str| StorageError::corrupt("messages", column, &row.id, value);
+            let id = MessageId::parse(row.id.as_str()).map_err(|_| corrupt("id", &row.id))?;
+            // It stands for its message, too.
+            if let Some(content) = row.summary {
+                told.summary = Some(Summary { until: id, content });
+                continue;
+            }
+            let role = MessageRole::parse(&row.role).ok_or_else(|| corrupt("role", &row.role))?;
+            told.turns.push(PastTurn { id: Some(id), role, content: row.content, cited: row.cited });
+        }
+        Ok(told)
+    }
+
+    /// Keeps what a model is told from now on instead of everything up to a message: instead of the messages `of`, and of an
+    /// older summary. `false`, and nothing is kept, when any of it was deleted meanwhile. Asks nobody's leave.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn save_summary(
+        &self,
+        until: &MessageId,
+        of: &[MessageId],
+        before: Option<&Summary>,
+        content: &str,
+        model: &str,
+    ) -> Result<bool> {
+        let of: Vec<String> = of.iter().map(|id| id.as_str().to_owned()).collect();
+        let mut tx = self.pool.begin().await?;
+        // Held, so that the next statement sees what was deleted before.
+        sqlx::query!(
+            "SELECT c.id FROM chats c JOIN messages m ON m.chat_id = c.id WHERE m.id = $1 FOR UPDATE OF c",
+            until.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let kept = sqlx::query!(
+            "INSERT INTO chat_summaries (message_id, content, model, created_at)
+             SELECT $1, $2, $3, $4
+             WHERE (SELECT count(*) FROM messages WHERE id = ANY($5)) = cardinality($5)
+                 AND ($6::text IS NULL OR EXISTS (SELECT FROM chat_summaries WHERE message_id = $6 AND content = $7))
+             ON CONFLICT (message_id) DO UPDATE
+             SET content = excluded.content, model = excluded.model, created_at = excluded.created_at",
+            until.as_str(),
+            content,
+            model,
+            to_db(self.now()),
+            &of,
+            before.map(|summary| summary.until.as_str()),
+            before.map(|summary| summary.content.as_str()),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(kept.rows_affected() > 0)
+    }
+
+    /// What the model of an answer of the viewer's thought aloud.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reasoning_of(&self, viewer: &Viewer, answer: &MessageId) -> Result<Option<String>> {
+        let reasoning = sqlx::query_scalar!(
+            "SELECT m.reasoning FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id = $1 AND c.user_id = $2",
+            answer.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(reasoning.flatten())
     }
 
     /// An answer as a turn. Asks nobody's leave.
@@ -266,7 +377,12 @@ impl Store {
         let content = sqlx::query_scalar!("SELECT content FROM messages WHERE id = $1", answer.as_str())
             .fetch_optional(&self.pool)
             .await?;
-        Ok(content.map(|content| PastTurn { role: MessageRole::Assistant, content, cited: Vec::new() }))
+        Ok(content.map(|content| PastTurn {
+            id: Some(answer.clone()),
+            role: MessageRole::Assistant,
+            content,
+            cited: Vec::new(),
+        }))
     }
 
     /// Gives citations of paged documents the page that their quoted words begin on, which need not be the passage's

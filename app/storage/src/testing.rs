@@ -92,29 +92,42 @@ impl Asker {
         answer: &str,
         temporary: bool,
     ) -> Turn {
+        let turn = self.start(chat, instead_of, question, temporary).await;
+        self.answered(TurnOutcome::Started(turn), answer).await
+    }
+
+    /// Asks; the answer is being written.
+    pub(crate) async fn started(&self, chat: Option<&ChatId>, question: &str) -> Turn {
+        self.start(chat, None, question, false).await
+    }
+
+    /// The same, instead of another question.
+    pub(crate) async fn started_instead(&self, chat: &ChatId, other: Option<&MessageId>, question: &str) -> Turn {
+        self.start(Some(chat), other, question, false).await
+    }
+
+    async fn start(
+        &self,
+        chat: Option<&ChatId>,
+        instead_of: Option<&MessageId>,
+        question: &str,
+        temporary: bool,
+    ) -> Turn {
         self.clock.advance(1_000);
         let text = MessageText::parse(question).unwrap();
         let title = ChatTitle::from_question(&text);
         let (viewer, title, text) = (&self.viewer, &title, &text);
         let turn = NewTurn { viewer, chat, instead_of, title, text, message: None, model: "m", temporary };
-        self.answered(self.store.start_turn(turn).await.unwrap(), answer).await
+        let outcome = self.store.start_turn(turn).await.unwrap();
+        let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
+        turn
     }
 
     /// Ends what has begun with this answer.
     pub(crate) async fn answered(&self, outcome: TurnOutcome, content: &str) -> Turn {
         let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
-        let end = FinishedGeneration {
-            generation: &turn.generation,
-            status: MessageStatus::Complete,
-            error: None,
-            content,
-            tokens_used: None,
-            latency_ms: None,
-            retrieval: None,
-            citations: &[],
-            trace: None,
-            seq: 1,
-        };
+        let end =
+            FinishedGeneration { status: MessageStatus::Complete, content, ..FinishedGeneration::of(&turn.generation) };
         assert_ne!(self.store.finish_generation(end).await.unwrap(), Ending::Gone);
         turn
     }

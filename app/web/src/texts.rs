@@ -115,6 +115,11 @@ texts! {
     stopped_line: "La detuviste. El texto hasta aquí está guardado.", "You stopped it. The text so far is saved.";
     connecting_again: "Se ha cortado la conexión; reconectando. La respuesta sigue escribiéndose.", "The connection broke; connecting again. The answer is still being written.";
     preparing: "Preparando la respuesta…", "Preparing the answer…";
+    thinking: "Pensando…", "Thinking…";
+    thoughts: "Lo que piensa", "What it thinks";
+    memory: "Memoria del chat", "Memory of the chat";
+    memory_line: "Cuando se llena, lo más antiguo se resume para el modelo.", "When it is full, the oldest part is summarised for the model.";
+    models: "Modelos", "Models";
     writing: "Escribiendo…", "Writing…";
 
     // Passages
@@ -466,6 +471,7 @@ impl Texts {
                 let model = model_name(model);
                 if self.es() { format!("Preguntando a {model}…") } else { format!("Asking {model}…") }
             }
+            AnswerStage::Thinking => self.thinking.to_owned(),
             AnswerStage::Writing => self.writing.to_owned(),
         }
     }
@@ -567,8 +573,8 @@ impl Texts {
 
     /// Tokens of an answer.
     #[cfg(feature = "ssr")]
-    pub(crate) fn tokens(&self, tokens: i32) -> String {
-        format!("{} tokens", self.number(i64::from(tokens)))
+    pub(crate) fn tokens(&self, tokens: i64) -> String {
+        format!("{} tokens", self.number(tokens))
     }
 
     /// A language by its code; other codes as they are.

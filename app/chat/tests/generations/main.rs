@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod long;
 mod queue;
 
 use std::{sync::Arc, time::Duration};
@@ -140,6 +141,7 @@ impl World {
 struct Page {
     stages: Vec<AnswerStage>,
     blocks: Vec<String>,
+    thoughts: Vec<String>,
     status: Option<MessageStatus>,
     last: i64,
 }
@@ -150,16 +152,19 @@ impl Page {
         self.last = seq;
         match event {
             StreamEvent::Stage(stage) => self.stages.push(stage),
-            StreamEvent::Block { index, html } => {
-                let index = index as usize;
-                if self.blocks.len() <= index {
-                    self.blocks.resize(index + 1, String::new());
-                }
-                self.blocks[index] = html;
-            }
+            StreamEvent::Block { index, html } => put(&mut self.blocks, index, html),
+            StreamEvent::Thought { index, html } => put(&mut self.thoughts, index, html),
             StreamEvent::End { status } => self.status = Some(status),
         }
     }
+}
+
+fn put(blocks: &mut Vec<String>, index: u32, html: String) {
+    let index = index as usize;
+    if blocks.len() <= index {
+        blocks.resize(index + 1, String::new());
+    }
+    blocks[index] = html;
 }
 
 async fn read(mut stream: EventStream) -> Page {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Endpoint, Provider};
-use crate::{ModelError, http::Clients};
+use crate::{ModelError, Price, http::Clients};
 
 /// The largest list that is read.
 const LIST_BYTES: usize = 8 * 1024 * 1024;
@@ -38,12 +38,17 @@ const OTHER_TRADES: &[&str] = &[
     "aqa",
 ];
 
-/// Names of the models that can chat, as the provider lists them.
-pub(crate) async fn fetch(
-    endpoint: &Endpoint,
-    clients: &Clients,
-    timeout: Duration,
-) -> Result<Vec<String>, ModelError> {
+/// A model as its provider lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    /// Tokens that it takes at once, question and answer together.
+    pub(crate) context: Option<u32>,
+    pub(crate) price: Option<Price>,
+}
+
+/// The models that can chat, as the provider lists them, by name.
+pub(crate) async fn fetch(endpoint: &Endpoint, clients: &Clients, timeout: Duration) -> Result<Vec<Offer>, ModelError> {
     let caller = endpoint.caller("");
     let url = match endpoint.provider {
         Provider::Gemini => format!("{}/models?pageSize=1000", endpoint.base_url),
@@ -60,36 +65,94 @@ pub(crate) async fn fetch(
     }
     let answer = caller.accept(call.send().await).await?;
     let body = caller.body(answer, LIST_BYTES).await?;
-    let list: List =
+    let list: Value =
         serde_json::from_slice(&body).map_err(|error| caller.unexpected(format!("no list of models: {error}")))?;
-    let Some(models) = list.data.or(list.models) else { return Err(caller.unexpected("no list of models")) };
-    let mut names: Vec<String> = models
-        .into_iter()
-        .filter(|model| {
-            model.supported_generation_methods.as_ref().is_none_or(|can| can.iter().any(|can| can == "generateContent"))
-        })
-        .filter_map(|model| model.id.or(model.name))
-        .map(|name| name.strip_prefix("models/").unwrap_or(&name).to_owned())
-        .filter(|name| !name.is_empty() && name.len() <= 200)
-        .filter(|name| !OTHER_TRADES.iter().any(|word| name.to_ascii_lowercase().contains(word)))
-        .take(MAX_MODELS)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+    // `{"data": [{"id"}]}` as OpenAI and Anthropic have it, `{"models": [{"name"}]}` as Gemini has it.
+    let Some(models) = list["data"].as_array().or_else(|| list["models"].as_array()) else {
+        return Err(caller.unexpected("no list of models"));
+    };
+    let mut offers: Vec<Offer> = models.iter().filter_map(offer).take(MAX_MODELS).collect();
+    offers.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    offers.dedup_by(|a, b| a.name == b.name);
+    Ok(offers)
 }
 
-/// `{"data": [{"id"}]}` as OpenAI and Anthropic have it, `{"models": [{"name"}]}` as Gemini has it.
-#[derive(Deserialize)]
-struct List {
-    data: Option<Vec<Entry>>,
-    models: Option<Vec<Entry>>,
+/// Reads an entry of a list; `None` for what does not chat.
+fn offer(entry: &Value) -> Option<Offer> {
+    if let Some(methods) = entry["supportedGenerationMethods"].as_array()
+        && !methods.iter().any(|method| method == "generateContent")
+    {
+        return None;
+    }
+    let name = entry["id"].as_str().or_else(|| entry["name"].as_str())?;
+    let name = name.strip_prefix("models/").unwrap_or(name);
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || name.len() > 200 || OTHER_TRADES.iter().any(|word| lower.contains(word)) {
+        return None;
+    }
+    let context = CONTEXT.iter().find_map(|path| entry.pointer(path)?.as_u64());
+    Some(Offer {
+        name: name.to_owned(),
+        context: context.and_then(|tokens| u32::try_from(tokens).ok()),
+        price: price(entry),
+    })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    id: Option<String>,
-    name: Option<String>,
-    supported_generation_methods: Option<Vec<String>>,
+/// Where servers tell how much a model takes at once: what it was started with before what it was made for.
+const CONTEXT: &[&str] = &[
+    // llama.cpp
+    "/meta/n_ctx",
+    "/meta/n_ctx_train",
+    // vLLM
+    "/max_model_len",
+    // LM Studio
+    "/loaded_context_length",
+    "/max_context_length",
+    // OpenRouter
+    "/context_length",
+    // Groq
+    "/context_window",
+    // Gemini
+    "/inputTokenLimit",
+    // Anthropic
+    "/max_input_tokens",
+];
+
+/// OpenRouter tells dollars for one token, as text.
+fn price(entry: &Value) -> Option<Price> {
+    let dollars = |name: &str| {
+        let told = &entry["pricing"][name];
+        let price = told.as_str().and_then(|text| text.parse().ok()).or_else(|| told.as_f64())?;
+        (0.0..1.0).contains(&price).then_some(price * 1e6)
+    };
+    Some(Price { input: dollars("prompt")?, output: dollars("completion")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_lists_tell_of_a_model_is_read_and_the_rest_is_left() {
+        let read = |entry: Value| offer(&entry).map(|offer| (offer.name, offer.context, offer.price));
+        let router = json!({"id": "a/b", "context_length": 131_072, "pricing": {"prompt": "0.0000005", "completion": "0.000002"}});
+        assert_eq!(read(router), Some(("a/b".to_owned(), Some(131_072), Some(Price { input: 0.5, output: 2.0 }))));
+        let gemini = json!({"name": "models/gemini-x", "inputTokenLimit": 1_048_576, "supportedGenerationMethods": ["generateContent"]});
+        assert_eq!(read(gemini), Some(("gemini-x".to_owned(), Some(1_048_576), None)));
+        let llama = json!({"id": "qwen", "meta": {"n_ctx_train": 40_960, "n_ctx": 4_096}});
+        assert_eq!(read(llama), Some(("qwen".to_owned(), Some(4_096), None)));
+        for other in [
+            json!({"id": "text-embedding-3-small"}),
+            json!({"name": "models/x", "supportedGenerationMethods": ["embedContent"]}),
+            json!({"id": ""}),
+            json!("x"),
+        ] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+        // Nonsense about a model is no reason to lose it.
+        let odd = json!({"id": "m", "context_length": "much", "pricing": {"prompt": "-1", "completion": null}});
+        assert_eq!(read(odd), Some(("m".to_owned(), None, None)));
+    }
 }

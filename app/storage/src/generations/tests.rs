@@ -73,16 +73,12 @@ fn finished<'a>(
     citations: &'a [Citation],
 ) -> FinishedGeneration<'a> {
     FinishedGeneration {
-        generation: &turn.generation,
         status,
-        error: None,
         content,
-        tokens_used: Some(7),
+        tokens: Some(Tokens { prompt: 4, completion: 3 }),
         latency_ms: Some(12),
-        retrieval: None,
         citations,
-        trace: None,
-        seq: 1,
+        ..FinishedGeneration::of(&turn.generation)
     }
 }
 
@@ -131,7 +127,7 @@ async fn a_turn_is_a_question_an_open_answer_and_a_run() {
     assert!(matches!(events[2].1, GenerationEvent::End { status: MessageStatus::Complete, .. }));
     assert!(!world.finish(&turn, "again", MessageStatus::Failed, &[]).await, "a run ends once");
     let next = world.started(Some(&turn.chat.id)).await;
-    let history = world.store.conversation_before(&next.assistant_message, 10).await.unwrap();
+    let history = world.store.conversation_before(&next.assistant_message, 10).await.unwrap().turns;
     let said: Vec<&str> = history.iter().map(|turn| turn.content.as_str()).collect();
     assert_eq!(said, ["How long?", "Two years.", "How long?"]);
 }

@@ -304,7 +304,7 @@ async fn list_openai(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
     let models = script.models;
     let data: Vec<Value> = models
         .iter()
-        .map(|id| json!({"id": id, "object": "model", "type": "model", "display_name": id, "created": 1, "created_at": "2026-01-01T00:00:00Z", "owned_by": "scripted"}))
+        .map(|id| json!({"id": id, "object": "model", "type": "model", "display_name": id, "created": 1, "created_at": "2026-01-01T00:00:00Z", "owned_by": "scripted", "max_model_len": script.context}))
         .collect();
     Json(json!({"object": "list", "data": data, "has_more": false})).into_response()
 }
@@ -485,6 +485,11 @@ fn speak(
         let opened = *gate.borrow_and_update();
         for event in provider.begin(&model, prompt_tokens) {
             yield Ok(event);
+        }
+        for thought in script.thinks.iter().flat_map(|thinks| thinks.split_inclusive(' ')) {
+            if let Some(thought) = provider.thought(&model, thought) {
+                yield Ok(thought);
+            }
         }
         let count = pieces.len();
         for (index, piece) in pieces.into_iter().enumerate() {

@@ -9,6 +9,10 @@ use serde_json::Value;
 pub struct Script {
     /// What it answers.
     pub answer: Answer,
+    /// What it thinks aloud before, where the wire format has a place for it.
+    pub thinks: Option<String>,
+    /// Tokens that its models take at once, as its list tells.
+    pub context: Option<u32>,
     /// Words of one piece of a stream.
     pub piece_words: usize,
     /// Milliseconds before an answer begins.
@@ -43,6 +47,8 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             answer: Answer::default(),
+            thinks: None,
+            context: None,
             piece_words: 1,
             first_delay_ms: 0,
             pace_ms: 0,

@@ -108,6 +108,22 @@ impl Provider {
         }
     }
 
+    /// What is thought aloud.
+    pub(crate) fn thought(self, model: &str, text: &str) -> Option<String> {
+        match self {
+            Self::OpenAi | Self::Cohere => Some(data(&openai(model, &json!({"reasoning_content": text}), None))),
+            Self::Ollama => {
+                Some(data(&openai(model, &json!({"role": "assistant", "content": "", "reasoning": text}), None)))
+            }
+            Self::Gemini => {
+                let mut chunk = gemini(text, 0, 0, None);
+                chunk["candidates"][0]["content"]["parts"][0]["thought"] = json!(true);
+                Some(data(&chunk))
+            }
+            Self::Anthropic => None,
+        }
+    }
+
     /// One piece of the answer.
     pub(crate) fn piece(self, model: &str, piece: &str) -> String {
         match self {

@@ -62,10 +62,11 @@ pub(crate) async fn page(query: &super::server::Asked) -> Result<super::served::
     let (who, services) = (signed_in()?, services()?);
     let id = &who.user.id;
     let token = session_token();
-    let (accounts, devices, keys, log) = futures::try_join!(
+    let (accounts, devices, keys, spent, log) = futures::try_join!(
         services.store.list_accounts(id),
         services.store.list_devices(id, token.as_ref()),
         services.store.list_api_keys(id),
+        services.store.list_spending(Some(id), LINES),
         services.store.list_audit(Some(id), 0, LINES),
     )?;
     let made = leptos::prelude::use_context::<Parts>().and_then(|parts| parts.extensions.get::<MadeKey>().cloned());
@@ -75,6 +76,7 @@ pub(crate) async fn page(query: &super::server::Asked) -> Result<super::served::
         accounts,
         devices,
         keys,
+        spent,
         log,
         providers: services.sign_in.providers().map(|(id, name)| (id, name.to_owned())).collect(),
         made,

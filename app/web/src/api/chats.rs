@@ -60,6 +60,9 @@ pub(crate) struct MessageView {
     /// Another number when it looks different.
     pub(crate) look: u32,
     pub(crate) generation_id: Option<GenerationId>,
+    /// The conversation up to here, in percent of what a model is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<i16>,
     /// What an answer that has just begun has told so far. Every message of a chat travels: those without it say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Beginning>,
@@ -107,7 +110,7 @@ impl MessageView {
     fn of(message: Message, texts: &'static Texts, now: Timestamp) -> Self {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let html = crate::served::message(texts, &message, now);
-        let Message { id, role, status, generation_id, .. } = message;
+        let Message { id, role, status, generation_id, memory_used: memory, .. } = message;
         // How long ago it was is no other look, and what is being written shows itself.
         let (before, after) = html.rsplit_once("<time").unwrap_or((html.as_str(), ""));
         let after = after.split_once("</time>").map_or(after, |(_, after)| after);
@@ -117,7 +120,7 @@ impl MessageView {
         }
         #[expect(clippy::cast_possible_truncation, reason = "a part of the hash tells two looks apart")]
         let look = look.finish() as u32;
-        Self { id, role, status, html, look, generation_id, told: None }
+        Self { id, role, status, html, look, generation_id, memory, told: None }
     }
 
     /// Many of them, away from the threads that serve requests when there is much to render.
@@ -183,7 +186,8 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let page = page.ok_or_else(gone)?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref());
+    let spent = (page.tokens, page.cost);
+    let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref(), spent);
     let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue, !page.summary.answering);
     let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);
     Ok(ChatView { id, title, temporary, menu, messages, earlier, queue, queue_changes: page.queue_changes, now })
@@ -256,7 +260,8 @@ pub(crate) async fn send_message(
     let answer = MessageView { told, ..MessageView::of(answer, t, now) };
     // A chat that has just begun is in no folder yet; the menu is made anew with the chat.
     let filing = Filing { temporary, ..Filing::default() };
-    let menu = if begins { crate::served::chat_menu(t, &sent.chat, &filing, &[], None) } else { String::new() };
+    let menu =
+        if begins { crate::served::chat_menu(t, &sent.chat, &filing, &[], None, (0, None)) } else { String::new() };
     Ok(Some(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now }))
 }
 

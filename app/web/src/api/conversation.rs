@@ -188,7 +188,7 @@ pub(crate) async fn rate_answer(
     Ok(Acted { go: None, say: rating.map(|_| words(&who).thanks.to_owned()) })
 }
 
-/// The menu of a message: what is seldom done with it.
+/// The menu of a message: what is seldom done with it. Of the kind `thoughts`, what its model thought aloud.
 #[server(prefix = "/fn", endpoint = "message_menu")]
 pub(crate) async fn message_menu(message: String, #[server(default)] kind: String) -> Result<Served, Failure> {
     use super::server::{fail, services, signed_in, texts};
@@ -196,6 +196,12 @@ pub(crate) async fn message_menu(message: String, #[server(default)] kind: Strin
     use cjhirashi_domain::{ErrorCode, chat::MessageRole};
     let (who, services) = (signed_in()?, services()?);
     let id = server_side::id(message)?;
+    if kind == "thoughts" {
+        let thoughts = services.store.reasoning_of(&who.viewer(), &id).await?;
+        let thoughts = thoughts.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
+        let render = move || cjhirashi_chat::markdown::render(&thoughts, &[]);
+        return Ok(Served { html: cjhirashi_chat::markdown::aside(render).await, moves: false });
+    }
     let found = services.store.open_message(&who.viewer(), &id).await?;
     let (chat, message) = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
     let t = texts(&who);

@@ -10,6 +10,7 @@ pub(crate) mod conversation;
 pub(crate) mod documents;
 mod failure;
 pub(crate) mod library;
+pub(crate) mod models;
 pub(crate) mod served;
 #[cfg(feature = "ssr")]
 pub(crate) mod server;

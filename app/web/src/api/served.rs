@@ -25,11 +25,12 @@ impl WithoutHtml for ServedPage {
 /// The page at a path, with what the address says after it.
 #[server(prefix = "/fn", endpoint = "serve_page", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn serve_page(path: String, query: String) -> Result<ServedPage, Failure> {
-    use super::{account, admin, library, server::fail, sync};
+    use super::{account, admin, library, models, server::fail, sync};
     let query = super::server::Asked::read(&query);
     match path.trim_end_matches('/') {
         account::ACCOUNT => account::page(&query).await,
         admin::PEOPLE => admin::people_page(&query).await,
+        models::MODELS => models::page(&query).await,
         admin::AUDIT => admin::audit_page(&query).await,
         library::CHATS => library::page(&query).await,
         sync::SYNC => sync::page(&query).await,

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::{
         admin::{AUDIT, PEOPLE},
+        models::MODELS,
         sync::SYNC,
     },
     components::{Icon, Piece, Whole as _, icon},
@@ -16,6 +17,7 @@ pub(crate) fn admin_sections(t: &'static Texts, current: &str) -> Piece {
     let sections = [
         ("/admin", Icon::Documents, t.knowledge_base),
         (PEOPLE, Icon::People, t.people),
+        (MODELS, Icon::Chat, t.models),
         (SYNC, Icon::Retry, t.two_databases),
         (AUDIT, Icon::Documents, t.audit),
     ];

@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 };
 use leptos::{prelude::*, task::spawn_local};
 
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 use crate::{
     api::chats::{Beginning, MessageView, load_message},
     state::{ChatState, Told, follow_generation, use_texts},
@@ -31,6 +31,7 @@ type Block = (u32, RwSignal<String>);
 pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoView {
     let t = use_texts();
     let blocks = RwSignal::new(Vec::<Block>::new());
+    let thoughts = RwSignal::new(Vec::<Block>::new());
     let stage = RwSignal::new(None::<AnswerStage>);
     let broken = RwSignal::new(false);
     let generation = message.generation_id.clone();
@@ -41,6 +42,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             stage.try_set(Some(new));
         }
         StreamEvent::Block { index, html } => put(blocks, index, html),
+        StreamEvent::Thought { index, html } => put(thoughts, index, html),
         StreamEvent::End { .. } => {}
     };
     let Beginning { events, last } = message.told.unwrap_or_default();
@@ -81,19 +83,31 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             aria-label=t.the_answer
             aria-busy="true"
         >
+            <details class="aside" hidden=move || thoughts.with(Vec::is_empty)>
+                <summary>{t.thoughts}</summary>
+                {prose(thoughts)}
+            </details>
             <div class="prose" hidden=has_text inner_html=so_far.get_value()></div>
-            <div class="prose">
-                <For
-                    each=move || blocks.get()
-                    key=|block| block.0
-                    children=move |(_, html)| view! { <div class="block" inner_html=move || html.get()></div> }.whole()
-                />
-            </div>
+            {prose(blocks)}
             <p class="stage-line" class:still=broken class:sr-only=quiet role="status">
                 {words}
             </p>
             <noscript inner_html=REFRESH></noscript>
         </article>
+    }
+    .whole()
+}
+
+/// Blocks as they come.
+fn prose(blocks: RwSignal<Vec<Block>>) -> Piece {
+    view! {
+        <div class="prose">
+            <For
+                each=move || blocks.get()
+                key=|block| block.0
+                children=move |(_, html)| view! { <div class="block" inner_html=move || html.get()></div> }.whole()
+            />
+        </div>
     }
     .whole()
 }

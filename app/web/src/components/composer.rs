@@ -154,7 +154,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                 <SendOrStop state=state answering=answering />
             </form>
             <Stopper state=state />
-            <Answerer />
+            <Answerer state=state />
         </div>
     }
     .whole()
@@ -220,9 +220,9 @@ fn Attach() -> impl IntoView {
     .whole()
 }
 
-/// Which model answers, and the way to a better one.
+/// Which model answers, the way to a better one, and how much of the chat it can still remember.
 #[component]
-fn Answerer() -> impl IntoView {
+fn Answerer(state: ChatState) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
     let model = move || {
@@ -244,7 +244,21 @@ fn Answerer() -> impl IntoView {
             }
         })
     };
-    view! { <p class="composer-note">{model}</p> }.whole()
+    let memory = Memo::new(move |_| {
+        state.messages.with(|messages| messages.iter().rev().find_map(|m| m.memory).filter(|used| *used > 0))
+    });
+    let memory = move || {
+        memory.get().map(|used| {
+            let words = format!("{}: {used} %", t.memory);
+            view! {
+                <span class="memory" title=t.memory_line>
+                    <progress max="100" value=used.to_string() aria-hidden="true"></progress>
+                    {words}
+                </span>
+            }
+        })
+    };
+    view! { <p class="composer-note">{model} {memory}</p> }.whole()
 }
 
 fn take_up(field: &HtmlTextAreaElement, text: &str, key: StoredValue<String>) {

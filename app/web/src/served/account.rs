@@ -4,12 +4,13 @@ use cjhirashi_domain::{
     Timestamp,
     api_key::{ApiKey, Scope},
     audit::AuditEntry,
+    spending::Spending,
     user::{LinkedAccount, SignedIn},
 };
 use cjhirashi_storage::Device;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, command, dangerous, named_section, nothing, saved, section, table, words::Words};
+use super::{ago, command, dangerous, models::spending, named_section, nothing, saved, section, table, words::Words};
 use crate::{
     api::account::{AccountDone, EndOtherSessions, EndSession, MadeKey, RefreshProfile, RevokeKey, UnlinkAccount},
     components::{Icon, Piece, Whole as _, icon},
@@ -22,6 +23,7 @@ pub(crate) struct Account {
     pub(crate) accounts: Vec<LinkedAccount>,
     pub(crate) devices: Vec<Device>,
     pub(crate) keys: Vec<ApiKey>,
+    pub(crate) spent: Vec<Spending>,
     pub(crate) log: Vec<AuditEntry>,
     /// Where people may sign in: the name in addresses, and the one they use.
     pub(crate) providers: Vec<(&'static str, String)>,
@@ -46,6 +48,13 @@ pub(crate) fn account(account: Account) -> String {
     };
     let keys = keys(texts, w, &account);
     let (accounts, devices) = (accounts(texts, w, &account), devices(texts, w, &account));
+    let spent = named_section(
+        Some("usage"),
+        w.spent_title,
+        Some(w.spent_line),
+        ().whole(),
+        spending(texts, &account.spent, false),
+    );
     let log = section(
         w.activity,
         Some(w.activity_line),
@@ -54,7 +63,7 @@ pub(crate) fn account(account: Account) -> String {
     );
     let data = data(w, &user.email);
     view! {
-        {head} {done} {accounts} {devices} {keys} {log} {data}
+        {head} {done} {accounts} {devices} {keys} {spent} {log} {data}
     }
     .whole()
     .to_html()

@@ -52,6 +52,7 @@ pub(crate) fn chat_menu(
     filing: &Filing,
     folders: &[Folder],
     share: Option<&Share>,
+    (tokens, cost): (i64, Option<f64>),
 ) -> String {
     let w = Words::of(t.language);
     let id = chat.id.to_string();
@@ -112,6 +113,8 @@ pub(crate) fn chat_menu(
             </form>
         }
     });
+    let spent = [Some(t.tokens(tokens)), cost.map(|cost| w.money(t, cost))];
+    let spent = spent.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     view! {
         <form class="beside" method="post" action=RenameChat::url() data-act="">
             {hidden(vec![("id", id.clone())])}
@@ -137,6 +140,7 @@ pub(crate) fn chat_menu(
             <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{w.as_json}</a>
             <a href=format!("/chat/{id}?shown=100000") rel="external">{w.whole_for_print}</a>
         </div>
+        {(tokens > 0).then(|| view! { <p class="faint">{spent}</p> })}
         <form class="stack danger-zone" method="post" action=DeleteChat::url() data-act="">
             {hidden(vec![("id", id)])}
             <p class="faint">{w.delete_chat_line}</p>

@@ -62,6 +62,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     let rate = vec![("message", id.clone()), ("rating", if good { "" } else { "good" }.to_owned())];
     let bad = message.rating == Some(Rating::Bad);
     view! {
+        {message.thought.then(|| thoughts(w, &id))}
         {empty.then(|| view! { <p class="faint">{w.empty_answer}</p> })}
         <div class="prose" inner_html=html></div>
         {unfinished(t, message)}
@@ -75,6 +76,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
             {menu(format!("message={id}"), Icon::More, t.more, false)} {branches(t, message)}
             <span class="facts">{facts(t, message)} " · " {ago(t, now, message.created_at)}</span>
         </div>
+        {message.summary.as_ref().map(|summary| summarised(w, summary))}
     }
     .to_html()
 }
@@ -85,10 +87,35 @@ fn facts(t: &'static Texts, message: &Message) -> String {
     let tokens = message.tokens_used.filter(|_| model != Some(EXTRACTIVE));
     let facts = [
         model.map(|model| t.model_label(model)),
-        tokens.map(|tokens| t.tokens(tokens)),
+        tokens.map(|tokens| t.tokens(i64::from(tokens))),
+        message.cost.map(|cost| Words::of(t.language).money(t, cost)),
         message.latency_ms.map(|latency| t.seconds(latency)),
+        (message.left_out > 0).then(|| Words::of(t.language).left_out(message.left_out)),
     ];
     facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// What the model thought aloud: asked for when somebody opens it.
+fn thoughts(w: &'static Words, id: &str) -> Piece {
+    view! {
+        <details class="aside with-script" data-menu=format!("message={id}&kind=thoughts")>
+            <summary>{w.thoughts_before}</summary>
+            <div class="prose"><div class="menu-items"></div></div>
+        </details>
+    }
+    .whole()
+}
+
+/// From here on models are told a summary of what stands above.
+fn summarised(w: &'static Words, summary: &str) -> Piece {
+    view! {
+        <details class="aside summarised">
+            <summary>{w.summarised}</summary>
+            <p class="faint">{w.summarised_line}</p>
+            <div class="prose" inner_html=markdown::render(summary, &[])></div>
+        </details>
+    }
+    .whole()
 }
 
 /// What an answer lacks that is not whole, and the way to try again.

@@ -76,6 +76,27 @@ words! {
     label_verb: "Etiquetar", "Label";
     delete_chosen_line: "Los chats elegidos se eliminan con sus mensajes. No se puede deshacer.",
         "The chosen chats go with their messages. This cannot be undone.";
+    thoughts_before: "Lo que pensó antes de responder", "What it thought before it answered";
+    summarised: "Hasta aquí, el modelo recuerda un resumen", "Up to here the model remembers a summary";
+    summarised_line: "El chat es largo: en lugar de todo lo anterior se le cuenta esto.", "The chat is long: instead of all that came before it is told this.";
+    spent_title: "Consumo", "Usage";
+    spent_line: "Tokens y coste de tus respuestas por mes y modelo. El coste solo cuenta los modelos con precio.",
+        "Tokens and cost of your answers by month and model. The cost counts only models with a price.";
+    nothing_spent: "Aún no se ha gastado nada.", "Nothing was spent yet.";
+    month: "Mes", "Month";
+    tokens_in: "Tokens leídos", "Tokens read";
+    tokens_out: "Tokens escritos", "Tokens written";
+    cost: "Coste", "Cost";
+    answers_count: "Respuestas", "Answers";
+    no_models: "Aún no hay ningún modelo conectado.", "No model is connected yet.";
+    models_line: "Los modelos que se pueden elegir, lo que recuerdan de un chat y lo que cuestan.",
+        "The models that can be chosen, what they remember of a chat, and what they cost.";
+    context: "Contexto", "Context";
+    price_in: "Entrada", "Input";
+    price_out: "Salida", "Output";
+    price_hint: "US$ por millón de tokens; vacío: el que diga el proveedor.", "US$ for a million tokens; empty: what the provider tells.";
+    price_saved: "El precio vale para las respuestas que vengan.", "The price holds for answers to come.";
+    spent_by_all: "Consumo de todas las personas", "Everybody's usage";
     waiting_question: "Pregunta en espera", "Waiting question";
     waiting_questions: "Preguntas en espera", "Waiting questions";
     queue_waits: "Se preguntará en cuanto termine esta respuesta.", "Asked as soon as this answer has ended.";
@@ -464,6 +485,34 @@ impl Words {
             ),
             SyncCommand::Stop => self.choose("Ya no se crea.", "It is no longer being built."),
             SyncCommand::Remove => self.choose("El índice se eliminó.", "The index was removed."),
+        }
+    }
+
+    /// An amount of US dollars, with as many digits as it needs to say something.
+    pub(super) fn money(&self, t: &Texts, dollars: f64) -> String {
+        let digits = if dollars == 0.0 || dollars >= 1.0 {
+            2
+        } else if dollars >= 0.01 {
+            3
+        } else {
+            5
+        };
+        let text = format!("{dollars:.digits$}");
+        let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+        let whole = whole.parse().map_or_else(|_| whole.to_owned(), |whole| t.number(whole));
+        match self.language {
+            Language::Es => format!("{whole},{rest} US$"),
+            Language::En => format!("US${whole}.{rest}"),
+        }
+    }
+
+    /// Messages that a model was not told.
+    pub(super) fn left_out(&self, count: i32) -> String {
+        match (self.language, count) {
+            (Language::Es, 1) => "sin el mensaje más antiguo".to_owned(),
+            (Language::Es, _) => format!("sin los {count} mensajes más antiguos"),
+            (Language::En, 1) => "without the oldest message".to_owned(),
+            (Language::En, _) => format!("without the {count} oldest messages"),
         }
     }
 

@@ -409,13 +409,8 @@ impl ChatState {
                 *old = message;
             }
         });
-        // The next question is asked now, or held.
-        if self.queue.with_untracked(|(queue, _)| !queue.is_empty()) {
-            self.reload();
-        }
-        if let Some(chats) = self.chats {
-            chats.refresh();
-        }
+        // The next question is asked now, or held; and the chat's menu tells what was spent.
+        self.reload();
     }
 
     /// The answer that is being written cannot be had any more: says why, and the page waits no longer.
