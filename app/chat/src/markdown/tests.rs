@@ -5,10 +5,14 @@ use std::time::Duration;
 use cjhirashi_domain::{
     chat::{Citation, CitationSource, Verdict},
     id::DocumentId,
+    settings::Language,
 };
 use proptest::prelude::*;
 
-use super::{BlockRenderer, code, render};
+use super::{BlockRenderer, Place, code};
+
+mod diagrams;
+mod notes;
 
 fn citation(n: i32, title: Option<&str>) -> Citation {
     Citation {
@@ -24,6 +28,12 @@ fn citation(n: i32, title: Option<&str>) -> Citation {
         verdict: Verdict::Verified,
         source: title.map(|title| CitationSource { title: title.to_owned(), text: "passage".to_owned() }),
     }
+}
+
+const PLACE: Place<'_> = Place { id: "m1", language: Language::Es };
+
+fn render(source: &str, citations: &[Citation]) -> String {
+    super::render(source, citations, PLACE)
 }
 
 fn plain(source: &str) -> String {
@@ -80,6 +90,24 @@ fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
 }
 
 const ELEMENTS: &[&str] = &[
+    "details",
+    "summary",
+    "svg",
+    "circle",
+    "clippath",
+    "defs",
+    "ellipse",
+    "g",
+    "line",
+    "lineargradient",
+    "marker",
+    "path",
+    "polygon",
+    "polyline",
+    "rect",
+    "stop",
+    "text",
+    "tspan",
     "a",
     "blockquote",
     "br",
@@ -146,9 +174,17 @@ fn assert_safe(source: &str, html: &str) {
                 !key.starts_with("on") && key != "style" && key != "src" && key != "srcdoc",
                 "{key} from {source:?}: {html}"
             );
+            if key == "id" {
+                let ours = ["fn-m1-", "fnref-m1-", "dg-m1-"].iter().any(|ours| value.starts_with(ours));
+                assert!(ours && !value.contains(char::is_whitespace), "the id {value:?} from {source:?}");
+            }
+            if value.contains("url") && element != "svg" && element != "a" && element != "div" {
+                assert!(value.starts_with("url(#dg-m1-") && value.ends_with(')'), "{key}={value:?} from {source:?}");
+            }
             if key == "href" {
-                let ours =
-                    value.starts_with("/documents/doc1?start=10&amp;end=90#passage") || value.starts_with("#fn-");
+                let ours = value.starts_with("/documents/doc1?start=10&amp;end=90#passage")
+                    || value.starts_with("#fn-m1-")
+                    || value.starts_with("#fnref-m1-");
                 let out = ["http://", "https://", "mailto:"].iter().any(|scheme| value.starts_with(scheme));
                 assert!(ours || out, "a link to {value:?} from {source:?}");
             }
@@ -163,8 +199,14 @@ fn markdown_becomes_our_html() {
     assert_eq!(plain("3. c\n4. d"), "<ol start=\"3\">\n<li>c</li>\n<li>d</li>\n</ol>\n");
     assert_eq!(plain("~~x~~ `a<b`  \n---x"), "<p><del>x</del> <code>a&lt;b</code><br>\n---x</p>\n");
     // Where the style looks for the box of a task: first in the item, or in its first paragraph.
-    assert!(plain("- [x] done\n- [ ] open").contains("<li><span class=\"task done\">☑</span> done</li>"));
-    assert!(plain("- [ ] one\n\n- [ ] two").contains("<li><p><span class=\"task\">☐</span> one</p>"));
+    assert!(
+        plain("- [x] done\n- [ ] open")
+            .contains("<li><span class=\"task done\" role=\"img\" aria-label=\"Hecho:\">☑</span> done</li>")
+    );
+    assert!(
+        plain("- [ ] one\n\n- [ ] two")
+            .contains("<li><p><span class=\"task\" role=\"img\" aria-label=\"Pendiente:\">☐</span> one</p>")
+    );
     let table = plain("| a | b |\n|---|--:|\n| 1<br>2 | 3 |");
     assert!(table.contains("<th scope=\"col\">a</th><th scope=\"col\" class=\"right\">b</th>"), "{table}");
     assert!(
@@ -172,12 +214,6 @@ fn markdown_becomes_our_html() {
         "{table}"
     );
     assert!(plain("| a |\n|:-:|\n| 1 |").contains("<td class=\"center\">1</td>"));
-    let note = plain("Dicho[^a].\n\n[^a]: Por **ella**.");
-    assert!(note.contains("<sup class=\"footnote-ref\"><a href=\"#fn-"), "{note}");
-    assert!(
-        note.contains("<div class=\"footnote-definition\" id=\"fn-") && note.contains("<strong>ella</strong>"),
-        "{note}"
-    );
 }
 
 #[test]
@@ -420,7 +456,7 @@ fn what_is_nested_without_end_is_cut_and_costs_little() {
 
 /// The page as a browser builds it from the blocks it is given.
 fn replay(pieces: &[&str]) -> (Vec<String>, usize) {
-    let mut renderer = BlockRenderer::new();
+    let mut renderer = BlockRenderer::new(PLACE);
     renderer.set_citations(vec![citation(1, None)]);
     let mut page: Vec<String> = Vec::new();
     let mut given = 0;
@@ -501,7 +537,7 @@ mod style_sheet {
     const TOKENS: &str = include_str!("../../../../style/tokens.css");
 
     /// The luminances of the first `light-dark(oklch(…), oklch(…))` in a text.
-    fn light_and_dark(text: &str) -> [f64; 2] {
+    pub(super) fn light_and_dark(text: &str) -> [f64; 2] {
         let (_, colours) = text.split_once("light-dark(").unwrap_or_else(|| panic!("{text}"));
         let mut colours = colours.split_inclusive(')').map(|colour| luminance(colour.trim_start_matches([',', ' '])));
         [colours.next().unwrap(), colours.next().unwrap()]

@@ -232,7 +232,8 @@ pub(crate) async fn send_message(
     let told = if forward(&format!("/chat/{}", sent.chat.id)) {
         None
     } else {
-        let told = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS).await.unwrap_or_default();
+        let first = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS, who.settings.language);
+        let told = first.await.unwrap_or_default();
         let last = told.last().map_or(0, |(seq, _)| *seq);
         Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
     };

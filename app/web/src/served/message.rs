@@ -1,6 +1,6 @@
 //! What is inside a message's article, and its menus, which are loaded when somebody opens one.
 
-use cjhirashi_chat::markdown;
+use cjhirashi_chat::markdown::{self, Place};
 use cjhirashi_domain::{
     Timestamp,
     chat::{Citation, Message, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
@@ -23,10 +23,16 @@ use crate::{
 /// The inside of a message's article; of an answer that is being written, its text so far.
 pub(crate) fn message(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     match (message.role, message.status) {
-        (MessageRole::Assistant, MessageStatus::Streaming) => markdown::render(&message.content, &message.citations),
+        (MessageRole::Assistant, MessageStatus::Streaming) => rendered(t, message),
         (MessageRole::Assistant, _) => answer(t, message, now),
         (MessageRole::User | MessageRole::System, _) => question(t, message),
     }
+}
+
+/// What an answer says, as it is shown.
+fn rendered(t: &'static Texts, message: &Message) -> String {
+    let place = Place { id: message.id.as_str(), language: t.language };
+    markdown::render(&message.content, &message.citations, place)
 }
 
 /// Whether a question is folded.
@@ -55,7 +61,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
 
 fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     let w = Words::of(t.language);
-    let html = markdown::render(&message.content, &message.citations);
+    let html = rendered(t, message);
     let empty = html.trim().is_empty() && message.status == MessageStatus::Complete;
     let id = message.id.to_string();
     let good = message.rating == Some(Rating::Good);

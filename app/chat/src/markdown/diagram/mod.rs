@@ -1,0 +1,136 @@
+//! Diagrams written as text ("```mermaid") become pictures on the server.
+//!
+//! The library that draws (`mermaid-svg`) is not ours and the text is a stranger's. So only kinds of diagrams are drawn
+//! whose cost was measured, from a text that is neither long nor deep, on a thread of its own that nobody waits for
+//! longer than the reader would; and what comes out is SVG only after [`clean`] has written it anew from lists of
+//! elements and attributes, in the colours of [`paint`]. What cannot be drawn stays code.
+//!
+//! To draw one more kind: its word and its variant in [`bounds`], and its worst in `markdown::tests::diagrams`.
+
+mod bounds;
+mod clean;
+mod paint;
+
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use mermaid_svg::Diagram;
+use parking_lot::Mutex;
+
+use super::{Place, html::escape};
+use crate::words;
+
+#[cfg(test)]
+pub(super) use paint::TONES;
+
+/// Longer diagrams are shown as code, in bytes.
+const MAX_BYTES: usize = 12 * 1024;
+/// Diagrams with more lines are shown as code: nobody would see anything in them.
+const MAX_LINES: usize = 400;
+/// A picture that is longer is not shown, in bytes.
+const MAX_SVG: usize = 512 * 1024;
+/// The library recurses; a thread's own stack is as deep as its longest text needs.
+const STACK: usize = 16 * 1024 * 1024;
+/// With so many drawings that never came to an end, nothing more is drawn.
+const MAX_LOST: usize = 4;
+/// What a picture is called, at most so long, in bytes.
+const MAX_NAME: usize = 300;
+
+/// Drawings that took too long and go on without anybody who waits for them.
+static LOST: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Whether code in that language is a diagram.
+pub(super) fn is_one(language: &str) -> bool {
+    language.eq_ignore_ascii_case("mermaid")
+}
+
+/// The picture as safe HTML, or `None` where the source has to do. `number` is the diagram's in its text; what it takes
+/// goes off `patience`.
+pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut Duration) -> Option<String> {
+    let (title, body) = without_settings(source)?;
+    if !bounds::may_be_read(&body) {
+        return None;
+    }
+    let begun = Instant::now();
+    let drawn = drawn_aside(body, *patience);
+    *patience = patience.saturating_sub(begun.elapsed());
+    let (svg, inverse) = drawn?;
+    let mut prefix = String::from("dg-");
+    escape(place.id, &mut prefix);
+    let picture = clean::clean(&svg, &format!("{prefix}-{number}"), inverse)?;
+    let name = title.map_or_else(|| picture.name(MAX_NAME), |title| escaped(&title));
+    let html = format!(
+        "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\">{}</svg>",
+        words::diagram(place.language),
+        picture.view_box,
+        picture.width,
+        picture.height,
+        picture.inside
+    );
+    (html.len() <= MAX_SVG).then_some(html)
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    escape(text, &mut out);
+    out
+}
+
+/// The diagram alone, and its title: what a text says about fonts and themes is not obeyed.
+fn without_settings(source: &str) -> Option<(Option<String>, String)> {
+    if source.len() > MAX_BYTES || source.lines().count() > MAX_LINES {
+        return None;
+    }
+    let mut title = None;
+    let mut body = source.trim_start();
+    if let Some(front) = body.strip_prefix("---\n") {
+        let (front, rest) = front.split_once("\n---")?;
+        title = front.lines().find_map(|line| line.strip_prefix("title:")).map(|title| {
+            title.trim().trim_matches(['"', '\'']).chars().filter(|c| !c.is_control()).take(MAX_NAME / 4).collect()
+        });
+        body = rest;
+    }
+    let mut kept = String::with_capacity(body.len());
+    while let Some((before, directive)) = body.split_once("%%{") {
+        kept.push_str(before);
+        body = directive.split_once("}%%")?.1;
+    }
+    kept.push_str(body);
+    Some((title.filter(|title: &String| !title.is_empty()), kept))
+}
+
+/// Draws on a thread that can be left alone: it may go on for ever, overflow only its own stack's size, or panic. The
+/// flag tells that white words on dark ground are in it.
+fn drawn_aside(body: String, patience: Duration) -> Option<(String, bool)> {
+    {
+        let mut lost = LOST.lock();
+        lost.retain(|drawing| !drawing.is_finished());
+        if lost.len() >= MAX_LOST || patience.is_zero() {
+            return None;
+        }
+    }
+    let (tell, told) = mpsc::sync_channel(1);
+    let drawing = thread::Builder::new().name("diagram".to_owned()).stack_size(STACK).spawn(move || {
+        let _ = tell.send(drawn(&body));
+    });
+    let drawing = drawing.ok()?;
+    match told.recv_timeout(patience) {
+        Ok(drawn) => drawn,
+        Err(RecvTimeoutError::Timeout) => {
+            tracing::warn!("a diagram took too long to draw; its source is shown");
+            LOST.lock().push(drawing);
+            None
+        }
+        // It panicked, and has said so itself.
+        Err(RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+fn drawn(body: &str) -> Option<(String, bool)> {
+    let diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
+    let svg = mermaid_svg::render_diagram_with(&diagram, &paint::theme()).ok()?;
+    Some((svg, matches!(diagram, Diagram::Sequence(_))))
+}
