@@ -42,9 +42,7 @@ const ATTRIBUTES: &[&str] = &[
     "font-weight",
     "gradientUnits",
     "height",
-    "markerHeight",
     "markerUnits",
-    "markerWidth",
     "offset",
     "opacity",
     "orient",
@@ -219,6 +217,10 @@ impl<'a> Cleaner<'a> {
             for (key, value) in &tag.attributes {
                 self.attribute(tag.name, key, value);
             }
+            if tag.name == "marker" && !tag.attributes.iter().any(|(key, _)| *key == "markerUnits") {
+                // Or the heads of thick arrows are as large as boxes.
+                self.out.push_str(" markerUnits=\"userSpaceOnUse\"");
+            }
             self.out.push_str(if tag.empty { "/>" } else { ">" });
         }
         if !tag.empty {
@@ -242,6 +244,7 @@ impl<'a> Cleaner<'a> {
                     paint(value, role).to_owned()
                 }
             },
+            "markerWidth" | "markerHeight" => (value.parse::<f64>().unwrap_or(8.0).clamp(0.0, 50.0) * 1.25).to_string(),
             "id" if is_id(value) => format!("{}-{value}", self.prefix),
             key if REFERENCES.contains(&key) => match reference(value) {
                 Some(id) => format!("url(#{}-{id})", self.prefix),

@@ -12,12 +12,16 @@ mod clean;
 mod paint;
 
 use std::{
+    collections::HashSet,
     sync::mpsc::{self, RecvTimeoutError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use mermaid_svg::Diagram;
+use mermaid_svg::{
+    Diagram,
+    ast::{State, StateDiagram},
+};
 use parking_lot::Mutex;
 
 use super::{Place, html::escape};
@@ -62,8 +66,10 @@ pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut D
     escape(place.id, &mut prefix);
     let picture = clean::clean(&svg, &format!("{prefix}-{number}"), inverse)?;
     let name = title.map_or_else(|| picture.name(MAX_NAME), |title| escaped(&title));
+    // A little too wide is shown a little smaller.
+    let fits = if (640..=860).contains(&picture.width) { " class=\"fits\"" } else { "" };
     let html = format!(
-        "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\">{}</svg>",
+        "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\"{fits}>{}</svg>",
         words::diagram(place.language),
         picture.view_box,
         picture.width,
@@ -129,8 +135,33 @@ fn drawn_aside(body: String, patience: Duration) -> Option<(String, bool)> {
     }
 }
 
+/// A state that has an inside and that arrows lead to: the library draws such a frame over other states. So the state is
+/// drawn as any other, and beside it a frame of the same name with what is inside.
+fn set_apart(diagram: &mut StateDiagram) {
+    let named: HashSet<&str> = diagram.transitions.iter().flat_map(|arrow| [&*arrow.from, &*arrow.to]).collect();
+    let inside = |id: &str| format!("{id}\u{1}");
+    let apart: Vec<String> =
+        diagram.composites.iter().map(|frame| &frame.id).filter(|id| named.contains(id.as_str())).cloned().collect();
+    for id in apart {
+        if let Some(state) = diagram.states.iter().find(|state| state.id == id).cloned() {
+            diagram.states.push(State { id: inside(&id), ..state });
+        }
+        for frame in &mut diagram.composites {
+            if frame.id == id {
+                frame.id = inside(&id);
+            }
+            for region in frame.regions.iter_mut().filter(|region| region.contains(&id)) {
+                region.push(inside(&id));
+            }
+        }
+    }
+}
+
 fn drawn(body: &str) -> Option<(String, bool)> {
-    let diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
+    let mut diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
+    if let Diagram::State(state) = &mut diagram {
+        set_apart(state);
+    }
     let svg = mermaid_svg::render_diagram_with(&diagram, &paint::theme()).ok()?;
     Some((svg, matches!(diagram, Diagram::Sequence(_))))
 }

@@ -99,7 +99,11 @@ pub(super) fn paint(value: &str, role: Role) -> &'static str {
     match (tone, role) {
         (Some((_, _, line, _)), Role::Line) => line,
         (Some((_, ground, ..)), _) => ground,
-        (None, Role::Line) => "var(--d-edge)",
+        (None, Role::Line) => match rgb(value) {
+            Some([part, ..]) if part > 0.75 => "var(--d-grid)",
+            Some([part, ..]) if part > 0.3 => "var(--d-line)",
+            _ => "var(--d-edge)",
+        },
         (None, _) => match rgb(value) {
             Some(grey) if grey.iter().all(|part| *part > 0.97) => "var(--d-paper)",
             Some(_) => "var(--d-group)",

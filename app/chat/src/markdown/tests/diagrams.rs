@@ -103,6 +103,13 @@ fn what_cannot_be_drawn_is_shown_as_code() {
 }
 
 #[test]
+fn a_state_with_an_inside_that_arrows_lead_to_is_drawn_beside_its_inside() {
+    let html = plain(&fence("stateDiagram-v2\n[*] --> In\nstate In {\n[*] --> a\n}\nIn --> Out"));
+    let (svg, _) = html.split_once("</svg>").unwrap();
+    assert_eq!(svg.matches(">In<").count(), 2, "{svg}");
+}
+
+#[test]
 fn an_open_fence_is_code_and_becomes_a_picture_when_it_closes() {
     let source = "Look:\n\n```mermaid\ngraph LR\nA-->B\n```\n\nDone.";
     let mut renderer = BlockRenderer::new(PLACE);
