@@ -10,18 +10,15 @@
 mod bounds;
 mod clean;
 mod paint;
+mod states;
 
 use std::{
-    collections::HashSet,
     sync::mpsc::{self, RecvTimeoutError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use mermaid_svg::{
-    Diagram,
-    ast::{State, StateDiagram},
-};
+use mermaid_svg::Diagram;
 use parking_lot::Mutex;
 
 use super::{Place, html::escape};
@@ -61,22 +58,29 @@ pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut D
     let begun = Instant::now();
     let drawn = drawn_aside(body, *patience);
     *patience = patience.saturating_sub(begun.elapsed());
-    let (svg, inverse) = drawn?;
-    let mut prefix = String::from("dg-");
-    escape(place.id, &mut prefix);
-    let picture = clean::clean(&svg, &format!("{prefix}-{number}"), inverse)?;
-    let name = title.map_or_else(|| picture.name(MAX_NAME), |title| escaped(&title));
-    // A little too wide is shown a little smaller.
-    let fits = if (640..=860).contains(&picture.width) { " class=\"fits\"" } else { "" };
-    let html = format!(
-        "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\"{fits}>{}</svg>",
-        words::diagram(place.language),
-        picture.view_box,
-        picture.width,
-        picture.height,
-        picture.inside
-    );
-    (html.len() <= MAX_SVG).then_some(html)
+    let (pictures, inverse) = drawn?;
+    let mut html = String::new();
+    for (at, (part, svg)) in pictures.iter().enumerate() {
+        let mut prefix = String::from("dg-");
+        escape(place.id, &mut prefix);
+        let picture = clean::clean(svg, &format!("{prefix}-{number}-{at}"), inverse)?;
+        if let Some(part) = part {
+            html.push_str(&format!("<p class=\"diagram-part\">{}</p>", escaped(part)));
+        }
+        let name = title.as_deref().filter(|_| at == 0).map_or_else(|| picture.name(MAX_NAME), escaped);
+        // A little too wide is shown a little smaller.
+        let fits = if (640..=860).contains(&picture.width) { " class=\"fits\"" } else { "" };
+        html.push_str(&format!(
+            "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\"{fits}>{}</svg>",
+            words::diagram(place.language),
+            picture.view_box,
+            picture.width,
+            picture.height,
+            picture.inside
+        ));
+        (html.len() <= MAX_SVG).then_some(())?;
+    }
+    Some(html)
 }
 
 fn escaped(text: &str) -> String {
@@ -110,7 +114,7 @@ fn without_settings(source: &str) -> Option<(Option<String>, String)> {
 
 /// Draws on a thread that can be left alone: it may go on for ever, overflow only its own stack's size, or panic. The
 /// flag tells that white words on dark ground are in it.
-fn drawn_aside(body: String, patience: Duration) -> Option<(String, bool)> {
+fn drawn_aside(body: String, patience: Duration) -> Option<(Vec<Drawn>, bool)> {
     {
         let mut lost = LOST.lock();
         lost.retain(|drawing| !drawing.is_finished());
@@ -135,33 +139,19 @@ fn drawn_aside(body: String, patience: Duration) -> Option<(String, bool)> {
     }
 }
 
-/// A state that has an inside and that arrows lead to: the library draws such a frame over other states. So the state is
-/// drawn as any other, and beside it a frame of the same name with what is inside.
-fn set_apart(diagram: &mut StateDiagram) {
-    let named: HashSet<&str> = diagram.transitions.iter().flat_map(|arrow| [&*arrow.from, &*arrow.to]).collect();
-    let inside = |id: &str| format!("{id}\u{1}");
-    let apart: Vec<String> =
-        diagram.composites.iter().map(|frame| &frame.id).filter(|id| named.contains(id.as_str())).cloned().collect();
-    for id in apart {
-        if let Some(state) = diagram.states.iter().find(|state| state.id == id).cloned() {
-            diagram.states.push(State { id: inside(&id), ..state });
-        }
-        for frame in &mut diagram.composites {
-            if frame.id == id {
-                frame.id = inside(&id);
-            }
-            for region in frame.regions.iter_mut().filter(|region| region.contains(&id)) {
-                region.push(inside(&id));
-            }
-        }
-    }
-}
+/// A picture as the library makes it, and what it is the inside of.
+type Drawn = (Option<String>, String);
 
-fn drawn(body: &str) -> Option<(String, bool)> {
-    let mut diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
-    if let Diagram::State(state) = &mut diagram {
-        set_apart(state);
-    }
-    let svg = mermaid_svg::render_diagram_with(&diagram, &paint::theme()).ok()?;
-    Some((svg, matches!(diagram, Diagram::Sequence(_))))
+fn drawn(body: &str) -> Option<(Vec<Drawn>, bool)> {
+    let diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
+    let inverse = matches!(diagram, Diagram::Sequence(_));
+    let parts = match diagram {
+        Diagram::State(states) => {
+            states::apart(states)?.into_iter().map(|(label, states)| (label, Diagram::State(states))).collect()
+        }
+        other => vec![(None, other)],
+    };
+    let theme = paint::theme();
+    let draw = |(label, part)| Some((label, mermaid_svg::render_diagram_with(&part, &theme).ok()?));
+    Some((parts.into_iter().map(draw).collect::<Option<_>>()?, inverse))
 }
