@@ -9,6 +9,7 @@
 
 mod bounds;
 mod clean;
+mod frames;
 mod paint;
 mod states;
 
@@ -18,7 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mermaid_svg::Diagram;
+use frames::Key;
+use mermaid_svg::{Diagram, ast::FlowchartDiagram};
 use parking_lot::Mutex;
 
 use super::{Place, html::escape};
@@ -60,12 +62,12 @@ pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut D
     *patience = patience.saturating_sub(begun.elapsed());
     let (pictures, inverse) = drawn?;
     let mut html = String::new();
-    for (at, (part, svg)) in pictures.iter().enumerate() {
+    for (at, Drawn { svg, label, keys }) in pictures.iter().enumerate() {
         let mut prefix = String::from("dg-");
         escape(place.id, &mut prefix);
         let picture = clean::clean(svg, &format!("{prefix}-{number}-{at}"), inverse)?;
-        if let Some(part) = part {
-            html.push_str(&format!("<p class=\"diagram-part\">{}</p>", escaped(part)));
+        if let Some(label) = label {
+            html.push_str(&format!("<p class=\"diagram-part\">{}</p>", escaped(label)));
         }
         let name = title.as_deref().filter(|_| at == 0).map_or_else(|| picture.name(MAX_NAME), escaped);
         // A little too wide is shown a little smaller.
@@ -78,6 +80,7 @@ pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut D
             picture.height,
             picture.inside
         ));
+        write_keys(keys, &mut html);
         (html.len() <= MAX_SVG).then_some(())?;
     }
     Some(html)
@@ -139,19 +142,56 @@ fn drawn_aside(body: String, patience: Duration) -> Option<(Vec<Drawn>, bool)> {
     }
 }
 
-/// A picture as the library makes it, and what it is the inside of.
-type Drawn = (Option<String>, String);
+/// A picture as the library makes it.
+struct Drawn {
+    svg: String,
+    /// What it is the inside of.
+    label: Option<String>,
+    /// What its colours stand for.
+    keys: Vec<Key>,
+}
 
 fn drawn(body: &str) -> Option<(Vec<Drawn>, bool)> {
     let diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
     let inverse = matches!(diagram, Diagram::Sequence(_));
-    let parts = match diagram {
+    let pictures = match diagram {
         Diagram::State(states) => {
-            states::apart(states)?.into_iter().map(|(label, states)| (label, Diagram::State(states))).collect()
+            let parts = states::apart(states)?.into_iter();
+            parts.map(|(label, part)| picture(&Diagram::State(part), label)).collect::<Option<_>>()?
         }
-        other => vec![(None, other)],
+        Diagram::Flowchart(flow) => vec![framed(flow)?],
+        other => vec![picture(&other, None)?],
     };
-    let theme = paint::theme();
-    let draw = |(label, part)| Some((label, mermaid_svg::render_diagram_with(&part, &theme).ok()?));
-    Some((parts.into_iter().map(draw).collect::<Option<_>>()?, inverse))
+    Some((pictures, inverse))
+}
+
+fn picture(diagram: &Diagram, label: Option<String>) -> Option<Drawn> {
+    let svg = mermaid_svg::render_diagram_with(diagram, &paint::theme()).ok()?;
+    Some(Drawn { svg, label, keys: Vec::new() })
+}
+
+fn framed(mut flow: FlowchartDiagram) -> Option<Drawn> {
+    frames::mark(&mut flow);
+    let drawn = picture(&Diagram::Flowchart(flow.clone()), None)?;
+    if frames::tell_the_truth(&flow, &drawn.svg) {
+        return Some(drawn);
+    }
+    let keys = frames::as_colours(&mut flow)?;
+    Some(Drawn { keys, ..picture(&Diagram::Flowchart(flow), None)? })
+}
+
+fn write_keys(keys: &[Key], out: &mut String) {
+    if keys.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"diagram-keys\">");
+    for Key { colour, name, boxes } in keys {
+        let swatch = format!("<rect width=\"12\" height=\"12\" rx=\"3\" fill=\"{colour}\"/>");
+        out.push_str(&format!(
+            "<li><svg viewBox=\"0 0 12 12\" width=\"12\" height=\"12\" aria-hidden=\"true\">{swatch}</svg> <strong>{}</strong>: {}</li>",
+            escaped(name),
+            escaped(&boxes.join(", "))
+        ));
+    }
+    out.push_str("</ul>");
 }

@@ -88,6 +88,9 @@ pub(super) fn paint(value: &str, role: Role) -> &'static str {
             _ => "var(--d-ink)",
         };
     }
+    if value.starts_with("group-") {
+        return "var(--d-group)";
+    }
     if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == value) {
         return name;
     }

@@ -113,6 +113,21 @@ fn the_inside_of_a_state_is_a_picture_of_its_own() {
 }
 
 #[test]
+fn a_frame_holds_its_own_boxes_or_is_a_colour() {
+    let framed =
+        "flowchart TB\nsubgraph S [Servidor]\nA[API] --> B\nsubgraph D [Dentro]\nC\nend\nend\nB --> C\nC --> X[Fuera]";
+    let html = plain(&fence(framed));
+    assert!(html.contains(">Servidor<") && html.contains(">Fuera<"), "{html}");
+    assert!(!html.contains("diagram-keys"));
+    // Here the library puts a stranger between those that belong together: they are told by colour and by name.
+    let mixed = "flowchart TB\nsubgraph K [Cliente]\nW\nM\nend\nsubgraph S [Servidor]\nA[La <API>] --> B[Servicio]\nB --> C\nC --> T\nend\nsubgraph D\nP\nV\nend\nW --> A\nM --> A\nB --> P\nT --> V\nT --> P\nB --> X[Proveedor externo]\nX --> T";
+    let html = plain(&fence(mixed));
+    assert_safe(mixed, &html);
+    assert!(!html.contains(">Servidor</text>") && html.contains("Proveedor"), "{html}");
+    assert!(html.contains("</svg> <strong>Servidor</strong>: La &lt;API&gt;, Servicio, C, T</li>"), "{html}");
+}
+
+#[test]
 fn an_open_fence_is_code_and_becomes_a_picture_when_it_closes() {
     let source = "Look:\n\n```mermaid\ngraph LR\nA-->B\n```\n\nDone.";
     let mut renderer = BlockRenderer::new(PLACE);
