@@ -87,7 +87,7 @@ impl BlockRenderer {
     /// Whether an open block may become a diagram, which takes longer than words.
     #[must_use]
     pub fn may_draw(&self) -> bool {
-        self.tail.contains("mermaid")
+        self.tail.to_ascii_lowercase().contains("mermaid")
     }
 
     /// Blocks that look different since the last call, by number, as safe HTML. A block that ceased to be (the text
