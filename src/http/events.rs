@@ -49,7 +49,7 @@ pub(crate) async fn follow(
 ) -> ApiResult<Response> {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
     let after = last.or(position.after).unwrap_or(0);
-    let events = state.chat.events(&person.viewer(), &id, after).await?;
+    let events = state.chat.events(&person.viewer(), &id, after, person.0.settings.language).await?;
     let shutdown = state.shutdown.clone();
     let stop = async move {
         tokio::select! {

@@ -10,6 +10,7 @@ use cjhirashi_domain::{
     chat::MessageStatus,
     event::{GenerationEvent, StreamEvent},
     id::GenerationId,
+    settings::Language,
 };
 use cjhirashi_storage::{GenerationSignal, StorageError};
 use futures::{FutureExt as _, StreamExt as _, stream::BoxStream};
@@ -19,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{BlockRenderer, ChatError, ChatService, journal::Run, service::Shared};
+use crate::{BlockRenderer, ChatError, ChatService, journal::Run, markdown::Place, service::Shared};
 
 /// An event and the number after which a reader that lost its connection goes on (`id:` of the event stream).
 /// Blocks that changed together carry the number before them, all but the last, so that none is skipped.
@@ -41,7 +42,7 @@ const PAGE: i64 = 500;
 
 impl ChatService {
     /// Follows a run: first what it has told so far, then live. `after` is the number of the last event that the
-    /// reader has seen, 0 for none; what it has is not told again.
+    /// reader has seen, 0 for none; what it has is not told again. Words that are ours are in the reader's language.
     ///
     /// # Errors
     /// [`ChatError::GenerationNotFound`], or the database's.
@@ -50,6 +51,7 @@ impl ChatService {
         viewer: &Viewer,
         generation: &GenerationId,
         after: i64,
+        language: Language,
     ) -> Result<EventStream, ChatError> {
         let run = self.shared.running.lock().get(generation).cloned();
         let source = match run {
@@ -64,7 +66,8 @@ impl ChatService {
                 Source::There { id: generation.clone(), viewer: viewer.clone(), signals }
             }
         };
-        Ok(follow(Arc::clone(&self.shared), source, after).boxed())
+        let view = View::new(Place { id: generation.as_str(), language }, after);
+        Ok(follow(Arc::clone(&self.shared), source, view).boxed())
     }
 
     /// What a run tells until its first words, but no longer than `wait`: who asked need not open a stream to see the
@@ -77,9 +80,10 @@ impl ChatService {
         viewer: &Viewer,
         generation: &GenerationId,
         wait: Duration,
+        language: Language,
     ) -> Result<Vec<SequencedEvent>, ChatError> {
         let until = Instant::now() + wait;
-        let mut events = self.events(viewer, generation, 0).await?;
+        let mut events = self.events(viewer, generation, 0, language).await?;
         let mut told = Vec::new();
         let mut speaks = false;
         // Once it speaks, what is there already comes along: blocks that changed together stay together.
@@ -169,9 +173,12 @@ impl Source {
     }
 }
 
-fn follow(shared: Arc<Shared>, mut source: Source, after: i64) -> impl futures::Stream<Item = SequencedEvent> + Send {
+fn follow(
+    shared: Arc<Shared>,
+    mut source: Source,
+    mut view: View,
+) -> impl futures::Stream<Item = SequencedEvent> + Send {
     async_stream::stream! {
-        let mut view = View::new(after);
         let mut failures = 0u32;
         loop {
             let events = match source.after(&shared, view.seq).await {
@@ -239,10 +246,10 @@ struct View {
 }
 
 impl View {
-    fn new(after: i64) -> Self {
+    fn new(place: Place<'_>, after: i64) -> Self {
         Self {
-            renderer: BlockRenderer::new(),
-            thoughts: BlockRenderer::new(),
+            renderer: BlockRenderer::new(place),
+            thoughts: BlockRenderer::new(Place { id: &format!("{}-t", place.id), ..place }),
             seq: 0,
             told: after,
             after,
@@ -326,7 +333,7 @@ impl View {
 }
 
 async fn changes_of(text: &mut BlockRenderer) -> Vec<(u32, String)> {
-    if text.open_bytes() < BLOCKING_BYTES {
+    if text.open_bytes() < BLOCKING_BYTES && !text.may_draw() {
         return text.changes();
     }
     let renderer = Arc::new(Mutex::new(std::mem::take(text)));
@@ -345,6 +352,8 @@ mod tests {
     use cjhirashi_domain::event::AnswerStage;
 
     use super::*;
+
+    const PLACE: Place<'_> = Place { id: "g", language: Language::En };
 
     fn text(delta: &str) -> GenerationEvent {
         GenerationEvent::Text { delta: delta.to_owned() }
@@ -368,14 +377,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_comes_back_is_told_only_what_it_has_not_seen() {
-        let mut first = View::new(0);
+        let mut first = View::new(PLACE, 0);
         let mut page = Vec::new();
         first.take(1, GenerationEvent::Stage(AnswerStage::Writing)).await;
         first.take(2, text("One.\n\nTwo.\n\nThr")).await;
         let seen = apply(&mut page, &first.render().await);
         assert_eq!((seen, page.len()), (2, 3));
 
-        let mut again = View::new(seen);
+        let mut again = View::new(PLACE, seen);
         for (seq, event) in [(1, GenerationEvent::Stage(AnswerStage::Writing)), (2, text("One.\n\nTwo.\n\nThr"))] {
             assert!(again.take(seq, event).await.is_empty());
         }
@@ -388,7 +397,7 @@ mod tests {
 
     #[tokio::test]
     async fn blocks_that_change_together_share_no_resume_point_but_the_last() {
-        let mut view = View::new(0);
+        let mut view = View::new(PLACE, 0);
         view.take(5, text("One.\n\nTwo.")).await;
         let events = view.render().await;
         let seqs: Vec<i64> = events.iter().map(|(seq, _)| *seq).collect();
@@ -397,7 +406,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_is_told_again_to_whoever_saw_it() {
-        let mut view = View::new(9);
+        let mut view = View::new(PLACE, 9);
         let end = GenerationEvent::End { status: MessageStatus::Complete, error: None };
         let events = view.take(9, end).await;
         assert_eq!(events, [(9, StreamEvent::End { status: MessageStatus::Complete })]);

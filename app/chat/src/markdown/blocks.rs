@@ -5,38 +5,53 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use cjhirashi_domain::chat::Citation;
+use cjhirashi_domain::{chat::Citation, settings::Language};
 use pulldown_cmark::{Event, Parser};
 
 use super::{
-    HASHERS, guarded,
+    HASHERS, Place, guarded,
     html::{self, State},
     math,
+    notes::Numbers,
 };
 
 /// Renders a growing text. Blocks (paragraphs, lists, fences, tables) are numbered from 0; all but the last few are
 /// final, and only what changed is rendered and given out again.
 ///
-/// What one block cannot know of another (a footnote, a reference defined further down) is right once the whole text
-/// is rendered by [`super::render`].
+/// Footnotes have the numbers they will keep and stand where they were written; a fence becomes a diagram once it is
+/// closed. What one block cannot know of another (a reference defined further down) is right once the whole text is
+/// rendered by [`super::render`].
 #[derive(Debug, Default)]
 pub struct BlockRenderer {
+    id: String,
+    language: Language,
     citations: Vec<Citation>,
     /// Text from the first block that may still change.
     tail: String,
     /// Blocks before `tail`.
     settled: u32,
-    /// Hashes of the blocks of `tail` as they were given out last.
-    given: Vec<u64>,
+    /// What those blocks have numbered.
+    numbers: Numbers,
+    /// The blocks of `tail` as they were given out last.
+    given: Vec<Given>,
     /// How long the text is, in bytes.
     bytes: usize,
 }
 
+/// A block that a reader has.
+#[derive(Debug)]
+struct Given {
+    /// Of its text and of the numbers it began with.
+    hash: u64,
+    /// The numbers after it.
+    numbers: Numbers,
+}
+
 impl BlockRenderer {
-    /// Nothing written yet.
+    /// Nothing written yet, to be shown at a place.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(place: Place<'_>) -> Self {
+        Self { id: place.id.to_owned(), language: place.language, ..Self::default() }
     }
 
     /// The citations that `[n]` may name from now on.
@@ -69,23 +84,35 @@ impl BlockRenderer {
         self.tail.len()
     }
 
+    /// Whether an open block may become a diagram, which takes longer than words.
+    #[must_use]
+    pub fn may_draw(&self) -> bool {
+        self.tail.to_ascii_lowercase().contains("mermaid")
+    }
+
     /// Blocks that look different since the last call, by number, as safe HTML. A block that ceased to be (the text
     /// after it made both one) is given as empty.
     pub fn changes(&mut self) -> Vec<(u32, String)> {
         let starts = block_starts(&self.tail);
         let ends = starts.iter().skip(1).copied().chain([self.tail.len()]);
         let mut changed = Vec::new();
-        let mut hashes = Vec::with_capacity(starts.len());
+        let mut given = Vec::with_capacity(starts.len());
+        let mut numbers = self.numbers.clone();
         for (at, (start, end)) in starts.iter().copied().zip(ends).enumerate() {
             let source = &self.tail[start..end];
-            let hash = HASHERS[0].hash_one(source);
-            if self.given.get(at) != Some(&hash) {
-                let html = guarded(source, || html::write(source, &self.citations, State::Live));
-                changed.push((self.number(at), html));
+            let hash = HASHERS[0].hash_one((source, &numbers));
+            match self.given.get(at).filter(|given| given.hash == hash) {
+                Some(same) => numbers = same.numbers.clone(),
+                None => {
+                    let place = Place { id: &self.id, language: self.language };
+                    let write = || html::write(source, &self.citations, State::Live, place, &mut numbers);
+                    let html = guarded(source, write);
+                    changed.push((self.number(at), html));
+                }
             }
-            hashes.push(hash);
+            given.push(Given { hash, numbers: numbers.clone() });
         }
-        for gone in hashes.len()..self.given.len() {
+        for gone in given.len()..self.given.len() {
             changed.push((self.number(gone), String::new()));
         }
         // A block is final once the first line of the next one is whole: until then "``" may become a fence or stay
@@ -94,10 +121,12 @@ impl BlockRenderer {
             starts.iter().skip(1).rposition(|start| self.tail[*start..].contains('\n')).map_or(0, |at| at + 1);
         if let Some(cut) = starts.get(settled).copied().filter(|_| settled > 0) {
             self.tail.drain(..cut);
-            hashes.drain(..settled);
+            if let Some(last) = given.drain(..settled).next_back() {
+                self.numbers = last.numbers;
+            }
             self.settled = self.number(settled);
         }
-        self.given = hashes;
+        self.given = given;
         changed
     }
 

@@ -1,6 +1,6 @@
 //! The writer: Markdown's events in, our own elements out.
 
-use std::{collections::HashMap, hash::BuildHasher, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use cjhirashi_domain::chat::{Citation, citation_mark};
 use pulldown_cmark::{
@@ -8,20 +8,26 @@ use pulldown_cmark::{
 };
 
 use super::{
-    HASHERS,
+    Place,
     code::{highlight, language},
+    diagram,
+    links::{bare_address, next_mark, safe_address},
     marks::{is_escaped, referred},
     math::{self, FILLER},
+    notes::{self, Notes, Numbers},
 };
+use crate::words;
 
 /// Containers deeper than this are left out (their text stays): nobody writes them, and browsers give up at 512.
 const MAX_DEPTH: usize = 50;
 /// Marks beyond this stay text: a link is forty times as long as its mark.
 const MAX_CITES: usize = 2_000;
-/// What of a bare address is made into a link, in bytes: longer ones are cut by browsers and servers too.
-const MAX_ADDRESS: usize = 2_048;
 /// Grammars are regular expressions over a stranger's text: all code of one text may take so long, the rest stays plain.
 const COLOURING: Duration = Duration::from_millis(250);
+/// All diagrams of one text may take so long, the rest stays code.
+const DRAWING: Duration = Duration::from_secs(2);
+/// Ends a footnote instead of an element.
+const NOTE: &str = "</note>";
 
 /// Whether the text is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,39 +67,27 @@ pub(super) fn escape(text: &str, out: &mut String) {
     out.push_str(&text[from..]);
 }
 
-/// Where a link may lead; `None` when it may not. A name like `javascript` can hide behind control characters, so
-/// the address is read as a browser reads it: without them.
-fn safe_address(address: &str) -> Option<String> {
-    let address: String = address.chars().filter(|c| !c.is_control()).collect();
-    let address = address.trim();
-    let (scheme, rest) = address.split_once(':')?;
-    let scheme = scheme.to_ascii_lowercase();
-    let safe = match scheme.as_str() {
-        "http" | "https" => rest.starts_with("//") && rest.len() > 2,
-        "mailto" => !rest.is_empty(),
-        _ => false,
-    };
-    safe.then(|| format!("{scheme}:{rest}"))
-}
-
 /// Renders a whole text, or one block of one that is being written.
-pub(super) fn write(source: &str, citations: &[Citation], state: State) -> String {
+pub(super) fn write(
+    source: &str,
+    citations: &[Citation],
+    state: State,
+    place: Place<'_>,
+    numbers: &mut Numbers,
+) -> String {
     let source = math::brackets_to_dollars(source);
     let writer = Writer {
         source: &source,
         citations,
         state,
+        place,
         out: String::with_capacity(source.len() + source.len() / 2 + 64),
         closing: Vec::new(),
         cites: 0,
         colouring: COLOURING,
+        drawing: DRAWING,
         links: 0,
-        notes: HashMap::new(),
-        // Two messages on one page must not have the same ids.
-        prefix: match state {
-            State::Saved => format!("{:08x}", HASHERS[0].hash_one(&source) as u32),
-            State::Live => "live".to_owned(),
-        },
+        notes: Notes::new(place, numbers),
         columns: Vec::new(),
         column: 0,
         in_head: false,
@@ -105,6 +99,7 @@ struct Writer<'a> {
     source: &'a str,
     citations: &'a [Citation],
     state: State,
+    place: Place<'a>,
     out: String,
     /// What ends each element that is open; empty for those that were left out.
     closing: Vec<&'static str>,
@@ -112,10 +107,11 @@ struct Writer<'a> {
     cites: usize,
     /// What is left of [`COLOURING`].
     colouring: Duration,
+    /// What is left of [`DRAWING`].
+    drawing: Duration,
     /// Links that are open: inside of one nothing else may be a link.
     links: usize,
-    notes: HashMap<String, usize>,
-    prefix: String,
+    notes: Notes<'a>,
     columns: Vec<Alignment>,
     column: usize,
     in_head: bool,
@@ -134,7 +130,7 @@ impl<'a> Writer<'a> {
         let mut events = TextMergeWithOffset::new(parsed);
         while let Some((event, range)) = events.next() {
             match event {
-                Event::Start(Tag::CodeBlock(kind)) => self.code_block(&kind, &mut events),
+                Event::Start(Tag::CodeBlock(kind)) => self.code_block(&kind, &range, &mut events),
                 Event::Start(Tag::Link { link_type, dest_url, id, .. }) => {
                     match self.cited_by_reference(link_type, &id) {
                         // "[1]: https://elsewhere" must not take a citation's place.
@@ -161,16 +157,19 @@ impl<'a> Writer<'a> {
                 Event::SoftBreak => self.out.push('\n'),
                 Event::HardBreak => self.out.push_str("<br>\n"),
                 Event::Rule => self.out.push_str("<hr>\n"),
-                Event::TaskListMarker(done) => self.out.push_str(if done {
-                    "<span class=\"task done\">☑</span> "
-                } else {
-                    "<span class=\"task\">☐</span> "
-                }),
+                Event::TaskListMarker(done) => {
+                    let (class, mark) = if done { ("task done", '☑') } else { ("task", '☐') };
+                    let label = words::task(self.place.language, done);
+                    self.out.push_str(&format!(
+                        "<span class=\"{class}\" role=\"img\" aria-label=\"{label}\">{mark}</span> "
+                    ));
+                }
             }
         }
         while !self.closing.is_empty() {
             self.close();
         }
+        self.notes.rest(&mut self.out);
         self.out
     }
 
@@ -185,6 +184,9 @@ impl<'a> Writer<'a> {
 
     fn close(&mut self) {
         let Some(close) = self.closing.pop() else { return };
+        if close == NOTE {
+            return self.notes.end(self.state == State::Saved, &mut self.out);
+        }
         self.out.push_str(close);
         match close {
             "</a>" => self.links = self.links.saturating_sub(1),
@@ -211,12 +213,8 @@ impl<'a> Writer<'a> {
             Tag::List(Some(first)) => self.element(&format!("<ol start=\"{first}\">\n"), "</ol>\n"),
             Tag::Item => self.element("<li>", "</li>\n"),
             Tag::FootnoteDefinition(label) => {
-                let number = self.note(&label);
-                let open = format!(
-                    "<div class=\"footnote-definition\" id=\"fn-{}-{number}\"><span>{number}</span><div>\n",
-                    self.prefix
-                );
-                self.element(&open, "</div></div>\n");
+                let opens = self.closing.len() < MAX_DEPTH && self.notes.begin(&label, &mut self.out);
+                self.closing.push(if opens { NOTE } else { "" });
             }
             Tag::Table(columns) => {
                 self.columns = columns;
@@ -278,7 +276,12 @@ impl<'a> Writer<'a> {
         self.out.push_str("\" rel=\"noopener noreferrer nofollow\" target=\"_blank\">");
     }
 
-    fn code_block(&mut self, kind: &CodeBlockKind<'_>, events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>) {
+    fn code_block(
+        &mut self,
+        kind: &CodeBlockKind<'_>,
+        range: &Range<usize>,
+        events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>,
+    ) {
         let language = match kind {
             CodeBlockKind::Fenced(info) => language(info),
             CodeBlockKind::Indented => "",
@@ -291,14 +294,28 @@ impl<'a> Writer<'a> {
                 _ => {}
             }
         }
-        self.out.push_str("<div class=\"code\" data-lang=\"");
+        let drawn = diagram::is_one(language) && is_closed(&self.source[range.clone()]);
+        let drawn = if drawn { self.draw(&code) } else { None };
+        self.out.push_str(if drawn.is_some() { "<div class=\"code diagram\"" } else { "<div class=\"code\"" });
+        self.out.push_str(" data-lang=\"");
         escape(language, &mut self.out);
         // The button needs a script and words in the reader's language: the page gives both and shows it.
-        self.out.push_str(
-            "\"><button class=\"code-copy\" type=\"button\" data-copy hidden></button><pre tabindex=\"0\"><code>",
-        );
+        self.out.push_str("\"><button class=\"code-copy\" type=\"button\" data-copy hidden></button>");
+        if let Some(svg) = &drawn {
+            let label = words::diagram_source(self.place.language);
+            self.out.push_str("<div class=\"diagram-scroll\" tabindex=\"0\">");
+            self.out.push_str(svg);
+            self.out.push_str(&format!("</div><details><summary>{label}</summary>"));
+        }
+        self.out.push_str("<pre tabindex=\"0\"><code>");
         highlight(&code, language, &mut self.colouring, &mut self.out);
-        self.out.push_str("</code></pre></div>\n");
+        self.out.push_str("</code></pre>");
+        self.out.push_str(if drawn.is_some() { "</details></div>\n" } else { "</div>\n" });
+    }
+
+    fn draw(&mut self, code: &str) -> Option<String> {
+        self.notes.numbers.diagrams += 1;
+        diagram::draw(code, self.notes.numbers.diagrams, self.place, &mut self.drawing)
     }
 
     fn math(&mut self, latex: &str, display: bool) {
@@ -334,20 +351,16 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn note(&mut self, label: &str) -> usize {
-        let next = self.notes.len() + 1;
-        *self.notes.entry(label.to_owned()).or_insert(next)
+    fn footnote_reference(&mut self, label: &str) {
+        if self.links > 0 || !self.notes.refer(label, &mut self.out) {
+            self.plain(&format!("[^{label}]"));
+        }
     }
 
-    fn footnote_reference(&mut self, label: &str) {
-        let number = self.note(label);
-        if self.links > 0 {
-            return;
-        }
-        self.out.push_str(&format!(
-            "<sup class=\"footnote-ref\"><a href=\"#fn-{}-{number}\">{number}</a></sup>",
-            self.prefix
-        ));
+    /// While the text is being written its notes may be still to come; tells how many bytes the mark took.
+    fn note_to_come(&mut self, text: &str) -> Option<usize> {
+        let (label, length) = notes::written(text).filter(|_| self.state == State::Live)?;
+        self.notes.refer(label, &mut self.out).then_some(length)
     }
 
     /// Text with citations and bare addresses made into links.
@@ -360,9 +373,9 @@ impl<'a> Writer<'a> {
             self.plain(&rest[..at]);
             let from = &rest[at..];
             let taken = if from.starts_with(['[', '【']) {
-                self.citations_at(from)
+                self.citations_at(from).or_else(|| self.note_to_come(from))
             } else {
-                self.address_at(from, rest[..at].chars().next_back())
+                bare_address(from, rest[..at].chars().next_back()).and_then(|address| self.address(address))
             };
             let taken = taken.unwrap_or_else(|| {
                 let first = from.chars().next().map_or(1, char::len_utf8);
@@ -425,26 +438,7 @@ impl<'a> Writer<'a> {
         self.out.push_str(&format!(">{n}</a>"));
     }
 
-    /// `https://…` in running text; tells how many bytes it took.
-    fn address_at(&mut self, text: &str, before: Option<char>) -> Option<usize> {
-        if before.is_some_and(char::is_alphanumeric) {
-            return None;
-        }
-        let limit = text.floor_char_boundary(MAX_ADDRESS);
-        let end = text[..limit]
-            .find(|c: char| c.is_whitespace() || c.is_control() || "<>\"'`«»".contains(c))
-            .unwrap_or(limit);
-        let mut address = &text[..end];
-        let mut unopened = address.matches(')').count().saturating_sub(address.matches('(').count());
-        // What ends a sentence or closes a bracket is not the address's.
-        while let Some(last) = address.chars().next_back() {
-            if last == ')' && unopened > 0 {
-                unopened -= 1;
-            } else if !".,;:!?]*_".contains(last) {
-                break;
-            }
-            address = &address[..address.len() - last.len_utf8()];
-        }
+    fn address(&mut self, address: &str) -> Option<usize> {
         let target = safe_address(address)?;
         self.link_start(&target);
         escape(address, &mut self.out);
@@ -453,15 +447,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Where the next thing begins that may become a link.
-fn next_mark(text: &str) -> Option<usize> {
-    text.char_indices()
-        .find(|(at, c)| match c {
-            '[' | '【' => true,
-            'h' => text[*at..].starts_with("http://") || text[*at..].starts_with("https://"),
-            _ => false,
-        })
-        .map(|(at, _)| at)
+/// Whether a fenced block has its last fence: until then the rest may be still to come.
+fn is_closed(block: &str) -> bool {
+    let bare = |line: &str| line.trim_start_matches([' ', '\t', '>']).trim_end().to_owned();
+    let Some((first, rest)) = block.split_once('\n') else { return false };
+    let (first, last) = (bare(first), bare(rest.trim_end().lines().next_back().unwrap_or_default()));
+    let Some(mark) = first.chars().next() else { return false };
+    let opening = first.chars().take_while(|c| *c == mark).count();
+    last.chars().count() >= opening && last.chars().all(|c| c == mark)
 }
 
 /// Passes over an element whose start was read.

@@ -3,14 +3,17 @@
 //! What a model writes is hostile: a document it read may have told it what to write. So the writer knows which
 //! elements and attributes it makes, and everything else is text: raw HTML is shown, not obeyed; links lead only to
 //! `http`, `https` and `mailto`; pictures become links, because a picture's address can carry a secret out the moment
-//! it is shown; ids and classes are our own. LaTeX becomes MathML on the server and is checked once more against a
-//! list of elements. Nothing here runs in the browser.
+//! it is shown; ids and classes are our own. LaTeX becomes MathML and diagrams become SVG on the server, and both
+//! are checked once more against a list of elements. Nothing here runs in the browser.
 
 mod blocks;
 mod code;
+mod diagram;
 mod html;
+mod links;
 pub(crate) mod marks;
 mod math;
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +23,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use cjhirashi_domain::chat::Citation;
+use cjhirashi_domain::{chat::Citation, settings::Language};
 use quick_cache::{Weighter, sync::Cache};
 
 pub use blocks::BlockRenderer;
+use notes::Numbers;
 
 /// Bytes of rendered HTML kept, so that a long chat is not rendered at every visit.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
@@ -46,27 +50,38 @@ static RENDERED: LazyLock<Cache<Key, Arc<str>, Bytes>> =
 static HASHERS: LazyLock<[std::hash::RandomState; 2]> =
     LazyLock::new(|| [std::hash::RandomState::new(), std::hash::RandomState::new()]);
 
+/// Where a text is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// What makes the ids of this text its own on the page: the message's id, or any word of letters, digits and hyphens
+    /// that no other text on the page has.
+    pub id: &'a str,
+    /// The reader's language: for words that are ours, such as the names of marks that are read out.
+    pub language: Language,
+}
+
 /// Turns Markdown into safe HTML. `[n]` becomes a link to the passage of citation `n`.
 #[must_use]
-pub fn render(source: &str, citations: &[Citation]) -> String {
-    render_shared(source, citations).as_ref().to_owned()
+pub fn render(source: &str, citations: &[Citation], place: Place<'_>) -> String {
+    render_shared(source, citations, place).as_ref().to_owned()
 }
 
 /// [`render`] without a copy: the same text is rendered once and shared, within 8 MB.
 #[must_use]
-pub fn render_shared(source: &str, citations: &[Citation]) -> Arc<str> {
+pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> Arc<str> {
     let key = HASHERS.each_ref().map(|hasher| {
         let cited = citations.iter().map(|c| {
             let title = c.source.as_ref().map(|source| source.title.as_str());
             (c.n, c.document_id.as_str(), c.start, c.end, c.verdict.as_str(), title)
         });
-        hasher.hash_one((source, cited.collect::<Vec<_>>()))
+        hasher.hash_one((source, cited.collect::<Vec<_>>(), place.id, place.language.as_str()))
     });
     let key = (key[0], key[1]);
     if let Some(html) = RENDERED.get(&key) {
         return html;
     }
-    let html: Arc<str> = guarded(source, || html::write(source, citations, html::State::Saved)).into();
+    let write = || html::write(source, citations, html::State::Saved, place, &mut Numbers::default());
+    let html: Arc<str> = guarded(source, write).into();
     RENDERED.insert(key, Arc::clone(&html));
     html
 }

@@ -16,7 +16,7 @@ use cjhirashi_domain::{
     chat::{Message, MessageRole, MessageStatus, Verdict},
     event::{AnswerStage, GenerationEvent, StreamEvent},
     id::{ChatId, GenerationId, MessageId, UserId},
-    settings::UserSettings,
+    settings::{Language, UserSettings},
     sync::IndexKind,
     text::MessageText,
     user::Role,
@@ -122,7 +122,7 @@ impl World {
     }
 
     async fn follow(&self, generation: &GenerationId, after: i64) -> EventStream {
-        self.service.events(&self.viewer, generation, after).await.unwrap()
+        self.service.events(&self.viewer, generation, after, Language::Es).await.unwrap()
     }
 
     async fn answer(&self, sent: &Sent) -> Message {
@@ -242,7 +242,7 @@ async fn stopping_keeps_the_text_and_leaves_the_provider_at_once() {
     let stranger = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
     let foreign = world.service.stop(&stranger, &sent.generation).await;
     assert!(matches!(foreign, Err(ChatError::GenerationNotFound)));
-    assert!(world.service.events(&stranger, &sent.generation, 0).await.is_err());
+    assert!(world.service.events(&stranger, &sent.generation, 0, Language::Es).await.is_err());
 
     world.service.stop(&world.viewer, &sent.generation).await.unwrap();
     let answer = world.ended(&sent).await;
@@ -269,7 +269,7 @@ async fn a_reader_that_reloads_goes_on_where_it_was_and_another_replica_shows_th
         page.take(first.next().await.unwrap());
     }
     drop(first);
-    let far = replica.events(&world.viewer, &sent.generation, 0).await.unwrap();
+    let far = replica.events(&world.viewer, &sent.generation, 0, Language::Es).await.unwrap();
     let near = world.follow(&sent.generation, page.last).await;
     world.models.release();
     let (far, near) = tokio::join!(read(far), read(near));

@@ -249,7 +249,9 @@ pub(crate) async fn send_message(
     let told = if forward(&format!("/chat/{}", sent.chat.id)) {
         None
     } else {
-        let told = services.chat.first_events(&who.viewer(), &sent.generation, FIRST_WORDS).await.unwrap_or_default();
+        let (viewer, language) = (who.viewer(), who.settings.language);
+        let told = services.chat.first_events(&viewer, &sent.generation, FIRST_WORDS, language).await;
+        let told = told.unwrap_or_default();
         let last = told.last().map_or(0, |(seq, _)| *seq);
         Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
     };

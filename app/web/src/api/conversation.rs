@@ -199,7 +199,11 @@ pub(crate) async fn message_menu(message: String, #[server(default)] kind: Strin
     if kind == "thoughts" {
         let thoughts = services.store.reasoning_of(&who.viewer(), &id).await?;
         let thoughts = thoughts.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
-        let render = move || cjhirashi_chat::markdown::render(&thoughts, &[]);
+        let (name, language) = (format!("{id}-t"), texts(&who).language);
+        let render = move || {
+            let place = cjhirashi_chat::markdown::Place { id: &name, language };
+            cjhirashi_chat::markdown::render(&thoughts, &[], place)
+        };
         return Ok(Served { html: cjhirashi_chat::markdown::aside(render).await, moves: false });
     }
     let found = services.store.open_message(&who.viewer(), &id).await?;

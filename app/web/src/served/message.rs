@@ -1,6 +1,6 @@
 //! What is inside a message's article, and its menus, which are loaded when somebody opens one.
 
-use cjhirashi_chat::markdown;
+use cjhirashi_chat::markdown::{self, Place};
 use cjhirashi_domain::{
     Timestamp,
     chat::{Citation, Message, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
@@ -23,10 +23,16 @@ use crate::{
 /// The inside of a message's article; of an answer that is being written, its text so far.
 pub(crate) fn message(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     match (message.role, message.status) {
-        (MessageRole::Assistant, MessageStatus::Streaming) => markdown::render(&message.content, &message.citations),
+        (MessageRole::Assistant, MessageStatus::Streaming) => rendered(t, message),
         (MessageRole::Assistant, _) => answer(t, message, now),
         (MessageRole::User | MessageRole::System, _) => question(t, message),
     }
+}
+
+/// What an answer says, as it is shown.
+fn rendered(t: &'static Texts, message: &Message) -> String {
+    let place = Place { id: message.id.as_str(), language: t.language };
+    markdown::render(&message.content, &message.citations, place)
 }
 
 /// Whether a question is folded.
@@ -55,7 +61,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
 
 fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     let w = Words::of(t.language);
-    let html = markdown::render(&message.content, &message.citations);
+    let html = rendered(t, message);
     let empty = html.trim().is_empty() && message.status == MessageStatus::Complete;
     let id = message.id.to_string();
     let good = message.rating == Some(Rating::Good);
@@ -76,7 +82,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
             {menu(format!("message={id}"), Icon::More, t.more, false)} {branches(t, message)}
             <span class="facts">{facts(t, message)} " · " {ago(t, now, message.created_at)}</span>
         </div>
-        {message.summary.as_ref().map(|summary| summarised(w, summary))}
+        {message.summary.as_ref().map(|summary| summarised(t, &id, summary))}
     }
     .to_html()
 }
@@ -107,12 +113,15 @@ fn thoughts(w: &'static Words, id: &str) -> Piece {
 }
 
 /// From here on models are told a summary of what stands above.
-fn summarised(w: &'static Words, summary: &str) -> Piece {
+fn summarised(t: &'static Texts, id: &str, summary: &str) -> Piece {
+    let w = Words::of(t.language);
+    let place = Place { id: &format!("{id}-s"), language: t.language };
+    let html = markdown::render(summary, &[], place);
     view! {
         <details class="aside summarised">
             <summary>{w.summarised}</summary>
             <p class="faint">{w.summarised_line}</p>
-            <div class="prose" inner_html=markdown::render(summary, &[])></div>
+            <div class="prose" inner_html=html></div>
         </details>
     }
     .whole()

@@ -1,6 +1,6 @@
 //! A shared chat: a page of its own, without a program, for whoever has the link.
 
-use cjhirashi_chat::markdown;
+use cjhirashi_chat::markdown::{self, Place};
 use cjhirashi_domain::{
     Timestamp,
     chat::{MessageRole, SharedMessage, Snapshot},
@@ -29,7 +29,8 @@ pub fn shared(
 ) -> String {
     let (t, w) = (Texts::of(language), Words::of(language));
     let title = snapshot.title;
-    let messages = snapshot.messages.into_iter().map(|message| turn(t, message)).collect_view();
+    let messages =
+        snapshot.messages.into_iter().zip(1..).map(|(message, number)| turn(t, message, number)).collect_view();
     let copy = member.then(|| {
         view! {
             <form method="post" action=CopyShared::url()>
@@ -55,8 +56,10 @@ pub fn shared(
     document(language, assets, &t.tab(&title), None, body)
 }
 
-fn turn(t: &'static Texts, message: SharedMessage) -> Piece {
+fn turn(t: &'static Texts, message: SharedMessage, number: usize) -> Piece {
     let w = Words::of(t.language);
+    let id = format!("m{number}");
+    let place = Place { id: &id, language: t.language };
     if message.role == MessageRole::User {
         return view! {
             <article class="message question" aria-label=t.you_asked>
@@ -93,7 +96,7 @@ fn turn(t: &'static Texts, message: SharedMessage) -> Piece {
     });
     view! {
         <article class="message answer" aria-label=t.the_answer>
-            <div class="prose" inner_html=markdown::render(&message.content, &[])></div>
+            <div class="prose" inner_html=markdown::render(&message.content, &[], place)></div>
             {sources}
             <p class="faint facts">{message.model.map(|model| t.model_label(&model))}</p>
         </article>

@@ -1,0 +1,107 @@
+//! What is not drawn because it could have no end.
+//!
+//! Read in `mermaid-svg` 0.7.0: what recurses there goes into parts of parts (subgraphs, states, blocks of messages,
+//! branches of a mind map) and follows them by name, and what counts there counts days.
+
+use std::collections::HashMap;
+
+use mermaid_svg::Diagram;
+
+/// More lines between boxes than that are not drawn; Mermaid's own limit.
+const MAX_EDGES: usize = 500;
+/// "a & b --> c & d" is four lines; with so many of these signs there are at most [`MAX_EDGES`].
+const MAX_ANDS: usize = 40;
+
+/// The first word of each kind that is drawn.
+const KINDS: &[&str] = &[
+    "classDiagram",
+    "classDiagram-v2",
+    "erDiagram",
+    "flowchart",
+    "gantt",
+    "gitGraph",
+    "graph",
+    "journey",
+    "mindmap",
+    "pie",
+    "quadrantChart",
+    "sequenceDiagram",
+    "stateDiagram",
+    "stateDiagram-v2",
+    "timeline",
+    "xychart",
+    "xychart-beta",
+];
+
+/// Whether it is one of [`KINDS`] and says nothing that is known to have no end.
+pub(super) fn may_be_read(body: &str) -> bool {
+    let mut lines = body.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("%%"));
+    let first = lines.next().unwrap_or_default();
+    let kind = first.split([' ', '\t', ';', ':']).next().unwrap_or_default();
+    match kind {
+        "gantt" => lines.all(has_an_end),
+        "flowchart" | "graph" => body.matches('&').count() <= MAX_ANDS,
+        kind => KINDS.contains(&kind),
+    }
+}
+
+/// Time is drawn day by day: none where a line leads to the year 99999, leaves no day to work, or asks for milliseconds.
+fn has_an_end(line: &str) -> bool {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    if word.eq_ignore_ascii_case("tickInterval") {
+        return false;
+    }
+    if word.eq_ignore_ascii_case("excludes") {
+        return line[word.len()..].trim().eq_ignore_ascii_case("weekends");
+    }
+    line.split(|c: char| !c.is_ascii_digit())
+        .all(|digits| digits.len() < 4 || digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20")))
+}
+
+/// Whether what was read is of a kind that is drawn, is not too much, and has no part that is in itself.
+pub(super) fn may_be_drawn(diagram: &Diagram) -> bool {
+    match diagram {
+        Diagram::Flowchart(flow) => {
+            let parts = flow.subgraphs.iter().map(|part| (part.id.as_str(), part.child_subgraph_ids.iter()));
+            flow.edges.len() <= MAX_EDGES && is_a_tree(parts)
+        }
+        Diagram::State(state) => {
+            let parts = state.composites.iter().map(|part| (part.id.as_str(), part.regions.iter().flatten()));
+            state.transitions.len() <= MAX_EDGES && is_a_tree(parts)
+        }
+        Diagram::Class(class) => class.relations.len() <= MAX_EDGES,
+        Diagram::Er(_)
+        | Diagram::Gantt(_)
+        | Diagram::GitGraph(_)
+        | Diagram::Journey(_)
+        | Diagram::Mindmap(_)
+        | Diagram::Pie(_)
+        | Diagram::Quadrant(_)
+        | Diagram::Sequence(_)
+        | Diagram::Timeline(_)
+        | Diagram::XyChart(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether each part is there once, in one other at most, and not in itself by any way.
+fn is_a_tree<'a, I: Iterator<Item = &'a String>>(parts: impl Iterator<Item = (&'a str, I)> + Clone) -> bool {
+    let mut above: HashMap<&str, Option<&str>> = HashMap::new();
+    if !parts.clone().all(|(id, _)| above.insert(id, None).is_none()) {
+        return false;
+    }
+    for (id, children) in parts {
+        for child in children {
+            match above.get_mut(child.as_str()) {
+                Some(place @ None) => *place = Some(id),
+                Some(Some(_)) => return false,
+                // A box without parts.
+                None => {}
+            }
+        }
+    }
+    above.keys().all(|id| {
+        let way = std::iter::successors(Some(*id), |id| above.get(id).copied().flatten());
+        way.take(above.len() + 1).count() <= above.len()
+    })
+}

@@ -1,0 +1,197 @@
+//! Diagrams written as text ("```mermaid") become pictures on the server.
+//!
+//! The library that draws (`mermaid-svg`) is not ours and the text is a stranger's. So only kinds of diagrams are drawn
+//! whose cost was measured, from a text that is neither long nor deep, on a thread of its own that nobody waits for
+//! longer than the reader would; and what comes out is SVG only after [`clean`] has written it anew from lists of
+//! elements and attributes, in the colours of [`paint`]. What cannot be drawn stays code.
+//!
+//! To draw one more kind: its word and its variant in [`bounds`], and its worst in `markdown::tests::diagrams`.
+
+mod bounds;
+mod clean;
+mod frames;
+mod paint;
+mod states;
+
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use frames::Key;
+use mermaid_svg::{Diagram, ast::FlowchartDiagram};
+use parking_lot::Mutex;
+
+use super::{Place, html::escape};
+use crate::words;
+
+#[cfg(test)]
+pub(super) use paint::TONES;
+
+/// Longer diagrams are shown as code, in bytes.
+const MAX_BYTES: usize = 12 * 1024;
+/// Diagrams with more lines are shown as code: nobody would see anything in them.
+const MAX_LINES: usize = 400;
+/// A picture that is longer is not shown, in bytes.
+const MAX_SVG: usize = 512 * 1024;
+/// The library recurses; a thread's own stack is as deep as its longest text needs.
+const STACK: usize = 16 * 1024 * 1024;
+/// With so many drawings that never came to an end, nothing more is drawn.
+const MAX_LOST: usize = 4;
+/// What a picture is called, at most so long, in bytes.
+const MAX_NAME: usize = 300;
+
+/// Drawings that took too long and go on without anybody who waits for them.
+static LOST: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Whether code in that language is a diagram.
+pub(super) fn is_one(language: &str) -> bool {
+    language.eq_ignore_ascii_case("mermaid")
+}
+
+/// The picture as safe HTML, or `None` where the source has to do. `number` is the diagram's in its text; what it takes
+/// goes off `patience`.
+pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut Duration) -> Option<String> {
+    let (title, body) = without_settings(source)?;
+    if !bounds::may_be_read(&body) {
+        return None;
+    }
+    let begun = Instant::now();
+    let drawn = drawn_aside(body, *patience);
+    *patience = patience.saturating_sub(begun.elapsed());
+    let (pictures, inverse) = drawn?;
+    let mut html = String::new();
+    for (at, Drawn { svg, label, keys }) in pictures.iter().enumerate() {
+        let mut prefix = String::from("dg-");
+        escape(place.id, &mut prefix);
+        let picture = clean::clean(svg, &format!("{prefix}-{number}-{at}"), inverse)?;
+        if let Some(label) = label {
+            html.push_str(&format!("<p class=\"diagram-part\">{}</p>", escaped(label)));
+        }
+        let name = title.as_deref().filter(|_| at == 0).map_or_else(|| picture.name(MAX_NAME), escaped);
+        // A little too wide is shown a little smaller.
+        let fits = if (640..=860).contains(&picture.width) { " class=\"fits\"" } else { "" };
+        html.push_str(&format!(
+            "<svg role=\"img\" aria-label=\"{}: {name}\" viewBox=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--d-ink)\"{fits}>{}</svg>",
+            words::diagram(place.language),
+            picture.view_box,
+            picture.width,
+            picture.height,
+            picture.inside
+        ));
+        write_keys(keys, &mut html);
+        (html.len() <= MAX_SVG).then_some(())?;
+    }
+    Some(html)
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    escape(text, &mut out);
+    out
+}
+
+/// The diagram alone, and its title: what a text says about fonts and themes is not obeyed.
+fn without_settings(source: &str) -> Option<(Option<String>, String)> {
+    if source.len() > MAX_BYTES || source.lines().count() > MAX_LINES {
+        return None;
+    }
+    let mut title = None;
+    let mut body = source.trim_start();
+    if let Some(front) = body.strip_prefix("---\n") {
+        let (front, rest) = front.split_once("\n---")?;
+        title = front.lines().find_map(|line| line.strip_prefix("title:")).map(|title| {
+            title.trim().trim_matches(['"', '\'']).chars().filter(|c| !c.is_control()).take(MAX_NAME / 4).collect()
+        });
+        body = rest;
+    }
+    let mut kept = String::with_capacity(body.len());
+    while let Some((before, directive)) = body.split_once("%%{") {
+        kept.push_str(before);
+        body = directive.split_once("}%%")?.1;
+    }
+    kept.push_str(body);
+    Some((title.filter(|title: &String| !title.is_empty()), kept))
+}
+
+/// Draws on a thread that can be left alone: it may go on for ever, overflow only its own stack's size, or panic. The
+/// flag tells that white words on dark ground are in it.
+fn drawn_aside(body: String, patience: Duration) -> Option<(Vec<Drawn>, bool)> {
+    {
+        let mut lost = LOST.lock();
+        lost.retain(|drawing| !drawing.is_finished());
+        if lost.len() >= MAX_LOST || patience.is_zero() {
+            return None;
+        }
+    }
+    let (tell, told) = mpsc::sync_channel(1);
+    let drawing = thread::Builder::new().name("diagram".to_owned()).stack_size(STACK).spawn(move || {
+        let _ = tell.send(drawn(&body));
+    });
+    let drawing = drawing.ok()?;
+    match told.recv_timeout(patience) {
+        Ok(drawn) => drawn,
+        Err(RecvTimeoutError::Timeout) => {
+            tracing::warn!("a diagram took too long to draw; its source is shown");
+            LOST.lock().push(drawing);
+            None
+        }
+        // It panicked, and has said so itself.
+        Err(RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+/// A picture as the library makes it.
+struct Drawn {
+    svg: String,
+    /// What it is the inside of.
+    label: Option<String>,
+    /// What its colours stand for.
+    keys: Vec<Key>,
+}
+
+fn drawn(body: &str) -> Option<(Vec<Drawn>, bool)> {
+    let diagram = mermaid_svg::parse(body).ok().filter(bounds::may_be_drawn)?;
+    let inverse = matches!(diagram, Diagram::Sequence(_));
+    let pictures = match diagram {
+        Diagram::State(states) => {
+            let parts = states::apart(states)?.into_iter();
+            parts.map(|(label, part)| picture(&Diagram::State(part), label)).collect::<Option<_>>()?
+        }
+        Diagram::Flowchart(flow) => vec![framed(flow)?],
+        other => vec![picture(&other, None)?],
+    };
+    Some((pictures, inverse))
+}
+
+fn picture(diagram: &Diagram, label: Option<String>) -> Option<Drawn> {
+    let svg = mermaid_svg::render_diagram_with(diagram, &paint::theme()).ok()?;
+    Some(Drawn { svg, label, keys: Vec::new() })
+}
+
+fn framed(mut flow: FlowchartDiagram) -> Option<Drawn> {
+    frames::mark(&mut flow);
+    let drawn = picture(&Diagram::Flowchart(flow.clone()), None)?;
+    if frames::tell_the_truth(&flow, &drawn.svg) {
+        return Some(drawn);
+    }
+    let keys = frames::as_colours(&mut flow)?;
+    Some(Drawn { keys, ..picture(&Diagram::Flowchart(flow), None)? })
+}
+
+fn write_keys(keys: &[Key], out: &mut String) {
+    if keys.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"diagram-keys\">");
+    for Key { colour, name, boxes } in keys {
+        let swatch = format!("<rect width=\"12\" height=\"12\" rx=\"3\" fill=\"{colour}\"/>");
+        out.push_str(&format!(
+            "<li><svg viewBox=\"0 0 12 12\" width=\"12\" height=\"12\" aria-hidden=\"true\">{swatch}</svg> <strong>{}</strong>: {}</li>",
+            escaped(name),
+            escaped(&boxes.join(", "))
+        ));
+    }
+    out.push_str("</ul>");
+}

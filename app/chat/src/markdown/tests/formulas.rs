@@ -1,0 +1,58 @@
+//! LaTeX: inline and displayed, and never more than a formula.
+
+use super::*;
+
+#[test]
+fn formulas_become_mathml_and_money_stays_money() {
+    for source in ["$a^2 + b^2$", "\\(a^2 + b^2\\)", "so \\( x_1 \\) is"] {
+        let html = plain(source);
+        assert!(html.contains("<math") && html.contains("<msu"), "{source}: {html}");
+        assert!(!html.contains(['\\', '$', '\u{1}']), "{html}");
+    }
+    for source in ["$$\\frac{1}{2}$$", "\\[\\frac{1}{2}\\]", "\\[\n\\frac{1}{2}\n\\]"] {
+        let html = plain(source);
+        assert!(html.contains("display=\"block\"") && html.contains("<mfrac>"), "{source}: {html}");
+    }
+    assert_eq!(plain("cuesta $5 y $10"), "<p>cuesta $5 y $10</p>\n");
+    assert_eq!(plain("from $5,$10 on"), "<p>from $5,$10 on</p>\n");
+    assert_eq!(plain("an \\[ordinary\\] bracket"), "<p>an [ordinary] bracket</p>\n");
+    assert!(plain("```\n\\(x\\)\n```").contains("\\(x\\)"));
+    assert!(plain("`\\(x\\)`").contains("<code>\\(x\\)</code>"));
+}
+
+#[test]
+fn latex_cannot_write_html_or_eat_the_server() {
+    for latex in [
+        "\\text{<script>alert(1)</script>}",
+        "\\text{\\<img src=x onerror=alert(1)>}",
+        "<script>alert(1)</script>",
+        "\\href{javascript:alert(1)}{x}",
+        "\\color{red\" onclick=\"alert(1)}x",
+        "\\operatorname{<b>}",
+        "a < b > c & d",
+        "\\unicode{60}script\\unicode{62}",
+        "\\begin{matrix}<script>&\\\\</script>\\end{matrix}",
+        "\\def\\a{\\a\\a}\\a",
+        "\\newcommand{\\a}{\\a\\a}\\a",
+        "\\mathbf{\\text{\"onmouseover=\"}}",
+        "\\begin{array}{c\" onclick=\"x}1\\end{array}",
+        "x_{x_{x_{x_{x_{x_{",
+        "\\color{red}{x} \\colorbox{blue}{y}",
+    ] {
+        for source in [format!("${latex}$"), format!("$$\n{latex}\n$$"), format!("\\[{latex}\\]")] {
+            assert_safe(&source, &plain(&source));
+        }
+    }
+    for deep in [
+        "{".repeat(100_000),
+        "\\left(".repeat(20_000),
+        "x^".repeat(50_000),
+        "\\sqrt".repeat(3_000),
+        "\\frac".repeat(700),
+        "x^{".repeat(1300),
+        "\\hat".repeat(900),
+    ] {
+        let source = format!("$${deep}$$");
+        assert_safe(&deep[..12], &plain(&source));
+    }
+}
