@@ -103,6 +103,8 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /fn/delete_folder", (Own, fields(&[("id", "none")]))),
         ("POST /fn/message_menu", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/show_branch", (Own, fields(&[("message", "{message}")]))),
+        ("POST /fn/choices_menu", (Own, fields(&[("chat", "{chat}")]))),
+        ("POST /fn/choose_for_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/change_queued", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/ask_next", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/answer_again", (Own, fields(&[("message", "{message}")]))),

@@ -13,7 +13,7 @@ use cjhirashi_domain::{
 };
 use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, ResolvedModel};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
-use cjhirashi_storage::{Ending, FinishedGeneration, StorageError, Store};
+use cjhirashi_storage::{Ending, FinishedGeneration, StorageError, Store, Surroundings};
 use futures::StreamExt as _;
 
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Job {
     pub(crate) settings: UserSettings,
     pub(crate) model: ResolvedModel,
     pub(crate) started_at: Timestamp,
-    pub(crate) in_folder: bool,
+    pub(crate) narrowed: bool,
 }
 
 /// What a search gave an answer.
@@ -225,14 +225,13 @@ async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> Ending {
 }
 
 async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
-    let folder = if job.in_folder { shared.store.folder_of(&run.message).await? } else { None };
-    let (instructions, tags) = folder.unwrap_or_default();
+    let around = if job.narrowed { shared.store.surroundings(&run.message).await? } else { Surroundings::default() };
     // Somebody waits for the first word: what does not need each other is asked together.
     let scope = async {
         if !job.settings.rag_enabled {
             return Ok(None);
         }
-        shared.store.search_scope(&job.viewer, &tags).await.map(|scope| Some(scope.documents))
+        shared.store.search_scope(&job.viewer, &around.only).await.map(|scope| Some(scope.documents))
     };
     let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
     let (history, documents) = tokio::try_join!(history, scope)?;
@@ -241,7 +240,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
             text: prompt::search_text(&history.turns),
             top_k: job.settings.rag_top_k,
             min_score: job.settings.rag_min_score,
-            tags: tags.clone(),
+            tags: around.only.clone(),
         };
         if documents > 0 {
             journal.push(GenerationEvent::Stage(AnswerStage::Searching { documents }));
@@ -260,7 +259,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
-        instructions: &instructions,
+        instructions: &around.instructions,
     };
     let budget = prompt::budget(shared.models.known_of(&job.model.id).0, ask.max_tokens);
     let told = prompt::turns(&history, budget, job.settings.language);

@@ -12,7 +12,7 @@ use cjhirashi_domain::{
     Viewer,
     chat::ChatSummary,
     id::{ChatId, GenerationId, MessageId},
-    settings::UserSettings,
+    settings::{Choices, UserSettings},
     text::{ChatTitle, MessageText},
 };
 use cjhirashi_models::{ModelRegistry, ResolvedModel};
@@ -47,6 +47,8 @@ pub struct SendMessage {
     pub text: MessageText,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
+    /// What is chosen for a new chat; one that has begun has its own choices.
+    pub choices: Choices,
     /// An id that the sender chose, so that sending twice (a double click, a repeated request) is one question.
     pub message_id: Option<MessageId>,
 }
@@ -160,7 +162,15 @@ impl ChatService {
 
     async fn accept(&self, viewer: &Viewer, message: SendMessage, may_wait: bool) -> Result<Accepted, ChatError> {
         self.check_open()?;
-        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let store = &self.shared.store;
+        let chosen = async {
+            match &message.chat {
+                Some(chat) => store.choices_of(viewer, chat).await,
+                None => Ok(message.choices.clone()),
+            }
+        };
+        let (settings, chosen) = tokio::try_join!(store.get_settings(&viewer.user_id), chosen)?;
+        let settings = chosen.over(settings);
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let title = ChatTitle::from_question(&message.text);
         let (service, viewer) = (self.clone(), viewer.clone());
@@ -176,6 +186,7 @@ impl ChatService {
                 message: message.message_id.as_ref(),
                 model: &model.id,
                 temporary: message.temporary,
+                choices: &message.choices,
             };
             let store = &service.shared.store;
             let outcome = store.start_turn(turn).await?;
@@ -203,7 +214,10 @@ impl ChatService {
         // A run ends with it, and it begins a run: what waits for itself needs a box.
         Box::pin(async move {
             service.check_open()?;
-            let settings = service.shared.store.get_settings(&viewer.user_id).await?;
+            let store = &service.shared.store;
+            let (settings, chosen) =
+                tokio::try_join!(store.get_settings(&viewer.user_id), store.choices_of(&viewer, &chat))?;
+            let settings = chosen.over(settings);
             let model = service.shared.models.resolve_to_ask(&settings.default_model).await;
             let task = service.shared.runs.clone().spawn(async move {
                 service.check_open()?;
@@ -225,7 +239,7 @@ impl ChatService {
     /// As [`ChatService::send`].
     pub async fn retry(&self, viewer: &Viewer, message: &MessageId) -> Result<Sent, ChatError> {
         self.check_open()?;
-        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let settings = self.settings_around(viewer, message).await?;
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let (service, viewer, message) = (self.clone(), viewer.clone(), message.clone());
         committed(self.shared.runs.spawn(async move {
@@ -247,7 +261,7 @@ impl ChatService {
         model: Option<&str>,
     ) -> Result<Sent, ChatError> {
         self.check_open()?;
-        let settings = self.shared.store.get_settings(&viewer.user_id).await?;
+        let settings = self.settings_around(viewer, answer).await?;
         let model = self.shared.models.resolve_to_ask(model.unwrap_or(&settings.default_model)).await;
         let (service, viewer, answer) = (self.clone(), viewer.clone(), answer.clone());
         committed(self.shared.runs.spawn(async move {
@@ -282,6 +296,14 @@ impl ChatService {
         if found { Ok(()) } else { Err(ChatError::GenerationNotFound) }
     }
 
+    /// The settings that count in the chat of a message.
+    async fn settings_around(&self, viewer: &Viewer, message: &MessageId) -> Result<UserSettings, ChatError> {
+        let store = &self.shared.store;
+        let (settings, chosen) =
+            tokio::try_join!(store.get_settings(&viewer.user_id), store.choices_around(viewer, message))?;
+        Ok(chosen.over(settings))
+    }
+
     fn check_open(&self) -> Result<(), ChatError> {
         if self.shared.draining.load(Ordering::Acquire) {
             return Err(ChatError::Closing);
@@ -307,9 +329,9 @@ impl ChatService {
         };
         let run = Run::new(turn.generation.clone(), viewer.user_id.clone(), turn.assistant_message.clone());
         self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));
-        let in_folder = turn.in_folder;
+        let narrowed = turn.narrowed;
         let (viewer, chat) = (viewer.clone(), turn.chat.id.clone());
-        let job = Job { viewer, chat, settings, model, started_at: turn.started_at, in_folder };
+        let job = Job { viewer, chat, settings, model, started_at: turn.started_at, narrowed };
         self.shared.runs.spawn(run::generate(self.clone(), run, job));
         Ok(turn.into())
     }

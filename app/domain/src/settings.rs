@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::DocumentId;
+
 /// A language of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,6 +154,36 @@ impl UserSettings {
         self.rag_top_k = self.rag_top_k.clamp(1, 20);
         self.rag_min_score = finite(self.rag_min_score, 0.0, 1.0, 0.5);
         self
+    }
+}
+
+/// What is chosen for one chat; what is absent is as in its person's settings.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Choices {
+    /// Model that answers, as `provider:name`.
+    pub model: Option<String>,
+    /// Sampling temperature, 0 to 2.
+    pub temperature: Option<f64>,
+    /// The most tokens of one answer, 1 to 200,000.
+    pub max_tokens: Option<i32>,
+    /// Whether questions search the documents.
+    pub rag_enabled: Option<bool>,
+    /// Questions search these documents alone; all of them when there are none.
+    pub documents: Vec<DocumentId>,
+}
+
+impl Choices {
+    /// The settings that count in the chat.
+    #[must_use]
+    pub fn over(&self, settings: UserSettings) -> UserSettings {
+        UserSettings {
+            default_model: self.model.clone().unwrap_or(settings.default_model),
+            temperature: self.temperature.unwrap_or(settings.temperature),
+            max_tokens: self.max_tokens.unwrap_or(settings.max_tokens),
+            rag_enabled: self.rag_enabled.unwrap_or(settings.rag_enabled),
+            ..settings
+        }
+        .clamped()
     }
 }
 

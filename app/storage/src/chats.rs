@@ -5,12 +5,14 @@ use cjhirashi_domain::{
     chat::{ChatSummary, Filing, Message, QueuedMessage},
     event::ChatNotice,
     id::{ChatId, MessageId, UserId},
+    settings::Choices,
     text::ChatTitle,
 };
 use time::OffsetDateTime;
 
 use crate::{
     Arrange, Result, StorageError, Store,
+    choices::ChoicesRow,
     connect::{from_db, to_db},
     folders::folder_id,
     generations::queue,
@@ -86,6 +88,8 @@ pub struct ChatPage {
     pub messages: Vec<Message>,
     /// Where it is kept.
     pub filing: Filing,
+    /// What is chosen for it.
+    pub choices: Choices,
     /// Messages of the branch before these.
     pub earlier: usize,
     /// Tokens of all its answers, in every branch, where their providers count.
@@ -192,6 +196,7 @@ impl Store {
         let row = sqlx::query!(
             r#"SELECT id, title, created_at, updated_at, revision, leaf_id,
                       pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary, queue_changes,
+                      model, temperature, max_tokens, rag_enabled, document_ids,
                       (SELECT json_agg(json_build_object('id', q.id, 'content', q.content) ORDER BY q.place)
                        FROM queued_messages q WHERE q.chat_id = chats.id) AS queue,
                       spent.tokens AS "tokens!", spent.cost,
@@ -215,6 +220,13 @@ impl Store {
             updated_at: row.updated_at,
             answering: row.answering,
         };
+        let choices = Choices::from(ChoicesRow {
+            model: row.model,
+            temperature: row.temperature,
+            max_tokens: row.max_tokens,
+            rag_enabled: row.rag_enabled,
+            document_ids: row.document_ids,
+        });
         let filing = Filing {
             pinned: row.pinned,
             archived: row.archived,
@@ -235,7 +247,19 @@ impl Store {
         };
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
         let (summary, tokens, cost) = (summary.try_into()?, row.tokens, row.cost);
-        Ok(Some(ChatPage { summary, revision, filing, messages, earlier, tokens, cost, queue, queue_changes, leaf }))
+        Ok(Some(ChatPage {
+            summary,
+            revision,
+            choices,
+            filing,
+            messages,
+            earlier,
+            tokens,
+            cost,
+            queue,
+            queue_changes,
+            leaf,
+        }))
     }
 
     /// A new chat without messages.

@@ -125,8 +125,10 @@ impl Store {
         let id = ChatId::new(now, self.random());
         let title = title(&found.title);
         sqlx::query!(
-            "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, folder_id, tags, temporary)
-             SELECT $1, user_id, $2, $3, $3, 1, folder_id, tags, temporary FROM chats WHERE id = $4",
+            "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, folder_id, tags, temporary, model,
+                                temperature, max_tokens, rag_enabled, document_ids)
+             SELECT $1, user_id, $2, $3, $3, 1, folder_id, tags, temporary, model, temperature, max_tokens, rag_enabled,
+                    document_ids FROM chats WHERE id = $4",
             id.as_str(),
             title.as_str(),
             to_db(now),

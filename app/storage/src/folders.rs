@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     chat::Folder,
-    id::{FolderId, MessageId, UserId},
+    id::{FolderId, UserId},
 };
 
 use crate::{Result, StorageError, Store, connect::to_db};
@@ -60,22 +60,6 @@ impl Store {
         .into_iter()
         .map(Folder::try_from)
         .collect()
-    }
-
-    /// What the folder tells that an answer's chat is in, and the labels of the documents it searches. Asks nobody's leave:
-    /// for the run that answers in it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn folder_of(&self, answer: &MessageId) -> Result<Option<(String, Vec<String>)>> {
-        let row = sqlx::query!(
-            "SELECT f.instructions, f.document_tags
-             FROM messages m JOIN chats c ON c.id = m.chat_id JOIN folders f ON f.id = c.folder_id WHERE m.id = $1",
-            answer.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| (row.instructions, row.document_tags)))
     }
 
     /// A new folder, or the one of that name.

@@ -270,12 +270,13 @@ const ROWS_PER_LEVEL: i64 = 60;
 const ROWS: i64 = 120;
 
 impl Store {
-    /// What somebody can search, in one round trip.
+    /// What somebody can search, in one round trip: `only` documents with one of these labels or ids, everything they may
+    /// read when there are none.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn search_scope(&self, viewer: &Viewer, tags: &[String]) -> Result<SearchScope> {
-        if tags.is_empty() {
+    pub async fn search_scope(&self, viewer: &Viewer, only: &[String]) -> Result<SearchScope> {
+        if only.is_empty() {
             let documents = sqlx::query_scalar!(
                 r#"SELECT count(*) AS "count!" FROM documents
                    WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1)"#,
@@ -287,10 +288,10 @@ impl Store {
         }
         let ids = sqlx::query_scalar!(
             "SELECT id FROM documents
-             WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1) AND tags && $2
+             WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1) AND (tags && $2 OR id = ANY($2))
              ORDER BY updated_at DESC LIMIT 10000",
             viewer.user_id.as_str(),
-            tags,
+            only,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -364,7 +365,7 @@ impl Store {
         &self,
         viewer: &Viewer,
         terms: &[TextTerm],
-        tags: &[String],
+        only: &[String],
         limit: i64,
     ) -> Result<Vec<ChunkPlace>> {
         let levels = levels(terms);
@@ -383,7 +384,7 @@ impl Store {
                     CROSS JOIN LATERAL (
                         SELECT FROM documents d
                         WHERE d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
-                          AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+                          AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($3::text[]) = 0 OR d.tags && $3 OR d.id = ANY($3))
                         OFFSET 0
                     ) readable
                     LIMIT $4
@@ -397,7 +398,7 @@ impl Store {
             ORDER BY best.level, ts_rank(c.search, $6::text::tsquery) DESC, c.ordinal LIMIT $7"#,
             viewer.user_id.as_str(),
             &levels,
-            tags,
+            only,
             ROWS_PER_LEVEL,
             ROWS,
             any,
@@ -425,7 +426,7 @@ impl Store {
         with_vectors: &[bool],
         model: &str,
         terms: &[TextTerm],
-        tags: &[String],
+        only: &[String],
     ) -> Result<Vec<StoredPassage>> {
         let documents: Vec<String> = places.iter().map(|place| place.document_id.as_str().to_owned()).collect();
         let versions: Vec<i32> = places.iter().map(|place| place.version).collect();
@@ -444,7 +445,7 @@ impl Store {
                CROSS JOIN LATERAL (
                    SELECT d.title FROM documents d
                    WHERE d.id = place.document_id AND d.version = place.version AND d.deleted_at IS NULL
-                     AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($5::text[]) = 0 OR d.tags && $5)
+                     AND (d.user_id IS NULL OR d.user_id = $1) AND (cardinality($5::text[]) = 0 OR d.tags && $5 OR d.id = ANY($5))
                    OFFSET 0
                ) d
                JOIN chunks c USING (document_id, version, seq)
@@ -454,7 +455,7 @@ impl Store {
             &documents,
             &versions,
             &seqs,
-            tags,
+            only,
             &queries,
             model,
             with_vectors,
@@ -493,7 +494,7 @@ impl Store {
         &self,
         viewer: &Viewer,
         model: &str,
-        tags: &[String],
+        only: &[String],
         shown: Shown,
         limit: i64,
     ) -> Result<Vec<StoredVector>> {
@@ -523,11 +524,11 @@ impl Store {
             JOIN documents d ON d.id = c.document_id
             JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $2
             WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
-              AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+              AND (cardinality($3::text[]) = 0 OR d.tags && $3 OR d.id = ANY($3))
             ORDER BY c.ordinal DESC LIMIT $5"#,
             viewer.user_id.as_str(),
             model,
-            tags,
+            only,
             position,
             limit,
             SEEN_AFTER_SECONDS,
@@ -567,7 +568,7 @@ impl Store {
         &self,
         viewer: &Viewer,
         model: &str,
-        tags: &[String],
+        only: &[String],
         limit: i64,
     ) -> Result<Vec<StoredVector>> {
         let rows = sqlx::query_as!(
@@ -576,11 +577,11 @@ impl Store {
                FROM chunks c JOIN documents d ON d.id = c.document_id
                JOIN embeddings e ON e.ordinal = c.ordinal AND e.model = $2
                WHERE d.deleted_at IS NULL AND d.version = c.version AND (d.user_id IS NULL OR d.user_id = $1)
-                 AND (cardinality($3::text[]) = 0 OR d.tags && $3)
+                 AND (cardinality($3::text[]) = 0 OR d.tags && $3 OR d.id = ANY($3))
                ORDER BY c.ordinal DESC LIMIT $4"#,
             viewer.user_id.as_str(),
             model,
-            tags,
+            only,
             limit,
         )
         .fetch_all(&self.pool)

@@ -9,6 +9,7 @@ use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::MessageStatus,
     id::{ChatId, MessageId},
+    settings::Choices,
     text::{ChatTitle, MessageText},
     user::Role,
 };
@@ -117,7 +118,17 @@ impl Asker {
         let text = MessageText::parse(question).unwrap();
         let title = ChatTitle::from_question(&text);
         let (viewer, title, text) = (&self.viewer, &title, &text);
-        let turn = NewTurn { viewer, chat, instead_of, title, text, message: None, model: "m", temporary };
+        let turn = NewTurn {
+            viewer,
+            chat,
+            instead_of,
+            title,
+            text,
+            message: None,
+            model: "m",
+            temporary,
+            choices: &Choices::default(),
+        };
         let outcome = self.store.start_turn(turn).await.unwrap();
         let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
         turn

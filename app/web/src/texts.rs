@@ -103,6 +103,7 @@ texts! {
     extractive: "Extractos de tus documentos", "Extracts from your documents";
     extractive_note: "sin modelo de lenguaje", "no language model";
     connect_model: "Conectar un modelo", "Connect a model";
+    adjust: "Ajustar este chat", "Adjust this chat";
     change_model: "Cambiar", "Change";
     new_text_below: "Hay texto nuevo abajo", "New text below";
     to_end: "Ir al final", "Go to the end";

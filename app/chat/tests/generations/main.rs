@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod choices;
 mod long;
 mod queue;
 
@@ -16,7 +17,7 @@ use cjhirashi_domain::{
     chat::{Message, MessageRole, MessageStatus, Verdict},
     event::{AnswerStage, GenerationEvent, StreamEvent},
     id::{ChatId, GenerationId, MessageId, UserId},
-    settings::{Language, UserSettings},
+    settings::{Choices, Language, UserSettings},
     sync::IndexKind,
     text::MessageText,
     user::Role,
@@ -109,7 +110,14 @@ impl World {
         self.service
             .send(
                 &self.viewer,
-                SendMessage { chat: chat.cloned(), instead_of: None, text, message_id: None, temporary: false },
+                SendMessage {
+                    chat: chat.cloned(),
+                    instead_of: None,
+                    text,
+                    message_id: None,
+                    temporary: false,
+                    choices: Choices::default(),
+                },
             )
             .await
     }
@@ -117,7 +125,8 @@ impl World {
     async fn send_meanwhile(&self, chat: &ChatId, text: &str, id: Option<&MessageId>) -> Result<Accepted, ChatError> {
         let text = MessageText::parse(text).unwrap();
         let (chat, message_id) = (Some(chat.clone()), id.cloned());
-        let message = SendMessage { chat, instead_of: None, text, message_id, temporary: false };
+        let message =
+            SendMessage { chat, instead_of: None, text, message_id, temporary: false, choices: Choices::default() };
         self.service.send_or_queue(&self.viewer, message).await
     }
 
@@ -365,6 +374,7 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
         message: None,
         model: "m",
         temporary: false,
+        choices: &Choices::default(),
     };
     let TurnOutcome::Started(turn) = world.store.start_turn(turn).await.unwrap() else { panic!() };
     let written = GenerationEvent::Text { delta: "Dice: «dura dos años desde la compra» [1] y tamb".to_owned() };
@@ -498,7 +508,14 @@ async fn the_first_words_are_there_soon_after_the_question() {
         let begun = std::time::Instant::now();
         let id = MessageId::new(world.store.now(), world.store.random());
         let text = MessageText::parse("hola").unwrap();
-        let message = SendMessage { chat: None, instead_of: None, text, message_id: Some(id), temporary: false };
+        let message = SendMessage {
+            chat: None,
+            instead_of: None,
+            text,
+            message_id: Some(id),
+            temporary: false,
+            choices: Choices::default(),
+        };
         let sent = world.service.send(&world.viewer, message).await.unwrap();
         let mut stream = world.follow(&sent.generation, 0).await;
         while !matches!(stream.next().await, Some((_, StreamEvent::Block { .. }))) {}

@@ -35,7 +35,17 @@ impl World {
         let text = MessageText::parse("How long?").unwrap();
         let title = ChatTitle::from_question(&text);
         let (instead_of, model) = (None, "extractive");
-        let turn = NewTurn { viewer, chat, instead_of, title: &title, text: &text, message, model, temporary: false };
+        let turn = NewTurn {
+            viewer,
+            chat,
+            instead_of,
+            title: &title,
+            text: &text,
+            message,
+            model,
+            temporary: false,
+            choices: &Choices::default(),
+        };
         self.store.start_turn(turn).await.unwrap()
     }
 

@@ -4,6 +4,7 @@ use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::ChatSummary,
     id::{ChatId, GenerationId, MessageId},
+    settings::Choices,
     text::{ChatTitle, MessageText},
 };
 
@@ -12,6 +13,7 @@ use sqlx::PgTransaction;
 use crate::{
     Result, StorageError, Store,
     chats::ChatRow,
+    choices::ids,
     connect::{from_db, to_db},
 };
 
@@ -38,6 +40,8 @@ pub struct NewTurn<'a> {
     pub model: &'a str,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
+    /// What is chosen for a new chat.
+    pub choices: &'a Choices,
 }
 
 /// A question, the place of its answer, and the run that fills it.
@@ -53,8 +57,8 @@ pub struct Turn {
     pub generation: GenerationId,
     /// When the question was committed.
     pub started_at: Timestamp,
-    /// Whether the chat is in a folder, which may have something to say.
-    pub in_folder: bool,
+    /// Whether the chat's surroundings have something to say: it is in a folder, or searches some documents alone.
+    pub narrowed: bool,
 }
 
 /// What came of starting a turn.
@@ -80,7 +84,7 @@ struct TurnRow {
     assistant_message: String,
     generation: String,
     started_at: time::OffsetDateTime,
-    in_folder: bool,
+    narrowed: bool,
 }
 
 /// The chat of an answer that is to be written, as its change told it.
@@ -90,7 +94,7 @@ struct AnswerChat {
     created_at: time::OffsetDateTime,
     /// The question, where there is one.
     parent_id: Option<String>,
-    in_folder: bool,
+    narrowed: bool,
 }
 
 impl AnswerChat {
@@ -106,7 +110,7 @@ impl AnswerChat {
             assistant_message: answer.into_string(),
             generation: generation.into_string(),
             started_at: to_db(now),
-            in_folder: self.in_folder,
+            narrowed: self.narrowed,
         };
         Ok(TurnOutcome::Started(row.try_into()?))
     }
@@ -126,7 +130,7 @@ impl TryFrom<TurnRow> for Turn {
                 .map_err(|_| corrupt("message_id", &row.assistant_message))?,
             generation: GenerationId::parse(row.generation.as_str()).map_err(|_| corrupt("id", &row.generation))?,
             started_at: from_db(row.started_at),
-            in_folder: row.in_folder,
+            narrowed: row.narrowed,
             chat: ChatRow {
                 id: row.chat_id,
                 title: row.title,
@@ -145,7 +149,7 @@ pub(super) struct Place {
     parent: Option<String>,
     /// When the chat's newest message was made.
     newest: Option<Timestamp>,
-    in_folder: bool,
+    narrowed: bool,
     /// Whether other questions wait to be asked.
     waits: bool,
 }
@@ -161,7 +165,7 @@ pub(super) async fn hold_chat(
 ) -> Result<Option<Place>> {
     let held = sqlx::query!(
         "UPDATE chats SET updated_at = $3, revision = revision + 1 WHERE id = $1 AND user_id = $2
-         RETURNING title, created_at, folder_id IS NOT NULL AS \"in_folder!\"",
+         RETURNING title, created_at, (folder_id IS NOT NULL OR document_ids <> '{}') AS \"narrowed!\"",
         chat.as_str(),
         viewer.user_id.as_str(),
         to_db(now),
@@ -195,8 +199,8 @@ pub(super) async fn hold_chat(
         updated_at: now,
         answering: true,
     };
-    let (newest, in_folder) = (found.newest.map(from_db), held.in_folder);
-    Ok(Some(Place { chat, parent: found.parent, newest, in_folder, waits: found.waits }))
+    let (newest, narrowed) = (found.newest.map(from_db), held.narrowed);
+    Ok(Some(Place { chat, parent: found.parent, newest, narrowed, waits: found.waits }))
 }
 
 impl Store {
@@ -237,19 +241,25 @@ impl Store {
             None => {
                 let id = ChatId::new(now, self.random());
                 sqlx::query!(
-                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, titled_by, temporary)
-                     VALUES ($1, $2, $3, $4, $4, 1, 'question', $5)",
+                    "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, titled_by, temporary, model,
+                                        temperature, max_tokens, rag_enabled, document_ids)
+                     VALUES ($1, $2, $3, $4, $4, 1, 'question', $5, $6, $7, $8, $9, $10)",
                     id.as_str(),
                     turn.viewer.user_id.as_str(),
                     turn.title.as_str(),
                     to_db(now),
                     turn.temporary,
+                    turn.choices.model,
+                    turn.choices.temperature,
+                    turn.choices.max_tokens,
+                    turn.choices.rag_enabled,
+                    &ids(&turn.choices.documents),
                 )
                 .execute(&mut *tx)
                 .await?;
                 let title = turn.title.as_str().to_owned();
                 let chat = ChatSummary { id, title, created_at: now, updated_at: now, answering: true };
-                Place { chat, parent: None, newest: None, in_folder: false, waits: false }
+                Place { chat, parent: None, newest: None, narrowed: !turn.choices.documents.is_empty(), waits: false }
             }
         };
         let message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
@@ -301,8 +311,8 @@ impl Store {
         )
         .execute(&mut **tx)
         .await?;
-        let Place { chat, in_folder, .. } = place;
-        Ok(Turn { chat, user_message: Some(user_message), assistant_message, generation, started_at: now, in_folder })
+        let Place { chat, narrowed, .. } = place;
+        Ok(Turn { chat, user_message: Some(user_message), assistant_message, generation, started_at: now, narrowed })
     }
 
     /// Begins another answer to the question of `answer`, which stands beside it.
@@ -364,7 +374,7 @@ impl Store {
                FROM messages answer
                WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
                RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
-                   chats.folder_id IS NOT NULL AS "in_folder!""#,
+                   (chats.folder_id IS NOT NULL OR chats.document_ids <> '{}') AS "narrowed!""#,
             answer.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -388,7 +398,7 @@ impl Store {
             TurnRow,
             r#"SELECT c.id AS chat_id, c.title, c.created_at, c.updated_at, g.status = 'streaming' AS "answering!",
                       m.id AS "user_message?", a.id AS assistant_message, g.id AS generation, g.started_at,
-                      c.folder_id IS NOT NULL AS "in_folder!"
+                      (c.folder_id IS NOT NULL OR c.document_ids <> '{}') AS "narrowed!"
                FROM messages m
                JOIN chats c ON c.id = m.chat_id
                JOIN messages a ON a.parent_id = m.id AND a.role = 'assistant'

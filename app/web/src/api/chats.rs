@@ -11,7 +11,9 @@ use cjhirashi_domain::{
 use leptos::server;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, WithoutHtml, conversation::Acted};
+#[cfg(feature = "ssr")]
+use super::choices;
+use super::{Failure, WithoutHtml, choices::Chosen, conversation::Acted};
 #[cfg(feature = "ssr")]
 use crate::texts::Texts;
 
@@ -33,6 +35,8 @@ pub(crate) struct ChatView {
     pub(crate) title: String,
     /// In no list, and deleted a day after it last changed.
     pub(crate) temporary: bool,
+    /// Which model answers in it, in words, when it has one of its own.
+    pub(crate) model: Option<String>,
     /// What can be done with it: safe HTML.
     pub(crate) menu: String,
     /// The end of the branch that is shown.
@@ -80,6 +84,8 @@ pub(crate) struct Beginning {
 pub(crate) struct SentView {
     pub(crate) chat: ChatSummary,
     /// As in [`ChatView`], of a chat that this question began.
+    pub(crate) model: Option<String>,
+    /// The same.
     pub(crate) menu: String,
     pub(crate) question: MessageView,
     pub(crate) answer: MessageView,
@@ -93,7 +99,8 @@ impl WithoutHtml for ChatView {
         let (temporary, earlier, queue_changes, now) = (self.temporary, self.earlier, self.queue_changes, self.now);
         // What waits goes away in the page: it has to know what is there.
         let (menu, queue) = (String::new(), self.queue.clone());
-        Self { id, title, temporary, menu, messages, earlier, queue, queue_changes, now }
+        let model = self.model.clone();
+        Self { id, title, temporary, model, menu, messages, earlier, queue, queue_changes, now }
     }
 }
 
@@ -189,8 +196,9 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let spent = (page.tokens, page.cost);
     let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref(), spent);
     let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue, !page.summary.answering);
+    let model = page.choices.model.map(|model| texts(&who).model_label(&services.models.resolve(&model).id));
     let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);
-    Ok(ChatView { id, title, temporary, menu, messages, earlier, queue, queue_changes: page.queue_changes, now })
+    Ok(ChatView { id, title, temporary, model, menu, messages, earlier, queue, queue_changes: page.queue_changes, now })
 }
 
 /// One message, when its answer has ended.
@@ -219,10 +227,11 @@ pub(crate) async fn send_message(
     #[server(default)] message_id: String,
     #[server(default)] instead_of: String,
     #[server(default)] temporary: bool,
+    #[server(default)] chosen: Chosen,
 ) -> Result<Option<SentView>, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{Accepted, ChatError, SendMessage};
-    use cjhirashi_domain::{ErrorCode, chat::Filing, text::MessageText};
+    use cjhirashi_domain::{ErrorCode, chat::Filing, settings::Choices, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
         "" => None,
@@ -235,7 +244,12 @@ pub(crate) async fn send_message(
         "" => None,
         id => Some(MessageId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
-    let message = SendMessage { chat, instead_of, text, temporary, message_id: MessageId::parse(message_id).ok() };
+    // A chat that has begun has its own choices.
+    let choices =
+        if begins { choices::read(&services.store, &who.viewer(), chosen).await? } else { Choices::default() };
+    let model = choices.model.as_ref().map(|model| texts(&who).model_label(&services.models.resolve(model).id));
+    let message_id = MessageId::parse(message_id).ok();
+    let message = SendMessage { chat, instead_of, text, temporary, choices, message_id };
     let sent = match services.chat.send_or_queue(&who.viewer(), message).await? {
         Accepted::Asked(sent) => sent,
         Accepted::Waits(chat) => {
@@ -264,7 +278,7 @@ pub(crate) async fn send_message(
     let filing = Filing { temporary, ..Filing::default() };
     let menu =
         if begins { crate::served::chat_menu(t, &sent.chat, &filing, &[], None, (0, None)) } else { String::new() };
-    Ok(Some(SentView { chat: sent.chat, menu, question: MessageView::of(question, t, now), answer, now }))
+    Ok(Some(SentView { chat: sent.chat, model, menu, question: MessageView::of(question, t, now), answer, now }))
 }
 
 /// Writes an answer again that failed, was stopped or was interrupted.

@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod chats;
+pub(crate) mod choices;
 pub(crate) mod conversation;
 pub(crate) mod documents;
 mod failure;

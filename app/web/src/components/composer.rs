@@ -1,7 +1,7 @@
 //! Where questions are written.
 
 use leptos::{ev, html, prelude::*, server_fn::ServerFn};
-use web_sys::HtmlTextAreaElement;
+use web_sys::{FormData, HtmlTextAreaElement};
 
 use super::{FileChooser, Icon, UploadList, icon};
 use crate::components::Whole as _;
@@ -9,8 +9,9 @@ use crate::{
     api::{
         EXTRACTIVE,
         chats::{SendMessage, StopAnswer},
+        choices::Chosen,
     },
-    state::{ChatState, browser, draft_key, use_session, use_texts},
+    state::{ChatState, acts, browser, draft_key, use_session, use_texts},
 };
 
 /// The field, its buttons, what went wrong with the last question, and who answers.
@@ -30,7 +31,8 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             return;
         }
         field.set_value("");
-        state.send(text);
+        let form = field.form().and_then(|form| FormData::new_with_form(&form).ok());
+        state.send(text, form.map(|form| chosen(&form)).unwrap_or_default());
     };
     Effect::new(move |_| {
         let Some(field) = field.get() else { return };
@@ -136,7 +138,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             {editing}
             <UploadList />
             <div inner_html=move || state.queue.with(|(queue, _)| queue.clone())></div>
-            <form class="composer" method="post" action=SendMessage::url() on:submit=on_submit>
+            <form class="composer" id="composer" method="post" action=SendMessage::url() on:submit=on_submit>
                 <input type="hidden" name="chat" value=chat />
                 <input type="hidden" name="temporary" value=move || state.temporary.get().to_string() />
                 <Attach />
@@ -228,7 +230,11 @@ fn Answerer(state: ChatState) -> impl IntoView {
     let model = move || {
         session.as_ref().map(|session| {
             let model = session.answering();
-            let extractive = model.id == EXTRACTIVE;
+            let own = state.model.get();
+            let extractive = own.is_none() && model.id == EXTRACTIVE;
+            let instead = model.instead_of.as_ref().filter(|_| own.is_none());
+            // With script, everything is chosen in the menu beside it; connecting a first model is not.
+            let without_script = if extractive { "" } else { "without-script" };
             let (href, action) = if extractive {
                 ("/settings#connection", t.connect_model)
             } else {
@@ -236,11 +242,11 @@ fn Answerer(state: ChatState) -> impl IntoView {
             };
             view! {
                 <span>
-                    {t.answered_by} ": " <strong>{t.model_label(&model.id)}</strong>
+                    {t.answered_by} ": " <strong>{own.clone().unwrap_or_else(|| t.model_label(&model.id))}</strong>
                     {extractive.then(|| format!(" ({})", t.extractive_note))}
-                    {model.instead_of.as_ref().map(|wanted| format!(" ({})", t.instead_of(wanted)))}
+                    {instead.map(|wanted| format!(" ({})", t.instead_of(wanted)))}
                 </span>
-                <a href=href>{action}</a>
+                <a class=without_script href=href>{action}</a>
             }
         })
     };
@@ -258,7 +264,35 @@ fn Answerer(state: ChatState) -> impl IntoView {
             }
         })
     };
-    view! { <p class="composer-note">{model} {memory}</p> }.whole()
+    let chat = state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
+    view! {
+        <div class="composer-note">
+            {model}
+            <details
+                class="menu with-script"
+                data-menu=format!("choices_menu?chat={chat}")
+                on:click=move |event| acts::fill_menu(&event)
+            >
+                <summary>{t.adjust}</summary>
+                <div class="menu-items wide above stack"></div>
+            </details>
+            {memory}
+        </div>
+    }
+    .whole()
+}
+
+/// What is chosen for a chat that has not begun; see `served::choices`.
+fn chosen(form: &FormData) -> Chosen {
+    let field = |name: &str| browser::field(form, &format!("chosen[{name}]"));
+    Chosen {
+        model: field("model"),
+        temperature: field("temperature"),
+        max_tokens: field("max_tokens"),
+        search: field("search"),
+        documents: Vec::new(),
+        add: field("add"),
+    }
 }
 
 fn take_up(field: &HtmlTextAreaElement, text: &str, key: StoredValue<String>) {

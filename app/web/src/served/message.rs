@@ -53,7 +53,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
                     {w.show_all}
                 </button>
             })} {tool("edit", Icon::Edit, w.edit_question)}
-            {menu(format!("message={}", message.id), Icon::More, t.more, false)}
+            {menu(format!("message_menu?message={}", message.id), Icon::More, t.more, false)}
         </div>
     }
     .to_html()
@@ -78,8 +78,8 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
             {tool("copy", Icon::Copy, t.copy)}
             {command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, w.answer_again, false)}
             {command(RateAnswer::url(), rate, Icon::ThumbUp, w.good_answer, good)}
-            {menu(format!("message={id}&kind=bad"), Icon::ThumbDown, w.bad_answer, bad)}
-            {menu(format!("message={id}"), Icon::More, t.more, false)} {branches(t, message)}
+            {menu(format!("message_menu?message={id}&kind=bad"), Icon::ThumbDown, w.bad_answer, bad)}
+            {menu(format!("message_menu?message={id}"), Icon::More, t.more, false)} {branches(t, message)}
             <span class="facts">{facts(t, message)} " · " {ago(t, now, message.created_at)}</span>
         </div>
         {message.summary.as_ref().map(|summary| summarised(t, &id, summary))}
@@ -104,7 +104,7 @@ fn facts(t: &'static Texts, message: &Message) -> String {
 /// What the model thought aloud: asked for when somebody opens it.
 fn thoughts(w: &'static Words, id: &str) -> Piece {
     view! {
-        <details class="aside with-script" data-menu=format!("message={id}&kind=thoughts")>
+        <details class="aside with-script" data-menu=format!("message_menu?message={id}&kind=thoughts")>
             <summary>{w.thoughts_before}</summary>
             <div class="prose"><div class="menu-items"></div></div>
         </details>

@@ -97,6 +97,15 @@ words! {
     price_hint: "US$ por millón de tokens; vacío: el que diga el proveedor.", "US$ for a million tokens; empty: what the provider tells.";
     price_saved: "El precio vale para las respuestas que vengan.", "The price holds for answers to come.";
     spent_by_all: "Consumo de todas las personas", "Everybody's usage";
+    model: "Modelo", "Model";
+    as_in_settings: "Como en mis ajustes", "As in my settings";
+    temperature: "Temperatura", "Temperature";
+    max_tokens: "Tokens como mucho", "Tokens at most";
+    search_documents: "Buscar en documentos", "Search documents";
+    search_yes: "Sí", "Yes";
+    search_no: "No", "No";
+    only_documents: "Buscar solo en estos", "Search only these";
+    add_document: "Título de un documento", "Title of a document";
     waiting_question: "Pregunta en espera", "Waiting question";
     waiting_questions: "Preguntas en espera", "Waiting questions";
     queue_waits: "Se preguntará en cuanto termine esta respuesta.", "Asked as soon as this answer has ended.";

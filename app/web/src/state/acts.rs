@@ -22,6 +22,10 @@ pub(crate) fn send(state: ChatState, event: &SubmitEvent) {
     spawn_local(async move {
         match asked::<Acted>(&form.action(), &fields).await {
             Ok(acted) => {
+                // What a menu shows may have changed: it is asked for again.
+                if let Ok(Some(items)) = form.closest("[data-menu] > .menu-items") {
+                    items.set_inner_html("");
+                }
                 if let Some(words) = acted.say {
                     state.say(&words);
                 }
@@ -43,9 +47,11 @@ pub(crate) fn fill_menu(event: &web_sys::Event) {
     if items.first_element_child().is_some() || browser::closest(event, "summary").is_none() {
         return;
     }
-    let Ok(question) = web_sys::UrlSearchParams::new_with_str(&question) else { return };
+    let (what, question) = question.split_once('?').unwrap_or((&question, ""));
+    let action = format!("{}/{what}", crate::api::PREFIX);
+    let Ok(question) = web_sys::UrlSearchParams::new_with_str(question) else { return };
     spawn_local(async move {
-        if let Ok(Served { html, .. }) = asked(&format!("{}/message_menu", crate::api::PREFIX), &question).await {
+        if let Ok(Served { html, .. }) = asked(&action, &question).await {
             items.set_inner_html(&html);
             request_animation_frame(browser::place_menus);
         }

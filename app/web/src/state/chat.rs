@@ -16,6 +16,7 @@ use crate::{
     api::{
         Failure, Loaded,
         chats::{ChatView, ChatsView, MessageView, SHOWN, list_chats, load_chat, send_message, stop_answer},
+        choices::Chosen,
         load,
     },
     texts::Texts,
@@ -162,6 +163,8 @@ pub(crate) struct ChatState {
     pub(crate) id: StoredValue<Option<ChatId>>,
     pub(crate) title: RwSignal<String>,
     pub(crate) menu: RwSignal<String>,
+    /// Which model answers in it, in words, when it has one of its own.
+    pub(crate) model: RwSignal<Option<String>>,
     /// In no list, and deleted a day after it last changed; of a chat that has not begun, whether it will be.
     pub(crate) temporary: RwSignal<bool>,
     pub(crate) messages: RwSignal<Vec<MessageView>>,
@@ -196,6 +199,7 @@ pub(crate) struct ChatState {
 impl ChatState {
     pub(crate) fn new(chat: Option<ChatView>) -> Self {
         let temporary = chat.as_ref().is_some_and(|chat| chat.temporary);
+        let model = chat.as_ref().and_then(|chat| chat.model.clone());
         let queue = chat.as_ref().map(|chat| (chat.queue.clone(), chat.queue_changes)).unwrap_or_default();
         let (id, title, menu, messages, earlier) = chat
             .map_or((None, String::new(), String::new(), Vec::new(), 0), |chat| {
@@ -205,6 +209,7 @@ impl ChatState {
             id: StoredValue::new(id),
             title: RwSignal::new(title),
             menu: RwSignal::new(menu),
+            model: RwSignal::new(model),
             temporary: RwSignal::new(temporary),
             messages: RwSignal::new(messages),
             earlier: RwSignal::new(earlier),
@@ -243,7 +248,7 @@ impl ChatState {
 
     /// Sends a question: shown at once, replaced by what the server kept. While an answer is being written it joins those
     /// that wait.
-    pub(crate) fn send(self, text: String) {
+    pub(crate) fn send(self, text: String, chosen: Chosen) {
         if text.trim().is_empty() || self.pending.with_untracked(Option::is_some) {
             return;
         }
@@ -258,10 +263,11 @@ impl ChatState {
         let (instead_of, temporary) = (self.instead_of.get_untracked(), self.temporary.get_untracked());
         spawn_local(async move {
             let other = instead_of.as_ref().map(ToString::to_string).unwrap_or_default();
-            let mut sent = send_message(text.clone(), chat.clone(), message.clone(), other.clone(), temporary).await;
+            let (words, to, id) = (text.clone(), chat.clone(), message.clone());
+            let mut sent = send_message(words, to, id, other.clone(), temporary, chosen.clone()).await;
             // Unreachable may mean that the answer was lost on the way: the same id asks once.
             if matches!(&sent, Err(failure) if failure.code.is_none()) {
-                sent = send_message(text.clone(), chat.clone(), message, other, temporary).await;
+                sent = send_message(text.clone(), chat.clone(), message, other, temporary, chosen).await;
             }
             match sent {
                 Ok(None) => {
@@ -281,6 +287,7 @@ impl ChatState {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
                             temporary,
+                            model: sent.model,
                             menu: sent.menu,
                             messages: vec![sent.question, sent.answer],
                             earlier: 0,
@@ -347,6 +354,7 @@ impl ChatState {
                 Ok(chat) => {
                     self.title.set(chat.title);
                     self.menu.set(chat.menu);
+                    self.model.set(chat.model);
                     self.earlier.set(chat.earlier);
                     self.messages.set(chat.messages);
                     // Not while somebody types there.

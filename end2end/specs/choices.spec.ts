@@ -1,0 +1,33 @@
+import { expect, test } from '../support/test';
+
+test('a chat has a model and documents of its own, from its first question on @script', async ({ page, product, chat }) => {
+  await product.addText('Contrato', 'El contrato dura cinco años y se firma en octubre.');
+  await product.addText('Manual', 'La garantía del aparato dura dos años.');
+  await chat.open('/');
+  await page.getByText('Ajustar este chat').click();
+  await page.getByLabel('Modelo', { exact: true }).selectOption('scripted-other');
+  await page.getByLabel('Título de un documento').fill('Contrato');
+  await chat.ask('¿Cuánto dura?');
+  const answer = await chat.answer();
+  await expect(answer.locator('.facts')).toContainText('scripted-other');
+  await expect(answer.locator('.searched')).toContainText('1 documento');
+  await expect(page.locator('.composer-note')).toContainText('scripted-other');
+  await page.reload();
+  await chat.ready();
+  await expect(page.locator('.composer-note')).toContainText('scripted-other');
+  await page.getByText('Ajustar este chat').click();
+  await expect(page.getByLabel('Contrato', { exact: true })).toBeChecked();
+  await page.getByLabel('Contrato', { exact: true }).uncheck();
+  await page.getByLabel('Modelo', { exact: true }).selectOption('');
+  await page.getByRole('button', { name: 'Guardar' }).click();
+  await expect(page.locator('.composer-note')).toContainText('scripted-chat');
+  await chat.ask('¿Y la garantía?');
+  await expect(chat.answers).toHaveCount(2);
+  await expect((await chat.answer()).locator('.facts')).toContainText('scripted-chat');
+  await expect(chat.answers.last().locator('.searched')).toContainText('2 documentos');
+  // What cannot be is said, and what was typed stays.
+  await page.getByText('Ajustar este chat').click();
+  await page.getByLabel('Título de un documento').fill('No existe');
+  await page.getByRole('button', { name: 'Guardar' }).click();
+  await expect(page.getByText('Este documento no existe')).toBeVisible();
+});
