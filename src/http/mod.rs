@@ -18,6 +18,7 @@ mod health;
 mod limits;
 mod metrics;
 mod observe;
+mod openai;
 mod origin;
 mod pages;
 mod providers;

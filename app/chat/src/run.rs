@@ -9,7 +9,7 @@ use cjhirashi_domain::{
     search::{Passage, SearchMode},
     settings::{Language, UserSettings},
 };
-use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, ResolvedModel};
+use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, FinishReason, ModelError, RESPONSE_FORMAT, ResolvedModel};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{FinishedGeneration, PastTurn, StorageError, Store};
 use futures::StreamExt as _;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most bytes of one answer; a model that says more has lost its way.
-const MAX_ANSWER: usize = 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 /// How often storing an end is tried before the reaper is left to do it.
 const FINISH_TRIES: u32 = 30;
 
@@ -225,6 +225,8 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
         instructions: &instructions,
+        stop: &[],
+        fields: None,
         whole: false,
     };
     let mut stream = ask_model(shared, &history, ask, answer.retrieved.as_ref()).await?;
@@ -353,6 +355,9 @@ pub(crate) struct Ask<'a> {
     pub(crate) max_tokens: Option<u32>,
     /// What the folder of the chat wants said.
     pub(crate) instructions: &'a str,
+    pub(crate) stop: &'a [String],
+    /// See [`ChatRequest::fields`].
+    pub(crate) fields: Option<&'a serde_json::Map<String, serde_json::Value>>,
     /// The conversation is the client's own: all of it is told, or the provider says that it does not fit.
     pub(crate) whole: bool,
 }
@@ -366,6 +371,9 @@ pub(crate) async fn ask_model(
 ) -> Result<ChatStream, ModelError> {
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
+        if ask.fields.is_some_and(|fields| fields.contains_key(RESPONSE_FORMAT)) {
+            return Err(ModelError::no_format(EXTRACTIVE));
+        }
         let question = prompt::question(history);
         let embedder = shared.retriever.embedder();
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
@@ -375,6 +383,8 @@ pub(crate) async fn ask_model(
         messages: if ask.whole { prompt::whole(history) } else { prompt::turns(history) },
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,
+        stop: ask.stop.to_vec(),
+        fields: ask.fields.cloned().unwrap_or_default(),
     };
     shared.models.chat(ask.model)?.stream(request).await
 }
