@@ -13,8 +13,6 @@ import urllib.request
 import openai
 
 MODEL = "openai:scripted-chat"
-# A name with a slash, as routers of many makers' models have it.
-MODELS = ["scripted-chat", "maker/scripted-chat"]
 QUESTION = [{"role": "user", "content": "Saluda"}]
 # A key may ask so often; each test takes the next one.
 KEYS = itertools.cycle(json.loads(os.environ["API_KEYS"]))
@@ -32,7 +30,7 @@ def provider(method, path, body=None):
 def script(text=None, **fields):
     """What the model says and does from now on; without a text it quotes the first passage that it is given."""
     answer = "quote" if text is None else {"text": text}
-    provider("PUT", "script", {"answer": answer, "models": MODELS, **fields})
+    provider("PUT", "script", {"answer": answer, **fields})
 
 
 def state():

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cjhirashi_testkit::left_out;
+use cjhirashi_testkit::{Script, ScriptedModels, TestDatabase, left_out};
 use serde_json::json;
 
 use crate::client::Product;
@@ -23,7 +23,14 @@ async fn the_official_openai_package_works_unchanged() {
         let what = format!("{} is missing", folder.display());
         return left_out(&what, "run `scripts/fetch-openai-client`");
     }
-    let product = Product::start().await;
+    let models = ScriptedModels::start().await.expect("the scripted models");
+    // One with a slash, as routers of many makers' models have it.
+    models.set(Script {
+        models: ["scripted-chat", "maker/scripted-chat"].map(str::to_owned).into(),
+        ..Script::default()
+    });
+    let env = models.openai_env();
+    let product = Product::with(models, env, TestDatabase::Fresh).await;
     product.add_text("Museo", "El museo cierra los lunes y los festivos.").await;
     let mut keys = Vec::new();
     for _ in 0..KEYS {
