@@ -18,10 +18,11 @@ const MAX_STOP: usize = 500;
 
 /// A conversation to be answered.
 ///
-/// `top_p`, `frequency_penalty`, `presence_penalty`, `seed`, `reasoning_effort` and `verbosity` are told to providers that
-/// speak OpenAI's protocol, and `response_format` is refused with other models. `tools`, `functions`, `logprobs`,
-/// `top_logprobs`, `logit_bias`, `audio`, `web_search_options`, `moderation`, an `n` other than 1 and `modalities` other than
-/// text are refused. Other fields of OpenAI's API are accepted and have no effect.
+/// `top_p`, `frequency_penalty`, `presence_penalty`, `seed`, `reasoning_effort`, `verbosity` and `response_format` are told to
+/// providers that speak OpenAI's protocol; with other models the last is refused, and the others mean nothing. Refused are, where
+/// they ask for something, `tools`, `tool_choice`, `functions`, `function_call`, `logprobs`, `top_logprobs`, `logit_bias`, `audio`,
+/// `web_search_options`, `moderation`, an `n` other than 1 and `modalities` other than text. Other fields of OpenAI's API are
+/// accepted and have no effect.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CompletionBody {
     /// `provider:name`, `extractive`, or `default`.
@@ -37,12 +38,15 @@ pub(crate) struct CompletionBody {
     pub(super) stream_options: Option<StreamOptions>,
     /// 0 to 2; the key's owner's setting by default.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
     /// At least 1; the key's owner's setting by default.
     #[serde(default)]
+    #[schema(minimum = 1)]
     max_tokens: Option<u32>,
     /// The newer name of `max_tokens`.
     #[serde(default)]
+    #[schema(minimum = 1)]
     max_completion_tokens: Option<u32>,
     /// Up to four sequences before which the answer ends.
     #[serde(default)]
