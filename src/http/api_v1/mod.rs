@@ -108,6 +108,8 @@ pub(super) fn routes() -> Router<AppState> {
     api.paths.paths =
         std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
     router
+        // Older clients of OpenAI send the slash of a name as it is.
+        .route("/models/{model}/{*rest}", get(models::get_model))
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(|| async { ApiError::new(ErrorCode::NotFound) })
         .method_not_allowed_fallback(super::error::method_not_allowed)

@@ -83,10 +83,11 @@ pub(super) async fn list_models(State(state): State<AppState>, _caller: Caller) 
 pub(super) async fn get_model(
     State(state): State<AppState>,
     _caller: Caller,
-    model: Result<Path<String>, PathRejection>,
+    parts: Result<Path<Vec<(String, String)>>, PathRejection>,
 ) -> ApiResult<Json<ModelBody>> {
     // What cannot be read is no model's name either.
-    let Path(model) = model.map_err(|_| ApiError::new(ErrorCode::ModelNotFound))?;
+    let Path(parts) = parts.map_err(|_| ApiError::new(ErrorCode::ModelNotFound))?;
+    let model = parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join("/");
     let models = state.models.list().await;
     let id = match model.trim() {
         "default" => state.models.default_model(),
