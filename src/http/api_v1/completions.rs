@@ -124,8 +124,8 @@ const fn reason(finish: FinishReason) -> &'static str {
 #[utoipa::path(
     post, path = "/chat/completions", tag = "answers", request_body = CompletionBody,
     responses(
-        (status = 200, description = "With `stream`: OpenAI's chunks as server-sent events, the last one with `citations` and `retrieval`; a failure \
-                                      is an event with `error`",
+        (status = 200, description = "With `stream`: OpenAI's chunks as server-sent events, the last one with \
+                                      `citations` and `retrieval`; a failure is an event with `error`",
          content((CompletionAnswer = "application/json"), (String = "text/event-stream"))),
         (status = 400, description = "The request cannot be read, asks for what is not done here, or does not fit into the \
                                       model", body = OpenAiErrorBody),
