@@ -69,6 +69,26 @@ apt_install() {
     installed "$* (apt)"
 }
 
+# `python_packages NAME WHAT PYTHON`: what scripts/NAME.txt lists, in a virtual environment target/NAME; made anew when the
+# list has changed. The tests look for its file `complete`.
+python_packages() {
+    local folder=$CARGO_TARGET_DIR/$1 wanted=$ROOT/scripts/$1.txt log=$CARGO_TARGET_DIR/$1.log
+    if cmp -s "$wanted" "$folder/complete"; then
+        note "found $folder"
+        return
+    fi
+    mkdir -p "$CARGO_TARGET_DIR"
+    note "fetching $2"
+    rm -rf "$folder"
+    if ! { have python3 && python3 -m venv "$folder" >"$log" 2>&1 && "$folder/bin/python" -m pip install --quiet \
+        --disable-pip-version-check --only-binary :all: --no-deps --requirement "$wanted" >>"$log" 2>&1; }; then
+        tail -n 3 "$log" 2>/dev/null || true
+        give_up "Not to be had from PyPI: $2." "$3 with venv and pip is needed; try again with: scripts/fetch-$1"
+    fi
+    cp "$wanted" "$folder/complete"
+    installed "$2, in $folder"
+}
+
 locked_version() {
     awk -v name="$1" '$1 == "name" && $3 == "\"" name "\"" { getline; gsub(/"/, "", $3); print $3; exit }' "$ROOT/Cargo.lock"
 }

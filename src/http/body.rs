@@ -79,7 +79,15 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(ApiError::invalid("the body is a list; an object was expected"));
     }
-    serde_json::from_slice(bytes).map_err(|error| ApiError::invalid(error.to_string()))
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let invalid = ApiError::invalid(error.into_inner().to_string());
+        // A dot stands for the whole.
+        if path == "." { invalid } else { invalid.about(path) }
+    })?;
+    reader.end().map_err(|error| ApiError::invalid(error.to_string()))?;
+    Ok(read)
 }
 
 /// A JSON body of at most [`JSON_BYTES`].
@@ -165,6 +173,8 @@ mod tests {
             assert_eq!(error.code, ErrorCode::InvalidRequest);
             assert!(error.detail.is_some());
         }
+        assert_eq!(parse_json::<Title>(b"{\"title\": 3}").unwrap_err().param.as_deref(), Some("title"));
+        assert!(parse_json::<Title>(b"{} {}").is_err());
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
 //! One shape for every failure: `{"error": {"code": "documents:not_found", "message": …}}`, with the code's own status.
+//! OpenAI's clients get it in theirs (see [`openai`]).
 //!
 //! The cause is logged once, here, when it is ours; it is never sent.
 
@@ -24,12 +25,18 @@ use cjhirashi_sync::DocumentError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::openai;
+
 /// A request that is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: ErrorCode,
     /// More words for the one who wrote the request, without secrets and without causes of ours.
     pub(crate) detail: Option<String>,
+    /// The field of the request that is at fault; told where OpenAI's clients look for it.
+    pub(crate) param: Option<String>,
+    /// Seconds until it is worth trying again, where a provider says.
+    pub(crate) retry_after: Option<u64>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -52,12 +59,17 @@ pub(crate) struct ErrorFields {
 
 impl ApiError {
     pub(crate) const fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None }
+        Self { code, detail: None, param: None, retry_after: None }
     }
 
     /// A request that cannot be read, with what is wrong with it.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self { code: ErrorCode::InvalidRequest, detail: Some(detail.into()) }
+        Self { detail: Some(detail.into()), ..Self::new(ErrorCode::InvalidRequest) }
+    }
+
+    /// The same, with the field that is at fault.
+    pub(crate) fn about(self, param: impl Into<String>) -> Self {
+        Self { param: Some(param.into()), ..self }
     }
 
     /// What happened and what to do, in the reader's language; details are for developers and stay as they are.
@@ -81,7 +93,7 @@ impl ApiError {
         if code.status() >= 500 {
             tracing::error!(error.code = code.as_str(), error = %cause, "A request failed");
         }
-        Self { code, detail: detail.map(|detail| detail.chars().take(500).collect()) }
+        Self { detail: detail.map(|detail| detail.chars().take(500).collect()), ..Self::new(code) }
     }
 }
 
@@ -89,7 +101,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body(Language::En))).into_response();
         if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(5)));
         }
         if self.code == ErrorCode::InvalidKey {
             response.headers_mut().insert("www-authenticate", HeaderValue::from_static("Bearer"));
@@ -107,11 +119,16 @@ impl From<StorageError> for ApiError {
 
 impl From<ChatError> for ApiError {
     fn from(error: ChatError) -> Self {
-        let detail = match &error {
-            ChatError::Conversation { .. } => Some(error.to_string()),
-            _ => error.detail(),
-        };
-        Self::from_cause(error.code(), detail, &error)
+        match &error {
+            ChatError::Model(cause) => Self {
+                retry_after: cause.retry_after().map(|wait| wait.as_secs() + 1),
+                ..Self::from_cause(error.code(), error.detail(), &error)
+            },
+            ChatError::Conversation { .. } => {
+                Self::from_cause(error.code(), Some(error.to_string()), &error).about("messages")
+            }
+            _ => Self::from_cause(error.code(), error.detail(), &error),
+        }
     }
 }
 
@@ -137,28 +154,32 @@ impl From<DocumentError> for ApiError {
     }
 }
 
-/// Says a failure in the language that the reader asks for (English when they ask for none), and as a page when a
-/// browser navigates.
+/// Says a failure in the language that the reader asks for (English when they ask for none), as a page when a browser
+/// navigates, and as OpenAI does to its clients.
 pub(crate) async fn speak(request: Request, next: Next) -> Response {
     let language = language_of(request.headers());
     let navigates = accepts_html(request.headers())
         && (request.method() == Method::GET || (request.method() == Method::POST && is_form(request.headers())));
+    let for_openai = openai::speaks(request.uri().path());
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<ApiError>() else { return response };
     let language = language.unwrap_or(Language::En);
-    if !navigates && language == Language::En {
+    let said = if for_openai {
+        openai::response(error, language)
+    } else if navigates {
+        (response.status(), page(error, language)).into_response()
+    } else if language == Language::En {
         return response;
-    }
-    let body =
-        if navigates { page(error, language).into_response() } else { Json(error.body(language)).into_response() };
-    let content_type = body.headers().get(CONTENT_TYPE).cloned();
+    } else {
+        (response.status(), Json(error.body(language))).into_response()
+    };
     let (mut parts, _) = response.into_parts();
+    let (said, body) = said.into_parts();
+    parts.status = said.status;
     parts.headers.remove("content-length");
-    if let Some(content_type) = content_type {
-        parts.headers.insert(CONTENT_TYPE, content_type);
-    }
+    parts.headers.extend(said.headers);
     parts.headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
-    Response::from_parts(parts, body.into_body())
+    Response::from_parts(parts, body)
 }
 
 /// A page that needs nothing: it is shown when the pages themselves cannot be made.

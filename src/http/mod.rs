@@ -18,6 +18,7 @@ mod health;
 mod limits;
 mod metrics;
 mod observe;
+mod openai;
 mod origin;
 mod pages;
 mod providers;
@@ -115,7 +116,9 @@ pub fn router(state: AppState) -> Router {
 
     // For programs: a key says who they are; no cookie is read.
     let programs = Router::new()
-        .nest("/api/v1", api_v1::routes().layer(from_fn_with_state(limits, limits::check)))
+        .nest("/api/v1", api_v1::routes())
+        // Around the nest: inside it an address has lost its beginning, and none would be counted.
+        .layer(from_fn_with_state(limits, limits::check))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show));

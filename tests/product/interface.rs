@@ -70,6 +70,30 @@ async fn an_openai_client_finds_models_and_completions_streamed_and_whole() {
 }
 
 #[tokio::test]
+async fn a_key_that_asks_too_often_is_told_how_long_to_wait_and_in_openai_s_shape() {
+    let product = Product::start().await;
+    let mut refused = None;
+    for _ in 0..200 {
+        let asked = product.app.api(Method::POST, "/api/v1/chat/completions").json(&json!({"n": 2}));
+        let answer = asked.send().await.expect("an answer");
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+    let refused = refused.expect("a limit");
+    let wait = refused.headers()["retry-after"].to_str().expect("text").parse::<u64>().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    let error: Value = refused.json().await.expect("JSON");
+    assert_eq!((&error["error"]["type"], &error["error"]["param"]), (&json!("requests"), &Value::Null), "{error}");
+    // Others may go on.
+    let other = product.another_person("eva@example.org").await;
+    let (status, _) = product.api_as(&other, Method::POST, "/api/v1/chat/completions", Some(json!({"n": 2}))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_completion_with_retrieval_carries_its_citations() {
     let product = Product::start().await;
     let id = product.add_text("Museo", "El museo cierra los lunes y los festivos.").await;

@@ -15,6 +15,7 @@ mod interface;
 mod library;
 mod local;
 mod main_path;
+mod openai_package;
 mod pinecone;
 mod privacy;
 mod providers;

@@ -155,6 +155,7 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("GET /metrics", (Open, Nothing)),
         ("GET /api/v1/openapi.json", (Open, Nothing)),
         ("GET /api/v1/models", (Key, Nothing)),
+        ("GET /api/v1/models/{model}", (Key, Nothing)),
         ("POST /api/v1/search", (Key, Json(json!({"query": "hola"})))),
         ("POST /api/v1/chat/completions", (Key, Json(json!({"messages": []})))),
         ("GET /api/v1/chats", (Key, Nothing)),

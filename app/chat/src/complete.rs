@@ -13,7 +13,8 @@ use futures::{StreamExt as _, stream::BoxStream};
 
 use crate::{
     ChatError, ChatService, EXTRACTIVE, prompt,
-    run::{self, Ask, Retrieved, Wanted},
+    run::{self, Ask, MAX_ANSWER, Retrieved, Wanted},
+    stop::StopAt,
 };
 
 /// The most turns of a conversation that is sent whole.
@@ -24,12 +25,16 @@ const MAX_MESSAGES: usize = 500;
 pub struct CompletionRequest {
     /// `provider:name`; the caller's own default when absent.
     pub model: Option<String>,
-    /// The conversation, ending with a turn of the user.
+    /// The conversation, ending with a turn of the user; only instructions may follow it.
     pub messages: Vec<ChatTurn>,
     /// 0 to 2; the caller's setting when absent.
     pub temperature: Option<f64>,
     /// The caller's setting when absent.
     pub max_tokens: Option<u32>,
+    /// Sequences before which the answer ends.
+    pub stop: Vec<String>,
+    /// See [`cjhirashi_models::ChatRequest::fields`].
+    pub fields: serde_json::Map<String, serde_json::Value>,
     /// Whether and how documents are searched. Absent: not searched, except for the extractive answerer, which has
     /// nothing else to say.
     pub retrieval: Option<RetrievalOptions>,
@@ -131,6 +136,8 @@ impl ChatService {
             temperature: request.temperature.or(Some(settings.temperature)),
             max_tokens: request.max_tokens.or_else(|| u32::try_from(settings.max_tokens).ok()),
             instructions: "",
+            stop: &request.stop,
+            fields: Some(&request.fields),
         };
         let mut deltas = run::ask_model(&self.shared, prompt::whole(&history), ask, retrieved.as_ref()).await?;
         let now = self.shared.store.now();
@@ -139,10 +146,12 @@ impl ChatService {
         let retrieval = retrieved.as_ref().map(|found| found.summary.clone());
         let closed = self.shared.closed.clone();
         let store = self.shared.store.clone();
+        let mut stop = StopAt::new(request.stop);
         let stream = async_stream::stream! {
             let mut text = String::new();
             let (mut prompt_tokens, mut completion_tokens) = (None, None);
             let mut finish = FinishReason::Other;
+            let mut failed = None;
             loop {
                 let delta = tokio::select! {
                     delta = deltas.next() => delta,
@@ -154,8 +163,19 @@ impl ChatService {
                 match delta {
                     None => break,
                     Some(Ok(ChatDelta::Text(delta))) => {
+                        let (delta, ended) = stop.push(&delta);
                         text.push_str(&delta);
-                        yield Ok(CompletionEvent::Text(delta));
+                        if !delta.is_empty() {
+                            yield Ok(CompletionEvent::Text(delta));
+                        }
+                        if ended {
+                            finish = FinishReason::Stop;
+                            break;
+                        }
+                        if text.len() > MAX_ANSWER {
+                            finish = FinishReason::Length;
+                            break;
+                        }
                     }
                     Some(Ok(ChatDelta::Reasoning(_))) => {}
                     Some(Ok(ChatDelta::Usage { prompt, completion })) => {
@@ -164,10 +184,21 @@ impl ChatService {
                     Some(Ok(ChatDelta::Finish(reason))) => finish = reason,
                     Some(Err(error)) => {
                         tracing::warn!(%error, model = %provider, "a completion was not completed");
-                        yield Err(ChatError::Model(error));
-                        return;
+                        failed = Some(error);
+                        break;
                     }
                 }
+            }
+            // Of a provider that was left before its end nothing more is wanted.
+            drop(deltas);
+            let rest = stop.rest();
+            if !rest.is_empty() {
+                text.push_str(&rest);
+                yield Ok(CompletionEvent::Text(rest));
+            }
+            if let Some(error) = failed {
+                yield Err(ChatError::Model(error));
+                return;
             }
             let citations = match &retrieved {
                 Some(found) => {
@@ -198,15 +229,15 @@ impl ChatService {
 
 /// Checks what came from outside as a chat's own messages are checked.
 fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
-    let ends_with_question = messages.last().is_some_and(|turn| turn.role == MessageRole::User);
-    if !ends_with_question || messages.len() > MAX_MESSAGES {
+    let question = messages.iter().rposition(|turn| turn.role != MessageRole::System);
+    let question = question.filter(|at| messages.get(*at).is_some_and(|turn| turn.role == MessageRole::User));
+    let Some(question) = question.filter(|_| messages.len() <= MAX_MESSAGES) else {
         return Err(ChatError::Conversation { max: MAX_MESSAGES });
-    }
-    let count = messages.len();
+    };
     messages
         .into_iter()
         .enumerate()
-        .filter(|(at, turn)| *at + 1 == count || !turn.content.trim().is_empty())
+        .filter(|(at, turn)| *at == question || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
             Ok(PastTurn { id: None, role: turn.role, content, cited: Vec::new() })

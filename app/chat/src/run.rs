@@ -11,7 +11,9 @@ use cjhirashi_domain::{
     settings::{Language, UserSettings},
     spending::Tokens,
 };
-use cjhirashi_models::{ChatDelta, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, ResolvedModel};
+use cjhirashi_models::{
+    ChatDelta, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, RESPONSE_FORMAT, ResolvedModel,
+};
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
 use cjhirashi_storage::{Ending, FinishedGeneration, StorageError, Store, Surroundings};
 use futures::StreamExt as _;
@@ -25,7 +27,7 @@ use crate::{
 };
 
 /// The most bytes of one answer; a model that says more has lost its way.
-const MAX_ANSWER: usize = 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 /// The most bytes of what a model thinks aloud that are kept.
 const MAX_REASONING: usize = 256 * 1024;
 /// How often storing an end is tried before the reaper is left to do it.
@@ -260,6 +262,8 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         temperature: Some(job.settings.temperature),
         max_tokens: u32::try_from(job.settings.max_tokens).ok(),
         instructions: &around.instructions,
+        stop: &[],
+        fields: None,
     };
     let budget = prompt::budget(shared.models.known_of(&job.model.id).0, ask.max_tokens);
     let told = prompt::turns(&history, budget, job.settings.language);
@@ -403,6 +407,10 @@ pub(crate) struct Ask<'a> {
     pub(crate) max_tokens: Option<u32>,
     /// What the folder of the chat wants said.
     pub(crate) instructions: &'a str,
+    /// Texts that end the answer.
+    pub(crate) stop: &'a [String],
+    /// See [`ChatRequest::fields`].
+    pub(crate) fields: Option<&'a serde_json::Map<String, serde_json::Value>>,
 }
 
 /// The pieces of the answer, from whoever answers.
@@ -414,6 +422,9 @@ pub(crate) async fn ask_model(
 ) -> Result<ChatStream, ModelError> {
     let found = retrieved.map(Retrieved::found);
     if ask.model == EXTRACTIVE {
+        if ask.fields.is_some_and(|fields| fields.contains_key(RESPONSE_FORMAT)) {
+            return Err(ModelError::no_format(EXTRACTIVE));
+        }
         let question = prompt::question(&turns);
         let embedder = shared.retriever.embedder();
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
@@ -423,6 +434,8 @@ pub(crate) async fn ask_model(
         messages: turns,
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,
+        stop: ask.stop.to_vec(),
+        fields: ask.fields.cloned().unwrap_or_default(),
     };
     shared.models.chat(ask.model)?.stream(request).await
 }

@@ -57,6 +57,7 @@ async fn try_to_keep(
         messages: vec![ChatTurn { role: MessageRole::User, content: transcript(&told, old, budget) }],
         temperature: Some(0.2),
         max_tokens: Some(TOKENS),
+        ..ChatRequest::default()
     };
     let asked = title::ask(shared, model, request, LENGTH * 4);
     let text = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Failure::Late)??;

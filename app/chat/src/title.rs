@@ -74,6 +74,7 @@ async fn try_to_give(shared: &Shared, answer: &MessageId, model: &str, language:
         messages: vec![ChatTurn { role: MessageRole::User, content: read.collect::<Vec<_>>().join("\n\n") }],
         temperature: Some(0.2),
         max_tokens: Some(TOKENS),
+        ..ChatRequest::default()
     };
     let text =
         tokio::time::timeout(PATIENCE, ask(shared, model, request, 4_000)).await.map_err(|_| Failure::Late)??;

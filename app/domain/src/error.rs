@@ -107,6 +107,9 @@ codes! {
     /// The request could not be read.
     InvalidRequest = "http:invalid_request", 400,
         es "La petición no se entiende.", en "The request could not be understood.";
+    /// The request asks for what this server does not do.
+    Unsupported = "http:unsupported", 400,
+        es "Este servidor no hace lo que pide la petición.", en "This server does not do what the request asks for.";
     /// The body is larger than allowed.
     BodyTooLarge = "http:body_too_large", 413,
         es "El envío es demasiado grande.", en "The request is too large.";

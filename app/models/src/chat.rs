@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cjhirashi_domain::chat::MessageRole;
 use futures::stream::BoxStream;
+use serde_json::{Map, Value};
 
 use crate::ModelError;
 
@@ -26,7 +27,15 @@ pub struct ChatRequest {
     pub temperature: Option<f64>,
     /// The most tokens of the answer; the provider's own default when absent.
     pub max_tokens: Option<u32>,
+    /// Sequences before which the answer ends. A provider may not take them, so whoever asks has to look for them, too.
+    pub stop: Vec<String>,
+    /// More fields of OpenAI's protocol, told as they are to providers that speak it. To others they mean nothing, except
+    /// [`RESPONSE_FORMAT`]: a model that cannot be told it refuses.
+    pub fields: Map<String, Value>,
 }
+
+/// The field of [`ChatRequest::fields`] that says what shape the answer has.
+pub const RESPONSE_FORMAT: &str = "response_format";
 
 impl ChatRequest {
     /// The instructions, with the turns that are instructions too, and the conversation in turns that alternate: what

@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use cjhirashi_domain::ErrorCode;
 use cjhirashi_outbound::shorten;
 
+use crate::RESPONSE_FORMAT;
+
 /// Why a model could not be used. Texts never hold a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
@@ -148,6 +150,13 @@ pub enum Outage {
 }
 
 impl ModelError {
+    /// The refusal of a model that cannot be told what shape its answer has.
+    #[must_use]
+    pub fn no_format(provider: &str) -> Self {
+        let detail = format!("{RESPONSE_FORMAT} is not supported with this model");
+        Self::Refused { provider: provider.to_owned(), status: 400, detail }
+    }
+
     /// The public code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {

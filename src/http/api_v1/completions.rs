@@ -1,5 +1,7 @@
 //! Answers, as OpenAI's clients ask for them; with sources, for those that look for them.
 
+mod request;
+
 use std::convert::Infallible;
 
 use axum::{
@@ -10,106 +12,25 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use cjhirashi_chat::{Completion, CompletionEvent, CompletionRequest, RetrievalOptions};
-use cjhirashi_domain::{chat::MessageRole, settings::Language};
-use cjhirashi_models::{ChatTurn, FinishReason};
-use cjhirashi_sync::parse_tags;
+use cjhirashi_chat::{ChatError, Completion, CompletionEvent};
+use cjhirashi_domain::{chat::RetrievalSummary, settings::Language};
+use cjhirashi_models::{FinishReason, ModelError};
 use futures::{Stream, StreamExt as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use self::request::CompletionBody;
 use super::{auth::Caller, shapes::CitationBody};
 use crate::{
     AppState,
     http::{
         body::ApiJson,
-        error::{ApiError, ApiResult, ErrorBody},
+        error::{ApiError, ApiResult},
         events,
+        openai::{self, OpenAiErrorBody},
     },
 };
-
-/// A conversation to be answered. Fields of OpenAI's API that are not named here are accepted and have no effect.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct CompletionBody {
-    /// `provider:name`, `extractive`, or `default`.
-    #[serde(default)]
-    model: Option<String>,
-    /// Ending with a message of the user.
-    messages: Vec<TurnBody>,
-    #[serde(default)]
-    stream: bool,
-    #[serde(default)]
-    stream_options: Option<StreamOptions>,
-    /// 0 to 2.
-    #[serde(default)]
-    temperature: Option<f64>,
-    #[serde(default)]
-    max_tokens: Option<u32>,
-    /// The newer name of `max_tokens`.
-    #[serde(default)]
-    max_completion_tokens: Option<u32>,
-    /// Search documents first, and give the passages to the model.
-    #[serde(default)]
-    retrieval: Option<RetrievalBody>,
-}
-
-/// What a stream tells besides the text.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
-}
-
-/// One message.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct TurnBody {
-    /// `system` (or `developer`), `user` or `assistant`.
-    role: String,
-    /// Text, or OpenAI's list of parts, of which the texts are read.
-    #[serde(default)]
-    content: ContentBody,
-}
-
-/// What a message says.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub(super) enum ContentBody {
-    Text(String),
-    Parts(Vec<PartBody>),
-    Nothing(()),
-}
-
-impl Default for ContentBody {
-    fn default() -> Self {
-        Self::Nothing(())
-    }
-}
-
-/// A part of a message.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct PartBody {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    text: Option<String>,
-}
-
-/// How documents are searched for the answer.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct RetrievalBody {
-    #[serde(default)]
-    enabled: bool,
-    /// 1 to 20; the key's owner's setting by default.
-    #[serde(default)]
-    top_k: Option<i32>,
-    /// 0 to 1; the key's owner's setting by default.
-    #[serde(default)]
-    min_score: Option<f64>,
-    /// Only documents with one of these labels.
-    #[serde(default)]
-    tags: Vec<String>,
-}
 
 /// An answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,7 +54,10 @@ pub(super) struct CompletionAnswer {
 pub(super) struct ChoiceBody {
     index: u32,
     message: AnswerBody,
+    /// `stop`, `length` or `content_filter`.
     finish_reason: &'static str,
+    /// Always null.
+    logprobs: Option<String>,
 }
 
 /// What the model says.
@@ -141,6 +65,8 @@ pub(super) struct ChoiceBody {
 pub(super) struct AnswerBody {
     role: &'static str,
     content: String,
+    /// Always null.
+    refusal: Option<String>,
 }
 
 /// Tokens, as far as the provider tells.
@@ -164,6 +90,18 @@ pub(super) struct RetrievalAnswer {
     degraded: bool,
 }
 
+impl From<RetrievalSummary> for RetrievalAnswer {
+    fn from(retrieval: RetrievalSummary) -> Self {
+        Self {
+            searched_documents: retrieval.searched_documents,
+            passages: retrieval.passages,
+            best_score: retrieval.best.map(|best| best.score),
+            min_score: retrieval.min_score,
+            degraded: retrieval.degraded,
+        }
+    }
+}
+
 impl UsageBody {
     fn new(prompt: Option<u64>, completion: Option<u64>) -> Option<Self> {
         if prompt.is_none() && completion.is_none() {
@@ -172,26 +110,6 @@ impl UsageBody {
         let (prompt_tokens, completion_tokens) = (prompt.unwrap_or(0), completion.unwrap_or(0));
         Some(Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) })
     }
-}
-
-fn turn(turn: TurnBody) -> ApiResult<ChatTurn> {
-    let role = match turn.role.as_str() {
-        "user" => MessageRole::User,
-        "assistant" => MessageRole::Assistant,
-        "system" | "developer" => MessageRole::System,
-        _ => return Err(ApiError::invalid("a role is system, user or assistant")),
-    };
-    let content = match turn.content {
-        ContentBody::Text(text) => text,
-        ContentBody::Nothing(()) => String::new(),
-        ContentBody::Parts(parts) => {
-            if let Some(part) = parts.iter().find(|part| part.kind != "text") {
-                return Err(ApiError::invalid(format!("parts of type {} are not supported", part.kind)));
-            }
-            parts.into_iter().filter_map(|part| part.text).collect::<Vec<_>>().join("\n")
-        }
-    };
-    Ok(ChatTurn { role, content })
 }
 
 const fn reason(finish: FinishReason) -> &'static str {
@@ -206,13 +124,17 @@ const fn reason(finish: FinishReason) -> &'static str {
 #[utoipa::path(
     post, path = "/chat/completions", tag = "answers", request_body = CompletionBody,
     responses(
-        (status = 200, description = "With `stream`: OpenAI's chunks as server-sent events, the last one with `citations`",
+        (status = 200, description = "With `stream`: OpenAI's chunks as server-sent events, the last one with \
+                                      `citations` and `retrieval`; a failure is an event with `error`",
          content((CompletionAnswer = "application/json"), (String = "text/event-stream"))),
-        (status = 400, description = "The request cannot be read", body = ErrorBody),
-        (status = 401, description = "No valid key", body = ErrorBody),
-        (status = 404, description = "No such model", body = ErrorBody),
-        (status = 422, description = "A message is empty or too long, or a label is not valid", body = ErrorBody),
-        (status = 502, description = "The model's provider failed", body = ErrorBody),
+        (status = 400, description = "The request cannot be read, asks for what is not done here, or does not fit into the \
+                                      model", body = OpenAiErrorBody),
+        (status = 401, description = "No valid key", body = OpenAiErrorBody),
+        (status = 404, description = "No such model", body = OpenAiErrorBody),
+        (status = 413, description = "The request has more than 1 MB", body = OpenAiErrorBody),
+        (status = 429, description = "Asked too often here or at the provider: wait as long as Retry-After says",
+         body = OpenAiErrorBody),
+        (status = 502, description = "The model's provider failed", body = OpenAiErrorBody),
     )
 )]
 pub(super) async fn complete(
@@ -220,25 +142,28 @@ pub(super) async fn complete(
     Caller(viewer): Caller,
     ApiJson(body): ApiJson<CompletionBody>,
 ) -> ApiResult<Response> {
-    let usage_wanted = body.stream_options.is_some_and(|options| options.include_usage);
-    let request = CompletionRequest {
-        model: body.model,
-        messages: body.messages.into_iter().map(turn).collect::<ApiResult<_>>()?,
-        temperature: body.temperature.filter(|value| value.is_finite()).map(|value| value.clamp(0.0, 2.0)),
-        max_tokens: body.max_completion_tokens.or(body.max_tokens),
-        retrieval: body.retrieval.map(options).transpose()?,
-    };
-    let completion = state.chat.complete(&viewer, request).await?;
-    if body.stream {
+    let streamed = body.stream.unwrap_or(false);
+    let usage_wanted = body.stream_options.as_ref().is_some_and(|options| options.include_usage.unwrap_or(false));
+    let completion = state.chat.complete(&viewer, body.read()?).await.map_err(not_begun)?;
+    if streamed {
         let chunks = chunks(completion, usage_wanted).map(|data| Ok::<_, Infallible>(Event::default().data(data)));
         return Ok(events::stream(Sse::new(chunks).keep_alive(KeepAlive::default())));
     }
     whole(completion).await.map(|answer| Json(answer).into_response())
 }
 
-fn options(retrieval: RetrievalBody) -> ApiResult<RetrievalOptions> {
-    let RetrievalBody { enabled, top_k, min_score, tags } = retrieval;
-    Ok(RetrievalOptions { enabled, top_k, min_score, tags: parse_tags(&tags)? })
+/// What a provider refuses of a request's own fields is told to whoever wrote them.
+fn not_begun(error: ChatError) -> ApiError {
+    match &error {
+        ChatError::Model(ModelError::Refused { status: 400 | 422, detail, .. }) => {
+            let refused = ApiError::invalid(detail);
+            match request::named_in(detail) {
+                Some(field) => refused.about(field),
+                None => refused,
+            }
+        }
+        _ => error.into(),
+    }
 }
 
 async fn whole(mut completion: Completion) -> ApiResult<CompletionAnswer> {
@@ -253,32 +178,32 @@ async fn whole(mut completion: Completion) -> ApiResult<CompletionAnswer> {
         }
     }
     let (citations, usage, finish_reason) = end;
+    let message = AnswerBody { role: "assistant", content, refusal: None };
     Ok(CompletionAnswer {
         id: format!("chatcmpl-{}", completion.id),
         object: "chat.completion",
         created: completion.created_at.seconds(),
         model: completion.model,
-        choices: vec![ChoiceBody { index: 0, message: AnswerBody { role: "assistant", content }, finish_reason }],
+        choices: vec![ChoiceBody { index: 0, message, finish_reason, logprobs: None }],
         usage,
         citations: citations.into_iter().map(CitationBody::from).collect(),
-        retrieval: completion.retrieval.map(|retrieval| RetrievalAnswer {
-            searched_documents: retrieval.searched_documents,
-            passages: retrieval.passages,
-            best_score: retrieval.best.map(|best| best.score),
-            min_score: retrieval.min_score,
-            degraded: retrieval.degraded,
-        }),
+        retrieval: completion.retrieval.map(RetrievalAnswer::from),
     })
 }
 
 /// The data of each event of a stream, in OpenAI's shape, `[DONE]` last.
 fn chunks(mut completion: Completion, usage_wanted: bool) -> impl Stream<Item = String> + Send {
-    let base = json!({
+    let mut base = json!({
         "id": format!("chatcmpl-{}", completion.id),
         "object": "chat.completion.chunk",
         "created": completion.created_at.seconds(),
         "model": completion.model,
     });
+    if usage_wanted {
+        // Of every piece but the last.
+        base["usage"] = Value::Null;
+    }
+    let retrieval = completion.retrieval.take().map(RetrievalAnswer::from);
     let chunk = move |more: Value| {
         let mut chunk = base.clone();
         if let (Value::Object(chunk), Value::Object(more)) = (&mut chunk, more) {
@@ -286,7 +211,7 @@ fn chunks(mut completion: Completion, usage_wanted: bool) -> impl Stream<Item = 
         }
         chunk.to_string()
     };
-    let choice = |delta: Value, finish: Option<&str>| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
+    let choice = |delta: Value, finish: Option<&str>| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
     async_stream::stream! {
         yield chunk(json!({ "choices": choice(json!({ "role": "assistant", "content": "" }), None) }));
         while let Some(event) = completion.stream.next().await {
@@ -297,15 +222,14 @@ fn chunks(mut completion: Completion, usage_wanted: bool) -> impl Stream<Item = 
                 Ok(CompletionEvent::End { citations, prompt_tokens, completion_tokens, finish }) => {
                     let citations: Vec<CitationBody> = citations.into_iter().map(CitationBody::from).collect();
                     let last = choice(json!({}), Some(reason(finish)));
-                    yield chunk(json!({ "choices": last, "citations": citations }));
-                    if usage_wanted {
-                        let usage = UsageBody::new(prompt_tokens, completion_tokens);
+                    yield chunk(json!({ "choices": last, "citations": citations, "retrieval": retrieval }));
+                    if usage_wanted && let Some(usage) = UsageBody::new(prompt_tokens, completion_tokens) {
                         yield chunk(json!({ "choices": [], "usage": usage }));
                     }
                 }
                 Err(error) => {
                     // The status was sent long ago; clients read the failure from the stream.
-                    yield json!(ApiError::from(error).body(Language::En)).to_string();
+                    yield json!(openai::body(&ApiError::from(error), Language::En)).to_string();
                 }
             }
         }
@@ -363,16 +287,5 @@ mod tests {
         assert_eq!(answer.choices[0].message.content, "Hola");
         assert_eq!(answer.choices[0].finish_reason, "length");
         assert_eq!(answer.usage.unwrap().total_tokens, 5);
-    }
-
-    #[test]
-    fn parts_of_text_are_joined_and_pictures_are_refused_by_name() {
-        let read = |json: Value| turn(serde_json::from_value(json).unwrap());
-        let parts = json!({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]});
-        assert_eq!(read(parts).unwrap().content, "a\nb");
-        let picture = json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]});
-        assert!(read(picture).unwrap_err().detail.unwrap().contains("image_url"));
-        assert_eq!(read(json!({"role": "developer", "content": null})).unwrap().role, MessageRole::System);
-        assert!(read(json!({"role": "wizard", "content": "x"})).is_err());
     }
 }

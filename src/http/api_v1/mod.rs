@@ -22,7 +22,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{chat_cache::ChatCache, error::ApiError};
+use super::{chat_cache::ChatCache, error::ApiError, openai};
 use crate::AppState;
 
 #[derive(OpenApi)]
@@ -31,7 +31,8 @@ use crate::AppState;
         title = "Cjhirashi",
         description = "Documents, search, answers with sources, and chats. Make a key in the settings or with \
                        `cjhirashi api-key create`, and send it as `Authorization: Bearer <key>`. Failures look like \
-                       `{\"error\": {\"code\": \"documents:not_found\", \"message\": \"…\"}}`.",
+                       `{\"error\": {\"code\": \"documents:not_found\", \"message\": \"…\"}}`; those of `/chat/completions` \
+                       and `/models` have OpenAI's shape, codes and statuses.",
         license(name = "MIT OR Apache-2.0")
     ),
     modifiers(&Keys),
@@ -62,6 +63,7 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(documents::get_document_file))
         .routes(routes!(search::search))
         .routes(routes!(models::list_models))
+        .routes(routes!(models::get_model))
         .routes(routes!(completions::complete))
         .routes(routes!(chats::list_chats, chats::create_chat))
         .routes(routes!(chats::get_chat, chats::delete_chat))
@@ -69,11 +71,12 @@ fn calls() -> OpenApiRouter<AppState> {
 
 /// Any call may be refused to a key that comes too often, and one that changes something to a key for reading.
 fn describe_what_all_may_answer(api: &mut utoipa::openapi::OpenApi) {
-    let refused = |words: &str| {
-        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-        RefOr::T(ResponseBuilder::new().description(words).content("application/json", body).build())
-    };
-    for item in api.paths.paths.values_mut() {
+    for (path, item) in &mut api.paths.paths {
+        let shape = if openai::speaks(&format!("/api/v1{path}")) { "OpenAiErrorBody" } else { "ErrorBody" };
+        let refused = |words: &str| {
+            let body = Content::new(Some(Ref::from_schema_name(shape)));
+            RefOr::T(ResponseBuilder::new().description(words).content("application/json", body).build())
+        };
         let reading = item.get.iter_mut();
         let changing = item.post.iter_mut().chain(&mut item.patch).chain(&mut item.delete);
         for (call, changes) in reading.map(|call| (call, false)).chain(changing.map(|call| (call, true))) {
@@ -105,6 +108,8 @@ pub(super) fn routes() -> Router<AppState> {
     api.paths.paths =
         std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
     router
+        // Older clients of OpenAI send the slash of a name as it is.
+        .route("/models/{model}/{*rest}", get(models::get_model))
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(|| async { ApiError::new(ErrorCode::NotFound) })
         .method_not_allowed_fallback(super::error::method_not_allowed)
@@ -136,6 +141,7 @@ mod tests {
                 "/documents/{id}/retry",
                 "/documents/{id}/versions",
                 "/models",
+                "/models/{model}",
                 "/search"
             ]
         );

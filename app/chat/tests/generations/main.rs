@@ -22,7 +22,7 @@ use cjhirashi_domain::{
     text::MessageText,
     user::Role,
 };
-use cjhirashi_models::{ChatTurn, EmbeddingChoice, ModelRegistry, ModelsConfig};
+use cjhirashi_models::{ChatTurn, EmbeddingChoice, FinishReason, ModelRegistry, ModelsConfig};
 use cjhirashi_retrieval::{Engine, EngineCell, Retriever};
 use cjhirashi_storage::{AppSecret, Listed, NewTurn, Part, Store, StoreOptions, TurnOutcome};
 use cjhirashi_testkit::{Answer, Break, Script, ScriptedModels, TestDb};
@@ -485,6 +485,16 @@ async fn a_completion_is_streamed_cited_and_not_kept() {
     );
     assert!(asked[0]["content"].as_str().unwrap().ends_with("Answer in verse."));
     assert_eq!((asked[1]["content"].as_str().unwrap().len(), &asked[2]["content"]), (70_000, &"a[1] [2]".into()));
+
+    // Instructions may follow the question, and the answer ends where it was told to.
+    world.models.set(Script::saying("uno dos FIN tres"));
+    let messages = vec![turn(MessageRole::User, "cuenta"), turn(MessageRole::System, "Be brief.")];
+    let stop = vec!["dos FIN".to_owned()];
+    let ended = CompletionRequest { messages, stop, retrieval: None, ..request.clone() };
+    let completion = world.service.complete(&world.viewer, ended).await.unwrap();
+    let events: Vec<_> = completion.stream.map(Result::unwrap).collect().await;
+    assert_eq!(events[0], CompletionEvent::Text("uno ".to_owned()));
+    assert!(matches!(events[1..], [CompletionEvent::End { finish: FinishReason::Stop, .. }]), "{events:?}");
 
     for messages in [vec![], vec![turn(MessageRole::Assistant, "x")]] {
         let refused = world.service.complete(&world.viewer, CompletionRequest { messages, ..request.clone() }).await;

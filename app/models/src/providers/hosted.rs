@@ -16,7 +16,7 @@ use reqwest::header::HeaderMap;
 
 use super::{Endpoint, Provider};
 use crate::{
-    ChatDelta, ChatModel, ChatRequest, ChatStream, FinishReason, ModelError,
+    ChatDelta, ChatModel, ChatRequest, ChatStream, FinishReason, ModelError, RESPONSE_FORMAT,
     http::{Caller, Clients, Patience},
 };
 
@@ -65,6 +65,11 @@ impl HostedChat {
             }
             if let Some(max_tokens) = request.max_tokens {
                 options = options.with_max_tokens(max_tokens);
+            }
+            // Anthropic refuses sequences of nothing but white space.
+            let stop: Vec<String> = request.stop.iter().filter(|text| !text.trim().is_empty()).cloned().collect();
+            if !stop.is_empty() {
+                options = options.with_stop_sequences(stop);
             }
             let (system, turns) = request.parts();
             let messages: Vec<ChatMessage> = turns
@@ -160,6 +165,9 @@ impl ChatModel for HostedChat {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
+        if request.fields.contains_key(RESPONSE_FORMAT) {
+            return Err(ModelError::no_format(&self.caller.provider));
+        }
         let (first, rest) = Patience::FOREGROUND.run(|| self.open(&request)).await?;
         let caller = self.caller.clone();
         let stream = async_stream::stream! {

@@ -38,13 +38,16 @@ pub(crate) struct OpenAiChat {
 struct Dialect {
     temperature: bool,
     stream_options: bool,
+    /// Models that think refuse it.
+    stop: bool,
     /// `max_completion_tokens`, which newer models of OpenAI insist on, or `max_tokens`, which everybody else knows.
     completion_tokens: bool,
 }
 
 impl OpenAiChat {
     pub(crate) fn new(id: String, name: &str, endpoint: Endpoint, clients: Clients) -> Self {
-        let dialect = Dialect { temperature: true, stream_options: true, completion_tokens: endpoint.is_openai() };
+        let dialect =
+            Dialect { temperature: true, stream_options: true, stop: true, completion_tokens: endpoint.is_openai() };
         Self { id, caller: endpoint.caller(name), endpoint, clients, dialect: Arc::new(Mutex::new(dialect)) }
     }
 
@@ -67,6 +70,12 @@ impl OpenAiChat {
         if let Some(max_tokens) = request.max_tokens {
             let name = if dialect.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
             body[name] = json!(max_tokens);
+        }
+        if dialect.stop && !request.stop.is_empty() {
+            body["stop"] = json!(request.stop);
+        }
+        for (name, value) in &request.fields {
+            body[name] = value.clone();
         }
         body
     }
@@ -103,6 +112,8 @@ impl Dialect {
             Some(Self { completion_tokens: true, ..self })
         } else if self.temperature && request.temperature.is_some() && refusal.contains("temperature") {
             Some(Self { temperature: false, ..self })
+        } else if self.stop && !request.stop.is_empty() && refusal.contains("stop") {
+            Some(Self { stop: false, ..self })
         } else {
             None
         }

@@ -6,7 +6,7 @@ use crate::support::{Answer, Provider};
 use cjhirashi_domain::{ErrorCode, chat::MessageRole};
 use cjhirashi_models::{
     ChatDelta, ChatRequest, ChatTurn, Connection, EXTRACTIVE, FinishReason, ModelError, ModelRegistry, ModelsConfig,
-    Secret,
+    RESPONSE_FORMAT, Secret,
 };
 use futures::StreamExt;
 use serde_json::json;
@@ -49,6 +49,8 @@ fn question() -> ChatRequest {
         ],
         temperature: Some(0.5),
         max_tokens: Some(100),
+        stop: vec!["FIN".to_owned(), "\n".to_owned()],
+        fields: serde_json::Map::from_iter([("seed".to_owned(), json!(7))]),
     }
 }
 
@@ -102,6 +104,8 @@ async fn an_openai_compatible_stream_is_asked_for_and_read() {
             "stream_options": {"include_usage": true},
             "temperature": 0.5,
             "max_tokens": 100,
+            "stop": ["FIN", "\n"],
+            "seed": 7,
         })
     );
 }
@@ -174,6 +178,8 @@ async fn fields_that_a_server_refuses_are_left_out_and_that_is_remembered() {
             refuse("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
         } else if asked.body.get("temperature").is_some() {
             refuse("Unsupported value: 'temperature' does not support 0.5 with this model.")
+        } else if asked.body.get("stop").is_some() {
+            refuse("Unsupported parameter: 'stop' is not supported with this model.")
         } else {
             Answer::events(&[r#"{"choices":[{"delta":{"content":"ok"},"finish_reason":"stop"}]}"#, "[DONE]"])
         }
@@ -181,10 +187,10 @@ async fn fields_that_a_server_refuses_are_left_out_and_that_is_remembered() {
     .await;
     let registry = openai(&server);
     assert_eq!(ask(&registry, "openai:o9").await.expect("an answer").0, "ok");
-    assert_eq!(server.asked().len(), 3);
-    assert_eq!(server.asked()[2].body["max_completion_tokens"], 100);
+    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.asked()[3].body["max_completion_tokens"], 100);
     assert_eq!(ask(&registry, "openai:o9").await.expect("an answer").0, "ok");
-    assert_eq!(server.asked().len(), 4, "the second question is asked once");
+    assert_eq!(server.asked().len(), 5, "the second question is asked once");
 }
 
 #[tokio::test]
@@ -259,6 +265,7 @@ async fn gemini_is_asked_and_read_in_its_own_format() {
     assert_eq!(asked.body["contents"][1], json!({"role": "model", "parts": [{"text": "¿Sí?"}]}));
     assert_eq!(asked.body["generationConfig"]["maxOutputTokens"], 100);
     assert_eq!(asked.body["generationConfig"]["temperature"], 0.5);
+    assert_eq!(asked.body["generationConfig"]["stopSequences"], json!(["FIN"]));
 }
 
 #[tokio::test]
@@ -333,12 +340,25 @@ async fn anthropic_is_asked_and_read_in_its_own_format() {
     assert!(asked.header("anthropic-version").is_some());
     assert_eq!(asked.body["model"], "claude-haiku-4-5");
     assert_eq!(asked.body["max_tokens"], 100);
+    assert_eq!(asked.body["stop_sequences"], json!(["FIN"]), "it refuses white space alone");
     assert_eq!(asked.body["stream"], true);
 
     let body = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     let server = Provider::start(vec![Answer::json(529, &body)]).await;
     let (_, error) = ask(&anthropic(&server), "anthropic:m").await.expect_err("an error");
     assert_eq!((error.code(), server.asked().len()), (ErrorCode::ProviderUnavailable, 3));
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_told_a_format_refuses_it_before_anybody_is_asked() {
+    let server = Provider::start(vec![]).await;
+    let fields = serde_json::Map::from_iter([(RESPONSE_FORMAT.to_owned(), json!({"type": "json_object"}))]);
+    for (registry, model) in [(gemini(&server), "gemini:m"), (anthropic(&server), "anthropic:m")] {
+        let request = ChatRequest { fields: fields.clone(), ..question() };
+        let error = registry.chat(model).expect("a model").stream(request).await.err().expect("an error");
+        assert!(matches!(error, ModelError::Refused { status: 400, .. }), "{error}");
+    }
+    assert!(server.asked().is_empty());
 }
 
 #[tokio::test]

@@ -233,8 +233,10 @@ async fn release(State(shared): State<Arc<Shared>>) -> StatusCode {
 }
 
 async fn report(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let requests = shared.requests.lock();
     Json(json!({
-        "requests": shared.requests.lock().len(),
+        "requests": requests.len(),
+        "last_body": requests.last().map(|request| &request.body),
         "open_streams": shared.open.load(Ordering::SeqCst),
         "abandoned_streams": shared.abandoned.load(Ordering::SeqCst),
         "pieces_sent": shared.pieces.load(Ordering::SeqCst),
