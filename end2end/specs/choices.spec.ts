@@ -5,7 +5,7 @@ test('a chat has a model and documents of its own, from its first question on @s
   await product.addText('Manual', 'La garantía del aparato dura dos años.');
   await chat.open('/');
   await page.getByText('Ajustar este chat').click();
-  await page.getByLabel('Modelo', { exact: true }).selectOption('scripted-other');
+  await page.getByRole('combobox', { name: 'Modelo' }).selectOption('scripted-other');
   await page.getByLabel('Título de un documento').fill('Contrato');
   await chat.ask('¿Cuánto dura?');
   const answer = await chat.answer();
@@ -18,7 +18,7 @@ test('a chat has a model and documents of its own, from its first question on @s
   await page.getByText('Ajustar este chat').click();
   await expect(page.getByLabel('Contrato', { exact: true })).toBeChecked();
   await page.getByLabel('Contrato', { exact: true }).uncheck();
-  await page.getByLabel('Modelo', { exact: true }).selectOption('');
+  await page.getByRole('combobox', { name: 'Modelo' }).selectOption('');
   await page.getByRole('button', { name: 'Guardar' }).click();
   await expect(page.locator('.composer-note')).toContainText('scripted-chat');
   await chat.ask('¿Y la garantía?');

@@ -4,6 +4,7 @@ use cjhirashi_domain::{
     chat::{BestMatch, Message, MessageRole, Verdict},
     id::DocumentId,
     passage::TextRange,
+    settings::Choices,
     text::{ChatTitle, MessageText},
     user::Role,
 };

@@ -104,7 +104,7 @@ words! {
     search_documents: "Buscar en documentos", "Search documents";
     search_yes: "Sí", "Yes";
     search_no: "No", "No";
-    only_documents: "Buscar solo en estos", "Search only these";
+    only_documents: "Buscar solo en estos documentos", "Search only these documents";
     add_document: "Título de un documento", "Title of a document";
     waiting_question: "Pregunta en espera", "Waiting question";
     waiting_questions: "Preguntas en espera", "Waiting questions";

@@ -157,6 +157,14 @@ fn forget_draft(chat: &str, text: &str) {
     }
 }
 
+/// What was typed while a chat began is typed in it.
+fn move_draft(from: &str, to: &str) {
+    if let Some(typed) = browser::recall(&draft_key(from)) {
+        browser::remember(&draft_key(to), &typed);
+        browser::remember(&draft_key(from), "");
+    }
+}
+
 /// The open chat.
 #[derive(Clone, Copy)]
 pub(crate) struct ChatState {
@@ -283,6 +291,7 @@ impl ChatState {
                         && begun
                         && let Some(chats) = self.chats
                     {
+                        move_draft(&chat, sent.chat.id.as_str());
                         chats.hand_over(ChatView {
                             id: sent.chat.id.clone(),
                             title: sent.chat.title,
