@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
+mod answers;
 mod sign_in;
 
 use std::{
@@ -35,6 +36,9 @@ async fn main() -> anyhow::Result<()> {
     let app = TestApp::spawn(PROGRAM, options(models.openai_env(), TestDatabase::Embedded)).await?;
     ingest(&app).await?;
     chats(&app).await?;
+    for people in [50, 200] {
+        answers::at_once(&app, &models, people).await?;
+    }
     drop(app);
     let app = TestApp::spawn(PROGRAM, options(sign_in::github().await?, TestDatabase::Embedded)).await?;
     sign_in::knowing_who(&app).await?;

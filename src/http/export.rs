@@ -4,6 +4,7 @@
 //! while the browser takes its time.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::PathBuf,
     time::Duration,
@@ -143,6 +144,16 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         .map(|it| serde_json::json!({"at": it.at, "action": it.action, "subject": it.subject, "detail": it.detail, "address": it.address}))
         .collect();
     send(Entry::json("log.json", &log)?).await?;
+    let usage: Vec<_> = store
+        .list_spending(Some(id), LOG)
+        .await?
+        .into_iter()
+        .map(|it| {
+            serde_json::json!({"month": it.month, "model": it.model, "answers": it.answers,
+                "prompt_tokens": it.prompt_tokens, "completion_tokens": it.completion_tokens, "cost": it.cost})
+        })
+        .collect();
+    send(Entry::json("usage.json", &usage)?).await?;
     send(Entry::json("folders.json", &store.list_folders(id).await?)?).await?;
     let mut after = None;
     loop {
@@ -150,7 +161,13 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         let Some(last) = chats.last().cloned() else { break };
         for chat in &chats {
             let Some(page) = store.open_chat(&viewer, chat, Part::Everything).await? else { continue };
-            let chat = serde_json::json!({"chat": page.summary, "kept": page.filing, "messages": page.messages});
+            let thought = page.messages.iter().any(|message| message.thought);
+            let reasoning = if thought { store.list_reasoning(&viewer, chat).await? } else { Vec::new() };
+            let reasoning: HashMap<String, String> = reasoning.into_iter().collect();
+            let chat = serde_json::json!({
+                "chat": page.summary, "kept": page.filing, "chosen": page.choices, "waiting": page.queue,
+                "messages": page.messages, "reasoning": reasoning,
+            });
             send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
         }
         after = Some(last);

@@ -131,6 +131,9 @@ codes! {
     /// The title is empty or too long.
     ChatTitleInvalid = "chats:invalid_title", 422,
         es "El título debe tener entre 1 y 200 caracteres.", en "The title must have 1 to 200 characters.";
+    /// Whoever has that address needs no invitation.
+    AlreadyHere = "people:already_here", 409,
+        es "Esta persona ya está aquí. Su rol se cambia en la lista.", en "This person is here already. Their role is changed in the list.";
     /// A price that is none.
     PriceInvalid = "models:invalid_price", 422,
         es "El precio debe ser un número de 0 a 100 000, en US$ por millón de tokens, para la entrada y para la salida.", en "The price must be a number from 0 to 100,000, in US$ for a million tokens, for input and for output.";

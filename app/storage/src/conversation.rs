@@ -314,6 +314,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_that_is_written_again_is_shown_with_what_follows_it() {
+        let world = Asker::new().await;
+        let one = world.ask(None, None, "one").await;
+        let chat = one.chat.id.clone();
+        world.ask(Some(&chat), None, "two").await;
+        again(&world, &one.assistant_message).await;
+        assert_eq!(world.shown(&chat).await, ["one", "to again"]);
+        let outcome = world.store.restart_turn(&world.viewer, &one.assistant_message, "m").await.unwrap();
+        world.answered(outcome, "to one, better").await;
+        assert_eq!(world.shown(&chat).await, ["one", "to one, better", "two", "to two"]);
+    }
+
+    #[tokio::test]
     async fn what_follows_a_deleted_turn_stays() {
         let world = Asker::new().await;
         let one = world.ask(None, None, "one").await;

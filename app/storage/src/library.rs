@@ -183,6 +183,11 @@ impl Store {
     pub async fn arrange_chats(&self, viewer: &Viewer, chats: &[ChatId], what: &Arrange) -> Result<u64> {
         let ids: Vec<String> = chats.iter().map(|id| id.as_str().to_owned()).collect();
         let (user, now) = (viewer.user_id.as_str(), to_db(self.now()));
+        let mut tx = self.pool.begin().await?;
+        // Held in one order, so that two who change the same chats wait for each other and not both.
+        sqlx::query!("SELECT id FROM chats WHERE id = ANY($1) AND user_id = $2 ORDER BY id FOR UPDATE", &ids, user)
+            .fetch_all(&mut *tx)
+            .await?;
         let done = match what {
             Arrange::Pin(pinned) => {
                 sqlx::query!(
@@ -193,12 +198,12 @@ impl Store {
                     pinned,
                     now
                 )
-                .execute(&self.pool)
+                .execute(&mut *tx)
                 .await?
             }
             Arrange::Archive(archived) => {
                 sqlx::query!("UPDATE chats SET archived = $3 WHERE id = ANY($1) AND user_id = $2", &ids, user, archived)
-                    .execute(&self.pool)
+                    .execute(&mut *tx)
                     .await?
             }
             Arrange::Move(folder) => {
@@ -209,23 +214,23 @@ impl Store {
                     user,
                     folder.as_ref().map(FolderId::as_str)
                 )
-                .execute(&self.pool)
+                .execute(&mut *tx)
                 .await?
             }
             Arrange::Label(tags) => {
                 sqlx::query!(
-                    "UPDATE chats SET tags = ARRAY(SELECT DISTINCT unnest(tags || $3::text[]) ORDER BY 1)
+                    "UPDATE chats SET tags = (ARRAY(SELECT DISTINCT unnest(tags || $3::text[]) ORDER BY 1))[:20]
                      WHERE id = ANY($1) AND user_id = $2",
                     &ids,
                     user,
                     tags
                 )
-                .execute(&self.pool)
+                .execute(&mut *tx)
                 .await?
             }
             Arrange::Relabel(tags) => {
                 sqlx::query!("UPDATE chats SET tags = $3 WHERE id = ANY($1) AND user_id = $2", &ids, user, tags)
-                    .execute(&self.pool)
+                    .execute(&mut *tx)
                     .await?
             }
             Arrange::Delete => {
@@ -237,10 +242,11 @@ impl Store {
                     now,
                     Action::ChatDeleted.as_str()
                 )
-                .execute(&self.pool)
+                .execute(&mut *tx)
                 .await?
             }
         };
+        tx.commit().await?;
         Ok(done.rows_affected())
     }
 

@@ -354,6 +354,22 @@ impl Store {
         Ok(kept.rows_affected() > 0)
     }
 
+    /// What the models of a chat of the viewer's thought aloud, by answer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_reasoning(&self, viewer: &Viewer, chat: &ChatId) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query!(
+            r#"SELECT m.id, m.reasoning AS "reasoning!" FROM messages m JOIN chats c ON c.id = m.chat_id
+               WHERE c.id = $1 AND c.user_id = $2 AND m.reasoning IS NOT NULL ORDER BY m.created_at, m.id"#,
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.reasoning)).collect())
+    }
+
     /// What the model of an answer of the viewer's thought aloud.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::{
     chats::ChatRow,
     choices::ids,
     connect::{from_db, to_db},
+    messages::read_tree,
 };
 
 /// Constraints that a second question at the same moment runs into.
@@ -434,9 +435,15 @@ impl Store {
         let generation = GenerationId::new(now, self.random());
         let mut tx = self.pool.begin().await?;
         let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
+        // It may stand in a branch that is not shown.
+        let id =
+            ChatId::parse(chat.id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &chat.id, &chat.id))?;
+        let tree = read_tree(&mut *tx, &id).await?;
         sqlx::query!(
             "WITH answer AS (
                  UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
+             ), shown AS (
+                 UPDATE chats SET leaf_id = $7 WHERE id = $2
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($1, $2, $3, $5, $4, $6)",
@@ -446,6 +453,7 @@ impl Store {
             model,
             viewer.user_id.as_str(),
             to_db(now),
+            tree.newest_leaf(answer.as_str()),
         )
         .execute(&mut *tx)
         .await?;

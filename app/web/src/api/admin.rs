@@ -180,6 +180,9 @@ pub(crate) async fn invite(email: String, role: String) -> Result<(), Failure> {
     if !who.viewer().may_give(role) {
         return Err(fail(ErrorCode::Forbidden));
     }
+    if services.store.find_user_by_email(email.as_str()).await?.is_some() {
+        return Err(fail(ErrorCode::AlreadyHere));
+    }
     if !services.store.invite(Some(&who.viewer()), &email, role).await? {
         return Err(fail(ErrorCode::Forbidden));
     }

@@ -192,6 +192,10 @@ fn keys(texts: &'static Texts, w: &'static Words, account: &Account) -> Piece {
                     {w.key_once}
                     <div class="secret">
                         <code>{secret.clone()}</code>
+                        <button class="button plain-line with-script" type="button" data-copy="">
+                            {icon(Icon::Copy)}
+                            <span>{texts.copy}</span>
+                        </button>
                     </div>
                 </div>
             </div>

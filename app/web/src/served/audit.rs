@@ -64,7 +64,8 @@ pub(super) fn lines(
                 .actor_email
                 .or_else(|| entry.actor.map(|actor| actor.to_string()))
                 .unwrap_or_else(|| w.nobody_known.to_owned());
-            let detail = [subject, entry.detail].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+            let detail = entry.detail.map(|detail| w.detail(texts, &detail));
+            let detail = [subject, detail].into_iter().flatten().collect::<Vec<_>>().join(" · ");
             view! {
                 <tr>
                     <td class="main">

@@ -67,6 +67,8 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     let good = message.rating == Some(Rating::Good);
     let rate = vec![("message", id.clone()), ("rating", if good { "" } else { "good" }.to_owned())];
     let bad = message.rating == Some(Rating::Bad);
+    // An answer that came in without its question cannot be asked for again.
+    let asked = message.parent_id.is_some();
     view! {
         {message.thought.then(|| thoughts(w, &id))}
         {empty.then(|| view! { <p class="faint">{w.empty_answer}</p> })}
@@ -76,7 +78,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
         {sources(t, &message.citations)}
         <div class="message-tools">
             {tool("copy", Icon::Copy, t.copy)}
-            {command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, w.answer_again, false)}
+            {asked.then(|| command(AnswerAgain::url(), vec![("message", id.clone())], Icon::Retry, w.answer_again, false))}
             {command(RateAnswer::url(), rate, Icon::ThumbUp, w.good_answer, good)}
             {menu(format!("message_menu?message={id}&kind=bad"), Icon::ThumbDown, w.bad_answer, bad)}
             {menu(format!("message_menu?message={id}"), Icon::More, t.more, false)} {branches(t, message)}
@@ -380,6 +382,7 @@ pub(crate) fn question_menu(t: &'static Texts, chat: &ChatId, message: &Message)
 /// What can be done with an answer.
 pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, models: Vec<ModelInfo>) -> String {
     let w = Words::of(t.language);
+    let asked = message.parent_id.is_some();
     let again = models
         .into_iter()
         .filter(|model| model.retired_to.is_none() && message.model.as_deref() != Some(&*model.id))
@@ -393,8 +396,7 @@ pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, m
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
-        <p class="menu-heading">{w.answer_again_with}</p>
-        {again}
+        {asked.then(|| view! { <p class="menu-heading">{w.answer_again_with}</p> {again} })}
         {delete(t, message, w.delete_answer_line)}
     }
     .to_html()

@@ -7,6 +7,7 @@ use cjhirashi_domain::{
     document::DocumentStatus,
     settings::Language,
     sync::{BuildPhase, DocumentEventKind, IndexKind, IndexState},
+    user::Role,
 };
 use cjhirashi_sync::{IndexStats, JobKind};
 
@@ -457,6 +458,31 @@ impl Words {
             PeopleDone::Invited => self.choose("La dirección está invitada.", "The address is invited."),
             PeopleDone::Revoked => self.choose("La invitación se retiró.", "The invitation was taken back."),
         }
+    }
+
+    /// What the log keeps beside an action: names of roles, ways in and commands become words, the rest is as it is.
+    pub(super) fn detail(&self, t: &'static Texts, detail: &str) -> String {
+        let word = |word: &str| -> String {
+            match (word, Role::parse(word)) {
+                (_, Some(role)) => t.role_name(role).to_owned(),
+                ("link", _) => self.choose("con un enlace de acceso", "by a sign-in link").to_owned(),
+                ("oidc", _) => "OpenID Connect".to_owned(),
+                ("google", _) => "Google".to_owned(),
+                ("github", _) => "GitHub".to_owned(),
+                ("read", _) => self.choose("solo leer", "reading only").to_owned(),
+                ("write", _) => self.choose("leer y escribir", "reading and writing").to_owned(),
+                ("model server removed", _) => {
+                    self.choose("servidor de modelos, quitado", "model server, removed").to_owned()
+                }
+                (word, _) => match (word.strip_prefix("model server "), word.strip_prefix("set_price ")) {
+                    (Some(url), _) => format!("{} {url}", self.choose("servidor de modelos", "model server")),
+                    (_, Some(model)) => format!("{} {}", self.choose("precio de", "price of"), t.model_label(model)),
+                    _ => word.to_owned(),
+                },
+            }
+        };
+        let between = |separator: &str, text: &str| text.split(separator).map(word).collect::<Vec<_>>().join(separator);
+        if detail.contains(" → ") { between(" → ", detail) } else { between(" · ", detail) }
     }
 
     pub(super) const fn action(&self, action: Action) -> &'static str {

@@ -1,0 +1,131 @@
+//! Many answers at once, and conversations that are long or many.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use cjhirashi_testkit::{Script, ScriptedModels, TestApp};
+use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::{processor_seconds, row};
+
+/// Words of an answer, and how many a model says in a second.
+const WORDS: usize = 300;
+const WORDS_PER_SECOND: u64 = 50;
+/// Questions of one person: more at once are refused, so that nobody takes what others need.
+const PER_PERSON: usize = 25;
+
+/// What one reader saw.
+struct Seen {
+    /// From sending to the first word.
+    first: Duration,
+    /// How long after the model had said them the words were there.
+    late: Vec<Duration>,
+    whole: bool,
+}
+
+/// So many people ask in the same instant, each in a chat of their own, and follow their answers.
+pub(crate) async fn at_once(app: &TestApp, models: &ScriptedModels, people: usize) -> anyhow::Result<()> {
+    let answer = (0..WORDS).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ");
+    models.set(Script { pace_ms: 1_000 / WORDS_PER_SECOND, ..Script::saying(&answer) });
+    let mut cookies = Vec::new();
+    for number in 0..people.div_ceil(PER_PERSON) {
+        let email = format!("reader{number}@example.org");
+        app.command(&["api-key", "create", "--email", &email, "--name", "bench"]).await?;
+        cookies.push(app.sign_in_as(&email).await?);
+    }
+    let processor = processor_seconds(app).context("the server's processor time")?;
+    let mut asked = JoinSet::new();
+    for person in 0..people {
+        let (client, base) = (app.client.clone(), app.base_url.clone());
+        let cookie = cookies[person / PER_PERSON].clone();
+        asked.spawn(async move { follow(&client, &base, &cookie, person).await });
+    }
+    let (mut first, mut late, mut refused, mut lost) = (Vec::new(), Vec::new(), 0, 0);
+    while let Some(seen) = asked.join_next().await {
+        match seen? {
+            Ok(seen) => {
+                first.push(seen.first);
+                late.extend(seen.late);
+                lost += usize::from(!seen.whole);
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    let spent = processor_seconds(app).context("the server's processor time")? - processor;
+    let (first, late) = (p95(&mut first), p95(&mut late));
+    let targets = if people <= 50 { ["< 150 ms", "< 10 ms", "< 1.5 s"] } else { ["a figure"; 3] };
+    let work = format!("{people} answers of {WORDS} words at {WORDS_PER_SECOND} a second, all at once");
+    row(&format!("{work}: sent to first word, p95"), &format!("{first:.0} ms"), targets[0]);
+    row("delay added to a word, p95", &format!("{late:.1} ms"), targets[1]);
+    row("processor time of the server for all of them", &format!("{spent:.1} s"), targets[2]);
+    row("refused, lost", &format!("{refused}, {lost}"), "0, 0");
+    models.set(Script::default());
+    Ok(())
+}
+
+fn p95(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() * 95 / 100).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
+}
+
+async fn follow(client: &reqwest::Client, base: &str, cookie: &str, person: usize) -> anyhow::Result<Seen> {
+    let began = Instant::now();
+    let answer = client
+        .post(format!("{base}/fn/send_message"))
+        .header("cookie", cookie)
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("text=question+{person}&chat="))
+        .send()
+        .await?
+        .error_for_status()?;
+    let sent: Value = answer.json().await?;
+    let told = &sent["answer"]["told"];
+    let at_once = told["events"].as_array().is_some_and(|events| events.iter().any(|event| event["type"] == "block"));
+    let mut first = at_once.then(|| began.elapsed());
+    let generation = sent["answer"]["generation_id"].as_str().context("a generation")?;
+    let last = told["last"].as_i64().unwrap_or_default();
+    let stream = client
+        .get(format!("{base}/events/generations/{generation}?after={last}"))
+        .header("cookie", cookie)
+        .send()
+        .await?
+        .error_for_status()?;
+    let mut pieces = stream.bytes_stream();
+    let (mut text, mut late, mut seen, mut whole) = (String::new(), Vec::new(), 0, false);
+    // The moment at which word 0 was said, as the earliest arrivals tell it.
+    let mut zero: Option<Instant> = None;
+    let mut arrivals: Vec<(usize, Instant)> = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let now = Instant::now();
+        text.push_str(&String::from_utf8_lossy(&piece?));
+        while let Some(end) = text.find("\n\n") {
+            let event: String = text.drain(..end + 2).collect();
+            let Some(data) = event.lines().find_map(|line| line.strip_prefix("data:")) else { continue };
+            let event: Value = serde_json::from_str(data.trim()).unwrap_or_default();
+            whole |= event["type"] == "end";
+            let Some(html) = event["html"].as_str() else { continue };
+            first.get_or_insert_with(|| began.elapsed());
+            let words = html.matches('w').count();
+            for word in seen..words {
+                arrivals.push((word, now));
+                let said = Duration::from_millis(1_000 / WORDS_PER_SECOND * word as u64);
+                let start = now.checked_sub(said).unwrap_or(began);
+                zero = Some(zero.map_or(start, |zero| zero.min(start)));
+            }
+            seen = seen.max(words);
+        }
+        if whole {
+            break;
+        }
+    }
+    let zero = zero.unwrap_or(began);
+    for (word, at) in arrivals {
+        let said = zero + Duration::from_millis(1_000 / WORDS_PER_SECOND * word as u64);
+        late.push(at.saturating_duration_since(said));
+    }
+    ensure!(seen > 0, "no word came");
+    Ok(Seen { first: first.unwrap_or_default(), late, whole: whole && seen == WORDS })
+}
