@@ -27,6 +27,7 @@ mod share;
 mod sign_in;
 mod site;
 mod transfer;
+mod unread;
 mod uploads;
 
 use std::sync::Arc;
@@ -133,6 +134,7 @@ pub fn router(state: AppState) -> Router {
         .layer(compression())
         .layer(from_fn_with_state(headers::Policy::new(&state), headers::secure))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(unread::read))
         .layer(from_fn(observe::observe))
         .with_state(state)
 }

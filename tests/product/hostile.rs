@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
     net::TcpStream,
+    time::Duration,
 };
 
 use cjhirashi_testkit::Script;
@@ -285,6 +286,50 @@ fn requests(host: &str, cookie: &str, key: &str, known: &'static str, sent: &Sen
             Request(bytes)
         })
         .boxed()
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_break_its_connection_for_the_next() {
+    let product = Product::start().await;
+    let address = product.app.base_url.trim_start_matches("http://").to_owned();
+    let ask = move || -> std::io::Result<Vec<String>> {
+        let mut stream = TcpStream::connect(&address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut told = Vec::new();
+        for path in ["/api/v1/nothing", "/api/v1/chat/completions", "/nothing", "/fn/send_message"] {
+            write!(stream, "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 5000\r\n\r\n")?;
+            // The body comes when the server could have refused already.
+            std::thread::sleep(Duration::from_millis(100));
+            stream.write_all(&[b'x'; 5_000])?;
+            let (mut answer, mut part) = (Vec::new(), [0; 8_192]);
+            let body = loop {
+                let read = stream.read(&mut part)?;
+                answer.extend_from_slice(&part[..read]);
+                let text = String::from_utf8_lossy(&answer).into_owned();
+                let length = text
+                    .to_lowercase()
+                    .split_once("content-length: ")
+                    .and_then(|(_, rest)| rest.split_once("\r\n").and_then(|(length, _)| length.parse::<usize>().ok()));
+                let head = text.find("\r\n\r\n");
+                if let (Some(length), Some(head)) = (length, head)
+                    && answer.len() >= head + 4 + length
+                {
+                    break text;
+                }
+                if text.to_lowercase().contains("transfer-encoding: chunked") && text.ends_with("0\r\n\r\n") {
+                    break text;
+                }
+                if read == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            };
+            told.push(body.lines().next().unwrap_or_default().to_owned());
+        }
+        Ok(told)
+    };
+    let told = tokio::task::spawn_blocking(ask).await.expect("no panic").expect("one connection for all");
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told.iter().all(|line| line.starts_with("HTTP/1.1 4")), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
