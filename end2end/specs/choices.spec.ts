@@ -1,6 +1,7 @@
 import { expect, test } from '../support/test';
 
-test('a chat has a model and documents of its own, from its first question on @script', async ({ page, product, chat }) => {
+test('a chat has a model and documents of its own, from its first question on @script', async ({ page, product, chat, complaints }) => {
+  complaints.allow(/404.*choose_for_chat/);
   await product.addText('Contrato', 'El contrato dura cinco años y se firma en octubre.');
   await product.addText('Manual', 'La garantía del aparato dura dos años.');
   await chat.open('/');

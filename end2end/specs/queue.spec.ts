@@ -69,3 +69,33 @@ test('a question sent meanwhile waits and is asked', async ({ page, product, cha
   await expect(chat.answers).toHaveText([/La primera respuesta/, /Otra respuesta/]);
   await expect(queue).toHaveCount(0);
 });
+
+test('what is typed while answers end and waiting questions are asked stays, with the focus @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'Uno dos tres cuatro cinco seis.' }, pace_ms: 60 });
+  await chat.open('/');
+  await chat.ask('Primera');
+  await expect(chat.answers).toHaveCount(1);
+  await chat.ask('Segunda');
+  await chat.question.focus();
+  await page.keyboard.type('mientras acaba una respuesta y se pregunta otra cosa', { delay: 30 });
+  await expect(chat.answers).toHaveCount(2);
+  await chat.answer();
+  await expect(chat.question).toBeFocused();
+  await expect(chat.question).toHaveValue('mientras acaba una respuesta y se pregunta otra cosa');
+});
+
+test('Escape closes the editor of a waiting question and stops nothing @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'Uno dos tres.' }, hold_after: 1 });
+  await chat.open('/');
+  await chat.ask('Primera');
+  await expect(chat.answers).toHaveCount(1);
+  await chat.ask('Segunda');
+  const queue = page.getByRole('region', { name: 'Preguntas en espera' });
+  await queue.getByText('Segunda').first().click();
+  await queue.getByRole('textbox').fill('A medias');
+  await page.keyboard.press('Escape');
+  await expect(queue.getByRole('textbox')).toBeHidden();
+  await expect(chat.stop).toBeVisible();
+  await product.release();
+  await chat.answer();
+});

@@ -1,6 +1,7 @@
 import { expect, test } from '../support/test';
 
-test('what a model thinks is folded, and stays with its answer @script', async ({ page, product, chat }) => {
+test('what a model thinks is folded, and stays with its answer @script', async ({ page, context, product, chat }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await product.script({ thinks: 'Primero **sumo** los dos.', answer: { text: 'Son cuatro.' }, hold_after: 0 });
   await chat.open('/');
   await chat.ask('¿Cuánto es dos y dos?');
@@ -11,6 +12,8 @@ test('what a model thinks is folded, and stays with its answer @script', async (
   const answer = await chat.answer();
   await expect(answer).toContainText('Son cuatro.');
   await expect(answer.locator('strong')).toHaveCount(0);
+  await answer.getByRole('button', { name: 'Copiar', exact: true }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('Son cuatro.');
   await answer.getByText('Lo que pensó antes de responder').click();
   await expect(answer.locator('strong')).toHaveText('sumo');
   await page.reload();
@@ -26,7 +29,7 @@ test('an answer tells what it cost once its model has a price, and so do the cha
   await row.getByLabel('Salida: openai:scripted-chat').fill('4000,5');
   await row.getByRole('button', { name: 'Guardar' }).click();
   await expect(page.getByText('El precio vale para las respuestas que vengan.')).toBeVisible();
-  await expect(row.getByLabel('Salida: openai:scripted-chat')).toHaveValue('4000.5');
+  await expect(row.getByLabel('Salida: openai:scripted-chat')).toHaveValue('4000,5');
   await product.script({ answer: { text: 'Una respuesta de seis palabras cabales.' } });
   await product.ask('¿Cuánto cuesta?');
   await page.goto('/');

@@ -186,14 +186,9 @@ fn hear(state: ChatState) {
     });
     Effect::new(move |_| {
         let own = state.id.with_value(Clone::clone);
-        let title = chats.first.with(|list| {
-            let Some(Ok(view)) = list else { return None };
-            view.pinned
-                .iter()
-                .chain(&view.chats)
-                .find(|chat| Some(&chat.id) == own.as_ref())
-                .map(|chat| chat.title.clone())
-        });
+        let title = chats
+            .titles
+            .with(|titles| titles.iter().find(|(id, _)| Some(id) == own.as_ref()).map(|(_, title)| title.clone()));
         if let Some(title) = title.filter(|title| state.title.with_untracked(|known| known != title)) {
             state.title.set(title);
         }
@@ -206,7 +201,9 @@ fn keys(state: ChatState) {
         if event.key() != "Escape" || event.default_prevented() || browser::in_dialog() {
             return;
         }
-        if state.passage.with_untracked(Option::is_some) {
+        if let Ok(Some(editor)) = document().query_selector(".queue details[open]") {
+            let _ = editor.remove_attribute("open");
+        } else if state.passage.with_untracked(Option::is_some) {
             state.close_passage();
         } else if state.generation_untracked().is_some() {
             state.stop();

@@ -63,7 +63,7 @@ pub(crate) fn clicked(state: ChatState, event: &MouseEvent) {
     let part = |selector| article.query_selector(selector).ok().flatten();
     match button.get_attribute("data-do").as_deref() {
         Some("copy") => {
-            let done = part(".prose").is_some_and(|prose| browser::copy_rich(&prose));
+            let done = part(":scope > .prose").is_some_and(|prose| browser::copy_rich(&prose));
             let t = state.texts();
             state.say(if done { t.copied } else { t.not_copied });
         }

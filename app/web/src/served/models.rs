@@ -29,7 +29,6 @@ pub(crate) fn models(t: &'static Texts, models: Vec<Offer>, spent: &[Spending], 
     view! {
         {saved(done.then_some(w.price_saved))}
         {section(t.models, Some(w.models_line), ().whole(), list)}
-        <p class="faint hint">{w.price_hint}</p>
         {section(w.spent_by_all, None, ().whole(), spending(t, spent, true))}
     }
     .whole()
@@ -37,16 +36,19 @@ pub(crate) fn models(t: &'static Texts, models: Vec<Offer>, spent: &[Spending], 
 }
 
 fn row(t: &'static Texts, w: &'static Words, model: &Offer) -> Piece {
-    let text = |price: Option<f64>| price.map(|price| price.to_string());
+    let text = |price: Option<f64>| price.map(|price| w.typed(price));
     let field = |name: &'static str, label: &'static str, entered: Option<f64>, told: Option<f64>| {
         view! {
+            <span class="faint" aria-hidden="true">
+                {label}
+            </span>
             <input
                 class="input price"
                 name=name
                 inputmode="decimal"
                 aria-label=format!("{label}: {}", model.id)
                 value=text(entered)
-                placeholder=text(told).unwrap_or_else(|| label.to_owned())
+                placeholder=text(told)
             />
         }
     };

@@ -45,7 +45,10 @@ pub(crate) fn queue(t: &'static Texts, chat: &str, queue: &[QueuedMessage], held
 
 fn item(t: &'static Texts, w: &'static Words, message: &QueuedMessage) -> Piece {
     let id = message.id.to_string();
-    let first: String = message.content.lines().next().unwrap_or_default().chars().take(200).collect();
+    let mut first: String = message.content.lines().next().unwrap_or_default().chars().take(200).collect();
+    if first.len() < message.content.len() {
+        first.push_str(" …");
+    }
     view! {
         <li>
             <details>

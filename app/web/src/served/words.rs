@@ -44,7 +44,7 @@ words! {
     shared_link: "Abrir el enlace compartido", "Open the shared link";
     share_again: "Actualizar", "Update";
     revoke_link: "Revocar", "Revoke";
-    shared_now: "El enlace muestra el chat tal como está ahora.", "The link shows the chat as it is now.";
+    shared_now: "El enlace está en el menú del chat y lo muestra tal como está ahora.", "The link is in the menu of the chat and shows it as it is now.";
     unshared_now: "El enlace ya no lleva a nada.", "The link leads to nothing any more.";
     shared_line: "Un chat compartido, tal como estaba", "A shared chat, as it was";
     continue_as_copy: "Continuar con una copia", "Continue as my copy";
@@ -78,8 +78,8 @@ words! {
     delete_chosen_line: "Los chats elegidos se eliminan con sus mensajes. No se puede deshacer.",
         "The chosen chats go with their messages. This cannot be undone.";
     thoughts_before: "Lo que pensó antes de responder", "What it thought before it answered";
-    summarised: "Hasta aquí, el modelo recuerda un resumen", "Up to here the model remembers a summary";
-    summarised_line: "El chat es largo: en lugar de todo lo anterior se le cuenta esto.", "The chat is long: instead of all that came before it is told this.";
+    summarised: "Hasta aquí se resumió para el modelo", "Up to here it was summarised for the model";
+    summarised_line: "El chat es largo: desde aquí se le contó esto en lugar de lo anterior.", "The chat is long: from here on it was told this instead of what came before.";
     spent_title: "Consumo", "Usage";
     spent_line: "Tokens y coste de tus respuestas por mes y modelo. El coste solo cuenta los modelos con precio.",
         "Tokens and cost of your answers by month and model. The cost counts only models with a price.";
@@ -90,12 +90,11 @@ words! {
     cost: "Coste", "Cost";
     answers_count: "Respuestas", "Answers";
     no_models: "Aún no hay ningún modelo conectado.", "No model is connected yet.";
-    models_line: "Los modelos que se pueden elegir, lo que recuerdan de un chat y lo que cuestan.",
-        "The models that can be chosen, what they remember of a chat, and what they cost.";
+    models_line: "Los modelos que se pueden elegir y lo que cuestan, en US$ por millón de tokens (vacío: lo que diga el proveedor).",
+        "The models that can be chosen and what they cost, in US$ for a million tokens (empty: what the provider tells).";
     context: "Contexto", "Context";
     price_in: "Entrada", "Input";
     price_out: "Salida", "Output";
-    price_hint: "US$ por millón de tokens; vacío: el que diga el proveedor.", "US$ for a million tokens; empty: what the provider tells.";
     price_saved: "El precio vale para las respuestas que vengan.", "The price holds for answers to come.";
     spent_by_all: "Consumo de todas las personas", "Everybody's usage";
     model: "Modelo", "Model";
@@ -520,6 +519,14 @@ impl Words {
             ),
             SyncCommand::Stop => self.choose("Ya no se crea.", "It is no longer being built."),
             SyncCommand::Remove => self.choose("El índice se eliminó.", "The index was removed."),
+        }
+    }
+
+    /// A number as somebody types it.
+    pub(super) fn typed(&self, number: f64) -> String {
+        match self.language {
+            Language::Es => number.to_string().replace('.', ","),
+            Language::En => number.to_string(),
         }
     }
 

@@ -22,6 +22,10 @@ pub(crate) fn send(state: ChatState, event: &SubmitEvent) {
     spawn_local(async move {
         match asked::<Acted>(&form.action(), &fields).await {
             Ok(acted) => {
+                // A waiting question that was changed is shown as it is now.
+                if let Ok(Some(editor)) = form.closest(".queue details") {
+                    let _ = editor.remove_attribute("open");
+                }
                 // What a menu shows may have changed: it is asked for again.
                 if let Ok(Some(items)) = form.closest("[data-menu] > .menu-items") {
                     items.set_inner_html("");

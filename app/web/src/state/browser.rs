@@ -185,10 +185,11 @@ pub(crate) fn closest(event: &web_sys::Event, selector: &str) -> Option<Element>
     event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
 }
 
-/// Whether somebody writes in a text area of this part of the page.
-pub(crate) fn typing_in(part: &str) -> bool {
-    let field = document().active_element().filter(|active| active.tag_name() == "TEXTAREA");
-    field.is_some_and(|field| matches!(field.closest(part), Ok(Some(_))))
+/// Whether a waiting question is being changed.
+pub(crate) fn editing_queue() -> bool {
+    let field = document().query_selector(".queue details[open] textarea").ok().flatten();
+    let field = field.and_then(|field| field.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+    field.is_some_and(|field| field.default_value().is_ok_and(|first| first != field.value()))
 }
 
 /// Whether a dialog is open over the page.

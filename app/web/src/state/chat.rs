@@ -50,6 +50,9 @@ pub(crate) struct Chats {
     pub(crate) first: Loaded<ChatsView>,
     pub(crate) older: RwSignal<Vec<cjhirashi_domain::chat::ChatSummary>>,
     pub(crate) more: RwSignal<Option<bool>>,
+    /// The names of the newest chats. Read by pages instead of `first`: a page inside a `Suspense` that reads a resource
+    /// is hidden whenever that is asked for again, with everything that is typed in it.
+    pub(crate) titles: RwSignal<Vec<(ChatId, String)>>,
     handed: RwSignal<Option<ChatView>>,
     /// What was last heard of a change, in this tab or elsewhere.
     pub(crate) heard: RwSignal<ChatNotice>,
@@ -60,8 +63,18 @@ const GATHER: Duration = Duration::from_millis(150);
 
 impl Chats {
     pub(crate) fn new() -> Self {
+        let titles = RwSignal::new(Vec::new());
+        let first = move |()| async move {
+            let list = list_chats(None, None).await;
+            if let Ok(view) = &list {
+                let known = view.pinned.iter().chain(&view.chats).map(|chat| (chat.id.clone(), chat.title.clone()));
+                titles.try_set(known.collect());
+            }
+            list
+        };
         Self {
-            first: load(|| (), |()| list_chats(None, None)),
+            first: load(|| (), first),
+            titles,
             older: RwSignal::new(Vec::new()),
             more: RwSignal::new(None),
             handed: RwSignal::new(None),
@@ -366,8 +379,8 @@ impl ChatState {
                     self.model.set(chat.model);
                     self.earlier.set(chat.earlier);
                     self.messages.set(chat.messages);
-                    // Not while somebody types there.
-                    if !browser::typing_in(".queue") {
+                    // Not while somebody changes one.
+                    if !browser::editing_queue() {
                         self.queue.set((chat.queue, chat.queue_changes));
                     }
                     if let Some(chats) = self.chats {
