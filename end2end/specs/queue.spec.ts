@@ -96,6 +96,7 @@ test('Escape closes the editor of a waiting question and stops nothing @script',
   await page.keyboard.press('Escape');
   await expect(queue.getByRole('textbox')).toBeHidden();
   await expect(chat.stop).toBeVisible();
+  await product.script({ answer: { text: 'Otra.' } });
   await product.release();
-  await chat.answer();
+  await expect(chat.answers).toHaveText([/Uno dos tres/, /Otra/]);
 });

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
-    http::Method,
+    http::{Method, header::EXPECT},
     middleware::Next,
     response::Response,
 };
@@ -28,7 +28,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Reads what the handlers left of a request's body.
 pub(crate) async fn read(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) || request.body().is_end_stream() {
+    // Who asked first whether to send it at all need not.
+    let asks = request.headers().contains_key(EXPECT);
+    if asks || matches!(*request.method(), Method::GET | Method::HEAD) || request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (back, mut left) = oneshot::channel();

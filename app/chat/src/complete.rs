@@ -1,6 +1,8 @@
 //! Answers that are not kept: what the OpenAI-compatible API asks for. They belong to their request; dropping the
 //! stream leaves the provider.
 
+use std::sync::Arc;
+
 use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::{Citation, CitationSource, MessageRole, RetrievalSummary},
@@ -15,6 +17,7 @@ use crate::{
     ChatError, ChatService, EXTRACTIVE, prompt,
     run::{self, Ask, MAX_ANSWER, Retrieved, Wanted},
     stop::StopAt,
+    title,
 };
 
 /// The most turns of a conversation that is sent whole.
@@ -146,6 +149,7 @@ impl ChatService {
         let retrieval = retrieved.as_ref().map(|found| found.summary.clone());
         let closed = self.shared.closed.clone();
         let store = self.shared.store.clone();
+        let (shared, user) = (Arc::clone(&self.shared), viewer.user_id.clone());
         let mut stop = StopAt::new(request.stop);
         let stream = async_stream::stream! {
             let mut text = String::new();
@@ -180,6 +184,7 @@ impl ChatService {
                     Some(Ok(ChatDelta::Reasoning(_))) => {}
                     Some(Ok(ChatDelta::Usage { prompt, completion })) => {
                         (prompt_tokens, completion_tokens) = (Some(prompt), Some(completion));
+                        title::spent(&shared, &user, &provider, 1, prompt, completion).await;
                     }
                     Some(Ok(ChatDelta::Finish(reason))) => finish = reason,
                     Some(Err(error)) => {

@@ -71,7 +71,10 @@ impl ChatService {
         let idle = self.shared.store.idle_queues(QUEUE_PATIENCE_MS).await?;
         let chats = idle.len();
         for (viewer, chat) in idle {
-            self.ask_next(viewer, chat).await?;
+            // One that cannot go on keeps no other from it.
+            if let Err(error) = self.ask_next(viewer, chat.clone()).await {
+                tracing::warn!(%error, chat.id = %chat, "the questions of a chat wait on");
+            }
         }
         Ok(chats)
     }

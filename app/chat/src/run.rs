@@ -124,6 +124,7 @@ struct Answer {
     told: usize,
     budget: usize,
     left_out: usize,
+    turns: usize,
     retrieved: Option<Retrieved>,
     tokens: Option<Tokens>,
     last_token_at: Option<Timestamp>,
@@ -196,14 +197,19 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
     // After a failure the questions that wait are held: whoever asked them sees what failed first.
     if matches!(status, MessageStatus::Complete | MessageStatus::Stopped)
         && ending == (Ending::Stored { waits: true })
-        && let Err(error) = service.ask_next(job.viewer, job.chat).await
+        && let Err(error) = service.ask_next(job.viewer.clone(), job.chat.clone()).await
     {
         tracing::info!(%error, generation.id = %run.id, "the next question waits on");
     }
     if status == MessageStatus::Complete {
-        title::give(shared, &run.message, &job.model.id, job.settings.language).await;
-        if memory_used >= Some(summary::FULL) {
-            summary::keep(shared, &run.message, &job.model.id, job.settings.language, answer.budget).await;
+        let (model, language) = (job.model.id, job.settings.language);
+        title::give(shared, &run.user, &run.message, &model, language).await;
+        if memory_used >= Some(summary::FULL) || answer.turns >= summary::MANY_TURNS {
+            // Nobody waits for it, nor does a server that stops.
+            let (service, run, budget) = (service.clone(), Arc::clone(&run), answer.budget);
+            drop(tokio::spawn(async move {
+                summary::keep(&service.shared, &run.user, &run.message, &model, language, budget).await;
+            }));
         }
     }
 }
@@ -270,6 +276,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     // Who only quotes remembers nothing.
     if job.model.id != EXTRACTIVE {
         (answer.told, answer.budget, answer.left_out) = (told.chars, budget, told.left_out);
+        answer.turns = told.turns.len() + told.left_out;
     }
     let mut stream = ask_model(shared, told.turns, ask, answer.retrieved.as_ref()).await?;
     let mut finished = None;

@@ -199,7 +199,10 @@ impl ChatService {
                 Queueing::NotFound => return Err(ChatError::ChatNotFound),
             }
             // The answer it was to wait for may have ended in between.
-            service.ask_next(viewer, chat.clone()).await?;
+            if let Err(error) = service.ask_next(viewer, chat.clone()).await {
+                // It waits all the same, and is asked later: told as a failure, it would be sent once more.
+                tracing::info!(%error, chat.id = %chat, "a question waits on");
+            }
             Ok(Accepted::Waits(chat))
         }))
         .await

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::{chat::MessageRole, id::MessageId, settings::Language};
+use cjhirashi_domain::{
+    chat::MessageRole,
+    id::{MessageId, UserId},
+    settings::Language,
+};
 use cjhirashi_models::{ChatRequest, ChatTurn, ModelError};
 use cjhirashi_storage::{Conversation, PastTurn, StorageError};
 
@@ -11,8 +15,11 @@ use crate::{prompt, service::Shared, title};
 
 /// From this share of what a model is told at most, in percent, older turns are summarised.
 pub(crate) const FULL: i16 = 70;
-/// The newest turns are told as they are, up to this share in percent.
+/// The newest turns are told as they are, up to this share in percent, and to so many.
 const KEPT: usize = 30;
+const KEPT_TURNS: usize = 60;
+/// Also a chat of short turns is summarised, before they are more than a model is told.
+pub(crate) const MANY_TURNS: usize = 150;
 /// The most tokens of a summary; enough for a model that thinks before it speaks.
 const TOKENS: u32 = 3_000;
 /// The most characters of a summary.
@@ -34,8 +41,15 @@ enum Failure {
 
 /// Summarises what comes before the newest turns that lead to an answer. Where it cannot be done, the oldest turns are left
 /// out as they are told, which the answers say.
-pub(crate) async fn keep(shared: &Shared, answer: &MessageId, model: &str, language: Language, budget: usize) {
-    match try_to_keep(shared, answer, model, language, budget).await {
+pub(crate) async fn keep(
+    shared: &Shared,
+    user: &UserId,
+    answer: &MessageId,
+    model: &str,
+    language: Language,
+    budget: usize,
+) {
+    match try_to_keep(shared, user, answer, model, language, budget).await {
         Ok(()) => {}
         Err(error) => tracing::warn!(%error, %model, message.id = %answer, "a long chat could not be summarised"),
     }
@@ -43,6 +57,7 @@ pub(crate) async fn keep(shared: &Shared, answer: &MessageId, model: &str, langu
 
 async fn try_to_keep(
     shared: &Shared,
+    user: &UserId,
     answer: &MessageId,
     model: &str,
     language: Language,
@@ -52,16 +67,18 @@ async fn try_to_keep(
     told.turns.extend(shared.store.answer_as_turn(answer).await?);
     let old = old_turns(&told.turns, budget * KEPT / 100);
     let Some(until) = old.last().and_then(|turn| turn.id.as_ref()) else { return Ok(()) };
+    // It has to leave room for the turns after it, and to be made at all, also in a small model.
+    let length = LENGTH.min(budget / 4);
     let request = ChatRequest {
         system: Some(instructions(language).to_owned()),
-        messages: vec![ChatTurn { role: MessageRole::User, content: transcript(&told, old, budget) }],
+        messages: vec![ChatTurn { role: MessageRole::User, content: transcript(&told, old, budget * 2 / 3) }],
         temperature: Some(0.2),
-        max_tokens: Some(TOKENS),
+        max_tokens: Some(u32::try_from(budget / 6).unwrap_or(TOKENS).clamp(300, TOKENS)),
         ..ChatRequest::default()
     };
-    let asked = title::ask(shared, model, request, LENGTH * 4);
+    let asked = title::ask(shared, user, model, request, length * 4);
     let text = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Failure::Late)??;
-    let text: String = text.trim().chars().filter(|c| *c != '\0').take(LENGTH).collect();
+    let text: String = text.trim().chars().filter(|c| *c != '\0').take(length).collect();
     if text.is_empty() {
         return Err(Failure::Empty);
     }
@@ -76,7 +93,7 @@ fn old_turns(turns: &[PastTurn], kept: usize) -> &[PastTurn] {
     let mut cut = turns.len();
     for (at, turn) in turns.iter().enumerate().rev() {
         left = left.saturating_sub(turn.content.chars().count());
-        if left == 0 && at + 2 < turns.len() {
+        if (left == 0 && at + 2 < turns.len()) || turns.len() - at > KEPT_TURNS {
             break;
         }
         cut = at;

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
     chat::MessageRole,
-    id::MessageId,
+    id::{MessageId, UserId},
     settings::Language,
+    spending::Tokens,
     text::{ChatTitle, InvalidText},
 };
 use cjhirashi_models::{ChatDelta, ChatRequest, ChatTurn, ModelError};
@@ -47,7 +48,7 @@ enum Failure {
 }
 
 /// Names the chat of an answer, if it waits for a name. A chat that cannot be named keeps the words of its question.
-pub(crate) async fn give(shared: &Arc<Shared>, answer: &MessageId, answering: &str, language: Language) {
+pub(crate) async fn give(shared: &Arc<Shared>, user: &UserId, answer: &MessageId, answering: &str, language: Language) {
     let model = match &shared.titles {
         Titles::Question => return,
         Titles::Answering => answering,
@@ -56,12 +57,18 @@ pub(crate) async fn give(shared: &Arc<Shared>, answer: &MessageId, answering: &s
     if model == EXTRACTIVE {
         return;
     }
-    if let Err(error) = try_to_give(shared, answer, model, language).await {
+    if let Err(error) = try_to_give(shared, user, answer, model, language).await {
         tracing::info!(%error, %model, "a chat keeps its question's words as its title");
     }
 }
 
-async fn try_to_give(shared: &Shared, answer: &MessageId, model: &str, language: Language) -> Result<(), Failure> {
+async fn try_to_give(
+    shared: &Shared,
+    user: &UserId,
+    answer: &MessageId,
+    model: &str,
+    language: Language,
+) -> Result<(), Failure> {
     let Some(chat) = shared.store.chat_without_title(answer).await? else { return Ok(()) };
     let mut said = shared.store.conversation_before(answer, 2).await?.turns;
     said.extend(shared.store.answer_as_turn(answer).await?);
@@ -77,24 +84,42 @@ async fn try_to_give(shared: &Shared, answer: &MessageId, model: &str, language:
         ..ChatRequest::default()
     };
     let text =
-        tokio::time::timeout(PATIENCE, ask(shared, model, request, 4_000)).await.map_err(|_| Failure::Late)??;
+        tokio::time::timeout(PATIENCE, ask(shared, user, model, request, 4_000)).await.map_err(|_| Failure::Late)??;
     shared.store.title_by_model(&chat, ChatTitle::parse(&cleaned(&text))?.as_str()).await?;
     Ok(())
 }
 
-/// What a model says, up to so many bytes.
-pub(crate) async fn ask(shared: &Shared, model: &str, request: ChatRequest, most: usize) -> Result<String, ModelError> {
+/// What a model says, up to so many bytes; what it took is the person's to pay.
+pub(crate) async fn ask(
+    shared: &Shared,
+    user: &UserId,
+    model: &str,
+    request: ChatRequest,
+    most: usize,
+) -> Result<String, ModelError> {
     let mut stream = shared.models.chat(model)?.stream(request).await?;
     let mut text = String::new();
     while let Some(delta) = stream.next().await {
-        if let ChatDelta::Text(words) = delta? {
-            text.push_str(&words);
+        match delta? {
+            ChatDelta::Text(words) => text.push_str(&words),
+            ChatDelta::Usage { prompt, completion } => spent(shared, user, model, 0, prompt, completion).await,
+            ChatDelta::Reasoning(_) | ChatDelta::Finish(_) => {}
         }
         if text.len() > most {
             break;
         }
     }
     Ok(text)
+}
+
+/// Notes what a model took beside the answers of chats: `answers` of them, or none.
+pub(crate) async fn spent(shared: &Shared, user: &UserId, model: &str, answers: i64, prompt: u64, completion: u64) {
+    let count = |tokens| i32::try_from(tokens).unwrap_or(i32::MAX);
+    let tokens = Tokens { prompt: count(prompt), completion: count(completion) };
+    let price = shared.models.known_of(model).1;
+    if let Err(error) = shared.store.note_spending(user, model, answers, tokens, price).await {
+        tracing::warn!(%error, %model, "what a model took could not be noted");
+    }
 }
 
 const fn instructions(language: Language) -> &'static str {

@@ -321,7 +321,9 @@ impl Store {
         let id = sqlx::query_scalar!(
             "SELECT c.id FROM messages m JOIN chats c ON c.id = m.chat_id
              WHERE m.id = $1 AND c.titled_by = 'question'
-                 AND (SELECT count(*) FROM messages o WHERE o.chat_id = c.id) = 2",
+                 -- Its first answer; more may have been asked by now.
+                 AND NOT EXISTS (SELECT FROM messages o WHERE o.chat_id = c.id AND o.id <> m.id AND o.created_at <= m.created_at
+                                     AND o.id IS DISTINCT FROM m.parent_id)",
             answer.as_str(),
         )
         .fetch_optional(&self.pool)

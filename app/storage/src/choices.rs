@@ -154,7 +154,7 @@ impl Store {
     pub async fn find_by_title(&self, viewer: &Viewer, title: &str) -> Result<Option<DocumentId>> {
         let id = sqlx::query_scalar!(
             "SELECT id FROM documents
-             WHERE deleted_at IS NULL AND (user_id IS NULL OR user_id = $1) AND lower(title) = lower($2)
+             WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1) AND lower(title) = lower($2)
              ORDER BY updated_at DESC LIMIT 1",
             viewer.user_id.as_str(),
             title,

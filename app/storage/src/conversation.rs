@@ -173,6 +173,15 @@ impl Store {
         .execute(&mut **tx)
         .await?;
         sqlx::query!(
+            "INSERT INTO chat_summaries (message_id, content, model, created_at)
+             SELECT copy.new, s.content, s.model, s.created_at
+             FROM UNNEST($1::text[], $2::text[]) AS copy (old, new) JOIN chat_summaries s ON s.message_id = copy.old",
+            &old,
+            &new,
+        )
+        .execute(&mut **tx)
+        .await?;
+        sqlx::query!(
             "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, quote_start,
                                     quote_end, page, score, verdict)
              SELECT copy.new, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.quote_start,

@@ -295,7 +295,7 @@ impl Store {
         let run = sqlx::query!(
             // By a statement of its own: it sees what was queued while the chat was waited for.
             r#"UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
-               RETURNING message_id, model,
+               RETURNING message_id, model, user_id,
                    EXISTS (SELECT FROM queued_messages q WHERE q.chat_id = generations.chat_id) AS "waits!""#,
             end.generation.as_str(),
             end.status.as_str(),
@@ -324,7 +324,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         let cost = match end.tokens {
-            Some(tokens) => add_spending(&mut tx, end.generation, &run.model, tokens, end.price, now).await?,
+            Some(tokens) => add_spending(&mut tx, &run.user_id, &run.model, 1, tokens, end.price, now).await?,
             None => None,
         };
         if !kept {

@@ -209,8 +209,12 @@ impl Store {
             // What an answer had before its retry is nobody's while that runs.
             r#"SELECT m.id, m.parent_id, m.role, m.content, m.status, m.error, COALESCE(g.model, m.model) AS model,
                       CASE WHEN g.id IS NULL THEN m.tokens_used END AS tokens_used,
-                      m.prompt_tokens, m.completion_tokens, m.cost, m.reasoning IS NOT NULL AS "thought!", m.left_out,
-                      m.memory_used, summaries.content AS "summary?",
+                      CASE WHEN g.id IS NULL THEN m.prompt_tokens END AS prompt_tokens,
+                      CASE WHEN g.id IS NULL THEN m.completion_tokens END AS completion_tokens,
+                      CASE WHEN g.id IS NULL THEN m.cost END AS cost,
+                      (g.id IS NULL AND m.reasoning IS NOT NULL) AS "thought!",
+                      CASE WHEN g.id IS NULL THEN m.left_out ELSE 0 END AS "left_out!",
+                      CASE WHEN g.id IS NULL THEN m.memory_used END AS memory_used, summaries.content AS "summary?",
                       CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
                       m.created_at, m.rating, m.rating_reason, g.id AS "generation_id?", events.text AS "text_so_far?"
@@ -337,6 +341,7 @@ impl Store {
             "INSERT INTO chat_summaries (message_id, content, model, created_at)
              SELECT $1, $2, $3, $4
              WHERE (SELECT count(*) FROM messages WHERE id = ANY($5)) = cardinality($5)
+                 AND NOT EXISTS (SELECT FROM generations WHERE message_id = ANY($5) AND status = 'streaming')
                  AND ($6::text IS NULL OR EXISTS (SELECT FROM chat_summaries WHERE message_id = $6 AND content = $7))
              ON CONFLICT (message_id) DO UPDATE
              SET content = excluded.content, model = excluded.model, created_at = excluded.created_at",
@@ -347,6 +352,14 @@ impl Store {
             &of,
             before.map(|summary| summary.until.as_str()),
             before.map(|summary| summary.content.as_str()),
+        )
+        .execute(&mut *tx)
+        .await?;
+        // Whoever looks at the chat is shown where it stands.
+        sqlx::query!(
+            "UPDATE chats SET revision = revision + 1, queue_changes = queue_changes + 1
+             WHERE id = (SELECT chat_id FROM messages WHERE id = $1)",
+            until.as_str(),
         )
         .execute(&mut *tx)
         .await?;

@@ -1,20 +1,22 @@
 //! What answers cost: prices of models, and what people spent.
 
 use cjhirashi_domain::{
-    id::{GenerationId, UserId},
+    id::UserId,
     spending::{Price, Spending, Tokens},
 };
-use sqlx::PgTransaction;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{Result, Store, connect::to_db};
 
-/// Adds an answer to what its person spent this month, and tells what it cost: by the price that an administrator
+#[expect(clippy::too_many_arguments, reason = "each is one column's")]
+/// Adds so many answers to what a person spent this month, and tells what it cost: by the price that an administrator
 /// entered, else by the one that the provider told.
 pub(crate) async fn add_spending(
-    tx: &mut PgTransaction<'_>,
-    generation: &GenerationId,
+    connection: &mut PgConnection,
+    user: &str,
     model: &str,
+    answers: i64,
     tokens: Tokens,
     told: Option<Price>,
     now: OffsetDateTime,
@@ -26,31 +28,50 @@ pub(crate) async fn add_spending(
            ), added AS (
                INSERT INTO usage_months
                    (user_id, month, model, answers, prompt_tokens, completion_tokens, cost, unpriced)
-               SELECT g.user_id, date_trunc('month', $7::timestamptz AT TIME ZONE 'UTC')::date, $2, 1, $5, $6,
-                   COALESCE(price.cost, 0), (price.cost IS NULL)::int
-               FROM generations g, price WHERE g.id = $1
+               SELECT $1, date_trunc('month', $7::timestamptz AT TIME ZONE 'UTC')::date, $2, $8, $5, $6,
+                   COALESCE(price.cost, 0), CASE WHEN price.cost IS NULL THEN $8::bigint ELSE 0 END
+               FROM price
                ON CONFLICT (user_id, month, model) DO UPDATE SET
-                   answers = usage_months.answers + 1,
+                   answers = usage_months.answers + excluded.answers,
                    prompt_tokens = usage_months.prompt_tokens + excluded.prompt_tokens,
                    completion_tokens = usage_months.completion_tokens + excluded.completion_tokens,
                    cost = usage_months.cost + excluded.cost,
                    unpriced = usage_months.unpriced + excluded.unpriced
            )
            SELECT cost FROM price"#,
-        generation.as_str(),
+        user,
         model,
         told.map(|price| price.input),
         told.map(|price| price.output),
         tokens.prompt,
         tokens.completion,
         now,
+        answers,
     )
-    .fetch_one(&mut **tx)
+    .fetch_one(connection)
     .await?;
     Ok(cost)
 }
 
 impl Store {
+    /// Adds what a person spent beside the answers of their chats: an answer that is not kept, or, without one, the title or
+    /// the summary of a chat.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_spending(
+        &self,
+        user: &UserId,
+        model: &str,
+        answers: i64,
+        tokens: Tokens,
+        told: Option<Price>,
+    ) -> Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        add_spending(&mut connection, user.as_str(), model, answers, tokens, told, to_db(self.now())).await?;
+        Ok(())
+    }
+
     /// What a person spent, or everybody when there is none: the newest month first, the dearest model first; at most
     /// `limit` rows.
     ///
@@ -195,6 +216,7 @@ mod tests {
         let gone = world.store.save_summary(&two.assistant_message, &of, told_before.summary.as_ref(), "x", "m").await;
         assert!(!gone.unwrap(), "nor what an older summary told");
         let title = |title: &str| ChatTitle::parse(title).unwrap();
-        world.store.fork_chat(&world.viewer, &chat, None, title).await.unwrap().unwrap();
+        let copy = world.store.fork_chat(&world.viewer, &chat, None, title).await.unwrap().unwrap();
+        assert_eq!(world.shown(&copy.id).await, ["one, better", "to better", "four"]);
     }
 }

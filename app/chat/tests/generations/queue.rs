@@ -88,6 +88,10 @@ async fn after_a_failure_they_are_held_until_something_is_asked() {
     until("the failure", async || world.answer(&sent).await.status == MessageStatus::Failed).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(world.said(chat).await.1, ["segunda"], "held");
+    sqlx::query("UPDATE generations SET ended_at = now() - interval '1 minute'")
+        .execute(world.store.pool())
+        .await
+        .unwrap();
     assert_eq!(world.service.resume_queues().await.unwrap(), 0, "also later");
     // What is sent now waits its turn, and the queue goes on.
     world.models.set(Script::saying("bien"));

@@ -8,7 +8,7 @@ use cjhirashi_domain::{
     user::Role,
 };
 
-use super::turns::{ONE_PER_CHAT, TurnOutcome, hold_chat};
+use super::turns::{MESSAGE_KEY, ONE_PER_CHAT, TurnOutcome, hold_chat};
 use crate::{Result, StorageError, Store, connect::to_db};
 
 /// So many questions wait in a chat at most.
@@ -41,7 +41,8 @@ impl Store {
         let id = message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
         let mut tx = self.pool.begin().await?;
         let held = sqlx::query!(
-            "UPDATE chats SET updated_at = $3, queue_changes = queue_changes + 1 WHERE id = $1 AND user_id = $2",
+            "UPDATE chats SET updated_at = $3, revision = revision + 1, queue_changes = queue_changes + 1
+             WHERE id = $1 AND user_id = $2",
             chat.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -122,13 +123,24 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn start_queued_turn(&self, viewer: &Viewer, chat: &ChatId, model: &str) -> Result<TurnOutcome> {
-        match self.try_start_queued_turn(viewer, chat, model).await {
+        let mut started = self.try_start_queued_turn(viewer, chat, model, false).await;
+        // Somebody sent another question under its id meanwhile: it is asked under one of ours.
+        if matches!(&started, Err(StorageError::Constraint(name)) if name == MESSAGE_KEY) {
+            started = self.try_start_queued_turn(viewer, chat, model, true).await;
+        }
+        match started {
             Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
             other => other,
         }
     }
 
-    async fn try_start_queued_turn(&self, viewer: &Viewer, chat: &ChatId, model: &str) -> Result<TurnOutcome> {
+    async fn try_start_queued_turn(
+        &self,
+        viewer: &Viewer,
+        chat: &ChatId,
+        model: &str,
+        renamed: bool,
+    ) -> Result<TurnOutcome> {
         let now = self.now();
         let mut tx = self.pool.begin().await?;
         let Some(place) = hold_chat(&mut tx, viewer, chat, None, now).await? else { return Ok(TurnOutcome::NotFound) };
@@ -136,18 +148,22 @@ impl Store {
             "WITH next AS (
                  DELETE FROM queued_messages
                  WHERE id = (SELECT id FROM queued_messages WHERE chat_id = $1 ORDER BY place LIMIT 1)
+                     -- Nothing is asked for somebody who may not come in any more.
+                     AND EXISTS (SELECT FROM users WHERE id = $2 AND disabled_at IS NULL)
                  RETURNING id, content
              ), told AS (
                  UPDATE chats SET queue_changes = queue_changes + 1 WHERE id = $1
              )
              SELECT id, content FROM next",
             chat.as_str(),
+            viewer.user_id.as_str(),
         )
         .fetch_optional(&mut *tx)
         .await?;
         let Some(next) = next else { return Ok(TurnOutcome::NotFound) };
         let message = MessageId::parse(next.id.as_str());
         let message = message.map_err(|_| StorageError::corrupt("queued_messages", "id", &next.id, &next.id))?;
+        let message = if renamed { MessageId::new(now, self.random()) } else { message };
         let turn = self.ask_at(&mut tx, viewer, place, message, &next.content, model, now).await?;
         tx.commit().await?;
         Ok(TurnOutcome::Started(turn))
@@ -168,7 +184,7 @@ impl Store {
              ) last
              WHERE c.id IN (SELECT chat_id FROM queued_messages) AND last.status IN ('complete', 'stopped')
                  AND last.ended_at < $1
-             LIMIT 100",
+             ORDER BY last.ended_at LIMIT 100",
             to_db(self.now().plus_millis(-millis)),
         )
         .fetch_all(&self.pool)

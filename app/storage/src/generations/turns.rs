@@ -20,7 +20,7 @@ use crate::{
 
 /// Constraints that a second question at the same moment runs into.
 pub(super) const ONE_PER_CHAT: &str = "generations_one_per_chat";
-const MESSAGE_KEY: &str = "messages_pkey";
+pub(super) const MESSAGE_KEY: &str = "messages_pkey";
 
 /// A question to be stored with the place for its answer.
 #[derive(Debug, Clone, Copy)]
@@ -444,6 +444,9 @@ impl Store {
                  UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
              ), shown AS (
                  UPDATE chats SET leaf_id = $7 WHERE id = $2
+             ), forgotten AS (
+                 -- A summary may tell what it said before.
+                 DELETE FROM chat_summaries WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $2)
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($1, $2, $3, $5, $4, $6)",

@@ -108,9 +108,11 @@ mod server_side {
             chosen.documents.into_iter().filter_map(|id| DocumentId::parse(id).ok()).collect();
         if let Some(title) = text(&chosen.add) {
             let found = store.find_by_title(viewer, &title).await?;
-            documents.push(found.ok_or_else(|| fail(ErrorCode::DocumentNotFound))?);
+            let found = found.ok_or_else(|| fail(ErrorCode::DocumentNotFound))?;
+            if !documents.contains(&found) {
+                documents.push(found);
+            }
         }
-        documents.dedup();
         if !right || documents.len() > MOST {
             return Err(invalid());
         }

@@ -12,6 +12,9 @@ const MAX_EDGES: usize = 500;
 /// "a & b --> c & d" is four lines; with so many of these signs there are at most [`MAX_EDGES`].
 const MAX_ANDS: usize = 40;
 
+/// A Gantt chart of more days is not drawn: weekends are boxes of their own.
+const MAX_DAYS: u32 = 4_000;
+
 /// The first word of each kind that is drawn.
 const KINDS: &[&str] = &[
     "classDiagram",
@@ -39,23 +42,57 @@ pub(super) fn may_be_read(body: &str) -> bool {
     let first = lines.next().unwrap_or_default();
     let kind = first.split([' ', '\t', ';', ':']).next().unwrap_or_default();
     match kind {
-        "gantt" => lines.all(has_an_end),
+        "gantt" => {
+            lines.try_fold(0, |days, line| Some(days + days_of(line)?).filter(|days| *days <= MAX_DAYS)).is_some()
+        }
         "flowchart" | "graph" => body.matches('&').count() <= MAX_ANDS,
         kind => KINDS.contains(&kind),
     }
 }
 
-/// Time is drawn day by day: none where a line leads to the year 99999, leaves no day to work, or asks for milliseconds.
-fn has_an_end(line: &str) -> bool {
+/// Time is drawn day by day: how many days a line of a Gantt chart adds at most. `None` where it leads to the year 99999,
+/// leaves no day to work, asks for milliseconds, or says anything else than what is known to be short: the library reads
+/// numbers as "1e12" and "inf", too.
+fn days_of(line: &str) -> Option<u32> {
     let word = line.split_whitespace().next().unwrap_or_default();
     if word.eq_ignore_ascii_case("tickInterval") {
-        return false;
+        return None;
     }
     if word.eq_ignore_ascii_case("excludes") {
-        return line[word.len()..].trim().eq_ignore_ascii_case("weekends");
+        return line[word.len()..].trim().eq_ignore_ascii_case("weekends").then_some(0);
     }
-    line.split(|c: char| !c.is_ascii_digit())
-        .all(|digits| digits.len() < 4 || digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20")))
+    let short = line
+        .split(|c: char| !c.is_ascii_digit())
+        .all(|digits| digits.len() < 4 || digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20")));
+    if !short {
+        return None;
+    }
+    // A task: its name, and after the colon its marks, id, beginning and end.
+    let Some((_, fields)) = line.rsplit_once(':') else { return Some(0) };
+    fields.split(',').try_fold(0, |days, field| Some(days + days_of_field(field.trim())?))
+}
+
+/// The same, of a mark, an id, a date or a duration of a task.
+fn days_of_field(field: &str) -> Option<u32> {
+    let lower = field.to_ascii_lowercase();
+    let Some(first) = lower.chars().next() else { return Some(0) };
+    if first.is_ascii_alphabetic() || first == '_' {
+        let number = ["inf", "nan"].iter().any(|word| lower.starts_with(word));
+        return (!number && lower.chars().all(|c| c.is_alphanumeric() || "_-. ".contains(c))).then_some(0);
+    }
+    // A date, or a time of a day.
+    if field.len() >= 4 && field.chars().all(|c| c.is_ascii_digit() || "-/.: ".contains(c)) {
+        return Some(0);
+    }
+    let (number, unit) = field.split_at(field.len() - field.chars().last().map_or(0, char::len_utf8));
+    let number: u32 = number.trim().parse().ok()?;
+    match unit {
+        "m" | "h" => Some(number.div_ceil(24)),
+        "d" => Some(number),
+        "w" => Some(number * 7),
+        "M" => Some(number * 31),
+        _ => None,
+    }
 }
 
 /// Whether what was read is of a kind that is drawn, is not too much, and has no part that is in itself.
