@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 
 use crate::{Result, Store, connect::to_db};
 
-#[expect(clippy::too_many_arguments, reason = "each is one column's")]
 /// Adds so many answers to what a person spent this month, and tells what it cost: by the price that an administrator
 /// entered, else by the one that the provider told.
 pub(crate) async fn add_spending(
