@@ -16,8 +16,8 @@ use futures::{StreamExt as _, stream::BoxStream};
 use crate::{
     ChatError, ChatService, EXTRACTIVE, prompt,
     run::{self, Ask, MAX_ANSWER, Retrieved, Wanted},
+    side::{self, Side},
     stop::StopAt,
-    title,
 };
 
 /// The most turns of a conversation that is sent whole.
@@ -184,7 +184,8 @@ impl ChatService {
                     Some(Ok(ChatDelta::Reasoning(_))) => {}
                     Some(Ok(ChatDelta::Usage { prompt, completion })) => {
                         (prompt_tokens, completion_tokens) = (Some(prompt), Some(completion));
-                        title::spent(&shared, &user, &provider, 1, prompt, completion).await;
+                        let side = Side { shared: &shared, user: &user, model: &provider };
+                        side.spent(1, side::tokens(prompt, completion)).await;
                     }
                     Some(Ok(ChatDelta::Finish(reason))) => finish = reason,
                     Some(Err(error)) => {

@@ -22,6 +22,7 @@ mod reader;
 mod recovery;
 mod run;
 mod service;
+mod side;
 mod stop;
 mod summary;
 mod title;

@@ -23,6 +23,7 @@ use crate::{
     journal::{Cancel, Journal, Run},
     prompt::{self, Found},
     service::Shared,
+    side::{self, Side},
     summary, title,
 };
 
@@ -194,9 +195,7 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
     let status = if ending == Ending::Gone { MessageStatus::Interrupted } else { status };
     run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
     shared.running.lock().remove(&run.id);
-    // After a failure the questions that wait are held: whoever asked them sees what failed first.
-    if matches!(status, MessageStatus::Complete | MessageStatus::Stopped)
-        && ending == (Ending::Stored { waits: true })
+    if ending == (Ending::Stored { waits: true })
         && let Err(error) = service.ask_next(job.viewer.clone(), job.chat.clone()).await
     {
         tracing::info!(%error, generation.id = %run.id, "the next question waits on");
@@ -208,7 +207,8 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
             // Nobody waits for it, nor does a server that stops.
             let (service, run, budget) = (service.clone(), Arc::clone(&run), answer.budget);
             drop(tokio::spawn(async move {
-                summary::keep(&service.shared, &run.user, &run.message, &model, language, budget).await;
+                let side = Side { shared: &service.shared, user: &run.user, model: &model };
+                summary::keep(side, &run.message, language, budget).await;
             }));
         }
     }
@@ -309,10 +309,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
                     journal.push(GenerationEvent::Reasoning { delta });
                 }
             }
-            ChatDelta::Usage { prompt, completion } => {
-                let count = |tokens| i32::try_from(tokens).unwrap_or(i32::MAX);
-                answer.tokens = Some(Tokens { prompt: count(prompt), completion: count(completion) });
-            }
+            ChatDelta::Usage { prompt, completion } => answer.tokens = Some(side::tokens(prompt, completion)),
             ChatDelta::Finish(FinishReason::Filtered) => {
                 return Err(ModelError::Refused {
                     provider: job.model.id.clone(),

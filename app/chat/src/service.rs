@@ -26,7 +26,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     ChatError,
     journal::{Cancel, Run},
-    prompt,
     run::{self, Job},
     title::Titles,
 };
@@ -273,13 +272,6 @@ impl ChatService {
             service.begin(&viewer, outcome, settings, model)
         }))
         .await
-    }
-
-    /// The most characters of a conversation that a model, `provider:name`, is told with a person's usual settings.
-    #[must_use]
-    pub fn remembers(&self, model: &str) -> usize {
-        let max_tokens = u32::try_from(UserSettings::default().max_tokens).ok();
-        prompt::budget(self.shared.models.known_of(model).0, max_tokens)
     }
 
     /// Ends an answer; the text so far is kept. The provider is left at once. Stopping what has ended does nothing.

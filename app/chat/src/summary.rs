@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::{
-    chat::MessageRole,
-    id::{MessageId, UserId},
-    settings::Language,
-};
-use cjhirashi_models::{ChatRequest, ChatTurn, ModelError};
-use cjhirashi_storage::{Conversation, PastTurn, StorageError};
+use cjhirashi_domain::{chat::MessageRole, id::MessageId, settings::Language, text::InvalidText};
+use cjhirashi_storage::{PastTurn, Summary};
 
-use crate::{prompt, service::Shared, title};
+use crate::{
+    prompt,
+    side::{Failure, Question, Side},
+};
 
 /// From this share of what a model is told at most, in percent, older turns are summarised.
 pub(crate) const FULL: i16 = 70;
@@ -24,66 +22,38 @@ pub(crate) const MANY_TURNS: usize = 150;
 const TOKENS: u32 = 3_000;
 /// The most characters of a summary.
 const LENGTH: usize = 8_000;
-/// Nobody waits for it, but a server that stops does.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error("the model gave no summary")]
-    Empty,
-    #[error("the model took too long")]
-    Late,
-}
 
 /// Summarises what comes before the newest turns that lead to an answer. Where it cannot be done, the oldest turns are left
 /// out as they are told, which the answers say.
-pub(crate) async fn keep(
-    shared: &Shared,
-    user: &UserId,
-    answer: &MessageId,
-    model: &str,
-    language: Language,
-    budget: usize,
-) {
-    match try_to_keep(shared, user, answer, model, language, budget).await {
-        Ok(()) => {}
-        Err(error) => tracing::warn!(%error, %model, message.id = %answer, "a long chat could not be summarised"),
+pub(crate) async fn keep(side: Side<'_>, answer: &MessageId, language: Language, budget: usize) {
+    if let Err(error) = try_to_keep(side, answer, language, budget).await {
+        tracing::warn!(%error, model = side.model, message.id = %answer, "a long chat could not be summarised");
     }
 }
 
-async fn try_to_keep(
-    shared: &Shared,
-    user: &UserId,
-    answer: &MessageId,
-    model: &str,
-    language: Language,
-    budget: usize,
-) -> Result<(), Failure> {
-    let mut told = shared.store.conversation_before(answer, prompt::MAX_TURNS).await?;
-    told.turns.extend(shared.store.answer_as_turn(answer).await?);
+async fn try_to_keep(side: Side<'_>, answer: &MessageId, language: Language, budget: usize) -> Result<(), Failure> {
+    let store = &side.shared.store;
+    let mut told = store.conversation_before(answer, prompt::MAX_TURNS).await?;
+    told.turns.extend(store.answer_as_turn(answer).await?);
     let old = old_turns(&told.turns, budget * KEPT / 100);
     let Some(until) = old.last().and_then(|turn| turn.id.as_ref()) else { return Ok(()) };
     // It has to leave room for the turns after it, and to be made at all, also in a small model.
     let length = LENGTH.min(budget / 4);
-    let request = ChatRequest {
-        system: Some(instructions(language).to_owned()),
-        messages: vec![ChatTurn { role: MessageRole::User, content: transcript(&told, old, budget * 2 / 3) }],
-        temperature: Some(0.2),
-        max_tokens: Some(u32::try_from(budget / 6).unwrap_or(TOKENS).clamp(300, TOKENS)),
-        ..ChatRequest::default()
+    let question = Question {
+        instructions: instructions(language),
+        material: transcript(told.summary.as_ref(), old, budget * 2 / 3),
+        max_tokens: u32::try_from(budget / 6).unwrap_or(TOKENS).clamp(300, TOKENS),
+        most: length * 4,
+        patience: PATIENCE,
     };
-    let asked = title::ask(shared, user, model, request, length * 4);
-    let text = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Failure::Late)??;
+    let text = side.ask(question).await?;
     let text: String = text.trim().chars().filter(|c| *c != '\0').take(length).collect();
     if text.is_empty() {
-        return Err(Failure::Empty);
+        return Err(Failure::Useless(InvalidText::Empty));
     }
     let of: Vec<MessageId> = old.iter().filter_map(|turn| turn.id.clone()).collect();
-    shared.store.save_summary(until, &of, told.summary.as_ref(), &text, model).await?;
+    store.save_summary(until, &of, told.summary.as_ref(), &text, side.model).await?;
     Ok(())
 }
 
@@ -103,16 +73,18 @@ fn old_turns(turns: &[PastTurn], kept: usize) -> &[PastTurn] {
     question.map_or(&[][..], |ahead| &turns[..cut + ahead])
 }
 
-/// What is to be summarised: the summary before, and the turns since, the oldest cut where all would be too much.
-fn transcript(told: &Conversation, old: &[PastTurn], budget: usize) -> String {
-    let before = told.summary.as_ref().map(|summary| format!("[…] {}", summary.content));
+/// What is to be summarised: the summary before, whole (it stands for all that came before it), and the turns since, the
+/// oldest of them cut where they would be too much.
+fn transcript(before: Option<&Summary>, old: &[PastTurn], budget: usize) -> String {
     let said = old.iter().map(|turn| match turn.role {
         MessageRole::User => format!("Q: {}", turn.content),
         _ => format!("A: {}", prompt::without_marks(&turn.content, &turn.cited)),
     });
-    let text = before.into_iter().chain(said).collect::<Vec<_>>().join("\n\n");
-    let too_much = text.chars().count().saturating_sub(budget);
-    text.chars().skip(too_much).collect()
+    let said = said.collect::<Vec<_>>().join("\n\n");
+    let before = before.map(|summary| format!("[…] {}\n\n", summary.content)).unwrap_or_default();
+    let left = budget.saturating_sub(before.chars().count());
+    let too_much = said.chars().count().saturating_sub(left);
+    before + said.chars().skip(too_much).collect::<String>().as_str()
 }
 
 const fn instructions(language: Language) -> &'static str {
@@ -148,5 +120,19 @@ mod tests {
         assert_eq!(old_turns(&turns(&[10, 10, 500, 500]), 25).len(), 2, "the last question stays with its answer");
         assert!(old_turns(&turns(&[10, 10]), 1000).is_empty());
         assert!(old_turns(&[], 10).is_empty());
+    }
+
+    #[test]
+    fn the_summary_before_is_told_whole_and_only_the_oldest_turns_are_cut() {
+        let until = MessageId::parse("m0").unwrap();
+        let before = Summary { until, content: "They agreed on blue.".to_owned() };
+        let mut said = turns(&[50, 50]);
+        said[1].content = "the newest words".to_owned();
+        let text = transcript(Some(&before), &said, 50);
+        assert!(text.starts_with("[…] They agreed on blue.\n\n"), "{text}");
+        assert!(text.ends_with("the newest words"), "{text}");
+        assert_eq!(text.chars().count(), 50);
+        assert!(transcript(Some(&before), &said, 5).contains("They agreed on blue."));
+        assert!(transcript(None, &said, 1000).starts_with("Q: xxx"));
     }
 }

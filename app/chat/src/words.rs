@@ -123,6 +123,14 @@ pub(crate) const fn diagram(language: Language) -> &'static str {
     }
 }
 
+/// Stands under a diagram that is shown as its source.
+pub(crate) const fn diagram_undrawn(language: Language) -> &'static str {
+    match language {
+        Language::Es => "Este diagrama no se ha podido dibujar; arriba está su código.",
+        Language::En => "This diagram could not be drawn; its source is above.",
+    }
+}
+
 /// What opens the source of a drawing.
 pub(crate) const fn diagram_source(language: Language) -> &'static str {
     match language {

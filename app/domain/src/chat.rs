@@ -107,6 +107,9 @@ pub struct QueuedMessage {
     pub id: MessageId,
     /// The question.
     pub content: String,
+    /// The answer before it was not completed: it is asked when somebody wants it.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// Which chats are wanted.

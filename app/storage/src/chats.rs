@@ -92,10 +92,6 @@ pub struct ChatPage {
     pub choices: Choices,
     /// Messages of the branch before these.
     pub earlier: usize,
-    /// Tokens of all its answers, in every branch, where their providers count.
-    pub tokens: i64,
-    /// US dollars of those that had a price; `None` when none had.
-    pub cost: Option<f64>,
     /// Questions that wait to be asked, in their order.
     pub queue: Vec<QueuedMessage>,
     /// Another number when the queue has changed.
@@ -197,14 +193,10 @@ impl Store {
             r#"SELECT id, title, created_at, updated_at, revision, leaf_id,
                       pinned_at IS NOT NULL AS "pinned!", archived, folder_id, tags, temporary, queue_changes,
                       model, temperature, max_tokens, rag_enabled, document_ids,
-                      (SELECT json_agg(json_build_object('id', q.id, 'content', q.content) ORDER BY q.place)
+                      (SELECT json_agg(json_build_object('id', q.id, 'content', q.content, 'held', q.held) ORDER BY q.place)
                        FROM queued_messages q WHERE q.chat_id = chats.id) AS queue,
-                      spent.tokens AS "tokens!", spent.cost,
                       EXISTS (SELECT FROM generations g WHERE g.chat_id = chats.id AND g.status = 'streaming') AS "answering!"
                FROM chats
-               CROSS JOIN LATERAL (
-                   SELECT COALESCE(sum(m.tokens_used), 0) AS tokens, sum(m.cost) AS cost FROM messages m WHERE m.chat_id = chats.id
-               ) spent
                WHERE id = $1 AND user_id = $2"#,
             chat.as_str(),
             viewer.user_id.as_str(),
@@ -246,20 +238,8 @@ impl Store {
             Part::Last(count) => branch.len().saturating_sub(count),
         };
         let messages = self.load_messages(viewer, &tree, &branch[earlier..]).await?;
-        let (summary, tokens, cost) = (summary.try_into()?, row.tokens, row.cost);
-        Ok(Some(ChatPage {
-            summary,
-            revision,
-            choices,
-            filing,
-            messages,
-            earlier,
-            tokens,
-            cost,
-            queue,
-            queue_changes,
-            leaf,
-        }))
+        let summary = summary.try_into()?;
+        Ok(Some(ChatPage { summary, revision, choices, filing, messages, earlier, queue, queue_changes, leaf }))
     }
 
     /// A new chat without messages.

@@ -58,7 +58,7 @@ pub enum RunState {
 pub enum Ending {
     /// It is stored.
     Stored {
-        /// Whether a question waits to be asked next.
+        /// Whether a question waits that is to be asked now.
         waits: bool,
     },
     /// There was nothing to end any more.
@@ -292,14 +292,21 @@ impl Store {
         if chat.is_none() {
             return Ok(Ending::Gone);
         }
+        // After a failure whoever asked the questions behind it sees first what failed.
+        let held = matches!(end.status, MessageStatus::Failed | MessageStatus::Interrupted);
         let run = sqlx::query!(
             // By a statement of its own: it sees what was queued while the chat was waited for.
-            r#"UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
-               RETURNING message_id, model, user_id,
-                   EXISTS (SELECT FROM queued_messages q WHERE q.chat_id = generations.chat_id) AS "waits!""#,
+            r#"WITH behind AS (
+                   UPDATE queued_messages q SET held = $4 FROM generations g
+                   WHERE g.id = $1 AND g.status = 'streaming' AND q.chat_id = g.chat_id
+                   RETURNING q.id
+               )
+               UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
+               RETURNING message_id, model, user_id, EXISTS (SELECT FROM behind) AS "waits!""#,
             end.generation.as_str(),
             end.status.as_str(),
             now,
+            held,
         )
         .fetch_optional(&mut *tx)
         .await?;
@@ -375,7 +382,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Ending::Stored { waits: run.waits })
+        Ok(Ending::Stored { waits: run.waits && !held })
     }
 
     /// Asks a run of the viewer to stop, wherever it runs. `false` when there is no such run; stopping one that has

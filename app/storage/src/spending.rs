@@ -1,7 +1,8 @@
 //! What answers cost: prices of models, and what people spent.
 
 use cjhirashi_domain::{
-    id::UserId,
+    Viewer,
+    id::{ChatId, UserId},
     spending::{Price, Spending, Tokens},
 };
 use sqlx::PgConnection;
@@ -69,6 +70,23 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         add_spending(&mut connection, user.as_str(), model, answers, tokens, told, to_db(self.now())).await?;
         Ok(())
+    }
+
+    /// Tokens of all answers of a chat of the viewer's, in every branch, where their providers count; and US dollars of
+    /// those that had a price, `None` when none had.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn spent_in(&self, viewer: &Viewer, chat: &ChatId) -> Result<(i64, Option<f64>)> {
+        let row = sqlx::query!(
+            r#"SELECT COALESCE(sum(m.tokens_used), 0) AS "tokens!", sum(m.cost) AS cost
+               FROM chats c JOIN messages m ON m.chat_id = c.id WHERE c.id = $1 AND c.user_id = $2"#,
+            chat.as_str(),
+            viewer.user_id.as_str(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((row.tokens, row.cost))
     }
 
     /// What a person spent, or everybody when there is none: the newest month first, the dearest model first; at most
@@ -167,8 +185,7 @@ mod tests {
         spend(&world, &three, tokens, Some(told)).await;
         let four = world.started(Some(&chat), "four").await;
         spend(&world, &four, tokens, None).await;
-        let page = world.store.open_chat(&world.viewer, &chat, crate::Part::Whole).await.unwrap().unwrap();
-        assert_eq!((page.tokens, page.cost), (2_250_000, Some(76.5)));
+        assert_eq!(world.store.spent_in(&world.viewer, &chat).await.unwrap(), (2_250_000, Some(76.5)));
 
         world.store.delete_chat(&world.viewer, &chat).await.unwrap();
         let spent = world.store.list_spending(Some(&world.viewer.user_id), 10).await.unwrap();
@@ -178,6 +195,8 @@ mod tests {
         assert_eq!((month.cost, month.unpriced, month.model.as_str()), (76.5, 1, "m"));
         assert_eq!(world.store.list_spending(None, 10).await.unwrap(), spent);
         let stranger = UserId::parse("eva").unwrap();
+        let other = Viewer { user_id: stranger.clone(), ..world.viewer.clone() };
+        assert_eq!(world.store.spent_in(&other, &chat).await.unwrap(), (0, None));
         assert!(world.store.list_spending(Some(&stranger), 10).await.unwrap().is_empty());
     }
 

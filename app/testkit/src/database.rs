@@ -56,6 +56,9 @@ impl PgVector {
     }
 }
 
+/// So long a test waits for its database to go away.
+const DROPPING: Duration = Duration::from_secs(3);
+
 impl TestDb {
     /// Makes an empty database, starting a server first where none runs.
     pub async fn new() -> anyhow::Result<Self> {
@@ -95,12 +98,15 @@ impl Drop for TestDb {
         // A destructor cannot wait, and the test's runtime may be gone: a thread with its own does it.
         let _ = std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            runtime.block_on(async {
+            // The thread that waits for this one may have a connection half open, which the server waits for up to a minute;
+            // then the database stays until the server is thrown away.
+            let dropping = async {
                 if let Ok(mut admin) = sqlx::PgConnection::connect(url).await {
                     let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                     let _ = admin.execute(sqlx::AssertSqlSafe(sql)).await;
                 }
-            });
+            };
+            let _ = runtime.block_on(async { tokio::time::timeout(DROPPING, dropping).await });
         })
         .join();
     }

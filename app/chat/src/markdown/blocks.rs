@@ -87,7 +87,8 @@ impl BlockRenderer {
     /// Whether an open block may become a diagram, which takes longer than words.
     #[must_use]
     pub fn may_draw(&self) -> bool {
-        self.tail.to_ascii_lowercase().contains("mermaid")
+        const WORD: &[u8] = b"mermaid";
+        self.tail.as_bytes().windows(WORD.len()).any(|window| window.eq_ignore_ascii_case(WORD))
     }
 
     /// Blocks that look different since the last call, by number, as safe HTML. A block that ceased to be (the text
@@ -105,7 +106,7 @@ impl BlockRenderer {
                 Some(same) => numbers = same.numbers.clone(),
                 None => {
                     let place = Place { id: &self.id, language: self.language };
-                    let write = || html::write(source, &self.citations, State::Live, place, &mut numbers);
+                    let write = || html::write(source, &self.citations, State::Live, place, &mut numbers).html;
                     let html = guarded(source, write);
                     changed.push((self.number(at), html));
                 }

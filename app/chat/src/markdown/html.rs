@@ -10,7 +10,7 @@ use pulldown_cmark::{
 use super::{
     Place,
     code::{highlight, language},
-    diagram,
+    diagram::{self, Drawing},
     links::{bare_address, next_mark, safe_address},
     marks::{is_escaped, referred},
     math::{self, FILLER},
@@ -67,6 +67,14 @@ pub(super) fn escape(text: &str, out: &mut String) {
     out.push_str(&text[from..]);
 }
 
+/// What became of a text.
+pub(super) struct Written {
+    /// Safe HTML.
+    pub(super) html: String,
+    /// It would look the same another time.
+    pub(super) lasting: bool,
+}
+
 /// Renders a whole text, or one block of one that is being written.
 pub(super) fn write(
     source: &str,
@@ -74,7 +82,7 @@ pub(super) fn write(
     state: State,
     place: Place<'_>,
     numbers: &mut Numbers,
-) -> String {
+) -> Written {
     let source = math::brackets_to_dollars(source);
     let writer = Writer {
         source: &source,
@@ -86,6 +94,7 @@ pub(super) fn write(
         cites: 0,
         colouring: COLOURING,
         drawing: DRAWING,
+        lasting: true,
         links: 0,
         notes: Notes::new(place, numbers),
         columns: Vec::new(),
@@ -109,6 +118,8 @@ struct Writer<'a> {
     colouring: Duration,
     /// What is left of [`DRAWING`].
     drawing: Duration,
+    /// See [`Written::lasting`].
+    lasting: bool,
     /// Links that are open: inside of one nothing else may be a link.
     links: usize,
     notes: Notes<'a>,
@@ -118,7 +129,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn run(mut self) -> String {
+    fn run(mut self) -> Written {
         let source = self.source;
         let parsed = Parser::new_ext(source, options()).into_offset_iter().map(|(event, range)| match event {
             // A bracket that was escaped begins no citation; once texts are merged nothing else tells it from one.
@@ -170,7 +181,7 @@ impl<'a> Writer<'a> {
             self.close();
         }
         self.notes.rest(&mut self.out);
-        self.out
+        Written { html: self.out, lasting: self.lasting }
     }
 
     fn element(&mut self, open: &str, close: &'static str) {
@@ -294,8 +305,8 @@ impl<'a> Writer<'a> {
                 _ => {}
             }
         }
-        let drawn = diagram::is_one(language) && is_closed(&self.source[range.clone()]);
-        let drawn = if drawn { self.draw(&code) } else { None };
+        let is_diagram = diagram::is_one(language) && is_closed(&self.source[range.clone()]);
+        let drawn = if is_diagram { self.draw(&code) } else { None };
         self.out.push_str(if drawn.is_some() { "<div class=\"code diagram\"" } else { "<div class=\"code\"" });
         self.out.push_str(" data-lang=\"");
         escape(language, &mut self.out);
@@ -311,11 +322,22 @@ impl<'a> Writer<'a> {
         highlight(&code, language, &mut self.colouring, &mut self.out);
         self.out.push_str("</code></pre>");
         self.out.push_str(if drawn.is_some() { "</details></div>\n" } else { "</div>\n" });
+        if is_diagram && drawn.is_none() {
+            self.out
+                .push_str(&format!("<p class=\"diagram-note\">{}</p>\n", words::diagram_undrawn(self.place.language)));
+        }
     }
 
     fn draw(&mut self, code: &str) -> Option<String> {
         self.notes.numbers.diagrams += 1;
-        diagram::draw(code, self.notes.numbers.diagrams, self.place, &mut self.drawing)
+        match diagram::draw(code, self.notes.numbers.diagrams, self.place, &mut self.drawing) {
+            Drawing::Picture(svg) => Some(svg),
+            Drawing::Never => None,
+            Drawing::NotNow => {
+                self.lasting = false;
+                None
+            }
+        }
     }
 
     fn math(&mut self, latex: &str, display: bool) {

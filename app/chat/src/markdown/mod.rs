@@ -80,9 +80,16 @@ pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> 
     if let Some(html) = RENDERED.get(&key) {
         return html;
     }
-    let write = || html::write(source, citations, html::State::Saved, place, &mut Numbers::default());
+    let mut lasting = true;
+    let write = || {
+        let written = html::write(source, citations, html::State::Saved, place, &mut Numbers::default());
+        lasting = written.lasting;
+        written.html
+    };
     let html: Arc<str> = guarded(source, write).into();
-    RENDERED.insert(key, Arc::clone(&html));
+    if lasting {
+        RENDERED.insert(key, Arc::clone(&html));
+    }
     html
 }
 

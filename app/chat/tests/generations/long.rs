@@ -35,7 +35,7 @@ async fn before_a_chat_is_too_long_it_is_summarised_and_goes_on_from_there() {
     let word = "palabra ".repeat(90);
     world.models.set(Script { context: Some(3_000), ..Script::saying(&word) });
     world.service.start();
-    until("the list of models", async || world.service.remembers("openai:scripted-chat") < 10_000).await;
+    world.knows_its_models().await;
     let first = world.ask(None, &format!("La clave es abeto. {word}")).await.unwrap();
     let chat = &first.chat.id;
     let answer = world.ended(&first).await;
@@ -59,7 +59,7 @@ async fn what_a_model_can_no_longer_be_told_is_counted() {
     let world = World::new().await;
     world.models.set(Script { context: Some(2_000), ..Script::saying("Vale.") });
     world.service.start();
-    until("the list of models", async || world.service.remembers("openai:scripted-chat") < 10_000).await;
+    world.knows_its_models().await;
     let first = world.ask(None, "Primera.").await.unwrap();
     world.ended(&first).await;
     let second = world.ask(Some(&first.chat.id), &"larga ".repeat(1_000)).await.unwrap();

@@ -34,11 +34,17 @@ struct World {
     folder: tempfile::TempDir,
     models: ScriptedModels,
     store: Store,
+    registry: ModelRegistry,
     service: ChatService,
     viewer: Viewer,
 }
 
-async fn service(store: &Store, models: &ScriptedModels, folder: &std::path::Path, chat: Option<&str>) -> ChatService {
+async fn service(
+    store: &Store,
+    models: &ScriptedModels,
+    folder: &std::path::Path,
+    chat: Option<&str>,
+) -> (ModelRegistry, ChatService) {
     let config = ModelsConfig {
         chat_model: chat.map(str::to_owned),
         openai_api_key: Some("scripted-key".into()),
@@ -56,7 +62,7 @@ async fn service(store: &Store, models: &ScriptedModels, folder: &std::path::Pat
     let (index, _) = EmbeddedIndex::open(options).await.unwrap();
     let retriever =
         Retriever::new(store.clone(), EngineCell::new(Engine::new(IndexKind::Embedded, Arc::new(index), embedder)));
-    ChatService::new(store.clone(), registry, Arc::new(retriever), Titles::Question)
+    (registry.clone(), ChatService::new(store.clone(), registry, Arc::new(retriever), Titles::Question))
 }
 
 impl World {
@@ -71,21 +77,26 @@ impl World {
         let owner = store.ensure_local_owner().await.unwrap();
         let models = ScriptedModels::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let service = service(&store, &models, folder.path(), chat).await;
+        let (registry, service) = service(&store, &models, folder.path(), chat).await;
         if chat.is_none() {
             let settings = UserSettings { default_model: EXTRACTIVE.to_owned(), ..UserSettings::default() };
             store.change_settings(&owner.id, |_| Some(settings)).await.unwrap();
         }
         let viewer = Viewer { user_id: owner.id, role: Role::Owner };
-        Self { database, folder, models, store, service, viewer }
+        Self { database, folder, models, store, registry, service, viewer }
     }
 
     /// A second process on the same database.
     async fn replica(&self) -> ChatService {
         let store = Store::connect(StoreOptions::new(&self.database.url, AppSecret::new([7; 32]))).await.unwrap();
-        let service = service(&store, &self.models, self.folder.path(), Some("openai:scripted-chat")).await;
+        let (_, service) = service(&store, &self.models, self.folder.path(), Some("openai:scripted-chat")).await;
         service.start();
         service
+    }
+
+    /// Waits until the provider's list has told how much the model takes.
+    async fn knows_its_models(&self) {
+        until("the list of models", async || self.registry.known_of("openai:scripted-chat").0.is_some()).await;
     }
 
     async fn add_document(&self, title: &str, text: &str) {

@@ -100,6 +100,54 @@ async fn after_a_failure_they_are_held_until_something_is_asked() {
 }
 
 #[tokio::test]
+async fn they_are_held_also_when_the_failed_answer_is_deleted() {
+    let world = World::new().await;
+    let sent = world.writing(Script { break_after: Some(1), ..Script::saying("uno dos") }).await;
+    let chat = &sent.chat.id;
+    world.send_meanwhile(chat, "segunda", None).await.unwrap();
+    world.models.release();
+    until("the failure", async || world.answer(&sent).await.status == MessageStatus::Failed).await;
+    world.store.delete_message(&world.viewer, sent.user_message.as_ref().unwrap()).await.unwrap();
+    assert_eq!(world.service.resume_queues().await.unwrap(), 0);
+    let queue = world.store.open_chat(&world.viewer, chat, Part::Whole).await.unwrap().unwrap().queue;
+    assert!(queue.iter().all(|waiting| waiting.held) && queue.len() == 1, "{queue:?}");
+    world.models.set(Script::saying("bien"));
+    world.service.ask_next(world.viewer.clone(), chat.clone()).await.unwrap();
+    world.all_said(chat, &["segunda", "bien"]).await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_for_somebody_who_may_not_come_in_any_more() {
+    let world = World::new().await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let chat = &sent.chat.id;
+    world.send_meanwhile(chat, "segunda", None).await.unwrap();
+    sqlx::query("UPDATE users SET disabled_at = now()").execute(world.store.pool()).await.unwrap();
+    world.models.release();
+    until("the answer", async || world.answer(&sent).await.status == MessageStatus::Complete).await;
+    world.service.ask_next(world.viewer.clone(), chat.clone()).await.unwrap();
+    assert_eq!(world.said(chat).await.1, ["segunda"]);
+}
+
+#[tokio::test]
+async fn under_the_id_of_another_chats_question_nothing_waits_and_nothing_is_lost() {
+    let world = World::new().await;
+    world.models.set(Script::saying("vale"));
+    let other = world.ask(None, "de otro chat").await.unwrap();
+    world.ended(&other).await;
+    let sent = world.writing(Script::saying("uno dos")).await;
+    let taken = world.send_meanwhile(&sent.chat.id, "segunda", other.user_message.as_ref()).await;
+    // As with a question that is asked at once, the answer of the first one under that id is told.
+    assert!(matches!(&taken, Ok(Accepted::Asked(asked)) if asked.chat.id == other.chat.id), "{taken:?}");
+    let viewer = &world.viewer;
+    let text = MessageText::parse("segunda").unwrap();
+    let queueing = world.store.queue_message(viewer, &sent.chat.id, other.user_message.as_ref(), &text).await.unwrap();
+    assert_eq!(queueing, cjhirashi_storage::Queueing::NotFound);
+    world.models.release();
+    world.all_said(&sent.chat.id, &["primera", "uno dos"]).await;
+}
+
+#[tokio::test]
 async fn after_a_stop_the_next_one_is_asked() {
     let world = World::new().await;
     let sent = world.writing(Script::saying("uno dos")).await;

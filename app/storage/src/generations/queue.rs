@@ -21,7 +21,7 @@ pub enum Queueing {
     Waits,
     /// As many wait as may.
     Full,
-    /// No such chat of the viewer.
+    /// No such chat of the viewer, or the id is that of another question.
     NotFound,
 }
 
@@ -62,18 +62,27 @@ impl Store {
         if waiting >= MAX_WAITING {
             return Ok(Queueing::Full);
         }
-        // Asked in between by somebody who sent it twice: then it is in the chat.
-        sqlx::query!(
-            "INSERT INTO queued_messages (id, chat_id, content, created_at)
-             SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM messages WHERE id = $1)
-             ON CONFLICT (id) DO NOTHING",
+        // Sent twice, it is there already; it may have been asked in between, and is in the chat. Under an id that is in
+        // another chat it would be lost.
+        let there = sqlx::query_scalar!(
+            r#"WITH there AS (
+                   SELECT chat_id FROM messages WHERE id = $1
+                   UNION ALL SELECT chat_id FROM queued_messages WHERE id = $1
+               ), added AS (
+                   INSERT INTO queued_messages (id, chat_id, content, created_at)
+                   SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM there)
+               )
+               SELECT (SELECT chat_id FROM there LIMIT 1) AS chat"#,
             id.as_str(),
             chat.as_str(),
             text.as_str(),
             to_db(now),
         )
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
+        if there.is_some_and(|there| there != chat.as_str()) {
+            return Ok(Queueing::NotFound);
+        }
         tx.commit().await?;
         Ok(Queueing::Waits)
     }
@@ -151,6 +160,9 @@ impl Store {
                      -- Nothing is asked for somebody who may not come in any more.
                      AND EXISTS (SELECT FROM users WHERE id = $2 AND disabled_at IS NULL)
                  RETURNING id, content
+             ), freed AS (
+                 UPDATE queued_messages SET held = false WHERE chat_id = $1 AND held
+                     AND id NOT IN (SELECT id FROM next)
              ), told AS (
                  UPDATE chats SET queue_changes = queue_changes + 1 WHERE id = $1
              )
@@ -169,8 +181,8 @@ impl Store {
         Ok(TurnOutcome::Started(turn))
     }
 
-    /// Chats whose queue could go on: the last answer ended well more than `millis` ago, and whoever should have asked the
-    /// next question did not. With their owners.
+    /// Chats whose queue could go on: no answer is being written, none ended in the last `millis`, and whoever should have
+    /// asked the next question did not. With their owners.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -179,12 +191,11 @@ impl Store {
             "SELECT c.id, c.user_id, u.role
              FROM chats c
              JOIN users u ON u.id = c.user_id AND u.disabled_at IS NULL
-             CROSS JOIN LATERAL (
-                 SELECT status, ended_at FROM generations WHERE chat_id = c.id ORDER BY started_at DESC, id DESC LIMIT 1
-             ) last
-             WHERE c.id IN (SELECT chat_id FROM queued_messages) AND last.status IN ('complete', 'stopped')
-                 AND last.ended_at < $1
-             ORDER BY last.ended_at LIMIT 100",
+             WHERE c.id IN (SELECT chat_id FROM queued_messages WHERE NOT held)
+                 AND NOT EXISTS (
+                     SELECT FROM generations g WHERE g.chat_id = c.id AND (g.status = 'streaming' OR g.ended_at >= $1)
+                 )
+             ORDER BY c.updated_at LIMIT 100",
             to_db(self.now().plus_millis(-millis)),
         )
         .fetch_all(&self.pool)

@@ -185,17 +185,17 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let id = ChatId::parse(id).map_err(|_| gone())?;
     let part = Part::Last(if shown == 0 { SHOWN } else { shown });
     let (viewer, store) = (who.viewer(), &services.store);
-    let (page, folders, share) = futures::try_join!(
+    let (page, folders, share, spent) = futures::try_join!(
         store.open_chat(&viewer, &id, part),
         store.list_folders(&who.user.id),
         store.share_of(&viewer, &id),
+        store.spent_in(&viewer, &id),
     )?;
     let page = page.ok_or_else(gone)?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let spent = (page.tokens, page.cost);
     let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref(), spent);
-    let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue, !page.summary.answering);
+    let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue);
     let model = page.choices.model.map(|model| texts(&who).model_label(&services.models.resolve(&model).id));
     let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);
     Ok(ChatView { id, title, temporary, model, menu, messages, earlier, queue, queue_changes: page.queue_changes, now })

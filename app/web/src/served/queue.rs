@@ -13,13 +13,13 @@ use crate::{
     texts::Texts,
 };
 
-/// The waiting questions of a chat, each of which can be changed and taken out; nothing when there are none. They are
-/// `held` when no answer is being written that they wait for.
-pub(crate) fn queue(t: &'static Texts, chat: &str, queue: &[QueuedMessage], held: bool) -> String {
+/// The waiting questions of a chat, each of which can be changed and taken out; nothing when there are none.
+pub(crate) fn queue(t: &'static Texts, chat: &str, queue: &[QueuedMessage]) -> String {
     if queue.is_empty() {
         return String::new();
     }
     let w = Words::of(t.language);
+    let held = queue.iter().any(|message| message.held);
     let ask = held.then(|| {
         view! {
             <form method="post" action=AskNext::url() data-act="">

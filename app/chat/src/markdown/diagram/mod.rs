@@ -50,17 +50,32 @@ pub(super) fn is_one(language: &str) -> bool {
     language.eq_ignore_ascii_case("mermaid")
 }
 
-/// The picture as safe HTML, or `None` where the source has to do. `number` is the diagram's in its text; what it takes
-/// goes off `patience`.
-pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut Duration) -> Option<String> {
-    let (title, body) = without_settings(source)?;
-    if !bounds::may_be_read(&body) {
-        return None;
-    }
+/// What came of a diagram.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Drawing {
+    /// A picture, as safe HTML.
+    Picture(String),
+    /// It is none that can be drawn.
+    Never,
+    /// There was no time for it; another day there may be.
+    NotNow,
+}
+
+/// Draws, or says that the source has to do. `number` is the diagram's in its text; what it takes goes off `patience`.
+pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut Duration) -> Drawing {
+    let Some((title, body)) = without_settings(source).filter(|(_, body)| bounds::may_be_read(body)) else {
+        return Drawing::Never;
+    };
     let begun = Instant::now();
     let drawn = drawn_aside(body, *patience);
     *patience = patience.saturating_sub(begun.elapsed());
-    let (pictures, inverse) = drawn?;
+    let Ok(drawn) = drawn else { return Drawing::NotNow };
+    let html = drawn.and_then(|(pictures, inverse)| shown(&pictures, inverse, title.as_deref(), number, place));
+    html.map_or(Drawing::Never, Drawing::Picture)
+}
+
+/// Pictures as safe HTML.
+fn shown(pictures: &[Drawn], inverse: bool, title: Option<&str>, number: u32, place: Place<'_>) -> Option<String> {
     let mut html = String::new();
     for (at, Drawn { svg, label, keys }) in pictures.iter().enumerate() {
         let mut prefix = String::from("dg-");
@@ -69,7 +84,7 @@ pub(super) fn draw(source: &str, number: u32, place: Place<'_>, patience: &mut D
         if let Some(label) = label {
             html.push_str(&format!("<p class=\"diagram-part\">{}</p>", escaped(label)));
         }
-        let name = title.as_deref().filter(|_| at == 0).map_or_else(|| picture.name(MAX_NAME), escaped);
+        let name = title.filter(|_| at == 0).map_or_else(|| picture.name(MAX_NAME), escaped);
         // A little too wide is shown a little smaller.
         let fits = if (640..=860).contains(&picture.width) { " class=\"fits\"" } else { "" };
         html.push_str(&format!(
@@ -115,30 +130,34 @@ fn without_settings(source: &str) -> Option<(Option<String>, String)> {
     Some((title.filter(|title: &String| !title.is_empty()), kept))
 }
 
-/// Draws on a thread that can be left alone: it may go on for ever, overflow only its own stack's size, or panic. The
-/// flag tells that white words on dark ground are in it.
-fn drawn_aside(body: String, patience: Duration) -> Option<(Vec<Drawn>, bool)> {
+/// There was no time to draw, or no thread.
+struct Late;
+
+/// Draws on a thread of its own, which may panic, or go on for ever without anybody who waits for it. A stack that
+/// overflows would end the process, on whatever thread; that is what [`bounds`] are for. The flag tells that white words on
+/// dark ground are in it.
+fn drawn_aside(body: String, patience: Duration) -> Result<Option<(Vec<Drawn>, bool)>, Late> {
     {
         let mut lost = LOST.lock();
         lost.retain(|drawing| !drawing.is_finished());
         if lost.len() >= MAX_LOST || patience.is_zero() {
-            return None;
+            return Err(Late);
         }
     }
     let (tell, told) = mpsc::sync_channel(1);
     let drawing = thread::Builder::new().name("diagram".to_owned()).stack_size(STACK).spawn(move || {
         let _ = tell.send(drawn(&body));
     });
-    let drawing = drawing.ok()?;
+    let drawing = drawing.map_err(|_| Late)?;
     match told.recv_timeout(patience) {
-        Ok(drawn) => drawn,
+        Ok(drawn) => Ok(drawn),
         Err(RecvTimeoutError::Timeout) => {
             tracing::warn!("a diagram took too long to draw; its source is shown");
             LOST.lock().push(drawing);
-            None
+            Err(Late)
         }
         // It panicked, and has said so itself.
-        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Disconnected) => Ok(None),
     }
 }
 
