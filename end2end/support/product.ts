@@ -232,6 +232,14 @@ export class Product {
     }
   }
 
+  /** Deletes all kept questions; there is no API for them but the page's forms. */
+  async forgetPrompts(): Promise<void> {
+    const page = await (await fetch(`${this.url}/prompts`, { headers: { cookie: this.cookie, accept: 'text/html' } })).text();
+    for (const [, id] of page.matchAll(/action="\/fn\/delete_prompt[^>]*>\s*(?:<!--[^>]*-->)*<input type="hidden" name="id" value="([^"]+)"/g)) {
+      await this.call('delete_prompt', { id: id ?? '' });
+    }
+  }
+
   /** Deletes everything that a list shows, page by page. */
   private async empty(list: 'chats' | 'documents', query: string): Promise<void> {
     for (let turn = 0; turn < 100; turn++) {

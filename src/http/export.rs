@@ -155,6 +155,9 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         .collect();
     send(Entry::json("usage.json", &usage)?).await?;
     send(Entry::json("folders.json", &store.list_folders(id).await?)?).await?;
+    let mut prompts = store.list_prompts(&viewer).await?;
+    prompts.retain(|prompt| !prompt.shared);
+    send(Entry::json("prompts.json", &prompts)?).await?;
     let mut after = None;
     loop {
         let chats = store.list_chat_ids(id, after.as_ref(), PAGE).await?;

@@ -26,7 +26,7 @@ use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, rende
 
 use super::{
     body,
-    error::{ApiError, accepts_html},
+    error::{ApiError, accepts_html, language_of},
     headers, sign_in,
 };
 use crate::AppState;
@@ -123,7 +123,11 @@ async fn bound_arguments(request: Request, next: Next) -> Response {
         let (parts, body) = request.into_parts();
         match body::read(&parts.headers, body, ARGUMENT_BYTES).await {
             Ok(bytes) => Request::from_parts(parts, Body::from(bytes)),
-            Err(error) => return (error.status(), Json(Failure::new(error.code))).into_response(),
+            Err(error) => {
+                let person = parts.extensions.get::<SignedIn>().map(|who| who.settings.language);
+                let language = person.or_else(|| language_of(&parts.headers)).unwrap_or_default();
+                return (error.status(), Json(Failure::told(error.code, language))).into_response();
+            }
         }
     } else {
         request

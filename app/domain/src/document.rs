@@ -169,6 +169,9 @@ pub struct DocumentError {
     pub code: String,
     /// More words for the one who wants to know, without secrets.
     pub detail: Option<String>,
+    /// What the code says, in the reader's language: on its way to a page, and never stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 /// A piece of a document: what is embedded, found and cited. Offsets count characters (Unicode scalar values).

@@ -143,6 +143,18 @@ codes! {
     /// A folder has no name, or another one has it.
     FolderInvalid = "folders:invalid", 422,
         es "La carpeta necesita un nombre que no tenga otra.", en "The folder needs a name that no other one has.";
+    /// No such kept question, or not yours to change.
+    PromptNotFound = "prompts:not_found", 404,
+        es "Esta plantilla no existe o no es tuya.", en "This prompt does not exist or is not yours.";
+    /// A kept question without a name or words, or with too many.
+    PromptInvalid = "prompts:invalid", 422,
+        es "Una plantilla necesita un nombre de 1 a 40 letras o cifras y un texto de hasta 20 000 caracteres.", en "A prompt needs a name of 1 to 40 letters or digits and a text of at most 20,000 characters.";
+    /// Another kept question has the name.
+    PromptNameTaken = "prompts:name_taken", 409,
+        es "Ya hay una plantilla con ese nombre. Ponle otro.", en "There is a prompt with that name already. Give it another one.";
+    /// As many are kept as may be.
+    PromptsFull = "prompts:full", 409,
+        es "No caben más plantillas: elimina alguna que ya no uses.", en "There is no room for more prompts: delete one that you no longer use.";
     /// The file is no export that can be read.
     ImportInvalid = "chats:import_invalid", 422,
         es "Este archivo no es una exportación de ChatGPT, Open WebUI o Cjhirashi que se pueda leer. No se ha traído nada más de él.", en "This file is no export of ChatGPT, Open WebUI or Cjhirashi that can be read. Nothing more was brought in from it.";

@@ -103,6 +103,8 @@ ids! {
     ChatId,
     /// Chats that belong together.
     FolderId,
+    /// A question that is kept to be asked again.
+    PromptId,
     /// One turn of a conversation.
     MessageId,
     /// One run of a model for one answer.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod id;
 pub mod order;
 pub mod passage;
+pub mod prompt;
 pub mod search;
 pub mod settings;
 pub mod spending;

@@ -35,6 +35,7 @@ mod notices;
 mod overview;
 mod people;
 mod privacy;
+mod prompts;
 mod reconcile;
 mod search;
 mod secrets;
@@ -77,6 +78,7 @@ pub use migrate::{MigrateError, MigrationReport};
 pub use overview::JobsOfKind;
 pub use people::Managed;
 pub use privacy::Belongings;
+pub use prompts::PromptChange;
 pub use reconcile::{Acknowledged, AnsweringDocument, AnsweringVersion, Repairs, StoredRecord};
 pub use search::{
     ChunkPlace, DocumentListener, LiveDocument, QueryWord, SearchScope, Shown, StemStatistics, StoredPassage,

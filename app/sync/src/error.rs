@@ -100,7 +100,7 @@ pub(crate) enum Remedy {
 impl Failure {
     pub(crate) fn new(code: ErrorCode, detail: Option<String>, remedy: Remedy) -> Self {
         let detail = detail.map(|detail| detail.chars().take(300).collect());
-        Self { error: document::DocumentError { code: code.as_str().to_owned(), detail }, remedy }
+        Self { error: document::DocumentError { code: code.as_str().to_owned(), detail, words: None }, remedy }
     }
 }
 

@@ -35,6 +35,7 @@ fn failure(folder: &Path, error: &io::Error) -> Failure {
         error: DocumentError {
             code: ErrorCode::Internal.as_str().to_owned(),
             detail: Some(format!("{} cannot be written: {error}", folder.display())),
+            words: None,
         },
         remedy: Remedy::TryAgain { after: None },
     }

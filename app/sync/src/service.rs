@@ -332,7 +332,11 @@ impl DocumentService {
             }
             return Ok(());
         }
-        let error = document::DocumentError { code: ErrorCode::DocumentCancelled.as_str().to_owned(), detail: None };
+        let error = document::DocumentError {
+            code: ErrorCode::DocumentCancelled.as_str().to_owned(),
+            detail: None,
+            words: None,
+        };
         if self.store.cancel_document(viewer, id, &error).await? { Ok(()) } else { Err(DocumentError::NotFound) }
     }
 

@@ -17,10 +17,7 @@ use crate::{
         session::{SessionView, load_session},
     },
     components::Frame,
-    pages::{
-        AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, ServedPage, SettingsPage,
-        SignInPage,
-    },
+    pages::{AdminPage, ChatPage, DocumentPage, DocumentsPage, NewChatPage, NotFoundPage, ServedPage, SignInPage},
     state::{PageLanguage, Session, browser},
 };
 
@@ -70,9 +67,10 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/") view=NewChatPage ssr=mode.clone() />
             <Route path=path!("/chat/:id") view=ChatPage ssr=mode.clone() />
             <Route path=path!("/chats") view=ServedPage ssr=mode.clone() />
+            <Route path=path!("/prompts") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/documents") view=DocumentsPage ssr=mode.clone() />
             <Route path=path!("/documents/:id") view=DocumentPage ssr=mode.clone() />
-            <Route path=path!("/settings") view=SettingsPage ssr=mode.clone() />
+            <Route path=path!("/settings") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/admin") view=AdminPage ssr=mode.clone() />
             <Route path=path!("/admin/:page") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/account") view=ServedPage ssr=mode.clone() />

@@ -4,9 +4,9 @@
 //! can say them its own way.
 
 #[cfg(feature = "ssr")]
-use cjhirashi_domain::chat::MessageStatus;
+use cjhirashi_domain::{ErrorCode, chat::MessageStatus};
 use cjhirashi_domain::{
-    ErrorCode, Timestamp,
+    Timestamp,
     chat::Verdict,
     document::{Document, DocumentStatus, Stage},
     event::AnswerStage,
@@ -28,6 +28,19 @@ macro_rules! texts {
     };
 }
 
+/// What an error code says in both languages, for [`Texts::said`]: looked up while it is compiled, so that the browser
+/// loads the words of this code and not the table of all.
+macro_rules! said {
+    ($code:ident) => {{
+        const WORDS: [&str; 2] = {
+            use cjhirashi_domain::{ErrorCode, settings::Language};
+            [ErrorCode::$code.message(Language::Es), ErrorCode::$code.message(Language::En)]
+        };
+        WORDS
+    }};
+}
+pub(crate) use said;
+
 texts! {
     temporary: "Temporal", "Temporary";
     temporary_chat: "Chat temporal", "Temporary chat";
@@ -43,11 +56,11 @@ texts! {
     new_chat: "Nuevo chat", "New chat";
     search: "Buscar", "Search";
     documents: "Documentos", "Documents";
+    prompts: "Plantillas", "Prompts";
+    next_gap: "Siguiente hueco", "Next gap";
     settings: "Ajustes", "Settings";
     administration: "Administración", "Administration";
     sign_out: "Cerrar sesión", "Sign out";
-    account_line: "Formas de entrar, dispositivos, claves de API y tus datos",
-        "Ways in, devices, API keys and your data";
     your_chats: "Tus chats", "Your chats";
     no_chats: "Tus chats aparecerán aquí.", "Your chats will appear here.";
     chats_failed: "No se ha podido cargar la lista.", "The list could not be loaded.";
@@ -155,7 +168,6 @@ texts! {
     filter: "Filtrar", "Filter";
     sort_by: "Ordenar por", "Sort by";
     newest_first: "Lo más reciente", "Newest first";
-    oldest_account_first: "Por antigüedad", "Oldest account first";
     turned_round: "al revés", "reversed";
     size: "Tamaño", "Size";
     history: "Historial", "History";
@@ -185,7 +197,6 @@ texts! {
     document_not_ready: "El texto aparecerá aquí cuando el archivo se haya leído.", "The text will appear here when the file has been read.";
     unknown_model: "Modelo sin determinar", "Model not known yet";
     document_without_text: "De este archivo no se ha podido sacar ningún texto.", "No text could be read from this file.";
-    no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
     cited_passage: "Pasaje citado", "Cited passage";
     quoted_words: "Palabras citadas", "Quoted words";
 
@@ -197,49 +208,6 @@ texts! {
     same_file: "El mismo archivo ya estaba:", "The same file was here already:";
     both_kept: "Se ha subido otra vez; si no querías, elimina uno.", "It was uploaded again; if you did not mean to, delete one.";
 
-    // Settings
-    settings_line: "Cada cambio se guarda al momento.", "Each change is saved at once.";
-    appearance: "Apariencia", "Appearance";
-    theme: "Tema", "Theme";
-    theme_system: "Sistema", "System";
-    theme_light: "Claro", "Light";
-    theme_dark: "Oscuro", "Dark";
-    code_theme: "Colores del código", "Colours of code";
-    code_auto: "Como la página", "Like the page";
-    code_dark: "Siempre oscuro", "Always dark";
-    code_light: "Siempre claro", "Always light";
-    answers: "Respuestas", "Answers";
-    model: "Modelo", "Model";
-    model_hint: "Quién escribe las respuestas de tus chats.", "Who writes the answers of your chats.";
-    model_default: "El de la instancia", "The instance's";
-    temperature: "Temperatura", "Temperature";
-    temperature_hint: "Baja: respuestas más constantes. Alta: más variadas.", "Low: steadier answers. High: more varied ones.";
-    max_tokens: "Longitud máxima", "Greatest length";
-    max_tokens_hint: "El máximo de tokens de una respuesta, de 1 a 200 000.", "The most tokens of one answer, 1 to 200,000.";
-    from_documents: "Respuestas desde documentos", "Answers from documents";
-    rag_enabled: "Buscar en los documentos", "Search the documents";
-    rag_enabled_hint: "Cada pregunta busca en tus documentos y en la base de conocimiento.", "Every question searches your documents and the knowledge base.";
-    rag_top_k: "Pasajes por respuesta", "Passages per answer";
-    rag_top_k_hint: "Cuántos pasajes, como mucho, recibe el modelo, de 1 a 20.", "How many passages, at most, the model is given, 1 to 20.";
-    rag_min_score: "Relevancia mínima", "Least relevance";
-    rag_min_score_hint: "Por debajo, un pasaje no se usa y la respuesta dice cuál era el más parecido.", "Below it a passage is not used, and the answer says which one came closest.";
-    connection: "Conectar un modelo mejor", "Connect a better model";
-    connection_line: "Cualquier servidor que hable el protocolo de OpenAI: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… También sirven las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Any server that speaks OpenAI's protocol: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… The variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start serve as well.";
-    connection_only_admin: "Solo quien administra puede conectar un modelo. También puede hacerlo con las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Only an administrator can connect a model. They can also do it with the variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start.";
-    base_url: "Dirección (URL base)", "Address (base URL)";
-    api_key: "Clave de API", "API key";
-    api_key_kept: "Guardada; déjala vacía para conservarla", "Kept; leave it empty to keep it";
-    api_key_optional: "Vacía si el servidor no la pide", "Empty if the server asks for none";
-    model_name: "Nombre del modelo", "Name of the model";
-    connect: "Comprobar y conectar", "Check and connect";
-    connecting: "Comprobando…", "Checking…";
-    connected: "Conectado", "Connected";
-    disconnect: "Desconectar", "Disconnect";
-    found_here: "Encontrado en este equipo:", "Found on this machine:";
-    use_it: "Usarlo", "Use it";
-    interface_language: "Idioma de la interfaz", "Language of the interface";
-    instance_model: "Ahora responde", "Answering now";
-
     // Administration
     audit: "Registro", "Log";
     account: "Cuenta", "Account";
@@ -247,16 +215,11 @@ texts! {
         "What is everybody's: public documents, people and synchronisation.";
     still_answers: "Mientras tanto responde lo que ya había.", "What was there before goes on answering.";
     people: "Personas", "People";
-    person: "Persona", "Person";
     role: "Papel", "Role";
     chats: "Chats", "Chats";
-    last_seen: "Última visita", "Last seen";
     role_user: "Persona", "Person";
     role_admin: "Administra", "Administrator";
     role_owner: "Propietario", "Owner";
-    never: "Nunca", "Never";
-    find_person: "Buscar por nombre o correo", "Find by name or address";
-    no_person: "Nadie coincide con la búsqueda.", "Nobody matches the search.";
 
     // Sign-in and errors
     sign_in: "Iniciar sesión", "Sign in";
@@ -275,6 +238,7 @@ texts! {
     key_edit: "Editar la última pregunta (campo vacío)", "Edit the last question (empty field)";
     key_send: "Enviar", "Send";
     key_line: "Nueva línea", "New line";
+    key_prompts: "Llamar a una plantilla (campo vacío)", "Call a prompt (empty field)";
     key_help: "Esta lista", "This list";
 }
 
@@ -287,16 +251,21 @@ impl Texts {
         }
     }
 
+    /// Of the words of both languages, Spanish first, those of this one.
+    pub(crate) const fn said(&self, [es, en]: [&'static str; 2]) -> &'static str {
+        if self.es() { es } else { en }
+    }
+
     const fn es(&self) -> bool {
         matches!(self.language, Language::Es)
     }
 
-    /// What an error code says.
+    /// What an error code says. In the browser [`said`] has to do.
+    #[cfg(feature = "ssr")]
     pub(crate) fn error(&self, code: &str) -> &'static str {
         ErrorCode::parse(code).unwrap_or(ErrorCode::Internal).message(self.language)
     }
 
-    /// A whole number with the language's separators: 12 345 or 12,345. Spanish leaves four digits together.
     /// What somebody may do, in a word.
     pub(crate) const fn role_name(&self, role: cjhirashi_domain::user::Role) -> &'static str {
         match role {
@@ -306,6 +275,7 @@ impl Texts {
         }
     }
 
+    /// A whole number with the language's separators: 12 345 or 12,345. Spanish leaves four digits together.
     pub(crate) fn number(&self, value: i64) -> String {
         let digits = value.unsigned_abs().to_string();
         let separator = if self.es() { '\u{202f}' } else { ',' };
@@ -563,6 +533,7 @@ impl Texts {
     }
 
     /// The way to a retired model's successor.
+    #[cfg(feature = "ssr")]
     pub(crate) fn retired(&self, name: &str, successor: &str) -> String {
         let successor = model_name(successor);
         if self.es() {

@@ -167,10 +167,12 @@ async fn what_a_dead_process_left_waiting_is_asked_by_another() {
     world.send_meanwhile(chat, "segunda", None).await.unwrap();
     // It dies between the end of the answer and the next question.
     world.service.drain(Duration::ZERO).await;
-    sqlx::query("UPDATE generations SET status = 'complete', ended_at = now() - interval '1 minute'")
-        .execute(world.store.pool())
-        .await
-        .unwrap();
+    for dead in [
+        "UPDATE generations SET status = 'complete', ended_at = now() - interval '1 minute'",
+        "UPDATE queued_messages SET held = false",
+    ] {
+        sqlx::query(dead).execute(world.store.pool()).await.unwrap();
+    }
     world.models.set(Script::saying("bien"));
     let other = world.replica().await;
     until("the second answer", async || world.said(chat).await.0.last().is_some_and(|text| text == "bien")).await;

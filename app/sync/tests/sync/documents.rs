@@ -407,7 +407,7 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
     assert_eq!(store.let_answer(claim, &id, 1).await.unwrap(), Held::No);
     assert_eq!(store.complete_indexing(claim, &id, 1).await.unwrap(), None);
     assert_eq!(store.remove_old_chunks(claim, &id).await.unwrap(), 0);
-    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
+    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None, words: None };
     assert_eq!(store.fail_indexing(claim, &id, &error, true).await.unwrap(), None);
     store.clear_chunks(claim, &id, 1).await.unwrap();
     assert!(!store.finish_job(&asleep).await.unwrap());
@@ -420,7 +420,7 @@ async fn a_run_that_slept_through_its_lease_writes_nothing_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_had_to_wait_for_the_person_who_stops_it_does_not_say_that_it_goes_on() {
     let base = base().await;
-    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None };
+    let error = cjhirashi_domain::document::DocumentError { code: "x".to_owned(), detail: None, words: None };
     for write in 0..4 {
         let id = base.add("Parado", &prose(16, 3_000)).await.id;
         let job = base.store.claim_jobs(1, Duration::from_secs(60)).await.unwrap().remove(0);

@@ -328,7 +328,7 @@ pub(crate) async fn delete_chat(id: String) -> Result<Acted, Failure> {
     let id = ChatId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?;
     if services.store.delete_chat(&who.viewer(), &id).await? {
         forward("/");
-        Ok(Acted { go: Some("/".to_owned()), say: Some(texts(&who).deleted.to_owned()) })
+        Ok(Acted { go: Some("/".to_owned()), say: Some(texts(&who).deleted.to_owned()), ..Acted::default() })
     } else {
         Err(fail(ErrorCode::ChatNotFound))
     }

@@ -6,7 +6,7 @@
 use leptos::server;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Served};
+use super::{Failure, Served, session::ModelView};
 
 /// What a command came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,18 @@ pub(crate) struct Acted {
     pub(crate) go: Option<String>,
     /// What to say of it.
     pub(crate) say: Option<String>,
+    /// An attribute of the document's root, and its value.
+    #[serde(default)]
+    pub(crate) root: Option<(String, String)>,
+    /// A part of the page, and its HTML.
+    #[serde(default)]
+    pub(crate) part: Option<(String, String)>,
+    /// Another model answers now.
+    #[serde(default)]
+    pub(crate) model: Option<ModelView>,
+    /// The page is to be loaded again.
+    #[serde(default)]
+    pub(crate) anew: bool,
 }
 
 /// Shows the newest branch through a message.
@@ -77,7 +89,7 @@ pub(crate) async fn delete_message(message: String) -> Result<Acted, Failure> {
     match services.store.delete_message(&who.viewer(), &server_side::id(message)?).await? {
         MessageDeletion::Done => {
             forward_back();
-            Ok(Acted { go: None, say: Some(texts(&who).deleted.to_owned()) })
+            Ok(Acted { say: Some(texts(&who).deleted.to_owned()), ..Acted::default() })
         }
         MessageDeletion::Busy => Err(fail(ErrorCode::ChatBusy)),
         MessageDeletion::NotFound => Err(fail(ErrorCode::ChatNotFound)),
@@ -97,7 +109,7 @@ pub(crate) async fn fork_chat(chat: String, #[server(default)] until: String) ->
     let copy = services.store.fork_chat(&who.viewer(), &chat, until.as_ref(), title).await?.ok_or_else(gone)?;
     let address = format!("/chat/{}", copy.id);
     forward(&address);
-    Ok(Acted { go: Some(address), say: None })
+    Ok(Acted { go: Some(address), ..Acted::default() })
 }
 
 /// Shares a chat as it is now by a link, or brings what its link leads to up to date.
@@ -110,7 +122,7 @@ pub(crate) async fn share_chat(chat: String) -> Result<Acted, Failure> {
     let chat = ChatId::parse(chat).map_err(|_| gone())?;
     services.store.share_chat(&who.viewer(), &chat).await?.ok_or_else(gone)?;
     forward_back();
-    Ok(Acted { go: None, say: Some(words(&who).shared_now.to_owned()) })
+    Ok(Acted { say: Some(words(&who).shared_now.to_owned()), ..Acted::default() })
 }
 
 /// Revokes the link of a chat.
@@ -125,7 +137,7 @@ pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
         return Err(gone());
     }
     forward_back();
-    Ok(Acted { go: None, say: Some(words(&who).unshared_now.to_owned()) })
+    Ok(Acted { say: Some(words(&who).unshared_now.to_owned()), ..Acted::default() })
 }
 
 /// Goes on with a copy of a shared chat.
@@ -160,7 +172,7 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     let chat = services.store.import_chat(&who.user.id, &copy).await?.ok_or_else(gone)?;
     let address = format!("/chat/{chat}");
     forward(&address);
-    Ok(Acted { go: Some(address), say: None })
+    Ok(Acted { go: Some(address), ..Acted::default() })
 }
 
 /// Keeps what somebody thinks of an answer: `good`, `bad`, or nothing any more.
@@ -185,7 +197,7 @@ pub(crate) async fn rate_answer(
         return Err(fail(ErrorCode::ChatNotFound));
     }
     forward_back();
-    Ok(Acted { go: None, say: rating.map(|_| words(&who).thanks.to_owned()) })
+    Ok(Acted { say: rating.map(|_| words(&who).thanks.to_owned()), ..Acted::default() })
 }
 
 /// The menu of a message: what is seldom done with it. Of the kind `thoughts`, what its model thought aloud.

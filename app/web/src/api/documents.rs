@@ -161,7 +161,7 @@ impl WithoutHtml for DocumentView {
 
 #[cfg(feature = "ssr")]
 mod server_side {
-    use cjhirashi_domain::{ErrorCode, id::DocumentId, passage::TextRange};
+    use cjhirashi_domain::{ErrorCode, document::Document, id::DocumentId, passage::TextRange};
     use cjhirashi_sync::DocumentPart;
 
     use super::{AROUND, DocumentTab, PART, PassageText, PassageView, SUBJECT};
@@ -172,6 +172,14 @@ mod server_side {
         },
         texts::{Texts, says},
     };
+
+    /// A document whose failure says in words what happened.
+    pub(super) fn told(mut document: Document, texts: &Texts) -> Document {
+        if let Some(error) = &mut document.error {
+            error.words = Some(texts.error(&error.code).to_owned());
+        }
+        document
+    }
 
     /// The id that a caller names.
     pub(super) fn document_id(id: String) -> Result<DocumentId, Failure> {
@@ -432,7 +440,7 @@ mod server_side {
 /// A list of documents. `scope` is `own`, `public` or `all`.
 #[server(prefix = "/fn", endpoint = "list_documents", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn list_documents(scope: String, asked: ListAsked) -> Result<DocumentsView, Failure> {
-    use super::server::{services, signed_in};
+    use super::server::{services, signed_in, texts};
     use cjhirashi_domain::text::{QueryText, Tag};
     use cjhirashi_sync::{DocumentFilter, DocumentScope};
     let (who, services) = (signed_in()?, services()?);
@@ -451,7 +459,8 @@ pub(crate) async fn list_documents(scope: String, asked: ListAsked) -> Result<Do
         page_size: PAGE_SIZE,
     };
     let list = services.documents.list(&who.viewer(), &filter).await?;
-    Ok(DocumentsView { documents: list.documents, total: list.total, now: services.store.now() })
+    let documents = list.documents.into_iter().map(|document| server_side::told(document, texts(&who))).collect();
+    Ok(DocumentsView { documents, total: list.total, now: services.store.now() })
 }
 
 /// What the newest documents can be asked about; at most two.
@@ -478,17 +487,18 @@ pub(crate) async fn newest_subjects() -> Result<Vec<String>, Failure> {
 /// Where some documents stand, while they are being processed; at most 100.
 #[server(prefix = "/fn", endpoint = "document_states", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn document_states(ids: Vec<DocumentId>) -> Result<Vec<Document>, Failure> {
-    use super::server::{services, signed_in};
+    use super::server::{services, signed_in, texts};
     let (who, services) = (signed_in()?, services()?);
-    Ok(services.documents.states(&who.viewer(), ids.get(..100).unwrap_or(&ids)).await?)
+    let documents = services.documents.states(&who.viewer(), ids.get(..100).unwrap_or(&ids)).await?;
+    Ok(documents.into_iter().map(|document| server_side::told(document, texts(&who))).collect())
 }
 
 /// A document's page.
 #[server(prefix = "/fn", endpoint = "load_document", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<DocumentView, Failure> {
     use self::server_side::{parts_of, render_part};
-    use super::server::{fail, services, signed_in};
-    use crate::{components::pages, served, texts::Texts};
+    use super::server::{fail, services, signed_in, texts};
+    use crate::{components::pages, served};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let viewer = who.viewer();
@@ -496,13 +506,13 @@ pub(crate) async fn load_document(id: String, asked: PartAsked) -> Result<Docume
     let document = services.documents.get(&viewer, &id).await?.ok_or_else(|| fail(ErrorCode::DocumentNotFound))?;
     let mut shown = DocumentView {
         may_change: viewer.may_change(&document.visibility),
-        document,
+        document: server_side::told(document, texts(&who)),
         html: None,
         part: asked.part.unwrap_or(1).max(1),
         parts: 1,
         now: services.store.now(),
     };
-    let texts = Texts::of(who.settings.language);
+    let texts = texts(&who);
     match asked.tab {
         DocumentTab::Chunks => {
             let from = i32::try_from((shown.part - 1).saturating_mul(CHUNKS)).unwrap_or(i32::MAX);

@@ -7,27 +7,43 @@ use leptos::server_fn::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::texts::Texts;
+use crate::texts::{Texts, said};
 
-/// A failure as the pages see it: a code, never a cause.
+/// A failure as the pages see it: a code and its words, never a cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which; `None` when the server could not be reached at all.
     pub code: Option<ErrorCode>,
+    /// What the code says, in the language of who asked. The server tells it, so that no browser loads the words of every
+    /// code in every language; empty in a failure of the browser's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
     /// More words, from the provider for example.
     pub detail: Option<String>,
 }
 
 impl Failure {
-    /// A failure without further words.
+    /// A failure as the server tells it.
+    #[cfg(feature = "ssr")]
     #[must_use]
-    pub const fn new(code: ErrorCode) -> Self {
-        Self { code: Some(code), detail: None }
+    pub fn told(code: ErrorCode, language: Language) -> Self {
+        Self { words: code.message(language).to_owned(), ..Self::of_page(Some(code)) }
+    }
+
+    /// A failure that a page finds by itself: of a page that is not there, or a server that cannot be reached.
+    pub(crate) const fn of_page(code: Option<ErrorCode>) -> Self {
+        Self { code, words: String::new(), detail: None }
     }
 
     /// What happened and what to do.
-    pub(crate) fn message(&self, texts: &Texts) -> &'static str {
-        self.code.map_or(texts.unreachable, |code| code.message(texts.language))
+    pub(crate) fn message(&self, texts: &'static Texts) -> &str {
+        match self.code {
+            _ if !self.words.is_empty() => &self.words,
+            None => texts.unreachable,
+            Some(ErrorCode::Forbidden) => texts.said(said!(Forbidden)),
+            Some(ErrorCode::DocumentNotFound) => texts.said(said!(DocumentNotFound)),
+            Some(_) => texts.said(said!(Internal)),
+        }
     }
 
     /// Whether asking again would be answered the same: not so when the server was not reached, was asked too often, or
@@ -54,8 +70,8 @@ impl FromServerFnError for Failure {
             | ServerFnErrorErr::MissingArg(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)
             | ServerFnErrorErr::Deserialization(_) => super::server::fail(ErrorCode::InvalidRequest),
-            ServerFnErrorErr::Request(_) => Self { code: None, detail: None },
-            _ => Self::new(ErrorCode::Internal),
+            ServerFnErrorErr::Request(_) => Self::of_page(None),
+            _ => Self::of_page(Some(ErrorCode::Internal)),
         }
     }
 }

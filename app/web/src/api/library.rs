@@ -57,7 +57,7 @@ pub(crate) async fn create_folder(name: String) -> Result<Acted, Failure> {
     let folder = services.store.create_folder(&who.user.id, &name).await?;
     let address = format!("{CHATS}?folder={folder}");
     forward(&address);
-    Ok(Acted { go: Some(address), say: None })
+    Ok(Acted { go: Some(address), ..Acted::default() })
 }
 
 /// Changes a folder: its name, what its chats tell the model, and which documents they search.
@@ -100,7 +100,7 @@ pub(crate) async fn delete_folder(id: String) -> Result<Acted, Failure> {
         return Err(fail(ErrorCode::FolderNotFound));
     }
     forward(CHATS);
-    Ok(Acted { go: Some(CHATS.to_owned()), say: None })
+    Ok(Acted { go: Some(CHATS.to_owned()), ..Acted::default() })
 }
 
 #[cfg(feature = "ssr")]

@@ -12,6 +12,7 @@ pub(crate) mod documents;
 mod failure;
 pub(crate) mod library;
 pub(crate) mod models;
+pub(crate) mod prompts;
 pub(crate) mod served;
 #[cfg(feature = "ssr")]
 pub(crate) mod server;

@@ -25,7 +25,7 @@ impl WithoutHtml for ServedPage {
 /// The page at a path, with what the address says after it.
 #[server(prefix = "/fn", endpoint = "serve_page", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn serve_page(path: String, query: String) -> Result<ServedPage, Failure> {
-    use super::{account, admin, library, models, server::fail, sync};
+    use super::{account, admin, library, models, prompts, server::fail, settings, sync};
     let query = super::server::Asked::read(&query);
     match path.trim_end_matches('/') {
         account::ACCOUNT => account::page(&query).await,
@@ -33,6 +33,8 @@ pub(crate) async fn serve_page(path: String, query: String) -> Result<ServedPage
         models::MODELS => models::page(&query).await,
         admin::AUDIT => admin::audit_page(&query).await,
         library::CHATS => library::page(&query).await,
+        prompts::PROMPTS => prompts::page(&query).await,
+        settings::SETTINGS => settings::page(&query).await,
         sync::SYNC => sync::page(&query).await,
         _ => Err(fail(cjhirashi_domain::ErrorCode::NotFound)),
     }

@@ -59,7 +59,7 @@ pub(crate) fn fail(code: ErrorCode) -> Failure {
     {
         response.set_status(status);
     }
-    Failure::new(code)
+    Failure::told(code, language())
 }
 
 /// After a command: a form without script goes to `path`; the program stays where it is. Whether it was such a form.
@@ -218,10 +218,14 @@ impl From<ModelError> for Failure {
     }
 }
 
+/// The language of who is asking.
+pub(crate) fn language() -> Language {
+    request_session().map_or_else(language_of_request, |who| who.settings.language)
+}
+
 /// What a provider said, told as its own words in the language of who is asking.
 fn said(error: &ModelError) -> Option<String> {
-    let language = request_session().map_or_else(language_of_request, |who| who.settings.language);
-    error.said().map(|words| Texts::of(language).server_says(words))
+    error.said().map(|words| Texts::of(language()).server_says(words))
 }
 
 impl From<DocumentError> for Failure {

@@ -1,95 +1,65 @@
 //! A person's settings, and the connection to a model server.
 
+#[cfg(feature = "ssr")]
 use cjhirashi_domain::settings::UserSettings;
 use leptos::server;
-use serde::{Deserialize, Serialize};
 
-use super::{Failure, session::ModelView};
+use super::{Failure, conversation::Acted};
 
-/// What the settings' page shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SettingsView {
-    pub(crate) settings: UserSettings,
-    /// The model that answers with these settings.
-    pub(crate) model: ModelView,
-    pub(crate) models: Vec<ModelOption>,
-    /// For administrators: the connection that was entered.
-    pub(crate) connection: Option<ConnectionView>,
-    /// For administrators: model servers found on this machine.
-    pub(crate) found: Vec<FoundServer>,
-}
+/// Where they are.
+#[cfg(feature = "ssr")]
+pub(crate) const SETTINGS: &str = "/settings";
 
-/// A model that can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ModelOption {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) provider: String,
-    pub(crate) retired_to: Option<String>,
-}
-
-/// A connection without its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ConnectionView {
-    pub(crate) base_url: String,
-    pub(crate) model: String,
-    pub(crate) has_key: bool,
-}
-
-/// A model server on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FoundServer {
-    pub(crate) name: String,
-    pub(crate) base_url: String,
-    pub(crate) models: Vec<String>,
-}
-
-/// Everything of the settings' page.
-#[server(prefix = "/fn", endpoint = "load_settings")]
-pub(crate) async fn load_settings() -> Result<SettingsView, Failure> {
+/// `/settings`.
+#[cfg(feature = "ssr")]
+pub(super) async fn page(query: &super::server::Asked) -> Result<super::served::ServedPage, Failure> {
     use super::{
-        server::{services, signed_in},
+        server::{services, signed_in, texts},
         session::model_view,
     };
+    use crate::served;
     let (who, services) = (signed_in()?, services()?);
     let settings = services.store.get_settings(&who.user.id).await?;
-    let admin = who.viewer().is_admin();
-    let models = services.models.list().await.into_iter();
-    let found = if admin { services.models.local_servers().await } else { Vec::new() };
-    Ok(SettingsView {
+    let admin = if who.viewer().is_admin() {
+        Some((services.models.connection(), services.models.local_servers().await))
+    } else {
+        None
+    };
+    let view = served::SettingsView {
         model: model_view(&services, &settings.default_model),
+        models: services.models.list().await,
         settings,
-        models: models
-            .map(|model| ModelOption {
-                id: model.id,
-                name: model.name,
-                provider: model.provider,
-                retired_to: model.retired_to,
-            })
-            .collect(),
-        connection: services.models.connection().filter(|_| admin).map(|connection| ConnectionView {
-            base_url: connection.base_url,
-            model: connection.model.unwrap_or_default(),
-            has_key: connection.api_key.is_some(),
-        }),
-        found: found
-            .into_iter()
-            .map(|server| FoundServer { name: server.name, base_url: server.base_url, models: server.models })
-            .collect(),
-    })
+        admin,
+        saved: query.get("saved").map(str::to_owned),
+    };
+    let t = texts(&who);
+    Ok(super::served::ServedPage { title: t.settings.to_owned(), html: served::settings(t, &view), moves: false })
 }
 
-/// Saves one setting by name; answers with all of them.
+/// Saves one setting by name.
 #[server(prefix = "/fn", endpoint = "save_setting")]
-pub(crate) async fn save_setting(name: String, #[server(default)] value: String) -> Result<UserSettings, Failure> {
-    use super::server::{fail, forward, services, signed_in};
+pub(crate) async fn save_setting(name: String, #[server(default)] value: String) -> Result<Acted, Failure> {
+    use super::server::{fail, forward, services, signed_in, texts};
+    use super::session::model_view;
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let change = |settings| changed(settings, &name, value.trim());
     let settings = services.store.change_settings(&who.user.id, change).await?;
     let settings = settings.ok_or_else(|| fail(ErrorCode::SettingInvalid))?;
-    forward(&format!("/settings?saved={name}#{name}"));
-    Ok(settings)
+    forward(&format!("{SETTINGS}?saved={name}#{name}"));
+    let mut acted = Acted { anew: name == "language", ..Acted::default() };
+    let root = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+    match name.as_str() {
+        "theme" => acted.root = root("data-theme", settings.theme.as_str()),
+        "code_theme" => acted.root = root("data-code", settings.code_theme.as_str()),
+        "default_model" => {
+            let model = model_view(&services, &settings.default_model);
+            acted.part = root("answering", &crate::served::answering(texts(&who), &model));
+            acted.model = Some(model);
+        }
+        _ => {}
+    }
+    Ok(acted)
 }
 
 /// The settings with one of them read from text; `None` when there is no such setting or the value is none of it.
@@ -125,8 +95,9 @@ pub(crate) async fn save_connection(
     base_url: String,
     #[server(default)] api_key: String,
     #[server(default)] model: String,
-) -> Result<(), Failure> {
-    use super::server::{admin, fail, forward, note, services};
+) -> Result<Acted, Failure> {
+    use super::server::{admin, fail, forward, note, services, words};
+    use super::session::model_view;
     use crate::connection_problem::explain;
     use cjhirashi_domain::{ErrorCode, audit::Action};
     use cjhirashi_models::{Connection, Secret};
@@ -147,21 +118,23 @@ pub(crate) async fn save_connection(
     crate::connection::keep(&services.store, Some(&connection)).await?;
     services.models.reconfigure(Some(connection))?;
     note(&services, &who, Action::Administered, None, Some(&format!("model server {base_url}"))).await?;
-    forward("/settings?saved=connection#connection");
-    Ok(())
+    forward(&format!("{SETTINGS}?saved=connection#connection"));
+    let model = Some(model_view(&services, &who.settings.default_model));
+    Ok(Acted { say: Some(words(&who).connected.to_owned()), model, ..Acted::default() })
 }
 
 /// Forgets the connection.
 #[server(prefix = "/fn", endpoint = "remove_connection")]
-pub(crate) async fn remove_connection() -> Result<(), Failure> {
+pub(crate) async fn remove_connection() -> Result<Acted, Failure> {
     use super::server::{admin, forward, note, services};
+    use super::session::model_view;
     use cjhirashi_domain::audit::Action;
     let (who, services) = (admin()?, services()?);
     crate::connection::keep(&services.store, None).await?;
     services.models.reconfigure(None)?;
     note(&services, &who, Action::Administered, None, Some("model server removed")).await?;
-    forward("/settings#connection");
-    Ok(())
+    forward(&format!("{SETTINGS}#connection"));
+    Ok(Acted { model: Some(model_view(&services, &who.settings.default_model)), ..Acted::default() })
 }
 
 #[cfg(all(test, feature = "ssr"))]

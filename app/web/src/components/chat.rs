@@ -49,7 +49,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     view! {
         <Title text=tab />
         <div class="stage" class:with-panel=move || state.passage.with(Option::is_some)>
-            <main class="page" id="content" tabindex="-1" on:submit=move |event| acts::send(state, &event)>
+            <main class="page" id="content" tabindex="-1" on:submit=move |event| acts::send(&event, move |acted| state.acted(acted))>
                 <header class="topbar">
                     <DrawerButton />
                     {begun

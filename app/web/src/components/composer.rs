@@ -3,7 +3,10 @@
 use leptos::{ev, html, prelude::*, server_fn::ServerFn};
 use web_sys::{FormData, HtmlTextAreaElement};
 
-use super::{FileChooser, Icon, UploadList, icon};
+use super::{
+    FileChooser, Icon, UploadList, icon,
+    picker::{Picker, picker},
+};
 use crate::components::Whole as _;
 use crate::{
     api::{
@@ -23,6 +26,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     let chat = state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
     // What is typed is kept until the server has it.
     let key = StoredValue::new(draft_key(&chat));
+    let prompts = Picker::new();
 
     let submit = move || {
         let Some(field) = field.get_untracked() else { return };
@@ -31,6 +35,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             return;
         }
         field.set_value("");
+        prompts.typed(&field);
         let form = field.form().and_then(|form| FormData::new_with_form(&form).ok());
         state.send(text, form.map(|form| chosen(&form)).unwrap_or_default());
     };
@@ -59,6 +64,11 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     });
     let on_key = move |event: ev::KeyboardEvent| {
         let Some(field) = field.get_untracked() else { return };
+        if prompts.key(&event, &field) {
+            event.prevent_default();
+            event.stop_propagation();
+            return;
+        }
         match event.key().as_str() {
             // The keyboard on a screen has no other key for a new line, and the button is as near.
             "Enter" if !event.shift_key() && !event.is_composing() && !browser::matches("(pointer: coarse)") => {
@@ -81,16 +91,18 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     let on_input = move |_| {
         if let Some(field) = field.get_untracked() {
             browser::remember(&key.get_value(), &field.value());
+            prompts.typed(&field);
         }
     };
     let answering = Memo::new(move |_| state.generation().is_some());
     let failure = move || {
         state.failure.get().map(|failure| {
+            let words = failure.message(t).to_owned();
             view! {
                 <div class="callout error composer-problem" role="alert">
                     {icon(Icon::Alert)}
                     <div>
-                        {failure.message(t)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}
+                        {words} {failure.detail.map(|detail| view! { <small>{detail}</small> })}
                     </div>
                     <button
                         class="button icon-only"
@@ -138,6 +150,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             {editing}
             <UploadList />
             <div inner_html=move || state.queue.with(|(queue, _)| queue.clone())></div>
+            {picker(prompts, field)}
             <form class="composer" id="composer" method="post" action=SendMessage::url() on:submit=on_submit>
                 <input type="hidden" name="chat" value=chat />
                 <input type="hidden" name="temporary" value=move || state.temporary.get().to_string() />
@@ -149,6 +162,8 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                     placeholder=t.ask_about
                     aria-label=t.ask
                     autocomplete="off"
+                    aria-autocomplete="list"
+                    aria-controls=move || prompts.open.get().then_some("prompt-list")
                     node_ref=field
                     on:keydown=on_key
                     on:input=on_input

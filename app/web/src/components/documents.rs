@@ -58,7 +58,7 @@ pub(crate) fn StateOf(document: Document) -> impl IntoView {
             .map(|error| {
                 view! {
                     <p class=reason>
-                        {t.error(&error.code)}
+                        {error.words}
                         {error.detail.map(|detail| view! { <small>{t.technical} ": " {detail}</small> })}
                     </p>
                 }
@@ -400,7 +400,7 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     .whole()
 }
 
-fn say(notices: Option<Notices>, failure: &Failure, texts: &crate::texts::Texts) {
+fn say(notices: Option<Notices>, failure: &Failure, texts: &'static crate::texts::Texts) {
     if let Some(notices) = notices {
         notices.fail(failure.message(texts));
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::components::{Children, Piece, Whole as _};
 use crate::{
-    api::{chats::list_chats, library::CHATS},
+    api::{chats::list_chats, library::CHATS, prompts::PROMPTS},
     state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
     texts::Texts,
 };
@@ -115,6 +115,10 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
                 <a class="side-row" href="/documents" aria-current=current("/documents")>
                     {icon(Icon::Documents)}
                     {t.documents}
+                </a>
+                <a class="side-row" href=PROMPTS aria-current=current(PROMPTS)>
+                    {icon(Icon::Edit)}
+                    {t.prompts}
                 </a>
                 {admin
                     .then(|| {

@@ -88,6 +88,7 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
         let mut offers = vec![
             command(t.new_chat, Icon::Plus, "/"),
             command(t.documents, Icon::Documents, "/documents"),
+            command(t.prompts, Icon::Edit, crate::api::prompts::PROMPTS),
             command(t.settings, Icon::Gear, "/settings"),
             command(t.connect_model, Icon::Key, "/settings#connection"),
         ];
@@ -232,6 +233,7 @@ pub(crate) fn KeyList(open: RwSignal<bool>) -> impl IntoView {
         (t.key_line, "Shift Enter"),
         (t.key_edit, "↑"),
         (t.key_stop, "Esc"),
+        (t.key_prompts, "/"),
         (t.key_help, "?"),
     ]
     .into_iter()

@@ -24,6 +24,7 @@ pub(crate) fn Problem(failure: Failure) -> impl IntoView {
         ("", t.reload)
     };
     let words = if failure.code == Some(ErrorCode::NotFound) { t.page_not_found_line } else { failure.message(t) };
+    let words = words.to_owned();
     view! {
         <div class="empty" role="alert">
             {icon(if missing { Icon::Search } else { Icon::Alert })}
@@ -39,11 +40,12 @@ pub(crate) fn Problem(failure: Failure) -> impl IntoView {
 }
 
 /// What failed, beside what it belongs to.
-pub(crate) fn error_callout(failure: Failure, texts: &Texts) -> Piece {
+pub(crate) fn error_callout(failure: Failure, texts: &'static Texts) -> Piece {
+    let words = failure.message(texts).to_owned();
     view! {
         <div class="callout error" role="alert">
             {icon(Icon::Alert)}
-            <div>{failure.message(texts)} {failure.detail.map(|detail| view! { <small>{detail}</small> })}</div>
+            <div>{words} {failure.detail.map(|detail| view! { <small>{detail}</small> })}</div>
         </div>
     }
     .whole()
@@ -53,8 +55,7 @@ pub(crate) fn error_callout(failure: Failure, texts: &Texts) -> Piece {
 #[component]
 pub(crate) fn FormProblem() -> impl IntoView {
     let t = use_texts();
-    let failure = SharedValue::<Option<Failure>, InPage>::new_with_encoding(failure_of_address).into_inner();
-    failure
+    use_failure_of_address()
         .map(|failure| {
             view! {
                 <div class="column narrow">{error_callout(failure, t)}</div>
@@ -63,16 +64,24 @@ pub(crate) fn FormProblem() -> impl IntoView {
         .whole()
 }
 
-/// Read by the server; in the browser forms have their answers without a detour.
+/// What the address of the page says went wrong. The same in the browser, which is told by the server: it does not know
+/// the words, and its own forms have their answers without a detour.
+pub(crate) fn use_failure_of_address() -> Option<Failure> {
+    SharedValue::<Option<Failure>, InPage>::new_with_encoding(failure_of_address).into_inner()
+}
+
 fn failure_of_address() -> Option<Failure> {
     #[cfg(feature = "ssr")]
     return leptos_router::hooks::use_query_map().with_untracked(|query| {
+        // Of an address that anybody may have written, the code is taken and not its words.
+        let said = |code| Failure::told(code, use_texts().language);
         if let Some(error) = query.get("__err") {
-            return Some(leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error));
+            let failure = leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error);
+            return Some(Failure { detail: failure.detail, ..said(failure.code.unwrap_or(ErrorCode::Internal)) });
         }
         // From addresses that are no server function: a code, and what it is about.
         let code = ErrorCode::parse(&query.get("error")?)?;
-        Some(Failure { code: Some(code), detail: query.get("about").map(|about| about.chars().take(300).collect()) })
+        Some(Failure { detail: query.get("about").map(|about| about.chars().take(300).collect()), ..said(code) })
     });
     #[cfg(not(feature = "ssr"))]
     None

@@ -38,7 +38,7 @@ fn Sections(children: Children) -> impl IntoView {
                 }
                     .whole()
             } else {
-                view! { <Problem failure=Failure::new(cjhirashi_domain::ErrorCode::Forbidden) /> }.whole()
+                view! { <Problem failure=Failure::of_page(Some(cjhirashi_domain::ErrorCode::Forbidden)) /> }.whole()
             }}
         </Page>
     }

@@ -121,7 +121,7 @@ impl Watched {
                 }
             }
             // Deleted elsewhere meanwhile.
-            Ok(None) => Failure::new(ErrorCode::DocumentNotFound),
+            Ok(None) => Failure::of_page(Some(ErrorCode::DocumentNotFound)),
             Err(failure) => failure,
         };
         if failure.is_final() {
@@ -334,12 +334,12 @@ fn Retry(watched: Watched) -> impl IntoView {
 #[component]
 fn Tags(id: String, tags: String) -> impl IntoView {
     let t = use_texts();
-    let saved = RwSignal::new(None::<Result<(), &'static str>>);
+    let saved = RwSignal::new(None::<Result<(), String>>);
     let submit = move |event: ev::SubmitEvent| {
         let Some(form) = browser::take_form(&event) else { return };
         let (id, tags) = (browser::field(&form, "id"), browser::field(&form, "tags"));
         spawn_local(async move {
-            saved.set(Some(save_tags(id, tags).await.map_err(|failure| failure.message(t))));
+            saved.set(Some(save_tags(id, tags).await.map_err(|failure| failure.message(t).to_owned())));
         });
     };
     let shown = move || {

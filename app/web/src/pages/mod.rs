@@ -6,7 +6,6 @@ mod document;
 mod documents;
 mod not_found;
 mod served;
-mod settings;
 mod sign_in;
 
 pub(crate) use admin::AdminPage;
@@ -15,5 +14,4 @@ pub(crate) use document::DocumentPage;
 pub(crate) use documents::DocumentsPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use served::ServedPage;
-pub(crate) use settings::SettingsPage;
 pub(crate) use sign_in::SignInPage;

@@ -17,7 +17,7 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
     crate::api::server::fail(ErrorCode::NotFound);
     view! {
         <Page title=use_texts().page_not_found>
-            <Problem failure=Failure::new(ErrorCode::NotFound) />
+            <Problem failure=Failure::of_page(Some(ErrorCode::NotFound)) />
         </Page>
     }
     .whole()

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_location;
 
 use crate::components::Whole as _;
 use crate::{
     api::{Shown, load, served::serve_page},
     components::{Page, Problem, Skeleton},
-    state::browser,
+    state::{Go, Notices, acts, browser, use_session, use_texts},
 };
 
 fn look_again(looks: RwSignal<u32>) {
@@ -24,7 +24,7 @@ fn look_again(looks: RwSignal<u32>) {
 }
 
 /// Whatever the server has for this address. While something moves it is looked at again and again, unless somebody is at
-/// one of its buttons.
+/// one of its buttons. Its forms do their work without leaving it where they are marked so; see [`acts`].
 #[component]
 pub(crate) fn ServedPage() -> impl IntoView {
     let location = use_location();
@@ -40,19 +40,59 @@ pub(crate) fn ServedPage() -> impl IntoView {
         move || (asked.get(), looks.get()),
         |((path, query), _)| async { serve_page(path, query).await.map(Shown) },
     );
+    let (session, notices, go) = (use_session(), use_context::<Notices>(), use_context::<Go>());
+    let changed = {
+        let session = session.clone();
+        move |event: ev::Event| acts::save(&event, session.clone())
+    };
+    let submitted = move |event: ev::SubmitEvent| {
+        acts::save(&event, session.clone());
+        let (t, session) = (use_texts(), session.clone());
+        acts::send(&event, move |acted| match acted {
+            Ok(acted) => {
+                acts::apply(&acted, session.as_ref());
+                if let (Some(notices), Some(words)) = (notices, acted.say) {
+                    notices.say(words);
+                }
+                match (go, acted.go) {
+                    (Some(go), Some(path)) => go.to(&path),
+                    _ => {
+                        looks.try_update(|looks| *looks += 1);
+                    }
+                }
+            }
+            Err(failure) => {
+                if let Some(notices) = notices {
+                    notices.fail(failure.message(t));
+                }
+            }
+        });
+    };
+    // The part of the address that names a section comes before there are sections.
+    let hash = location.hash;
     let shown = move || {
+        let (changed, submitted) = (changed.clone(), submitted.clone());
         Suspend::new(async move {
             match page.await {
                 Ok(Shown(view)) => {
                     browser::keep_focus();
                     Effect::new(move |_| {
+                        if let Some(section) = hash.get().strip_prefix('#').map(str::to_owned) {
+                            request_animation_frame(move || browser::reveal(&section));
+                        }
                         if view.moves {
                             look_again(looks);
                         }
                     });
                     view! {
                         <Page title=view.title>
-                            <div id="served" inner_html=view.html></div>
+                            <div
+                                id="served"
+                                inner_html=view.html
+                                on:change=changed
+                                on:submit=submitted
+                                on:input=|event| acts::tell_number(&event)
+                            ></div>
                         </Page>
                     }
                     .whole()

@@ -2,12 +2,11 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 use crate::components::Whole as _;
 use crate::{
     api::{Shown, load, served::sign_in_ways},
-    components::{Icon, Problem, brand, icon},
+    components::{Problem, brand, error_callout, use_failure_of_address},
     state::use_texts,
 };
 
@@ -15,15 +14,7 @@ use crate::{
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
     let t = use_texts();
-    let error = use_query_map().with_untracked(|query| query.get("error"));
-    let problem = error.map(|code| {
-        view! {
-            <div class="callout error" role="alert">
-                {icon(Icon::Alert)}
-                <div>{t.error(&code)}</div>
-            </div>
-        }
-    });
+    let problem = use_failure_of_address().map(|failure| error_callout(failure, t));
     let ways = load(|| (), |()| async { sign_in_ways().await.map(Shown) });
     view! {
         <Title text=t.tab(t.sign_in) />

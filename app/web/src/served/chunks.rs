@@ -7,12 +7,13 @@ use cjhirashi_domain::{
 };
 use leptos::prelude::*;
 
+use super::words::Words;
 use crate::texts::Texts;
 
 /// The HTML of the page's part.
 pub(crate) fn chunks(texts: &'static Texts, document: &DocumentId, chunks: Vec<Chunk>) -> String {
     if chunks.is_empty() {
-        return view! { <p class="empty">{texts.no_chunks}</p> }.to_html();
+        return view! { <p class="empty">{Words::of(texts.language).no_chunks}</p> }.to_html();
     }
     let rows = chunks
         .into_iter()

@@ -35,23 +35,23 @@ pub(crate) fn people(
     provide_context(PageLanguage(texts.language));
     let t = texts;
     let headings = [
-        Heading { column: PersonColumn::Name, label: t.person, class: "" },
+        Heading { column: PersonColumn::Name, label: w.person, class: "" },
         Heading { column: PersonColumn::Role, label: t.role, class: "" },
         Heading { column: PersonColumn::Chats, label: t.chats, class: "right" },
         Heading { column: PersonColumn::Documents, label: t.documents, class: "right" },
-        Heading { column: PersonColumn::Seen, label: t.last_seen, class: "right" },
+        Heading { column: PersonColumn::Seen, label: w.last_seen, class: "right" },
     ];
     let heads = sort_heads(&headings, asked.order, |order| {
         PeopleAsked { order: Some(order), page: 1, ..asked.clone() }.address()
     });
-    let sort = sort_choice(&headings, asked.order, t.oldest_account_first);
+    let sort = sort_choice(&headings, asked.order, w.oldest_account_first);
     let empty = list.people.is_empty();
     let nothing = empty.then(|| {
         let everybody = PeopleAsked { words: String::new(), page: 1, ..asked.clone() }.address();
         view! {
             <div class="empty">
                 {icon(Icon::Search)}
-                <h2>{t.no_person}</h2>
+                <h2>{w.no_person}</h2>
                 <a class="button plain-line" href=everybody>
                     {t.clear_search}
                 </a>
@@ -63,7 +63,7 @@ pub(crate) fn people(
         {done}
         <div class="filters">
             <form method="get" action=PEOPLE role="search">
-                {search_field(asked.words.clone(), t.find_person)}
+                {search_field(asked.words.clone(), w.find_person)}
                 {sort}
                 <button class="button plain-line" type="submit">
                     {t.filter}
@@ -203,10 +203,10 @@ fn person_row(t: &'static Texts, w: &'static Words, viewer: &Viewer, person: Use
             <td class="right optional" data-label=t.documents>
                 {t.number(person.documents)}
             </td>
-            <td class="right" data-label=t.last_seen>
+            <td class="right" data-label=w.last_seen>
                 {match person.last_seen_at {
                     Some(at) => ago(t, now, at),
-                    None => t.never.whole(),
+                    None => w.never.whole(),
                 }}
             </td>
             <td class="actions">

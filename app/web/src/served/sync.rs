@@ -76,7 +76,7 @@ fn indexes(texts: &'static Texts, w: &'static Words, overview: &SyncOverview, no
 }
 
 fn unavailable(why: &str) -> DocumentError {
-    DocumentError { code: ErrorCode::IndexUnavailable.as_str().to_owned(), detail: Some(why.to_owned()) }
+    DocumentError { code: ErrorCode::IndexUnavailable.as_str().to_owned(), detail: Some(why.to_owned()), words: None }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people needs no more than a few digits")]

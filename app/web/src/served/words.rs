@@ -142,6 +142,74 @@ words! {
     best_was: "Lo más parecido:", "The closest:";
     delete_chat_line: "Se borra con todos sus mensajes. No se puede deshacer.", "It goes with all its messages. This cannot be undone.";
     empty_answer: "La respuesta quedó vacía.", "The answer stayed empty.";
+    // Settings, people
+    settings_line: "Cada cambio se guarda al momento.", "Each change is saved at once.";
+    appearance: "Apariencia", "Appearance";
+    theme: "Tema", "Theme";
+    theme_system: "Sistema", "System";
+    theme_light: "Claro", "Light";
+    theme_dark: "Oscuro", "Dark";
+    code_theme: "Colores del código", "Colours of code";
+    code_auto: "Como la página", "Like the page";
+    code_dark: "Siempre oscuro", "Always dark";
+    code_light: "Siempre claro", "Always light";
+    answers: "Respuestas", "Answers";
+    longest_answer: "Longitud máxima", "Greatest length";
+    model_hint: "Quién escribe las respuestas de tus chats.", "Who writes the answers of your chats.";
+    model_default: "El de la instancia", "The instance's";
+    temperature_hint: "Baja: respuestas más constantes. Alta: más variadas.", "Low: steadier answers. High: more varied ones.";
+    max_tokens_hint: "El máximo de tokens de una respuesta, de 1 a 200 000.", "The most tokens of one answer, 1 to 200,000.";
+    from_documents: "Respuestas desde documentos", "Answers from documents";
+    rag_enabled: "Buscar en los documentos", "Search the documents";
+    rag_enabled_hint: "Cada pregunta busca en tus documentos y en la base de conocimiento.", "Every question searches your documents and the knowledge base.";
+    rag_top_k: "Pasajes por respuesta", "Passages per answer";
+    rag_top_k_hint: "Cuántos pasajes, como mucho, recibe el modelo, de 1 a 20.", "How many passages, at most, the model is given, 1 to 20.";
+    rag_min_score: "Relevancia mínima", "Least relevance";
+    rag_min_score_hint: "Por debajo, un pasaje no se usa y la respuesta dice cuál era el más parecido.", "Below it a passage is not used, and the answer says which one came closest.";
+    connection: "Conectar un modelo mejor", "Connect a better model";
+    connection_line: "Cualquier servidor que hable el protocolo de OpenAI: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… También sirven las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Any server that speaks OpenAI's protocol: OpenAI, OpenRouter, Groq, Ollama, LM Studio, llama.cpp… The variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start serve as well.";
+    connection_only_admin: "Solo quien administra puede conectar un modelo. También puede hacerlo con las variables OPENAI_API_KEY, ANTHROPIC_API_KEY o GEMINI_API_KEY al arrancar el servidor.", "Only an administrator can connect a model. They can also do it with the variables OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY at the server's start.";
+    base_url: "Dirección (URL base)", "Address (base URL)";
+    api_key: "Clave de API", "API key";
+    api_key_kept: "Guardada; déjala vacía para conservarla", "Kept; leave it empty to keep it";
+    api_key_optional: "Vacía si el servidor no la pide", "Empty if the server asks for none";
+    model_name: "Nombre del modelo", "Name of the model";
+    connect: "Comprobar y conectar", "Check and connect";
+    connecting: "Comprobando…", "Checking…";
+    connected: "Conectado", "Connected";
+    disconnect: "Desconectar", "Disconnect";
+    found_here: "Encontrado en este equipo:", "Found on this machine:";
+    use_it: "Usarlo", "Use it";
+    interface_language: "Idioma de la interfaz", "Language of the interface";
+    instance_model: "Ahora responde", "Answering now";
+    account_line: "Formas de entrar, dispositivos, claves de API y tus datos",
+        "Ways in, devices, API keys and your data";
+    oldest_account_first: "Por antigüedad", "Oldest account first";
+    no_chunks: "Este documento aún no tiene fragmentos.", "This document has no chunks yet.";
+    person: "Persona", "Person";
+    last_seen: "Última visita", "Last seen";
+    never: "Nunca", "Never";
+    find_person: "Buscar por nombre o correo", "Find by name or address";
+    no_person: "Nadie coincide con la búsqueda.", "Nobody matches the search.";
+    // Kept questions
+    prompts_line: "Preguntas que haces a menudo. En un chat se llaman con / y su nombre.",
+        "Questions that you ask often. In a chat they are called with / and their name.";
+    no_prompts: "Aún no hay plantillas", "There are no prompts yet";
+    no_prompts_line: "Guarda una pregunta que hagas a menudo y llámala en cualquier chat con / y su nombre.",
+        "Keep a question that you ask often, and call it in any chat with / and its name.";
+    new_prompt: "Nueva plantilla", "New prompt";
+    keep_prompt: "Guardar plantilla", "Keep prompt";
+    change_prompt: "Cambiar esta plantilla", "Change this prompt";
+    manage_prompts: "Crear y cambiar plantillas", "Make and change prompts";
+    prompt_text: "Texto", "Text";
+    prompt_name_example: "resumir", "sum-up";
+    prompt_text_example: "Resume {{documento}} en cinco puntos, en {{idioma}}.", "Sum up {{document}} in five points, in {{language}}.";
+    prompt_gaps_line: "Lo que esté entre llaves dobles, como {{idioma}}, es un hueco que se rellena al preguntar.",
+        "What stands between double braces, such as {{language}}, is a gap that is filled in when you ask.";
+    prompt_for_all: "Para todas las personas de esta instancia", "For everybody on this instance";
+    prompt_of_all: "De todos", "Everybody's";
+    ask_in_new_chat: "Preguntar en un chat nuevo", "Ask in a new chat";
+    delete_prompt_line: "Deja de estar en la lista. Lo que se preguntó con ella se queda.", "It leaves the list. What was asked with it stays.";
     // The two databases
     index: "Índice vectorial", "Vector index";
     index_line: "Lo que responde a las búsquedas por significado. Se puede volver a crear entero desde PostgreSQL.",

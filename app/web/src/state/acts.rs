@@ -2,68 +2,179 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast as _;
-use web_sys::{HtmlFormElement, SubmitEvent};
+use web_sys::{Element, Event, FormData, HtmlElement, HtmlFormElement, HtmlInputElement, SubmitEvent, UrlSearchParams};
 
-use super::{ChatState, browser};
+use super::{Session, browser, use_texts};
 use crate::api::{Failure, Served, conversation::Acted};
 
-/// Whether a form is one of these.
-const ACTS: &str = "form[data-act]";
+/// The form around what an event is about, if it is marked so.
+fn form_of(event: &Event, marked: &str) -> Option<HtmlFormElement> {
+    browser::closest(event, marked)?.dyn_into().ok()
+}
 
-/// Sends a form that is marked so; then the chat shows what came of it.
-pub(crate) fn send(state: ChatState, event: &SubmitEvent) {
-    let Some(form) = browser::closest(event, ACTS).and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else {
-        return;
-    };
+fn fields_of(form: &HtmlFormElement) -> Option<UrlSearchParams> {
+    let fields = FormData::new_with_form(form).ok()?;
+    UrlSearchParams::new_with_str_sequence_sequence(&fields).ok()
+}
+
+fn part_of(form: &HtmlFormElement, selector: &str) -> Option<HtmlElement> {
+    form.query_selector(selector).ok()??.dyn_into().ok()
+}
+
+/// Sends a form that is marked with `data-act`, and tells what came of it. While it is on its way its button says so; a
+/// form that has a place for what went wrong says it there, and `told` hears nothing of that.
+pub(crate) fn send(event: &SubmitEvent, told: impl FnOnce(Result<Acted, Failure>) + 'static) {
+    let Some(form) = form_of(event, "form[data-act]") else { return };
     event.prevent_default();
-    let Ok(fields) = web_sys::FormData::new_with_form(&form) else { return };
-    let Ok(fields) = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&fields) else { return };
+    let Some(fields) = fields_of(&form) else { return };
     browser::close_menus(None);
+    let problem = part_of(&form, "[data-problem]");
+    if let Some(problem) = &problem {
+        problem.set_hidden(true);
+    }
+    let busy = part_of(&form, "button[data-busy]");
+    let words = busy.as_ref().and_then(|button| {
+        let words = button.text_content();
+        let _ = button.set_attribute("disabled", "");
+        button.set_text_content(button.get_attribute("data-busy").as_deref());
+        words
+    });
+    let t = use_texts();
     spawn_local(async move {
-        match asked::<Acted>(&form.action(), &fields).await {
-            Ok(acted) => {
-                // A waiting question that was changed is shown as it is now.
-                if let Ok(Some(editor)) = form.closest(".queue details") {
-                    let _ = editor.remove_attribute("open");
+        let acted = asked::<Acted>(&form.action(), &fields).await;
+        if let Some(button) = busy {
+            let _ = button.remove_attribute("disabled");
+            button.set_text_content(words.as_deref());
+        }
+        match (acted, problem) {
+            (Err(failure), Some(problem)) => {
+                let texts = problem.last_element_child();
+                if let Some(words) = texts.as_ref().and_then(Element::first_element_child) {
+                    words.set_text_content(Some(failure.message(t)));
                 }
-                // What a menu shows may have changed: it is asked for again.
-                if let Ok(Some(items)) = form.closest("[data-menu] > .menu-items") {
-                    items.set_inner_html("");
+                if let Some(detail) = texts.as_ref().and_then(Element::last_element_child) {
+                    detail.set_text_content(failure.detail.as_deref());
                 }
-                if let Some(words) = acted.say {
-                    state.say(&words);
-                }
-                match acted.go {
-                    Some(path) => state.leave(&path),
-                    None => state.reload(),
-                }
+                problem.set_hidden(false);
             }
-            Err(failure) => state.say_failure(&failure),
+            (acted, _) => {
+                if acted.is_ok() {
+                    // A waiting question that was changed is shown as it is now.
+                    if let Ok(Some(editor)) = form.closest(".queue details") {
+                        let _ = editor.remove_attribute("open");
+                    }
+                    // What a menu shows may have changed: it is asked for again.
+                    if let Ok(Some(items)) = form.closest("[data-menu] > .menu-items") {
+                        items.set_inner_html("");
+                    }
+                }
+                told(acted);
+            }
         }
     });
 }
 
+/// Saves a form that is marked with `data-save`, because its control was changed: one request at a time, so that none
+/// overtakes another, and after it what was chosen last. Beside the control it says that it is saved, or why not. The last
+/// value is sent also when the page is left meanwhile.
+pub(crate) fn save(event: &Event, session: Option<Session>) {
+    const SENDING: &str = "data-sending";
+    let Some(form) = form_of(event, "form[data-save]") else { return };
+    if event.type_() == "submit" {
+        event.prevent_default();
+    }
+    say_saved(&form, None);
+    if form.has_attribute(SENDING) {
+        let _ = form.set_attribute(SENDING, "again");
+        return;
+    }
+    let t = use_texts();
+    spawn_local(async move {
+        loop {
+            let _ = form.set_attribute(SENDING, "");
+            let Some(fields) = fields_of(&form) else { return };
+            let saved = asked::<Acted>(&form.action(), &fields).await;
+            if form.get_attribute(SENDING).as_deref() == Some("again") {
+                continue;
+            }
+            let _ = form.remove_attribute(SENDING);
+            say_saved(&form, Some(saved.as_ref().err().map(|failure| failure.message(t))));
+            if let Ok(acted) = saved {
+                apply(&acted, session.as_ref());
+            }
+            return;
+        }
+    });
+}
+
+/// Says in a form that it is saved, or why not; nothing while it is on its way.
+fn say_saved(form: &HtmlFormElement, outcome: Option<Option<&str>>) {
+    if let (Some(good), Some(bad)) = (part_of(form, ".saved"), part_of(form, ".saved.bad")) {
+        good.set_hidden(outcome != Some(None));
+        bad.set_text_content(outcome.flatten());
+        bad.set_hidden(outcome.flatten().is_none());
+    }
+}
+
+/// What a command changes in the page around its form.
+pub(crate) fn apply(acted: &Acted, session: Option<&Session>) {
+    if let Some((name, value)) = &acted.root {
+        browser::set_root(name, value);
+    }
+    if let Some((id, html)) = &acted.part
+        && let Some(part) = document().get_element_by_id(id)
+    {
+        part.set_inner_html(html);
+    }
+    if let (Some(session), Some(model)) = (session, &acted.model) {
+        session.set_model(model.clone());
+    }
+    // Every word of the page changes.
+    if acted.anew {
+        let _ = window().location().reload();
+    }
+}
+
+/// A number on a line says beside it what it is.
+pub(crate) fn tell_number(event: &Event) {
+    let Some(line) = browser::closest(event, "input[data-unit]") else { return };
+    let line: &HtmlInputElement = line.unchecked_ref();
+    let unit = line.get_attribute("data-unit").unwrap_or_default();
+    let value = line.value();
+    let tenths = line.step().contains('.').then(|| value.parse::<f64>().ok()).flatten();
+    let words = tenths.map_or(value, |value| use_texts().decimal(value)) + &unit;
+    let _ = line.set_attribute("aria-valuetext", &words);
+    if let Some(output) = line.next_element_sibling() {
+        output.set_text_content(Some(&words));
+    }
+}
+
 /// Fills a menu that is opened for the first time: its `data-menu` says what to ask for.
-pub(crate) fn fill_menu(event: &web_sys::Event) {
+pub(crate) fn fill_menu(event: &Event) {
     let Some(menu) = browser::closest(event, "details[data-menu]") else { return };
     let Some(question) = menu.get_attribute("data-menu") else { return };
     let Ok(Some(items)) = menu.query_selector(".menu-items") else { return };
     if items.first_element_child().is_some() || browser::closest(event, "summary").is_none() {
         return;
     }
-    let (what, question) = question.split_once('?').unwrap_or((&question, ""));
-    let action = format!("{}/{what}", crate::api::PREFIX);
-    let Ok(question) = web_sys::UrlSearchParams::new_with_str(question) else { return };
     spawn_local(async move {
-        if let Ok(Served { html, .. }) = asked(&action, &question).await {
+        if let Some(html) = served(&question).await {
             items.set_inner_html(&html);
             request_animation_frame(browser::place_menus);
         }
     });
 }
 
-async fn asked<T: serde::de::DeserializeOwned>(action: &str, fields: &web_sys::UrlSearchParams) -> Result<T, Failure> {
-    let unreachable = Failure { code: None, detail: None };
+/// A part of a page that the server makes: the name of its function, with what it is asked after a `?`.
+pub(crate) async fn served(question: &str) -> Option<String> {
+    let (what, question) = question.split_once('?').unwrap_or((question, ""));
+    let question = UrlSearchParams::new_with_str(question).ok()?;
+    let action = format!("{}/{what}", crate::api::PREFIX);
+    asked::<Served>(&action, &question).await.ok().map(|part| part.html)
+}
+
+async fn asked<T: serde::de::DeserializeOwned>(action: &str, fields: &UrlSearchParams) -> Result<T, Failure> {
+    let unreachable = Failure::of_page(None);
     let Some((ok, text)) = browser::post(action, fields).await else { return Err(unreachable) };
     if ok {
         serde_json::from_slice(text.as_bytes()).map_err(|_| unreachable)

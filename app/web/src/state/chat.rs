@@ -17,6 +17,7 @@ use crate::{
         Failure, Loaded,
         chats::{ChatView, ChatsView, MessageView, SHOWN, list_chats, load_chat, send_message, stop_answer},
         choices::Chosen,
+        conversation::Acted,
         load,
     },
     texts::Texts,
@@ -406,6 +407,22 @@ impl ChatState {
     pub(crate) fn edit(self, question: MessageId, text: String) {
         self.instead_of.set(Some(question));
         self.draft.set(Some(text));
+    }
+
+    /// Shows what a command in one of the page's forms came to.
+    pub(crate) fn acted(self, acted: Result<Acted, Failure>) {
+        match acted {
+            Ok(acted) => {
+                if let Some(words) = acted.say {
+                    self.say(&words);
+                }
+                match acted.go {
+                    Some(path) => self.leave(&path),
+                    None => self.reload(),
+                }
+            }
+            Err(failure) => self.say_failure(&failure),
+        }
     }
 
     /// Leaves for another page: there is a new chat, or this one is gone.

@@ -3,7 +3,6 @@
 use std::{collections::VecDeque, time::Duration};
 
 use cjhirashi_domain::{
-    ErrorCode,
     document::{Document, DocumentStatus},
     id::DocumentId,
 };
@@ -13,7 +12,10 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{File, FileList, FormData, ProgressEvent, XmlHttpRequest};
 
 use super::browser;
-use crate::{api::documents::document_states, texts::Texts};
+use crate::{
+    api::documents::document_states,
+    texts::{Texts, said},
+};
 
 /// Files sent at the same time.
 const AT_ONCE: usize = 3;
@@ -98,12 +100,14 @@ pub(crate) struct Uploads {
 }
 
 /// What the server says to an upload.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Answer {
     #[serde(default)]
     documents: Vec<AnsweredDocument>,
     #[serde(default)]
     errors: Vec<AnsweredError>,
+    /// Why nothing of it was looked at.
+    error: Option<AnsweredError>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +118,7 @@ struct AnsweredDocument {
 
 #[derive(Deserialize)]
 struct AnsweredError {
-    code: String,
+    message: String,
 }
 
 impl Uploads {
@@ -138,9 +142,9 @@ impl Uploads {
             let id = self.next.get_untracked();
             self.next.set(id + 1);
             let state = if file.size() > MAX_BYTES {
-                self.refused(ErrorCode::DocumentTooLarge)
+                self.refused(said!(DocumentTooLarge))
             } else if file.size() == 0.0 {
-                self.refused(ErrorCode::DocumentEmpty)
+                self.refused(said!(DocumentEmpty))
             } else {
                 UploadState::Waiting
             };
@@ -227,20 +231,14 @@ impl Uploads {
         let status = request.and_then(|request| request.status().ok()).unwrap_or_default();
         let text = request.and_then(|request| request.response_text().ok().flatten()).unwrap_or_default();
         let answer = serde_json::from_slice::<Answer>(text.as_bytes()).ok();
-        let (documents, errors) = answer.map_or((Vec::new(), Vec::new()), |answer| (answer.documents, answer.errors));
+        let Answer { documents, errors, error } = answer.unwrap_or_default();
         if let Some(document) = documents.into_iter().next() {
             upload.same_as.set(document.same_as);
             self.accepted(upload, document.id);
         } else {
-            let words = match errors.first() {
-                Some(error) => self.texts.error(&error.code),
-                None if status == 0 => self.texts.unreachable,
-                None => {
-                    let code = ErrorCode::ALL.iter().find(|code| code.status() == status);
-                    code.copied().unwrap_or(ErrorCode::Internal).message(self.texts.language)
-                }
-            };
-            upload.state.set(UploadState::Refused(words.to_owned()));
+            let words = errors.into_iter().chain(error).next().map(|error| error.message);
+            let unknown = if status == 0 { self.texts.unreachable } else { self.texts.said(said!(Internal)) };
+            upload.state.set(UploadState::Refused(words.unwrap_or_else(|| unknown.to_owned())));
         }
         self.pump();
     }
@@ -285,7 +283,7 @@ impl Uploads {
                 upload.state.set(match documents.iter().find(|document| document.id == id) {
                     Some(document) => UploadState::Accepted(id, Some(Box::new(document.clone()))),
                     // Deleted meanwhile.
-                    None => self.refused(ErrorCode::DocumentNotFound),
+                    None => self.refused(said!(DocumentNotFound)),
                 });
             }
             self.changed.update(|changed| *changed = changed.wrapping_add(1));
@@ -311,7 +309,7 @@ impl Uploads {
         );
     }
 
-    fn refused(&self, code: ErrorCode) -> UploadState {
-        UploadState::Refused(code.message(self.texts.language).to_owned())
+    fn refused(&self, words: [&'static str; 2]) -> UploadState {
+        UploadState::Refused(self.texts.said(words).to_owned())
     }
 }
