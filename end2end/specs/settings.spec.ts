@@ -118,3 +118,26 @@ test('a wrong address of a model server is explained in the language of the page
   const english = await connect('http://127.0.0.1:9/v1');
   await expect(english).toContainText('http://127.0.0.1:9/v1/models was asked. Nothing listens on that machine and port.');
 });
+
+test('keys are changed, and the new ones are listed and work @script', async ({ page, settings, chat, complaints }) => {
+  complaints.allow(/422/);
+  await settings.open('/settings#keys');
+  // Letters are typed, so they are no keys; nor are two the same.
+  for (const wrong of ['k', '?']) {
+    await settings.fill('shortcut_search', wrong);
+    await expect(settings.field('shortcut_search').getByRole('status')).toContainText('no es válido');
+  }
+  await Promise.all([page.waitForEvent('load'), settings.fill('shortcut_search', 'alt+k')]);
+  await chat.ready();
+  await Promise.all([page.waitForEvent('load'), settings.fill('shortcut_list', 'F2')]);
+  await chat.open('/');
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog')).toBeHidden();
+  await page.keyboard.press('Alt+k');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('F2');
+  await expect(page.getByRole('dialog')).toContainText('Alt K');
+  await page.getByRole('link', { name: 'Cambiar atajos' }).click();
+  await expect(settings.field('shortcut_list').locator('#shortcut_list-value')).toHaveValue('F2');
+});

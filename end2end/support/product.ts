@@ -38,6 +38,9 @@ const FIRST_SETTINGS = {
   rag_enabled: 'on',
   rag_top_k: '5',
   rag_min_score: '0.05',
+  shortcut_search: 'Ctrl K',
+  shortcut_new_chat: 'Ctrl Shift O',
+  shortcut_list: '?',
 };
 
 export interface DocumentState {

@@ -13,7 +13,7 @@ use axum::{
 };
 use cjhirashi_domain::{
     ErrorCode,
-    id::{ChatId, DocumentId, GenerationId},
+    id::{ChatId, DocumentId, GenerationId, ImageId},
 };
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -143,6 +143,7 @@ public_ids! {
     ChatId => ChatNotFound,
     DocumentId => DocumentNotFound,
     GenerationId => GenerationNotFound,
+    ImageId => ImageNotFound,
 }
 
 impl<T: PublicId, S: Send + Sync> FromRequestParts<S> for ApiId<T> {

@@ -15,6 +15,7 @@ mod export;
 mod files;
 mod headers;
 mod health;
+mod images;
 mod limits;
 mod metrics;
 mod observe;
@@ -53,12 +54,15 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 16] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 19] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
         ("GET", "/events/chats", get(events::follow_chats)),
         ("GET", "/share/{token}", get(share::show)),
+        ("GET", "/share/{token}/images/{id}", get(images::show_shared)),
+        ("POST", "/images", post(images::add).layer(DefaultBodyLimit::disable())),
+        ("GET", "/images/{id}", get(images::show)),
         ("GET", "/chats/export", get(transfer::export_all)),
         ("POST", "/chats/import", post(transfer::import).layer(DefaultBodyLimit::disable())),
         ("GET", "/chat/{id}/export", get(transfer::export_one)),

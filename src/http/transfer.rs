@@ -71,7 +71,7 @@ pub(crate) async fn import(State(state): State<AppState>, person: Person, reques
 }
 
 async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> ApiResult<Imported> {
-    let bytes = file_of(request).await?;
+    let bytes = file_of(request, MAX_BYTES).await?;
     // Only once the file is here: whoever sends slowly keeps nobody waiting.
     let Ok(_one) = IMPORTS.try_acquire() else { return Err(ApiError::new(ErrorCode::TooMany)) };
     let (user, language) = (person.0.user.id.clone(), person.0.settings.language);
@@ -110,8 +110,8 @@ async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> A
     }
 }
 
-/// The bytes of the form's file.
-async fn file_of(request: Request) -> ApiResult<Bytes> {
+/// The bytes of the form's file, when the whole form has no more than `most`.
+pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<Bytes> {
     let no_form = |_| ApiError::invalid("send multipart/form-data with one file in the field \"file\"");
     let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
     let broken = || ApiError::invalid("the upload broke off");
@@ -123,7 +123,7 @@ async fn file_of(request: Request) -> ApiResult<Bytes> {
             tokio::time::timeout(PATIENCE, pieces.try_next()).await.map_err(|_| broken())?.map_err(|_| broken())?
         {
             read += piece.len();
-            if read > MAX_BYTES {
+            if read > most {
                 return Err(ApiError::new(ErrorCode::BodyTooLarge));
             }
             if wanted {

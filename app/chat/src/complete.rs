@@ -103,7 +103,7 @@ impl ChatService {
         if self.shared.draining.load(std::sync::atomic::Ordering::Acquire) {
             return Err(ChatError::Closing);
         }
-        let history = conversation(request.messages)?;
+        let turns = conversation(request.messages)?;
         let settings = self.shared.store.get_settings(&viewer.user_id).await?;
         let model = match request.model.as_deref().map(str::trim) {
             None | Some("" | "default") => self.shared.models.resolve_to_ask(&settings.default_model).await.id,
@@ -119,7 +119,7 @@ impl ChatService {
             .unwrap_or(RetrievalOptions { enabled: model == EXTRACTIVE, ..RetrievalOptions::default() });
         let retrieved = if options.enabled {
             let wanted = Wanted {
-                text: prompt::search_text(&history),
+                text: prompt::search_text(&as_past(&turns)),
                 top_k: options.top_k.unwrap_or(settings.rag_top_k).clamp(1, 20),
                 min_score: options
                     .min_score
@@ -142,7 +142,7 @@ impl ChatService {
             stop: &request.stop,
             fields: Some(&request.fields),
         };
-        let mut deltas = run::ask_model(&self.shared, prompt::whole(&history), ask, retrieved.as_ref()).await?;
+        let mut deltas = run::ask_model(&self.shared, turns, ask, retrieved.as_ref()).await?;
         let now = self.shared.store.now();
         let provider = model.clone();
         let citations = retrieved.as_ref().map(with_sources).unwrap_or_default();
@@ -234,7 +234,7 @@ impl ChatService {
 }
 
 /// Checks what came from outside as a chat's own messages are checked.
-fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
+fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<ChatTurn>, ChatError> {
     let question = messages.iter().rposition(|turn| turn.role != MessageRole::System);
     let question = question.filter(|at| messages.get(*at).is_some_and(|turn| turn.role == MessageRole::User));
     let Some(question) = question.filter(|_| messages.len() <= MAX_MESSAGES) else {
@@ -246,9 +246,20 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<PastTurn>, ChatError> {
         .filter(|(at, turn)| *at == question || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
             let content = MessageText::parse(&turn.content)?.into_string();
-            Ok(PastTurn { id: None, role: turn.role, content, cited: Vec::new() })
+            Ok(ChatTurn { content, ..turn })
         })
         .collect()
+}
+
+fn as_past(turns: &[ChatTurn]) -> Vec<PastTurn> {
+    let past = |turn: &ChatTurn| PastTurn {
+        id: None,
+        role: turn.role,
+        content: turn.content.clone(),
+        cited: Vec::new(),
+        images: Vec::new(),
+    };
+    turns.iter().map(past).collect()
 }
 
 /// The citations with title and passage: this answer is not kept, so nothing can outlive its document.

@@ -21,6 +21,15 @@ pub enum ChatError {
     /// As many questions wait in this chat as may.
     #[error("too many questions wait in this chat")]
     QueueFull,
+    /// One of the images is not there, or was sent before.
+    #[error("one of the images is not there")]
+    ImageNotFound,
+    /// The file is no image that can be read.
+    #[error("the image cannot be read: {0}")]
+    Image(#[from] crate::image::ImageError),
+    /// More images than a question has.
+    #[error("too many images")]
+    TooManyImages,
     /// The text of a message does not fit.
     #[error("the message does not fit: {0}")]
     Text(#[from] InvalidText),
@@ -56,6 +65,9 @@ impl ChatError {
             Self::GenerationNotFound => ErrorCode::GenerationNotFound,
             Self::Busy => ErrorCode::ChatBusy,
             Self::QueueFull => ErrorCode::QueueFull,
+            Self::ImageNotFound => ErrorCode::ImageNotFound,
+            Self::Image(_) => ErrorCode::ImageInvalid,
+            Self::TooManyImages => ErrorCode::ImagesTooMany,
             Self::Text(InvalidText::Empty) => ErrorCode::MessageEmpty,
             Self::Text(InvalidText::TooLong { .. }) => ErrorCode::MessageTooLong,
             Self::Conversation { .. } => ErrorCode::InvalidRequest,

@@ -15,6 +15,7 @@ mod cited;
 mod complete;
 mod error;
 mod extractive;
+mod image;
 mod journal;
 pub mod markdown;
 mod prompt;
@@ -30,6 +31,7 @@ mod words;
 
 pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStream, RetrievalOptions};
 pub use error::ChatError;
+pub use image::MAX_BYTES as MAX_IMAGE_BYTES;
 pub use markdown::BlockRenderer;
 pub use reader::{EventStream, SequencedEvent};
 pub use service::{Accepted, ChatService, SendMessage, Sent};

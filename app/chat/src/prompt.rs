@@ -1,16 +1,21 @@
 //! What a model is told.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use cjhirashi_domain::{
     chat::{MessageRole, RetrievalSummary},
+    id::ImageId,
     search::Passage,
     settings::Language,
 };
-use cjhirashi_models::ChatTurn;
+use cjhirashi_models::{ChatImage, ChatTurn};
 use cjhirashi_storage::{Conversation, PastTurn};
 
-use crate::{extractive::stems, markdown::marks::marks, words::percent};
+use crate::{
+    extractive::stems,
+    markdown::marks::marks,
+    words::{self, percent},
+};
 
 /// The most turns of a chat that a model is told again.
 pub(crate) const MAX_TURNS: i64 = 200;
@@ -55,6 +60,14 @@ const POINTING: &[&str] = &[
 
 /// The most characters of one passage, also of one that an older version cut.
 const MAX_PASSAGE: usize = 6_000;
+
+/// The most images of a conversation that a model is shown.
+const MAX_IMAGES: usize = 12;
+/// What an image takes of a model's memory, about: providers count some 1,500 tokens for one of the largest kept size.
+const IMAGE_CHARS: usize = 4_500;
+
+/// Images that a model is shown.
+pub(crate) type Images = HashMap<ImageId, ChatImage>;
 
 /// What a search gave, as a prompt needs it.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +199,9 @@ pub(crate) struct Told {
 /// The conversation of a chat for a model: its instructions, what stands for the turns before, and the last turns that fit
 /// into `budget` characters, ending with the question. Marks of earlier answers are taken out, because their numbers meant
 /// other passages.
-pub(crate) fn turns(conversation: &Conversation, budget: usize, language: Language) -> Told {
+///
+/// Images that are not among `images` are named, not told.
+pub(crate) fn turns(conversation: &Conversation, images: &Images, budget: usize, language: Language) -> Told {
     let summary = conversation.summary.as_ref().map(|summary| remembered(language, &summary.content));
     let length = summary.as_ref().map_or(0, |summary| summary.chars().count());
     let (mut left, mut full) = (budget.saturating_sub(length), false);
@@ -194,12 +209,16 @@ pub(crate) fn turns(conversation: &Conversation, budget: usize, language: Langua
     let history = &conversation.turns;
     let mut turns: Vec<ChatTurn> = Vec::new();
     for turn in history.iter().rev() {
-        let content = match turn.role {
+        let mut content = match turn.role {
             MessageRole::Assistant => without_marks(&turn.content, &turn.cited),
             MessageRole::User | MessageRole::System => turn.content.clone(),
         };
+        let seen: Vec<ChatImage> = turn.images.iter().filter_map(|id| images.get(id).cloned()).collect();
+        for _ in seen.len()..turn.images.len() {
+            content.push_str(words::image(language));
+        }
         if turn.role != MessageRole::System {
-            let length = content.chars().count();
+            let length = content.chars().count() + seen.len() * IMAGE_CHARS;
             full |= !turns.is_empty() && length > left;
             if full {
                 left_out += 1;
@@ -208,7 +227,7 @@ pub(crate) fn turns(conversation: &Conversation, budget: usize, language: Langua
             chars += length;
             left = left.saturating_sub(length);
         }
-        turns.push(ChatTurn { role: turn.role, content });
+        turns.push(ChatTurn { role: turn.role, content, images: seen });
     }
     turns.reverse();
     // Providers want the first turn to be a person's.
@@ -218,7 +237,7 @@ pub(crate) fn turns(conversation: &Conversation, budget: usize, language: Langua
         at += 1;
         at > first || turn.role != MessageRole::Assistant
     });
-    turns.extend(summary.map(|content| ChatTurn { role: MessageRole::System, content }));
+    turns.extend(summary.map(|content| ChatTurn::of(MessageRole::System, content)));
     Told { turns, left_out, chars }
 }
 
@@ -232,9 +251,9 @@ fn remembered(language: Language, summary: &str) -> String {
     format!("{words}\n{summary}")
 }
 
-/// A conversation as it is.
-pub(crate) fn whole(history: &[PastTurn]) -> Vec<ChatTurn> {
-    history.iter().map(|turn| ChatTurn { role: turn.role, content: turn.content.clone() }).collect()
+/// The newest images of a conversation, as many as a model is shown.
+pub(crate) fn newest_images(history: &[PastTurn]) -> Vec<ImageId> {
+    history.iter().rev().flat_map(|turn| turn.images.iter().cloned()).take(MAX_IMAGES).collect()
 }
 
 /// The last question of a conversation.
@@ -312,11 +331,11 @@ mod tests {
     use super::*;
 
     fn past(role: MessageRole, content: &str) -> PastTurn {
-        PastTurn { id: None, role, content: content.to_owned(), cited: Vec::new() }
+        PastTurn { id: None, role, content: content.to_owned(), cited: Vec::new(), images: Vec::new() }
     }
 
     fn told(turns: Vec<PastTurn>) -> Told {
-        super::turns(&Conversation { summary: None, turns }, MAX_CHARS, Language::En)
+        super::turns(&Conversation { summary: None, turns }, &Images::new(), MAX_CHARS, Language::En)
     }
 
     #[test]
@@ -333,7 +352,7 @@ mod tests {
     fn a_summary_is_told_before_the_turns_and_counts() {
         let summary = Summary { until: MessageId::parse("m").unwrap(), content: "y".repeat(500) };
         let turns = vec![past(MessageRole::User, &"x".repeat(700)), past(MessageRole::User, &"x".repeat(600))];
-        let told = super::turns(&Conversation { summary: Some(summary), turns }, 1_500, Language::En);
+        let told = super::turns(&Conversation { summary: Some(summary), turns }, &Images::new(), 1_500, Language::En);
         let roles: Vec<MessageRole> = told.turns.iter().map(|turn| turn.role).collect();
         assert_eq!((roles, told.left_out), (vec![MessageRole::User, MessageRole::System], 1));
         assert!(told.chars > 1_100 && told.chars < 1_300, "{}", told.chars);

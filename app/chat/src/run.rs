@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::Engine as _;
+
 use cjhirashi_domain::{
     ErrorCode, Timestamp, Viewer,
     chat::{Citation, MessageError, MessageStatus, RetrievalSummary, Verdict},
@@ -12,16 +14,17 @@ use cjhirashi_domain::{
     spending::Tokens,
 };
 use cjhirashi_models::{
-    ChatDelta, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, RESPONSE_FORMAT, ResolvedModel,
+    ChatDelta, ChatImage, ChatRequest, ChatStream, ChatTurn, FinishReason, ModelError, RESPONSE_FORMAT, ResolvedModel,
 };
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
-use cjhirashi_storage::{Ending, FinishedGeneration, StorageError, Store, Surroundings};
+
+use cjhirashi_storage::{Conversation, Ending, FinishedGeneration, StorageError, Store, StoredImage, Surroundings};
 use futures::StreamExt as _;
 
 use crate::{
     ChatService, EXTRACTIVE, cited, extractive,
     journal::{Cancel, Journal, Run},
-    prompt::{self, Found},
+    prompt::{self, Found, Images},
     service::Shared,
     side::{self, Side},
     summary, title,
@@ -82,6 +85,8 @@ enum Failure {
     /// The answer was not whole when its tokens were used up; thinking counts among them.
     #[error("the answer's limit of tokens was used up")]
     UsedUp,
+    #[error("the model takes no images")]
+    Blind,
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -108,6 +113,7 @@ impl Failure {
                 MessageStatus::Complete,
                 Some(MessageError { code: ErrorCode::AnswerCut.as_str().to_owned(), detail: None }),
             ),
+            Self::Blind => failed(ErrorCode::ModelBlind, None),
             Self::Model(error) => failed(error.code(), error.said().map(str::to_owned)),
             Self::Retrieval(error) => failed(error.code(), None),
             Self::Storage(error) => failed(error.code(), None),
@@ -272,7 +278,8 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         fields: None,
     };
     let budget = prompt::budget(shared.models.known_of(&job.model.id).0, ask.max_tokens);
-    let told = prompt::turns(&history, budget, job.settings.language);
+    let images = shown(shared, &job.model.id, &history).await?;
+    let told = prompt::turns(&history, &images, budget, job.settings.language);
     // Who only quotes remembers nothing.
     if job.model.id != EXTRACTIVE {
         (answer.told, answer.budget, answer.left_out) = (told.chars, budget, told.left_out);
@@ -332,6 +339,25 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         .into());
     }
     Ok(())
+}
+
+/// The images that a model is shown. One that takes none cannot answer what is asked about one; of older ones it hears that
+/// they were there.
+async fn shown(shared: &Shared, model: &str, history: &Conversation) -> Result<Images, Failure> {
+    let wanted = prompt::newest_images(&history.turns);
+    if wanted.is_empty() {
+        return Ok(Images::default());
+    }
+    if shared.models.sees(model) == Some(false) {
+        let asked_about = history.turns.last().is_some_and(|turn| !turn.images.is_empty());
+        return if asked_about { Err(Failure::Blind) } else { Ok(Images::default()) };
+    }
+    let images = shared.store.load_images(&wanted).await?;
+    let told = |image: StoredImage| ChatImage {
+        base64: base64::engine::general_purpose::STANDARD.encode(&image.content).into(),
+        media_type: image.media_type,
+    };
+    Ok(images.into_iter().map(|(id, image)| (id, told(image))).collect())
 }
 
 /// Searches for an answer. `None` when there is nothing to search for.

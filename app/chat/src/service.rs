@@ -10,8 +10,8 @@ use std::{
 
 use cjhirashi_domain::{
     Viewer,
-    chat::ChatSummary,
-    id::{ChatId, GenerationId, MessageId},
+    chat::{ChatSummary, MessageImage},
+    id::{ChatId, GenerationId, ImageId, MessageId},
     settings::{Choices, UserSettings},
     text::{ChatTitle, MessageText},
 };
@@ -25,6 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ChatError,
+    image::{self, Prepared},
     journal::{Cancel, Run},
     run::{self, Job},
     title::Titles,
@@ -44,6 +45,8 @@ pub struct SendMessage {
     pub instead_of: Option<MessageId>,
     /// The question.
     pub text: MessageText,
+    /// The images that it is about, as [`ChatService::add_image`] named them; at most [`MessageImage::MOST`].
+    pub images: Vec<ImageId>,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
     /// What is chosen for a new chat; one that has begun has its own choices.
@@ -161,6 +164,9 @@ impl ChatService {
 
     async fn accept(&self, viewer: &Viewer, message: SendMessage, may_wait: bool) -> Result<Accepted, ChatError> {
         self.check_open()?;
+        if message.images.len() > MessageImage::MOST {
+            return Err(ChatError::TooManyImages);
+        }
         let store = &self.shared.store;
         let chosen = async {
             match &message.chat {
@@ -182,6 +188,7 @@ impl ChatService {
                 instead_of: message.instead_of.as_ref(),
                 title: &title,
                 text: &message.text,
+                images: &message.images,
                 message: message.message_id.as_ref(),
                 model: &model.id,
                 temporary: message.temporary,
@@ -192,8 +199,10 @@ impl ChatService {
             let (TurnOutcome::Busy, Some(chat), true) = (&outcome, message.chat, may_wait) else {
                 return service.begin(&viewer, outcome, settings, model).map(Accepted::Asked);
             };
-            match store.queue_message(&viewer, &chat, message.message_id.as_ref(), &message.text).await? {
+            let (id, text) = (message.message_id.as_ref(), &message.text);
+            match store.queue_message(&viewer, &chat, id, text, &message.images).await? {
                 Queueing::Waits => {}
+                Queueing::NoImage => return Err(ChatError::ImageNotFound),
                 Queueing::Full => return Err(ChatError::QueueFull),
                 Queueing::NotFound => return Err(ChatError::ChatNotFound),
             }
@@ -205,6 +214,16 @@ impl ChatService {
             Ok(Accepted::Waits(chat))
         }))
         .await
+    }
+
+    /// Keeps an image that the viewer is about to ask about: made smaller where it is large, and without anything that is
+    /// not the picture, such as where it was taken.
+    ///
+    /// # Errors
+    /// [`ChatError::Image`], or the database's.
+    pub async fn add_image(&self, viewer: &Viewer, file: Vec<u8>) -> Result<MessageImage, ChatError> {
+        let Prepared { image, size } = image::prepare(file).await?;
+        Ok(self.shared.store.add_image(viewer, &image, size).await?)
     }
 
     /// Begins the answer to the question that has waited longest in a chat, unless another one is being written.
@@ -321,6 +340,7 @@ impl ChatService {
             TurnOutcome::Repeated(turn) => return Ok(turn.into()),
             TurnOutcome::Busy => return Err(ChatError::Busy),
             TurnOutcome::NotFound => return Err(ChatError::ChatNotFound),
+            TurnOutcome::NoImage => return Err(ChatError::ImageNotFound),
         };
         let run = Run::new(turn.generation.clone(), viewer.user_id.clone(), turn.assistant_message.clone());
         self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));

@@ -51,7 +51,7 @@ impl Side<'_> {
         let Question { instructions, material, max_tokens, most, patience } = question;
         let request = ChatRequest {
             system: Some(instructions.to_owned()),
-            messages: vec![ChatTurn { role: MessageRole::User, content: material }],
+            messages: vec![ChatTurn::of(MessageRole::User, material)],
             temperature: Some(0.2),
             max_tokens: Some(max_tokens),
             ..ChatRequest::default()

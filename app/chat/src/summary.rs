@@ -109,6 +109,7 @@ mod tests {
             role: roles[at % 2],
             content: "x".repeat(*length),
             cited: Vec::new(),
+            images: Vec::new(),
         };
         lengths.iter().enumerate().map(turn).collect()
     }

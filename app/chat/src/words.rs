@@ -123,6 +123,14 @@ pub(crate) const fn diagram(language: Language) -> &'static str {
     }
 }
 
+/// Stands for an image that a model is not shown.
+pub(crate) const fn image(language: Language) -> &'static str {
+    match language {
+        Language::Es => "\n[imagen]",
+        Language::En => "\n[image]",
+    }
+}
+
 /// Stands under a diagram that is shown as its source.
 pub(crate) const fn diagram_undrawn(language: Language) -> &'static str {
     match language {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    id::{ChatId, DocumentId, FolderId, GenerationId, MessageId},
+    id::{ChatId, DocumentId, FolderId, GenerationId, ImageId, MessageId},
     passage::{PassageAddress, TextRange},
     spending::Tokens,
 };
@@ -85,6 +85,9 @@ pub struct SharedMessage {
     pub created_at: Timestamp,
     /// The sources of an answer.
     pub sources: Vec<SharedSource>,
+    /// The images of a question: copies that are the link's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<MessageImage>,
 }
 
 /// A source of a shared answer: its passage is frozen with it.
@@ -251,8 +254,27 @@ pub struct Message {
     /// And why, in the words they chose.
     #[serde(default)]
     pub rating_reason: Option<String>,
+    /// The images that a question is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<MessageImage>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// An image that a question is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageImage {
+    /// Its id.
+    pub id: ImageId,
+    /// Pixels.
+    pub width: i32,
+    /// Pixels.
+    pub height: i32,
+}
+
+impl MessageImage {
+    /// So many a question has at most.
+    pub const MOST: usize = 8;
 }
 
 impl Message {
@@ -281,6 +303,7 @@ impl Message {
             siblings: Vec::new(),
             rating: None,
             rating_reason: None,
+            images: Vec::new(),
             created_at: at,
         }
     }

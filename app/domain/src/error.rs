@@ -143,6 +143,18 @@ codes! {
     /// A folder has no name, or another one has it.
     FolderInvalid = "folders:invalid", 422,
         es "La carpeta necesita un nombre que no tenga otra.", en "The folder needs a name that no other one has.";
+    /// A file that is no image, or none that can be read.
+    ImageInvalid = "images:invalid", 422,
+        es "Esta imagen no se puede leer. Sirven PNG, JPEG, WebP y GIF de hasta 20 MB y 50 megapíxeles.", en "This image cannot be read. PNG, JPEG, WebP and GIF of up to 20 MB and 50 megapixels will do.";
+    /// No such image, or not yours, or sent before.
+    ImageNotFound = "images:not_found", 404,
+        es "Una de las imágenes ya no está. Quítala y vuelve a añadirla.", en "One of the images is no longer there. Take it out and add it again.";
+    /// More images than a question has.
+    ImagesTooMany = "images:too_many", 422,
+        es "Una pregunta lleva como mucho ocho imágenes.", en "A question has at most eight images.";
+    /// The model takes no images.
+    ModelBlind = "models:no_images", 422,
+        es "Este modelo no ve imágenes. Elige otro en «Ajustar este chat» y reintenta.", en "This model does not see images. Choose another one in “Adjust this chat” and try again.";
     /// No such kept question, or not yours to change.
     PromptNotFound = "prompts:not_found", 404,
         es "Esta plantilla no existe o no es tuya.", en "This prompt does not exist or is not yours.";

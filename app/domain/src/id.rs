@@ -107,6 +107,8 @@ ids! {
     PromptId,
     /// One turn of a conversation.
     MessageId,
+    /// An image that is asked about.
+    ImageId,
     /// One run of a model for one answer.
     GenerationId,
     /// A document, through all its versions.

@@ -16,6 +16,7 @@ pub mod document;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod keys;
 pub mod order;
 pub mod passage;
 pub mod prompt;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::DocumentId;
+use crate::{id::DocumentId, keys::Shortcuts};
 
 /// A language of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -123,6 +123,9 @@ pub struct UserSettings {
     pub rag_min_score: f64,
     /// Whether mail may be sent.
     pub email_notifications: bool,
+    /// Keys that do something on every page.
+    #[serde(default)]
+    pub shortcuts: Shortcuts,
 }
 
 impl Default for UserSettings {
@@ -138,6 +141,7 @@ impl Default for UserSettings {
             rag_top_k: 5,
             rag_min_score: 0.5,
             email_notifications: true,
+            shortcuts: Shortcuts::default(),
         }
     }
 }

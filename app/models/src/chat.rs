@@ -1,5 +1,7 @@
 //! What a chat model is to the rest of the product.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cjhirashi_domain::chat::MessageRole;
 use futures::stream::BoxStream;
@@ -14,6 +16,31 @@ pub struct ChatTurn {
     pub role: MessageRole,
     /// What they say.
     pub content: String,
+    /// The images that they speak about; a person's turns alone.
+    pub images: Vec<ChatImage>,
+}
+
+impl ChatTurn {
+    /// A turn of words alone.
+    #[must_use]
+    pub const fn of(role: MessageRole, content: String) -> Self {
+        Self { role, content, images: Vec::new() }
+    }
+}
+
+/// An image as providers take it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChatImage {
+    /// `image/png`, for example.
+    pub media_type: String,
+    /// Its bytes in Base64.
+    pub base64: Arc<str>,
+}
+
+impl std::fmt::Debug for ChatImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} characters", self.media_type, self.base64.len())
+    }
 }
 
 /// What a model is asked.
@@ -47,7 +74,10 @@ impl ChatRequest {
         for turn in &self.messages {
             let joined = match turns.last_mut() {
                 _ if turn.role == MessageRole::System => &mut system,
-                Some(last) if last.role == turn.role => &mut last.content,
+                Some(last) if last.role == turn.role => {
+                    last.images.extend_from_slice(&turn.images);
+                    &mut last.content
+                }
                 _ => {
                     turns.push(turn.clone());
                     continue;
@@ -117,7 +147,7 @@ mod tests {
 
     #[test]
     fn instructions_are_joined_and_turns_alternate() {
-        let turn = |role, content: &str| ChatTurn { role, content: content.to_owned() };
+        let turn = |role, content: &str| ChatTurn::of(role, content.to_owned());
         let request = ChatRequest {
             system: Some("ours".to_owned()),
             messages: vec![

@@ -25,7 +25,7 @@ mod retired;
 mod sse;
 mod tokens;
 
-pub use chat::{ChatDelta, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason, RESPONSE_FORMAT};
+pub use chat::{ChatDelta, ChatImage, ChatModel, ChatRequest, ChatStream, ChatTurn, FinishReason, RESPONSE_FORMAT};
 pub use cjhirashi_domain::spending::Price;
 pub use cjhirashi_outbound::Secret;
 pub use config::{Connection, EmbeddingChoice, ModelsConfig};

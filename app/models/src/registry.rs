@@ -336,6 +336,17 @@ impl ModelRegistry {
         offer.map_or((None, None), |offer| (offer.context, offer.price))
     }
 
+    /// Whether a model (`provider:name`) takes images; `None` where its provider's list does not tell.
+    #[must_use]
+    pub fn sees(&self, id: &str) -> Option<bool> {
+        if id == EXTRACTIVE {
+            return Some(false);
+        }
+        let (Some(provider), name) = Provider::split(id) else { return None };
+        let lists = self.inner.lists.lock();
+        lists.get(&provider)?.models.iter().find(|offer| offer.name == name)?.sees
+    }
+
     /// Model servers found on this machine that are not connected yet. Looks again at most once a minute.
     pub async fn local_servers(&self) -> Vec<LocalServer> {
         if !self.inner.look_on_loopback {

@@ -24,6 +24,7 @@ mod environment;
 mod error;
 mod folders;
 mod generations;
+mod images;
 mod imports;
 mod indexes;
 mod instance;
@@ -69,6 +70,7 @@ pub use generations::{
     Ending, FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, Queueing, RunState, Turn,
     TurnOutcome,
 };
+pub use images::StoredImage;
 pub use imports::{IncomingChat, IncomingMessage};
 pub use indexes::IndexListener;
 pub use jobs::{Claim, DeadJob, Housekeeping, Job, JobFilter, JobKind, JobListener, ReleaseError, Retry};

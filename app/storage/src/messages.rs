@@ -9,7 +9,7 @@ use cjhirashi_domain::{
         BestMatch, Citation, CitationSource, Message, MessageError, MessageRole, MessageStatus, Rating,
         RetrievalSummary, Verdict,
     },
-    id::{ChatId, DocumentId, GenerationId, MessageId, UserId},
+    id::{ChatId, DocumentId, GenerationId, ImageId, MessageId, UserId},
     passage::TextRange,
     spending::Tokens,
 };
@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use crate::{
     Result, StorageError, Store,
     connect::{from_db, to_db},
+    images::{image_id, images},
 };
 
 struct MessageRow {
@@ -42,6 +43,7 @@ struct MessageRow {
     created_at: OffsetDateTime,
     rating: Option<i16>,
     rating_reason: Option<String>,
+    images: Option<serde_json::Value>,
     generation_id: Option<String>,
     text_so_far: Option<String>,
 }
@@ -59,6 +61,7 @@ impl TryFrom<MessageRow> for Message {
     fn try_from(row: MessageRow) -> Result<Self> {
         let corrupt = |column, value: &str| StorageError::corrupt("messages", column, &row.id, value);
         let status = MessageStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?;
+        let images = images(&row.id, row.images.clone())?;
         // While a run writes, its events are the truth; the column gets the text when the run ends.
         let content = match (status, row.text_so_far) {
             (MessageStatus::Streaming, Some(text)) => text,
@@ -97,6 +100,7 @@ impl TryFrom<MessageRow> for Message {
             siblings: Vec::new(),
             rating: row.rating.and_then(Rating::parse),
             rating_reason: row.rating_reason,
+            images,
             created_at: from_db(row.created_at),
         })
     }
@@ -169,6 +173,8 @@ pub struct PastTurn {
     pub content: String,
     /// The numbers of the sources that it cites.
     pub cited: Vec<i32>,
+    /// The images that it is about.
+    pub images: Vec<ImageId>,
 }
 
 impl Store {
@@ -217,6 +223,8 @@ impl Store {
                       CASE WHEN g.id IS NULL THEN m.memory_used END AS memory_used, summaries.content AS "summary?",
                       CASE WHEN g.id IS NULL THEN m.latency_ms END AS latency_ms,
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
+                      (SELECT json_agg(json_build_object('id', i.id, 'width', i.width, 'height', i.height) ORDER BY i.place, i.id)
+                       FROM images i WHERE i.message_id = m.id) AS images,
                       m.created_at, m.rating, m.rating_reason, g.id AS "generation_id?", events.text AS "text_so_far?"
                FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
                JOIN messages m ON m.id = wanted.id
@@ -291,7 +299,8 @@ impl Store {
                    LEFT JOIN chat_summaries s ON s.message_id = m.id
                    WHERE b.depth < $2 AND b.summary IS NULL
                )
-               SELECT m.role, m.content, m.id, b.summary, ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!"
+               SELECT m.role, m.content, m.id, b.summary, ARRAY(SELECT c.n FROM citations c WHERE c.message_id = m.id) AS "cited!",
+                      ARRAY(SELECT i.id FROM images i WHERE i.message_id = m.id ORDER BY i.place, i.id) AS "images!"
                FROM branch b JOIN messages m ON m.id = b.id
                WHERE m.content <> ''
                ORDER BY b.depth DESC"#,
@@ -310,7 +319,13 @@ impl Store {
                 continue;
             }
             let role = MessageRole::parse(&row.role).ok_or_else(|| corrupt("role", &row.role))?;
-            told.turns.push(PastTurn { id: Some(id), role, content: row.content, cited: row.cited });
+            told.turns.push(PastTurn {
+                id: Some(id),
+                role,
+                content: row.content,
+                cited: row.cited,
+                images: row.images.into_iter().map(image_id).collect::<Result<_>>()?,
+            });
         }
         Ok(told)
     }
@@ -411,6 +426,7 @@ impl Store {
             role: MessageRole::Assistant,
             content,
             cited: Vec::new(),
+            images: Vec::new(),
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use cjhirashi_domain::{
     id::UserId,
+    keys::Shortcuts,
     settings::{CodeTheme, Language, Theme, UserSettings},
 };
 use sqlx::PgConnection;
@@ -19,6 +20,7 @@ pub(crate) struct SettingsRow {
     pub(crate) rag_top_k: i32,
     pub(crate) rag_min_score: f64,
     pub(crate) email_notifications: bool,
+    pub(crate) shortcuts: Vec<String>,
 }
 
 /// The ADR's application checked none of these columns, so what it wrote is brought inside the bounds, not refused:
@@ -36,6 +38,7 @@ impl From<SettingsRow> for UserSettings {
             rag_top_k: row.rag_top_k,
             rag_min_score: row.rag_min_score,
             email_notifications: row.email_notifications,
+            shortcuts: Shortcuts::of_texts(&row.shortcuts),
         }
         .clamped()
     }
@@ -85,16 +88,18 @@ impl Store {
             .await?;
         let settings = read_settings(&mut tx, user).await?;
         let Some(settings) = change(settings).map(UserSettings::clamped) else { return Ok(None) };
+        let shortcuts = settings.shortcuts.to_texts().map(str::to_owned);
         sqlx::query!(
             "INSERT INTO user_settings (id, user_id, default_model, temperature, max_tokens, theme, language, code_theme,
-                                        rag_enabled, rag_top_k, rag_min_score, email_notifications, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+                                        rag_enabled, rag_top_k, rag_min_score, email_notifications, created_at, updated_at,
+                                        shortcuts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)
              ON CONFLICT (user_id) DO UPDATE SET
                  default_model = excluded.default_model, temperature = excluded.temperature,
                  max_tokens = excluded.max_tokens, theme = excluded.theme, language = excluded.language,
                  code_theme = excluded.code_theme, rag_enabled = excluded.rag_enabled, rag_top_k = excluded.rag_top_k,
                  rag_min_score = excluded.rag_min_score, email_notifications = excluded.email_notifications,
-                 updated_at = excluded.updated_at",
+                 updated_at = excluded.updated_at, shortcuts = excluded.shortcuts",
             cjhirashi_domain::id::compose(self.now(), self.random()),
             user.as_str(),
             settings.default_model,
@@ -108,6 +113,7 @@ impl Store {
             settings.rag_min_score,
             settings.email_notifications,
             to_db(self.now()),
+            &shortcuts[..],
         )
         .execute(&mut *tx)
         .await?;
@@ -120,7 +126,7 @@ async fn read_settings(connection: &mut PgConnection, user: &UserId) -> Result<U
     let row = sqlx::query_as!(
         SettingsRow,
         "SELECT default_model, temperature, max_tokens, theme, language, code_theme, rag_enabled, rag_top_k,
-                rag_min_score, email_notifications
+                rag_min_score, email_notifications, shortcuts
          FROM user_settings WHERE user_id = $1",
         user.as_str()
     )
@@ -149,6 +155,7 @@ mod tests {
             rag_top_k: 9,
             rag_min_score: 0.25,
             email_notifications: false,
+            shortcuts: Shortcuts::of_texts(&["Alt K".to_owned(), "Alt N".to_owned(), "F1".to_owned()]),
         };
         store.change_settings(&owner, |_| Some(settings.clone())).await.unwrap();
         assert_eq!(store.get_settings(&owner).await.unwrap(), settings);

@@ -2,8 +2,8 @@
 
 use cjhirashi_domain::{
     Timestamp, Viewer,
-    chat::{Message, MessageRole, Share, SharedMessage, SharedSource, Snapshot},
-    id::ChatId,
+    chat::{Message, MessageImage, MessageRole, Share, SharedMessage, SharedSource, Snapshot},
+    id::{ChatId, ImageId},
 };
 
 use crate::{
@@ -22,9 +22,18 @@ impl Store {
     /// When the database does not answer.
     pub async fn share_chat(&self, viewer: &Viewer, chat: &ChatId) -> Result<Option<Share>> {
         let Some(page) = self.open_chat(viewer, chat, Part::Whole).await? else { return Ok(None) };
-        let messages = page.messages.into_iter().filter(is_said).map(frozen).collect();
+        let mut copies = (Vec::new(), Vec::new());
+        let mut copied = |image: MessageImage| {
+            let id = ImageId::new(self.now(), self.random());
+            copies.0.push(image.id.into_string());
+            copies.1.push(id.as_str().to_owned());
+            MessageImage { id, ..image }
+        };
+        let messages = page.messages.into_iter().filter(is_said).map(|message| frozen(message, &mut copied)).collect();
         let snapshot = serde_json::to_value(Snapshot { title: page.summary.title, messages })
             .map_err(|error| StorageError::Query(sqlx::Error::Encode(error.into())))?;
+        let (old, new) = copies;
+        let mut tx = self.pool.begin().await?;
         let row = sqlx::query!(
             "INSERT INTO shares (token, chat_id, user_id, snapshot, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
              ON CONFLICT (chat_id) DO UPDATE SET snapshot = excluded.snapshot, updated_at = excluded.updated_at
@@ -35,8 +44,20 @@ impl Store {
             snapshot,
             to_db(self.now()),
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
+        sqlx::query!("DELETE FROM images WHERE share_token = $1", row.token).execute(&mut *tx).await?;
+        sqlx::query!(
+            "INSERT INTO images (id, user_id, share_token, place, media_type, width, height, content, created_at)
+             SELECT copy.new, i.user_id, $3, i.place, i.media_type, i.width, i.height, i.content, i.created_at
+             FROM UNNEST($1::text[], $2::text[]) AS copy (old, new) JOIN images i ON i.id = copy.old",
+            &old,
+            &new,
+            row.token,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
         Ok(Some(Share { token: row.token, updated_at: from_db(row.updated_at) }))
     }
 
@@ -101,7 +122,7 @@ fn is_said(message: &Message) -> bool {
     message.role != MessageRole::System && !message.content.trim().is_empty() && message.generation_id.is_none()
 }
 
-fn frozen(message: Message) -> SharedMessage {
+fn frozen(message: Message, copied: impl FnMut(MessageImage) -> MessageImage) -> SharedMessage {
     let source = |citation: cjhirashi_domain::chat::Citation| {
         let source = citation.source?;
         Some(SharedSource { n: citation.n, title: source.title, passage: source.text, page: citation.page })
@@ -112,6 +133,7 @@ fn frozen(message: Message) -> SharedMessage {
         model: message.model,
         created_at: message.created_at,
         sources: message.citations.into_iter().filter_map(source).collect(),
+        images: message.images.into_iter().map(copied).collect(),
     }
 }
 

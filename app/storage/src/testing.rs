@@ -8,7 +8,7 @@ use std::sync::{
 use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::MessageStatus,
-    id::{ChatId, MessageId},
+    id::{ChatId, ImageId, MessageId},
     settings::Choices,
     text::{ChatTitle, MessageText},
     user::Role,
@@ -114,6 +114,24 @@ impl Asker {
         question: &str,
         temporary: bool,
     ) -> Turn {
+        let outcome = self.try_start(chat, instead_of, question, temporary, &[]).await;
+        let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
+        turn
+    }
+
+    /// Asks about images.
+    pub(crate) async fn ask_about(&self, chat: Option<&ChatId>, question: &str, images: &[ImageId]) -> TurnOutcome {
+        self.try_start(chat, None, question, false, images).await
+    }
+
+    async fn try_start(
+        &self,
+        chat: Option<&ChatId>,
+        instead_of: Option<&MessageId>,
+        question: &str,
+        temporary: bool,
+        images: &[ImageId],
+    ) -> TurnOutcome {
         self.clock.advance(1_000);
         let text = MessageText::parse(question).unwrap();
         let title = ChatTitle::from_question(&text);
@@ -127,11 +145,10 @@ impl Asker {
             message: None,
             model: "m",
             temporary,
+            images,
             choices: &Choices::default(),
         };
-        let outcome = self.store.start_turn(turn).await.unwrap();
-        let TurnOutcome::Started(turn) = outcome else { panic!("{outcome:?}") };
-        turn
+        self.store.start_turn(turn).await.unwrap()
     }
 
     /// Ends what has begun with this answer.

@@ -156,7 +156,7 @@ impl Store {
                       s.default_model AS "default_model?", s.temperature AS "temperature?", s.max_tokens AS "max_tokens?",
                       s.theme AS "theme?", s.language AS "language?", s.code_theme AS "code_theme?",
                       s.rag_enabled AS "rag_enabled?", s.rag_top_k AS "rag_top_k?", s.rag_min_score AS "rag_min_score?",
-                      s.email_notifications AS "email_notifications?"
+                      s.email_notifications AS "email_notifications?", s.shortcuts AS "shortcuts?"
                FROM users u LEFT JOIN user_settings s ON s.user_id = u.id
                WHERE u.id = $1 AND u.disabled_at IS NULL"#,
             id.as_str()
@@ -183,6 +183,7 @@ impl Store {
             rag_top_k: row.rag_top_k.unwrap_or(defaults.rag_top_k),
             rag_min_score: row.rag_min_score.unwrap_or(defaults.rag_min_score),
             email_notifications: row.email_notifications.unwrap_or(defaults.email_notifications),
+            shortcuts: row.shortcuts.unwrap_or_default(),
         };
         let user = UserRow {
             id: row.id,

@@ -57,6 +57,7 @@ texts! {
     search: "Buscar", "Search";
     documents: "Documentos", "Documents";
     prompts: "Plantillas", "Prompts";
+    image: "Imagen", "Image";
     next_gap: "Siguiente hueco", "Next gap";
     settings: "Ajustes", "Settings";
     administration: "Administración", "Administration";
@@ -239,6 +240,7 @@ texts! {
     key_send: "Enviar", "Send";
     key_line: "Nueva línea", "New line";
     key_prompts: "Llamar a una plantilla (campo vacío)", "Call a prompt (empty field)";
+    change_keys: "Cambiar atajos", "Change shortcuts";
     key_help: "Esta lista", "This list";
 }
 

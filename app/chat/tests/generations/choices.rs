@@ -7,7 +7,15 @@ use super::*;
 impl World {
     async fn begin(&self, text: &str, choices: Choices) -> Sent {
         let text = MessageText::parse(text).unwrap();
-        let message = SendMessage { chat: None, instead_of: None, text, message_id: None, temporary: false, choices };
+        let message = SendMessage {
+            chat: None,
+            instead_of: None,
+            text,
+            images: Vec::new(),
+            message_id: None,
+            temporary: false,
+            choices,
+        };
         self.service.send(&self.viewer, message).await.unwrap()
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod choices;
+mod images;
 mod long;
 mod queue;
 
@@ -125,6 +126,7 @@ impl World {
                     chat: chat.cloned(),
                     instead_of: None,
                     text,
+                    images: Vec::new(),
                     message_id: None,
                     temporary: false,
                     choices: Choices::default(),
@@ -136,8 +138,15 @@ impl World {
     async fn send_meanwhile(&self, chat: &ChatId, text: &str, id: Option<&MessageId>) -> Result<Accepted, ChatError> {
         let text = MessageText::parse(text).unwrap();
         let (chat, message_id) = (Some(chat.clone()), id.cloned());
-        let message =
-            SendMessage { chat, instead_of: None, text, message_id, temporary: false, choices: Choices::default() };
+        let message = SendMessage {
+            chat,
+            instead_of: None,
+            text,
+            images: Vec::new(),
+            message_id,
+            temporary: false,
+            choices: Choices::default(),
+        };
         self.service.send_or_queue(&self.viewer, message).await
     }
 
@@ -385,6 +394,7 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
         message: None,
         model: "m",
         temporary: false,
+        images: &[],
         choices: &Choices::default(),
     };
     let TurnOutcome::Started(turn) = world.store.start_turn(turn).await.unwrap() else { panic!() };
@@ -464,7 +474,7 @@ async fn without_a_model_the_best_sentences_are_quoted_and_what_is_not_there_is_
 async fn a_completion_is_streamed_cited_and_not_kept() {
     let world = World::new().await;
     world.add_document("Manual", MANUAL).await;
-    let turn = |role, content: &str| ChatTurn { role, content: content.to_owned() };
+    let turn = |role, content: &str| ChatTurn::of(role, content.to_owned());
     let request = CompletionRequest {
         messages: vec![turn(MessageRole::User, "¿Cuánto dura la garantía del aparato?")],
         retrieval: Some(RetrievalOptions { enabled: true, ..RetrievalOptions::default() }),
@@ -533,6 +543,7 @@ async fn the_first_words_are_there_soon_after_the_question() {
             chat: None,
             instead_of: None,
             text,
+            images: Vec::new(),
             message_id: Some(id),
             temporary: false,
             choices: Choices::default(),

@@ -141,7 +141,8 @@ async fn under_the_id_of_another_chats_question_nothing_waits_and_nothing_is_los
     assert!(matches!(&taken, Ok(Accepted::Asked(asked)) if asked.chat.id == other.chat.id), "{taken:?}");
     let viewer = &world.viewer;
     let text = MessageText::parse("segunda").unwrap();
-    let queueing = world.store.queue_message(viewer, &sent.chat.id, other.user_message.as_ref(), &text).await.unwrap();
+    let queueing =
+        world.store.queue_message(viewer, &sent.chat.id, other.user_message.as_ref(), &text, &[]).await.unwrap();
     assert_eq!(queueing, cjhirashi_storage::Queueing::NotFound);
     world.models.release();
     world.all_said(&sent.chat.id, &["primera", "uno dos"]).await;

@@ -45,6 +45,8 @@ pub(crate) struct Offer {
     /// Tokens that it takes at once, question and answer together.
     pub(crate) context: Option<u32>,
     pub(crate) price: Option<Price>,
+    /// Whether it takes images, where the list tells.
+    pub(crate) sees: Option<bool>,
 }
 
 /// The models that can chat, as the provider lists them, by name.
@@ -95,8 +97,17 @@ fn offer(entry: &Value) -> Option<Offer> {
         name: name.to_owned(),
         context: context.and_then(|tokens| u32::try_from(tokens).ok()),
         price: price(entry),
+        sees: SEES.iter().find_map(|path| Some(entry.pointer(path)?.as_array()?.iter().any(|kind| kind == "image"))),
     })
 }
+
+/// Where servers tell which kinds of content a model takes.
+const SEES: &[&str] = &[
+    // OpenRouter
+    "/architecture/input_modalities",
+    // Mistral's and others' form of it
+    "/input_modalities",
+];
 
 /// Where servers tell how much a model takes at once: what it was started with before what it was made for.
 const CONTEXT: &[&str] = &[
@@ -137,6 +148,11 @@ mod tests {
     #[test]
     fn what_lists_tell_of_a_model_is_read_and_the_rest_is_left() {
         let read = |entry: Value| offer(&entry).map(|offer| (offer.name, offer.context, offer.price));
+        let sees = |kinds: Value| offer(&json!({"id": "m", "architecture": {"input_modalities": kinds}})).unwrap().sees;
+        assert_eq!(
+            [sees(json!(["text", "image"])), sees(json!(["text"])), sees(json!("?"))],
+            [Some(true), Some(false), None]
+        );
         let router = json!({"id": "a/b", "context_length": 131_072, "pricing": {"prompt": "0.0000005", "completion": "0.000002"}});
         assert_eq!(read(router), Some(("a/b".to_owned(), Some(131_072), Some(Price { input: 0.5, output: 2.0 }))));
         let gemini = json!({"name": "models/gemini-x", "inputTokenLimit": 1_048_576, "supportedGenerationMethods": ["generateContent"]});

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use genai::{
     Client, ModelIden, ServiceTarget,
     adapter::AdapterKind,
-    chat::{ChatMessage, ChatOptions, ChatStreamEvent, StopReason},
+    chat::{ChatMessage, ChatOptions, ChatStreamEvent, ContentPart, MessageContent, StopReason},
     resolver::{AuthData, Endpoint as Address},
 };
 use parking_lot::Mutex;
@@ -76,7 +76,14 @@ impl HostedChat {
                 .into_iter()
                 .map(|turn| match turn.role {
                     MessageRole::Assistant => ChatMessage::assistant(turn.content),
-                    MessageRole::User | MessageRole::System => ChatMessage::user(turn.content),
+                    MessageRole::User | MessageRole::System => {
+                        let images = turn
+                            .images
+                            .into_iter()
+                            .map(|image| ContentPart::from_binary_base64(image.media_type, image.base64, None));
+                        let parts = std::iter::once(ContentPart::from_text(turn.content)).chain(images);
+                        ChatMessage::user(MessageContent::from_parts(parts.collect::<Vec<_>>()))
+                    }
                 })
                 .collect();
             let mut asked = genai::chat::ChatRequest::new(messages);

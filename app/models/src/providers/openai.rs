@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Endpoint;
 use crate::{
-    ChatDelta, ChatModel, ChatRequest, ChatStream, FinishReason, ModelError,
+    ChatDelta, ChatImage, ChatModel, ChatRequest, ChatStream, FinishReason, ModelError,
     http::{Caller, Clients, Patience},
     sse::Decoder,
 };
@@ -58,7 +58,17 @@ impl OpenAiChat {
             messages.push(json!({"role": "system", "content": system}));
         }
         for turn in turns {
-            messages.push(json!({"role": turn.role.as_str(), "content": turn.content}));
+            let content = match turn.images.as_slice() {
+                // Not every server takes parts.
+                [] => json!(turn.content),
+                images => {
+                    let url = |image: &ChatImage| format!("data:{};base64,{}", image.media_type, image.base64);
+                    let images =
+                        images.iter().map(|image| json!({"type": "image_url", "image_url": {"url": url(image)}}));
+                    std::iter::once(json!({"type": "text", "text": turn.content})).chain(images).collect()
+                }
+            };
+            messages.push(json!({"role": turn.role.as_str(), "content": content}));
         }
         let mut body = json!({"model": self.caller.model, "messages": messages, "stream": true});
         if dialect.stream_options {

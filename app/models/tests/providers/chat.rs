@@ -39,7 +39,7 @@ fn anthropic(server: &Provider) -> ModelRegistry {
 }
 
 fn question() -> ChatRequest {
-    let turn = |role, content: &str| ChatTurn { role, content: content.to_owned() };
+    let turn = |role, content: &str| ChatTurn::of(role, content.to_owned());
     ChatRequest {
         system: Some("Be brief.".to_owned()),
         messages: vec![

@@ -3,13 +3,17 @@
 use cjhirashi_domain::{
     Viewer,
     chat::QueuedMessage,
-    id::{ChatId, MessageId, UserId},
+    id::{ChatId, ImageId, MessageId, UserId},
     text::MessageText,
     user::Role,
 };
 
 use super::turns::{MESSAGE_KEY, ONE_PER_CHAT, TurnOutcome, hold_chat};
-use crate::{Result, StorageError, Store, connect::to_db};
+use crate::{
+    Result, StorageError, Store,
+    connect::to_db,
+    images::{self, Question},
+};
 
 /// So many questions wait in a chat at most.
 const MAX_WAITING: i64 = 20;
@@ -23,6 +27,8 @@ pub enum Queueing {
     Full,
     /// No such chat of the viewer, or the id is that of another question.
     NotFound,
+    /// One of the images is not there, or was sent before.
+    NoImage,
 }
 
 impl Store {
@@ -36,6 +42,7 @@ impl Store {
         chat: &ChatId,
         message: Option<&MessageId>,
         text: &MessageText,
+        images: &[ImageId],
     ) -> Result<Queueing> {
         let now = self.now();
         let id = message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
@@ -80,8 +87,14 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        if there.is_some_and(|there| there != chat.as_str()) {
-            return Ok(Queueing::NotFound);
+        match there {
+            Some(there) if there != chat.as_str() => return Ok(Queueing::NotFound),
+            Some(_) => {}
+            None => {
+                if !images::attach(&mut tx, viewer, images, Question::Waiting(&id)).await? {
+                    return Ok(Queueing::NoImage);
+                }
+            }
         }
         tx.commit().await?;
         Ok(Queueing::Waits)
@@ -153,6 +166,16 @@ impl Store {
         let now = self.now();
         let mut tx = self.pool.begin().await?;
         let Some(place) = hold_chat(&mut tx, viewer, chat, None, now).await? else { return Ok(TurnOutcome::NotFound) };
+        let other = renamed.then(|| MessageId::new(now, self.random()));
+        // Before it leaves the queue, which takes with it what belongs to it.
+        sqlx::query!(
+            "UPDATE images SET message_id = COALESCE($2, queued_id), queued_id = NULL
+             WHERE queued_id = (SELECT id FROM queued_messages WHERE chat_id = $1 ORDER BY place LIMIT 1)",
+            chat.as_str(),
+            other.as_ref().map(MessageId::as_str),
+        )
+        .execute(&mut *tx)
+        .await?;
         let next = sqlx::query!(
             "WITH next AS (
                  DELETE FROM queued_messages
@@ -175,7 +198,7 @@ impl Store {
         let Some(next) = next else { return Ok(TurnOutcome::NotFound) };
         let message = MessageId::parse(next.id.as_str());
         let message = message.map_err(|_| StorageError::corrupt("queued_messages", "id", &next.id, &next.id))?;
-        let message = if renamed { MessageId::new(now, self.random()) } else { message };
+        let message = other.unwrap_or(message);
         let turn = self.ask_at(&mut tx, viewer, place, message, &next.content, model, now).await?;
         tx.commit().await?;
         Ok(TurnOutcome::Started(turn))

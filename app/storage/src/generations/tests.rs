@@ -45,6 +45,7 @@ impl World {
             message,
             model,
             temporary: false,
+            images: &[],
             choices: &Choices::default(),
         };
         self.store.start_turn(turn).await.unwrap()

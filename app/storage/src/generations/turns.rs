@@ -3,7 +3,7 @@
 use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::ChatSummary,
-    id::{ChatId, GenerationId, MessageId},
+    id::{ChatId, GenerationId, ImageId, MessageId},
     settings::Choices,
     text::{ChatTitle, MessageText},
 };
@@ -15,6 +15,7 @@ use crate::{
     chats::ChatRow,
     choices::ids,
     connect::{from_db, to_db},
+    images::{self, Question},
     messages::read_tree,
 };
 
@@ -35,6 +36,8 @@ pub struct NewTurn<'a> {
     pub title: &'a ChatTitle,
     /// The question.
     pub text: &'a MessageText,
+    /// The images that it is about, not sent yet.
+    pub images: &'a [ImageId],
     /// The question's id as the sender chose it, so that sending twice is harmless.
     pub message: Option<&'a MessageId>,
     /// Which model will answer.
@@ -73,6 +76,8 @@ pub enum TurnOutcome {
     Busy,
     /// No such chat or message of the viewer.
     NotFound,
+    /// One of the images is not there, or was sent before.
+    NoImage,
 }
 
 struct TurnRow {
@@ -264,7 +269,15 @@ impl Store {
             }
         };
         let message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
-        let turn = self.ask_at(&mut tx, turn.viewer, place, message, turn.text.as_str(), turn.model, now).await?;
+        let NewTurn { viewer, text, model, images: own, instead_of, .. } = turn;
+        let turn = self.ask_at(&mut tx, viewer, place, message.clone(), text.as_str(), model, now).await?;
+        if !images::attach(&mut tx, viewer, own, Question::Asked(&message)).await? {
+            return Ok(TurnOutcome::NoImage);
+        }
+        // Asked differently, it is still about what it was about.
+        if let Some(other) = instead_of {
+            images::copy(&mut tx, &[other.as_str().to_owned()], &[message.into_string()]).await?;
+        }
         tx.commit().await?;
         Ok(TurnOutcome::Started(turn))
     }

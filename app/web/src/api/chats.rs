@@ -228,10 +228,11 @@ pub(crate) async fn send_message(
     #[server(default)] instead_of: String,
     #[server(default)] temporary: bool,
     #[server(default)] chosen: Chosen,
+    #[server(default)] images: Vec<String>,
 ) -> Result<Option<SentView>, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{Accepted, ChatError, SendMessage};
-    use cjhirashi_domain::{ErrorCode, chat::Filing, settings::Choices, text::MessageText};
+    use cjhirashi_domain::{ErrorCode, chat::Filing, id::ImageId, settings::Choices, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
         "" => None,
@@ -249,7 +250,10 @@ pub(crate) async fn send_message(
         if begins { choices::read(&services.store, &who.viewer(), chosen).await? } else { Choices::default() };
     let model = choices.model.as_ref().map(|model| texts(&who).model_label(&services.models.resolve(model).id));
     let message_id = MessageId::parse(message_id).ok();
-    let message = SendMessage { chat, instead_of, text, temporary, choices, message_id };
+    let images: Result<Vec<_>, _> = images.into_iter().map(ImageId::parse).collect();
+    let images = images.map_err(|_| fail(ErrorCode::ImageNotFound))?;
+    let with_images = !images.is_empty() || instead_of.is_some();
+    let message = SendMessage { chat, instead_of, text, images, temporary, choices, message_id };
     let sent = match services.chat.send_or_queue(&who.viewer(), message).await? {
         Accepted::Asked(sent) => sent,
         Accepted::Waits(chat) => {
@@ -270,7 +274,10 @@ pub(crate) async fn send_message(
         Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
     };
     let now = services.store.now();
-    let question = Message::asked(asked, question, now);
+    let question = match if with_images { services.store.open_message(&who.viewer(), &asked).await? } else { None } {
+        Some((_, question)) => question,
+        None => Message::asked(asked, question, now),
+    };
     let answer = Message::begun(sent.assistant_message, sent.generation, now);
     let t = texts(&who);
     let answer = MessageView { told, ..MessageView::of(answer, t, now) };
@@ -295,12 +302,13 @@ pub(crate) async fn retry_answer(message: String) -> Result<Acted, Failure> {
 
 /// Stops an answer that is being written; its text so far is kept.
 #[server(prefix = "/fn", endpoint = "stop_answer")]
-pub(crate) async fn stop_answer(generation: String) -> Result<(), Failure> {
+pub(crate) async fn stop_answer(generation: String) -> Result<Acted, Failure> {
     use super::server::{fail, services, signed_in};
     use cjhirashi_domain::ErrorCode;
     let (who, services) = (signed_in()?, services()?);
     let generation = GenerationId::parse(generation).map_err(|_| fail(ErrorCode::GenerationNotFound))?;
-    Ok(services.chat.stop(&who.viewer(), &generation).await?)
+    services.chat.stop(&who.viewer(), &generation).await?;
+    Ok(Acted::default())
 }
 
 /// Gives a chat another title.

@@ -11,7 +11,7 @@ use leptos::server;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, WithoutHtml, list_address};
+use super::{Failure, WithoutHtml, conversation::Acted, list_address};
 
 /// Documents on one page of a list.
 pub(crate) const PAGE_SIZE: u32 = 50;
@@ -571,32 +571,34 @@ pub(crate) async fn load_passage(
 
 /// Removes a document from every answer at once.
 #[server(prefix = "/fn", endpoint = "delete_document")]
-pub(crate) async fn delete_document(id: String) -> Result<(), Failure> {
+pub(crate) async fn delete_document(id: String) -> Result<Acted, Failure> {
     use super::server::{forward_within, services, signed_in};
     let (who, services) = (signed_in()?, services()?);
     let id = server_side::document_id(id)?;
     services.documents.delete(&who.viewer(), &id).await?;
     forward_within("/admin", "/documents");
-    Ok(())
+    Ok(Acted::default())
 }
 
 /// Tries a document again that failed.
 #[server(prefix = "/fn", endpoint = "retry_document")]
-pub(crate) async fn retry_document(id: String) -> Result<(), Failure> {
+pub(crate) async fn retry_document(id: String) -> Result<Acted, Failure> {
     use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
     let id = server_side::document_id(id)?;
-    Ok(services.documents.retry(&who.viewer(), &id).await?)
+    services.documents.retry(&who.viewer(), &id).await?;
+    Ok(Acted::default())
 }
 
 /// Gives a document other tags, separated by commas.
 #[server(prefix = "/fn", endpoint = "save_tags")]
-pub(crate) async fn save_tags(id: String, #[server(default)] tags: String) -> Result<(), Failure> {
+pub(crate) async fn save_tags(id: String, #[server(default)] tags: String) -> Result<Acted, Failure> {
     use super::server::{services, signed_in};
     let (who, services) = (signed_in()?, services()?);
     let id = server_side::document_id(id)?;
     let tags: Vec<String> = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
-    Ok(services.documents.set_tags(&who.viewer(), &id, &tags).await?)
+    services.documents.set_tags(&who.viewer(), &id, &tags).await?;
+    Ok(Acted::default())
 }
 
 /// Gives a document another title.

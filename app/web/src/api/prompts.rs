@@ -82,6 +82,7 @@ pub(crate) async fn ask_prompt(id: String, #[server(default)] values: Vec<String
         chat: None,
         instead_of: None,
         text,
+        images: Vec::new(),
         temporary: false,
         choices: Choices::default(),
         message_id: None,

@@ -47,7 +47,7 @@ pub(crate) async fn save_setting(name: String, #[server(default)] value: String)
     let settings = services.store.change_settings(&who.user.id, change).await?;
     let settings = settings.ok_or_else(|| fail(ErrorCode::SettingInvalid))?;
     forward(&format!("{SETTINGS}?saved={name}#{name}"));
-    let mut acted = Acted { anew: name == "language", ..Acted::default() };
+    let mut acted = Acted { anew: name == "language" || name.starts_with("shortcut"), ..Acted::default() };
     let root = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
     match name.as_str() {
         "theme" => acted.root = root("data-theme", settings.theme.as_str()),
@@ -65,7 +65,10 @@ pub(crate) async fn save_setting(name: String, #[server(default)] value: String)
 /// The settings with one of them read from text; `None` when there is no such setting or the value is none of it.
 #[cfg(feature = "ssr")]
 fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSettings> {
-    use cjhirashi_domain::settings::{CodeTheme, Language, Theme};
+    use cjhirashi_domain::{
+        keys::Keys,
+        settings::{CodeTheme, Language, Theme},
+    };
     let number = |value: &str| value.replace(',', ".").parse::<f64>().ok().filter(|value| value.is_finite());
     match name {
         // PostgreSQL refuses NUL, and no model is called by a control character.
@@ -83,9 +86,12 @@ fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSe
         "rag_min_score" => {
             settings.rag_min_score = number(value).filter(|value| (0.0..=100.0).contains(value))? / 100.0;
         }
+        "shortcut_search" => settings.shortcuts.search = Keys::parse(value)?,
+        "shortcut_new_chat" => settings.shortcuts.new_chat = Keys::parse(value)?,
+        "shortcut_list" => settings.shortcuts.list = Keys::parse(value)?,
         _ => return None,
     }
-    Some(settings.clamped())
+    settings.shortcuts.are_apart().then(|| settings.clamped())
 }
 
 /// Connects a model server for everybody, after asking it for its models. An empty key keeps the one there is for the

@@ -7,14 +7,14 @@ use super::{
     FileChooser, Icon, UploadList, icon,
     picker::{Picker, picker},
 };
-use crate::components::Whole as _;
+use crate::components::{Piece, Whole as _};
 use crate::{
     api::{
         EXTRACTIVE,
         chats::{SendMessage, StopAnswer},
         choices::Chosen,
     },
-    state::{ChatState, acts, browser, draft_key, use_session, use_texts},
+    state::{ChatState, Images, acts, browser, draft_key, use_session, use_texts},
 };
 
 /// The field, its buttons, what went wrong with the last question, and who answers.
@@ -27,6 +27,15 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     // What is typed is kept until the server has it.
     let key = StoredValue::new(draft_key(&chat));
     let prompts = Picker::new();
+    let images = use_context::<Images>();
+    let on_paste = move |event: ev::ClipboardEvent| {
+        let files = event.clipboard_data().and_then(|data| data.files());
+        let (Some(files), Some(images)) = (files, images) else { return };
+        for file in (0..files.length()).filter_map(|at| files.item(at)).filter(Images::wants) {
+            event.prevent_default();
+            images.add(&file);
+        }
+    };
 
     let submit = move || {
         let Some(field) = field.get_untracked() else { return };
@@ -34,10 +43,11 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         if state.pending.with_untracked(Option::is_some) || text.trim().is_empty() {
             return;
         }
+        let Some(images) = images.map_or(Some(Vec::new()), Images::take) else { return };
         field.set_value("");
         prompts.typed(&field);
         let form = field.form().and_then(|form| FormData::new_with_form(&form).ok());
-        state.send(text, form.map(|form| chosen(&form)).unwrap_or_default());
+        state.send(text, form.map(|form| chosen(&form)).unwrap_or_default(), images);
     };
     Effect::new(move |_| {
         let Some(field) = field.get() else { return };
@@ -149,6 +159,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             {failure}
             {editing}
             <UploadList />
+            {images.map(attached)}
             <div inner_html=move || state.queue.with(|(queue, _)| queue.clone())></div>
             {picker(prompts, field)}
             <form class="composer" id="composer" method="post" action=SendMessage::url() on:submit=on_submit>
@@ -165,6 +176,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                     aria-autocomplete="list"
                     aria-controls=move || prompts.open.get().then_some("prompt-list")
                     node_ref=field
+                    on:paste=on_paste
                     on:keydown=on_key
                     on:input=on_input
                 ></textarea>
@@ -173,6 +185,29 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             <Stopper state=state />
             <Answerer state=state />
         </div>
+    }
+    .whole()
+}
+
+/// The images that go along with the question.
+fn attached(images: Images) -> Piece {
+    let remove = move |event: ev::MouseEvent| {
+        let button = browser::closest(&event, "button").and_then(|button| button.get_attribute("value"));
+        if let Some(key) = button.and_then(|key| key.parse().ok()) {
+            images.remove(key);
+        }
+    };
+    let close = format!(
+        "<svg class=\"icon\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path d=\"{}\"/></svg>",
+        Icon::Close.path()
+    );
+    view! {
+        <ul
+            class="attached"
+            hidden=move || images.list.with(Vec::is_empty)
+            inner_html=move || images.html(&close)
+            on:click=remove
+        ></ul>
     }
     .whole()
 }
@@ -227,7 +262,7 @@ fn Attach() -> impl IntoView {
     let t = use_texts();
     view! {
         <label class="button icon-only with-script" title=t.attach>
-            <FileChooser public=false label=t.attach />
+            <FileChooser public=false label=t.attach images=true />
             {icon(Icon::Plus)}
         </label>
         <a class="button icon-only without-script" href="/documents" aria-label=t.attach title=t.attach>

@@ -18,12 +18,9 @@ use crate::components::Whole as _;
 use crate::{
     api::{
         Failure,
-        documents::{
-            DeleteDocument, DocumentsView, ListAsked, PAGE_SIZE, RetryDocument, delete_document, list_documents,
-            retry_document,
-        },
+        documents::{DeleteDocument, DocumentsView, ListAsked, PAGE_SIZE, RetryDocument, list_documents},
     },
-    state::{Go, Notices, Uploads, browser, use_texts},
+    state::{Go, Notices, Uploads, acts, browser, use_texts},
 };
 
 /// A document's state: an icon, words, and a bar while something moves.
@@ -315,7 +312,7 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
         event.prevent_default();
         let id = id.get_value();
         spawn_local(async move {
-            if let Err(failure) = retry_document(id).await {
+            if let Err(failure) = acts::command("retry_document", "id", &id).await {
                 say(notices, &failure, t);
             }
             list.reload();
@@ -347,8 +344,8 @@ fn Row(document: Document, now: Timestamp, list: Listed) -> impl IntoView {
     let remove = move || {
         let id = id.get_value();
         spawn_local(async move {
-            match delete_document(id).await {
-                Ok(()) => {
+            match acts::command("delete_document", "id", &id).await {
+                Ok(_) => {
                     if let Some(notices) = notices {
                         notices.say(t.deleted);
                     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cjhirashi_domain::chat::ChatSummary;
+use cjhirashi_domain::{chat::ChatSummary, keys::Keys};
 use leptos::{ev, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -16,7 +16,7 @@ use super::{
 use crate::components::{Children, Piece, Whole as _};
 use crate::{
     api::{chats::list_chats, library::CHATS, prompts::PROMPTS},
-    state::{Chats, Go, Notices, Session, Uploads, browser, use_session, use_texts},
+    state::{Chats, Go, Images, Notices, Session, Uploads, browser, use_session, use_texts},
     texts::Texts,
 };
 
@@ -26,8 +26,11 @@ pub(crate) fn Frame(session: Session, children: Children) -> impl IntoView {
     let t = use_texts();
     provide_context(session);
     provide_context(Go::new());
-    provide_context(Notices::new());
-    provide_context(Uploads::new(t));
+    let notices = Notices::new();
+    provide_context(notices);
+    let images = Images::new(notices, t);
+    provide_context(images);
+    provide_context(Uploads::new(images, t));
     let chats = Chats::new();
     provide_context(chats);
     Effect::new(move |_| chats.listen());
@@ -91,7 +94,9 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
     let t = use_texts();
     let path = use_location().pathname;
     let current = move |own: &'static str| move || path.with(|path| path.starts_with(own)).then_some("page");
-    let admin = use_session().is_some_and(|session| session.is_admin());
+    let session = use_session();
+    let admin = session.as_ref().is_some_and(Session::is_admin);
+    let search_keys = session.map(|session| session.settings.shortcuts.search.as_str().to_owned());
     view! {
         <nav class="side" aria-label=t.main_navigation>
             <div class="side-head">
@@ -106,7 +111,7 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
                 <button class="side-row with-script" type="button" on:click=move |_| palette.set(true)>
                     {icon(Icon::Search)}
                     {t.search}
-                    <kbd>"Ctrl K"</kbd>
+                    <kbd>{search_keys}</kbd>
                 </button>
                 <a class="side-row" href=CHATS aria-current=current(CHATS)>
                     {icon(Icon::Chat)}
@@ -369,23 +374,31 @@ fn Offline() -> impl IntoView {
 /// Keys and clicks that mean the same on every page.
 fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
     let go = use_context::<Go>();
+    let shortcuts = use_session().map(|session| session.settings.shortcuts.clone()).unwrap_or_default();
     let keys = window_event_listener(ev::keydown, move |event| {
         let command = event.ctrl_key() || event.meta_key();
         let typing = browser::closest(&event, "input, textarea, select, [contenteditable]").is_some();
-        match event.key().as_str() {
-            "k" | "K" if command => {
+        let pressed = Keys::pressed(command, event.alt_key(), event.shift_key(), &event.key());
+        // Without one of these it is a sign that is typed.
+        let free = !typing || command || event.alt_key();
+        let [search, new_chat, list] = shortcuts.to_texts();
+        match pressed.as_str() {
+            keys if free && keys == search => {
                 event.prevent_default();
                 palette.set(true);
             }
-            "o" | "O" if command && event.shift_key() => {
+            keys if free && keys == new_chat => {
                 event.prevent_default();
                 if let Some(go) = go {
                     go.to("/");
                 }
             }
-            "?" if !typing => key_list.set(true),
+            keys if free && keys == list => {
+                event.prevent_default();
+                key_list.set(true);
+            }
             // A dialog closes by itself. What stands in the page comes after what floats over it: see `Conversation`.
-            "Escape" if !browser::in_dialog() && browser::close_topmost() => event.prevent_default(),
+            "ESCAPE" if !browser::in_dialog() && browser::close_topmost() => event.prevent_default(),
             _ => {}
         }
     });

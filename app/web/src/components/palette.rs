@@ -226,18 +226,20 @@ pub(crate) fn KeyList(open: RwSignal<bool>) -> impl IntoView {
     let t = use_texts();
     let dialog = NodeRef::<html::Dialog>::new();
     bind(dialog, open);
+    let own = use_session().map(|session| session.settings.shortcuts.clone()).unwrap_or_default();
+    let [search, new_chat, list] = own.to_texts();
     let rows = [
-        (t.key_search, "Ctrl K"),
-        (t.new_chat, "Ctrl Shift O"),
+        (t.key_search, search),
+        (t.new_chat, new_chat),
         (t.key_send, "Enter"),
         (t.key_line, "Shift Enter"),
         (t.key_edit, "↑"),
         (t.key_stop, "Esc"),
         (t.key_prompts, "/"),
-        (t.key_help, "?"),
+        (t.key_help, list),
     ]
     .into_iter()
-    .map(|(words, key)| view! { <dt>{words}</dt><dd><kbd>{key}</kbd></dd> })
+    .map(|(words, key)| view! { <dt>{words}</dt><dd><kbd>{key.to_owned()}</kbd></dd> })
     .collect_view();
     view! {
         <dialog
@@ -255,6 +257,11 @@ pub(crate) fn KeyList(open: RwSignal<bool>) -> impl IntoView {
             </header>
             <div class="dialog-body dialog-inside">
                 <dl class="keys">{rows}</dl>
+                <p>
+                    <a href="/settings#keys" on:click=move |_| open.set(false)>
+                        {t.change_keys}
+                    </a>
+                </p>
             </div>
         </dialog>
     }

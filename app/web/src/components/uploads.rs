@@ -9,9 +9,18 @@ use crate::state::{Upload, UploadState, Uploads, use_texts};
 /// The kinds of file that can be read, for the browser's chooser.
 const ACCEPT: &str = ".txt,.md,.markdown,.html,.htm,.pdf,.docx,text/*";
 
+/// The kinds of image that can be asked about.
+const IMAGES: &str = "image/png,image/jpeg,image/webp,image/gif";
+
 /// Opens the browser's chooser; what is chosen is on its way at once. To stand in a label that looks like a button.
 #[component]
-pub(crate) fn FileChooser(public: bool, label: &'static str) -> impl IntoView {
+pub(crate) fn FileChooser(
+    public: bool,
+    label: &'static str,
+    /// Images can be asked about here.
+    #[prop(optional)]
+    images: bool,
+) -> impl IntoView {
     let uploads = use_context::<Uploads>();
     let choose = move |event: ev::Event| {
         let input: web_sys::HtmlInputElement = event_target(&event);
@@ -20,7 +29,8 @@ pub(crate) fn FileChooser(public: bool, label: &'static str) -> impl IntoView {
         }
         input.set_value("");
     };
-    view! { <input type="file" multiple accept=ACCEPT aria-label=label on:change=choose /> }.whole()
+    let accept = if images { format!("{ACCEPT},{IMAGES}") } else { ACCEPT.to_owned() };
+    view! { <input type="file" multiple accept=accept aria-label=label on:change=choose /> }.whole()
 }
 
 /// A place for documents: drop, or choose. Without script it is a form.

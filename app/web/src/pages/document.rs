@@ -16,13 +16,13 @@ use crate::{
     api::{
         Failure, Shown,
         documents::{
-            DeleteDocument, DocumentTab, DocumentView, PartAsked, RetryDocument, SaveTags, delete_document,
-            document_states, load_document, retry_document, save_tags,
+            DeleteDocument, DocumentTab, DocumentView, PartAsked, RetryDocument, SaveTags, document_states,
+            load_document,
         },
         load,
     },
     components::{Ago, DeleteMenu, Icon, Page, Problem, Skeleton, StateOf, icon, pager},
-    state::{Go, Notices, browser, use_texts},
+    state::{Go, Notices, acts, browser, use_texts},
 };
 
 /// A document, and what of it.
@@ -273,8 +273,8 @@ fn Remove(id: String) -> impl IntoView {
         move || {
             let id = id.clone();
             spawn_local(async move {
-                match (delete_document(id).await, notices) {
-                    (Ok(()), _) => {
+                match (acts::command("delete_document", "id", &id).await, notices) {
+                    (Ok(_), _) => {
                         if let Some(notices) = notices {
                             notices.say(t.deleted);
                         }
@@ -312,7 +312,7 @@ fn Retry(watched: Watched) -> impl IntoView {
             event.prevent_default();
             let id = id.clone();
             spawn_local(async move {
-                if let (Err(failure), Some(notices)) = (retry_document(id).await, notices) {
+                if let (Err(failure), Some(notices)) = (acts::command("retry_document", "id", &id).await, notices) {
                     notices.fail(failure.message(t));
                 }
                 watched.ask().await;
@@ -334,22 +334,14 @@ fn Retry(watched: Watched) -> impl IntoView {
 #[component]
 fn Tags(id: String, tags: String) -> impl IntoView {
     let t = use_texts();
-    let saved = RwSignal::new(None::<Result<(), String>>);
-    let submit = move |event: ev::SubmitEvent| {
-        let Some(form) = browser::take_form(&event) else { return };
-        let (id, tags) = (browser::field(&form, "id"), browser::field(&form, "tags"));
-        spawn_local(async move {
-            saved.set(Some(save_tags(id, tags).await.map_err(|failure| failure.message(t).to_owned())));
-        });
-    };
-    let shown = move || {
-        saved.get().map(|saved| match saved {
-            Ok(()) => view! { <span class="saved" role="status">{icon(Icon::Check)} {t.saved}</span> }.whole(),
-            Err(words) => view! { <span class="saved bad" role="alert">{words}</span> }.whole(),
-        })
-    };
     view! {
-        <form class="tags-form" method="post" action=SaveTags::url() on:submit=submit>
+        <form
+            class="tags-form"
+            method="post"
+            action=SaveTags::url()
+            data-save=""
+            on:submit=|event| acts::save(&event, None)
+        >
             <input type="hidden" name="id" value=id />
             <input
                 class="input"
@@ -362,7 +354,13 @@ fn Tags(id: String, tags: String) -> impl IntoView {
             <button class="button plain-line" type="submit">
                 {t.save}
             </button>
-            {shown}
+            <span role="status">
+                <span class="saved" hidden>
+                    {icon(Icon::Check)}
+                    {t.saved}
+                </span>
+                <span class="saved bad" hidden></span>
+            </span>
         </form>
     }
     .whole()

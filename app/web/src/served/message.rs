@@ -3,7 +3,7 @@
 use cjhirashi_chat::markdown::{self, Place};
 use cjhirashi_domain::{
     Timestamp,
-    chat::{Citation, Message, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
+    chat::{Citation, Message, MessageImage, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
     id::{ChatId, MessageId},
 };
 use cjhirashi_models::ModelInfo;
@@ -44,6 +44,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
     let w = Words::of(t.language);
     let long = is_long(&message.content);
     view! {
+        {images(t, &message.images, "/images")}
         <div class="said" class:long=long>
             {message.content.clone()}
         </div>
@@ -57,6 +58,26 @@ fn question(t: &'static Texts, message: &Message) -> String {
         </div>
     }
     .to_html()
+}
+
+/// The images of a question, each of which opens in its full size; below `path`.
+pub(super) fn images(t: &'static Texts, images: &[MessageImage], path: &str) -> Option<Piece> {
+    let links = images.iter().zip(1..).map(|(image, number)| {
+        let address = format!("{path}/{}", image.id);
+        let source = address.clone();
+        view! {
+            <a href=address target="_blank" rel="external">
+                <img
+                    src=source
+                    width=image.width
+                    height=image.height
+                    loading="lazy"
+                    alt=format!("{} {number}", t.image)
+                />
+            </a>
+        }
+    });
+    (!images.is_empty()).then(|| view! { <div class="images">{links.collect_view()}</div> }.whole())
 }
 
 fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {

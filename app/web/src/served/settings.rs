@@ -69,6 +69,7 @@ pub(crate) fn settings(t: &'static Texts, view: &SettingsView) -> String {
                 <a href="#answers" rel="external">{w.answers}</a>
                 <a href="#documents" rel="external">{w.from_documents}</a>
                 <a href="#connection" rel="external">{w.connection}</a>
+                <a href="#keys" rel="external">{t.keyboard}</a>
                 <a href="#account" rel="external">{t.account}</a>
             </nav>
             {section("appearance", w.appearance, page.appearance(&view.settings))}
@@ -83,6 +84,7 @@ pub(crate) fn settings(t: &'static Texts, view: &SettingsView) -> String {
             )}
             {section("documents", w.from_documents, page.retrieval(&view.settings))}
             {section("connection", w.connection, connection)}
+            {section("keys", t.keyboard, page.keys(&view.settings))}
             {section("account", t.account, view! { <p><a href="/account">{w.account_line}</a></p> }.whole())}
         </div>
     }
@@ -280,6 +282,31 @@ impl Page<'_> {
             {self.field("rag_enabled", w.rag_enabled, w.rag_enabled_hint, false, enabled.whole())}
             {self.field("rag_top_k", w.rag_top_k, w.rag_top_k_hint, false, top_k)}
             {self.field("rag_min_score", w.rag_min_score, w.rag_min_score_hint, false, min_score)}
+        }
+        .whole()
+    }
+
+    fn keys(&self, settings: &UserSettings) -> Piece {
+        let field = |name: &'static str, label: &'static str, keys: &str| {
+            let control = view! {
+                <input
+                    class="input"
+                    id=format!("{name}-value")
+                    name="value"
+                    required
+                    maxlength="40"
+                    autocomplete="off"
+                    value=keys.to_owned()
+                />
+            };
+            self.field(name, label, "", false, control.whole())
+        };
+        let (t, keys) = (self.t, &settings.shortcuts);
+        view! {
+            <p>{self.w.shortcuts_line}</p>
+            {field("shortcut_search", t.key_search, keys.search.as_str())}
+            {field("shortcut_new_chat", t.new_chat, keys.new_chat.as_str())}
+            {field("shortcut_list", t.key_help, keys.list.as_str())}
         }
         .whole()
     }

@@ -8,7 +8,7 @@ use cjhirashi_domain::{
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, alone::document, hidden, words::Words};
+use super::{ago, alone::document, hidden, message::images, words::Words};
 use crate::{
     Assets,
     api::conversation::CopyShared,
@@ -29,8 +29,9 @@ pub fn shared(
 ) -> String {
     let (t, w) = (Texts::of(language), Words::of(language));
     let title = snapshot.title;
-    let messages =
-        snapshot.messages.into_iter().zip(1..).map(|(message, number)| turn(t, message, number)).collect_view();
+    let path = format!("/share/{token}/images");
+    let messages = snapshot.messages.into_iter().zip(1..);
+    let messages = messages.map(|(message, number)| turn(t, message, number, &path)).collect_view();
     let copy = member.then(|| {
         view! {
             <form method="post" action=CopyShared::url()>
@@ -56,13 +57,14 @@ pub fn shared(
     document(language, assets, &t.tab(&title), None, body)
 }
 
-fn turn(t: &'static Texts, message: SharedMessage, number: usize) -> Piece {
+fn turn(t: &'static Texts, message: SharedMessage, number: usize, path: &str) -> Piece {
     let w = Words::of(t.language);
     let id = format!("m{number}");
     let place = Place { id: &id, language: t.language };
     if message.role == MessageRole::User {
         return view! {
             <article class="message question" aria-label=t.you_asked>
+                {images(t, &message.images, path)}
                 <div class="said">{message.content}</div>
             </article>
         }

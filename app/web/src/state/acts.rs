@@ -173,6 +173,13 @@ pub(crate) async fn served(question: &str) -> Option<String> {
     asked::<Served>(&action, &question).await.ok().map(|part| part.html)
 }
 
+/// Does what a server function of this name does with one thing.
+pub(crate) async fn command(name: &str, field: &str, value: &str) -> Result<Acted, Failure> {
+    let fields = UrlSearchParams::new().map_err(|_| Failure::of_page(None))?;
+    fields.append(field, value);
+    asked(&format!("{}/{name}", crate::api::PREFIX), &fields).await
+}
+
 async fn asked<T: serde::de::DeserializeOwned>(action: &str, fields: &UrlSearchParams) -> Result<T, Failure> {
     let unreachable = Failure::of_page(None);
     let Some((ok, text)) = browser::post(action, fields).await else { return Err(unreachable) };

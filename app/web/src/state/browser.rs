@@ -84,7 +84,7 @@ pub(crate) fn copy_rich(element: &Element) -> bool {
 }
 
 /// Sends fields to an address: whether it went well, and the answer's text. `None` when nobody answered.
-pub(crate) async fn post(address: &str, fields: &web_sys::UrlSearchParams) -> Option<(bool, String)> {
+pub(crate) async fn post(address: &str, fields: &JsValue) -> Option<(bool, String)> {
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(fields);

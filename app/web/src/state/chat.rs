@@ -11,11 +11,11 @@ use cjhirashi_domain::{
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::{Notices, browser, follow_chats, use_texts};
+use super::{Images, Notices, acts, browser, follow_chats, use_texts};
 use crate::{
     api::{
         Failure, Loaded,
-        chats::{ChatView, ChatsView, MessageView, SHOWN, list_chats, load_chat, send_message, stop_answer},
+        chats::{ChatView, ChatsView, MessageView, SHOWN, list_chats, load_chat, send_message},
         choices::Chosen,
         conversation::Acted,
         load,
@@ -215,6 +215,7 @@ pub(crate) struct ChatState {
     chats: Option<Chats>,
     go: Option<Go>,
     notices: Option<Notices>,
+    images: Option<Images>,
     texts: &'static Texts,
 }
 
@@ -248,6 +249,7 @@ impl ChatState {
             chats: use_context(),
             go: use_context(),
             notices: use_context(),
+            images: use_context(),
             texts: use_texts(),
         }
     }
@@ -270,7 +272,7 @@ impl ChatState {
 
     /// Sends a question: shown at once, replaced by what the server kept. While an answer is being written it joins those
     /// that wait.
-    pub(crate) fn send(self, text: String, chosen: Chosen) {
+    pub(crate) fn send(self, text: String, chosen: Chosen, images: Vec<String>) {
         if text.trim().is_empty() || self.pending.with_untracked(Option::is_some) {
             return;
         }
@@ -285,12 +287,16 @@ impl ChatState {
         let (instead_of, temporary) = (self.instead_of.get_untracked(), self.temporary.get_untracked());
         spawn_local(async move {
             let other = instead_of.as_ref().map(ToString::to_string).unwrap_or_default();
-            let (words, to, id) = (text.clone(), chat.clone(), message.clone());
-            let mut sent = send_message(words, to, id, other.clone(), temporary, chosen.clone()).await;
-            // Unreachable may mean that the answer was lost on the way: the same id asks once.
-            if matches!(&sent, Err(failure) if failure.code.is_none()) {
-                sent = send_message(text.clone(), chat.clone(), message, other, temporary, chosen).await;
-            }
+            let mut again = true;
+            let sent = loop {
+                let (text, to, id, other) = (text.clone(), chat.clone(), message.clone(), other.clone());
+                let sent = send_message(text, to, id, other, temporary, chosen.clone(), images.clone()).await;
+                // Unreachable may mean that the answer was lost on the way: the same id asks once.
+                let lost = matches!(&sent, Err(failure) if failure.code.is_none());
+                if !std::mem::take(&mut again) || !lost {
+                    break sent;
+                }
+            };
             match sent {
                 Ok(None) => {
                     forget_draft(&chat, &text);
@@ -342,6 +348,9 @@ impl ChatState {
                     self.pending.set(None);
                     self.failure.set(Some(failure));
                     self.draft.set(Some(text));
+                    if let Some(unsent) = self.images {
+                        unsent.put_back(images);
+                    }
                 }
             }
         });
@@ -441,7 +450,7 @@ impl ChatState {
         let Some(generation) = self.generation_untracked() else { return };
         self.stopping.set(true);
         spawn_local(async move {
-            if let Err(failure) = stop_answer(generation.into_string()).await {
+            if let Err(failure) = acts::command("stop_answer", "generation", generation.as_str()).await {
                 self.stopping.set(false);
                 self.say_failure(&failure);
             }

@@ -5,12 +5,14 @@
 pub(crate) mod acts;
 pub(crate) mod browser;
 mod chat;
+mod images;
 mod notices;
 mod session;
 mod stream;
 mod uploads;
 
 pub(crate) use chat::{ChatState, Chats, Go, PassageAt, draft_key};
+pub(crate) use images::Images;
 pub(crate) use notices::Notices;
 pub(crate) use session::{PageLanguage, Session, use_session, use_texts};
 pub(crate) use stream::{Told, follow_chats, follow_generation};

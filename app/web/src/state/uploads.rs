@@ -11,7 +11,7 @@ use serde::Deserialize;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{File, FileList, FormData, ProgressEvent, XmlHttpRequest};
 
-use super::browser;
+use super::{Images, browser};
 use crate::{
     api::documents::document_states,
     texts::{Texts, said},
@@ -83,6 +83,8 @@ pub(crate) struct SameFile {
 /// All files of this page.
 #[derive(Clone, Copy)]
 pub(crate) struct Uploads {
+    /// Where images go that are dropped beside a field for questions.
+    images: Images,
     pub(crate) list: RwSignal<Vec<Upload>>,
     /// Grows when a document came or changed, for lists that show documents.
     pub(crate) changed: RwSignal<u32>,
@@ -101,13 +103,15 @@ pub(crate) struct Uploads {
 
 /// What the server says to an upload.
 #[derive(Default, Deserialize)]
-struct Answer {
+pub(super) struct Answer {
+    /// The id of an image that was kept.
+    pub(super) image: Option<String>,
     #[serde(default)]
     documents: Vec<AnsweredDocument>,
     #[serde(default)]
     errors: Vec<AnsweredError>,
     /// Why nothing of it was looked at.
-    error: Option<AnsweredError>,
+    pub(super) error: Option<AnsweredError>,
 }
 
 #[derive(Deserialize)]
@@ -117,13 +121,14 @@ struct AnsweredDocument {
 }
 
 #[derive(Deserialize)]
-struct AnsweredError {
-    message: String,
+pub(super) struct AnsweredError {
+    pub(super) message: String,
 }
 
 impl Uploads {
-    pub(crate) fn new(texts: &'static Texts) -> Self {
+    pub(crate) fn new(images: Images, texts: &'static Texts) -> Self {
         Self {
+            images,
             list: RwSignal::new(Vec::new()),
             changed: RwSignal::new(0),
             queue: cfg!(feature = "hydrate").then(|| StoredValue::new_local(VecDeque::new())),
@@ -139,6 +144,10 @@ impl Uploads {
     pub(crate) fn add(self, files: &FileList, public: bool) {
         let mut new = Vec::new();
         for file in (0..files.length()).filter_map(|index| files.item(index)) {
+            if Images::wants(&file) {
+                self.images.add(&file);
+                continue;
+            }
             let id = self.next.get_untracked();
             self.next.set(id + 1);
             let state = if file.size() > MAX_BYTES {
@@ -231,7 +240,7 @@ impl Uploads {
         let status = request.and_then(|request| request.status().ok()).unwrap_or_default();
         let text = request.and_then(|request| request.response_text().ok().flatten()).unwrap_or_default();
         let answer = serde_json::from_slice::<Answer>(text.as_bytes()).ok();
-        let Answer { documents, errors, error } = answer.unwrap_or_default();
+        let Answer { documents, errors, error, .. } = answer.unwrap_or_default();
         if let Some(document) = documents.into_iter().next() {
             upload.same_as.set(document.same_as);
             self.accepted(upload, document.id);

@@ -2,8 +2,11 @@
 //! refused because an answer without it would not be what was asked for.
 
 use cjhirashi_chat::{CompletionRequest, RetrievalOptions};
-use cjhirashi_domain::{ErrorCode, chat::MessageRole};
-use cjhirashi_models::{ChatTurn, RESPONSE_FORMAT};
+use cjhirashi_domain::{
+    ErrorCode,
+    chat::{MessageImage, MessageRole},
+};
+use cjhirashi_models::{ChatImage, ChatTurn, RESPONSE_FORMAT};
 use cjhirashi_sync::parse_tags;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -91,6 +94,14 @@ struct PartBody {
     kind: String,
     #[serde(default)]
     text: Option<String>,
+    #[serde(default)]
+    image_url: Option<ImageBody>,
+}
+
+/// An image, in the address itself: `data:image/png;base64,…`. What an address elsewhere shows is not fetched.
+#[derive(Debug, Deserialize, ToSchema)]
+struct ImageBody {
+    url: String,
 }
 
 /// Where an answer ends.
@@ -219,19 +230,49 @@ fn turn((at, turn): (usize, TurnBody)) -> ApiResult<ChatTurn> {
             return Err(error.about(format!("messages[{at}].role")));
         }
     };
+    let mut images = Vec::new();
     let content = match turn.content {
         Some(ContentBody::Text(text)) => text,
         Some(ContentBody::Parts(parts)) => {
-            if let Some((part, other)) = parts.iter().enumerate().find(|(_, part)| part.kind != "text") {
-                let kind: String = other.kind.chars().take(40).collect();
-                let error = ApiError::invalid(format!("parts of type {kind} are not supported"));
-                return Err(error.about(format!("messages[{at}].content[{part}].type")));
+            let mut texts = Vec::new();
+            for (place, part) in parts.into_iter().enumerate() {
+                let about =
+                    |error: ApiError, field: &str| error.about(format!("messages[{at}].content[{place}].{field}"));
+                match (part.kind.as_str(), part.image_url) {
+                    ("text", _) => texts.extend(part.text),
+                    ("image_url", Some(body)) if role == MessageRole::User && images.len() < MessageImage::MOST => {
+                        let image = image(&body.url).ok_or_else(|| {
+                            let error = ApiError::invalid("an image is data:image/png;base64,… (or jpeg, webp, gif)");
+                            about(error, "image_url.url")
+                        })?;
+                        images.push(image);
+                    }
+                    ("image_url", _) => {
+                        let most = MessageImage::MOST;
+                        let error =
+                            ApiError::invalid(format!("a user's message has up to {most} images, each with its url"));
+                        return Err(about(error, "image_url"));
+                    }
+                    (kind, _) => {
+                        let kind: String = kind.chars().take(40).collect();
+                        let error = ApiError::invalid(format!("parts of type {kind} are not supported"));
+                        return Err(about(error, "type"));
+                    }
+                }
             }
-            parts.into_iter().filter_map(|part| part.text).collect::<Vec<_>>().join("\n")
+            texts.join("\n")
         }
         None => String::new(),
     };
-    Ok(ChatTurn { role, content })
+    Ok(ChatTurn { role, content, images })
+}
+
+/// Reads an image that is an address itself.
+fn image(url: &str) -> Option<ChatImage> {
+    let (media_type, base64) = url.strip_prefix("data:")?.split_once(";base64,")?;
+    let known = matches!(media_type, "image/png" | "image/jpeg" | "image/webp" | "image/gif");
+    let whole = !base64.is_empty() && base64.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    (known && whole).then(|| ChatImage { media_type: media_type.to_owned(), base64: base64.into() })
 }
 
 fn stop(stop: StopBody) -> ApiResult<Vec<String>> {
@@ -273,13 +314,20 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_text_are_joined_and_pictures_are_refused_by_name() {
+    fn parts_of_text_are_joined_and_images_are_read_from_their_address() {
         let content = |content: Value| read(json!({"messages": [{"role": "user", "content": content}]}));
         let parts = content(json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).unwrap();
         assert_eq!(parts.messages[0].content, "a\nb");
-        let error = content(json!([{"type": "text"}, {"type": "image_url", "image_url": {"url": "x"}}])).unwrap_err();
-        assert!(error.detail.unwrap().contains("image_url"));
-        assert_eq!(error.param.as_deref(), Some("messages[0].content[1].type"));
+        let image = |url: &str| content(json!([{"type": "text"}, {"type": "image_url", "image_url": {"url": url}}]));
+        let read = image("data:image/png;base64,aGk=").unwrap();
+        let images = read.messages[0].images.iter().map(|image| (image.media_type.as_str(), image.base64.as_ref()));
+        assert_eq!(images.collect::<Vec<_>>(), [("image/png", "aGk=")]);
+        for bad in ["https://example.org/a.png", "data:image/svg+xml;base64,aGk=", "data:image/png;base64,", "x"] {
+            assert_eq!(image(bad).unwrap_err().param.as_deref(), Some("messages[0].content[1].image_url.url"), "{bad}");
+        }
+        let error = content(json!([{"type": "input_audio"}])).unwrap_err();
+        assert!(error.detail.unwrap().contains("input_audio"));
+        assert_eq!(error.param.as_deref(), Some("messages[0].content[0].type"));
         let error = content(json!(3)).unwrap_err();
         assert!(error.detail.unwrap().starts_with("expected a text or a list of parts"));
     }
