@@ -103,7 +103,11 @@ pub fn router(state: AppState) -> Router {
         sync: state.sync.clone(),
         models: state.models.clone(),
         sign_in: state.sign_in.clone(),
-        instance: Arc::new(Instance { version: env!("CARGO_PKG_VERSION"), assets: site.assets() }),
+        instance: Arc::new(Instance {
+            version: env!("CARGO_PKG_VERSION"),
+            app_url: state.config.app_url.clone(),
+            assets: site.assets(),
+        }),
     };
 
     let pages = pages::PageState::new(services);

@@ -32,6 +32,8 @@ pub struct Services {
 pub struct Instance {
     /// The version of the program.
     pub version: &'static str,
+    /// Where people reach it, without a slash at the end.
+    pub app_url: String,
     /// Addresses of the script, the program and the style; with a hash in the name or `?v=` they may be kept for ever.
     pub assets: Assets,
 }

@@ -194,7 +194,8 @@ pub(crate) async fn load_chat(id: String, #[server(default)] shown: usize) -> Re
     let page = page.ok_or_else(gone)?;
     let now = services.store.now();
     let messages = MessageView::all(page.messages, texts(&who), now).await;
-    let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, share.as_ref(), spent);
+    let link = share.map(|share| format!("{}/share/{}", services.instance.app_url, share.token));
+    let menu = crate::served::chat_menu(texts(&who), &page.summary, &page.filing, &folders, link, spent);
     let queue = crate::served::queue(texts(&who), id.as_str(), &page.queue);
     let model = page.choices.model.map(|model| texts(&who).model_label(&services.models.resolve(&model).id));
     let (title, temporary, earlier) = (page.summary.title, page.filing.temporary, page.earlier);

@@ -73,7 +73,13 @@ mod server_side {
     use cjhirashi_storage::Store;
 
     use super::Chosen;
-    use crate::api::{Failure, server::fail};
+    use crate::{
+        api::{
+            Failure,
+            server::{fail, language},
+        },
+        served::words_of,
+    };
 
     /// Titles that are offered.
     pub(super) const TITLES: i64 = 100;
@@ -82,27 +88,31 @@ mod server_side {
 
     /// Reads what was typed.
     pub(in crate::api) async fn read(store: &Store, viewer: &Viewer, chosen: Chosen) -> Result<Choices, Failure> {
-        let invalid = || fail(ErrorCode::SettingInvalid);
+        let w = words_of(language());
+        // The field that it is about is named.
+        let invalid = |field: &str| {
+            let failure = fail(ErrorCode::SettingInvalid);
+            Failure { words: format!("{field}: {}", failure.words), ..failure }
+        };
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let model = text(&chosen.model);
         if model.as_ref().is_some_and(|model| model.len() > 200 || model.chars().any(char::is_control)) {
-            return Err(invalid());
+            return Err(invalid(w.model));
         }
-        let temperature = match text(&chosen.temperature) {
-            Some(text) => Some(text.replace(',', ".").parse::<f64>().map_err(|_| invalid())?),
-            None => None,
-        };
-        let max_tokens = match text(&chosen.max_tokens) {
-            Some(text) => Some(text.parse::<i32>().map_err(|_| invalid())?),
-            None => None,
-        };
-        let right = temperature.is_none_or(|temperature| (0.0..=2.0).contains(&temperature))
-            && max_tokens.is_none_or(|tokens| (1..=200_000).contains(&tokens));
+        let temperature = text(&chosen.temperature).map(|text| {
+            let typed = text.replace(',', ".").parse::<f64>().ok();
+            typed.filter(|temperature| (0.0..=2.0).contains(temperature)).ok_or_else(|| invalid(w.temperature))
+        });
+        let max_tokens = text(&chosen.max_tokens).map(|text| {
+            let typed = text.parse::<i32>().ok();
+            typed.filter(|tokens| (1..=200_000).contains(tokens)).ok_or_else(|| invalid(w.max_tokens))
+        });
+        let (temperature, max_tokens) = (temperature.transpose()?, max_tokens.transpose()?);
         let rag_enabled = match chosen.search.as_str() {
             "" => None,
             "on" => Some(true),
             "off" => Some(false),
-            _ => return Err(invalid()),
+            _ => return Err(invalid(w.search_documents)),
         };
         let mut documents: Vec<DocumentId> =
             chosen.documents.into_iter().filter_map(|id| DocumentId::parse(id).ok()).collect();
@@ -113,8 +123,8 @@ mod server_side {
                 documents.push(found);
             }
         }
-        if !right || documents.len() > MOST {
-            return Err(invalid());
+        if documents.len() > MOST {
+            return Err(invalid(w.only_documents));
         }
         Ok(Choices { model, temperature, max_tokens, rag_enabled, documents })
     }

@@ -379,8 +379,8 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
         let command = event.ctrl_key() || event.meta_key();
         let typing = browser::closest(&event, "input, textarea, select, [contenteditable]").is_some();
         let pressed = Keys::pressed(command, event.alt_key(), event.shift_key(), &event.key());
-        // Without one of these it is a sign that is typed.
-        let free = !typing || command || event.alt_key();
+        // Otherwise it is a sign that is typed.
+        let free = !typing || command || event.alt_key() || event.key().len() > 1;
         let [search, new_chat, list] = shortcuts.to_texts();
         match pressed.as_str() {
             keys if free && keys == search => {

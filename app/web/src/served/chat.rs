@@ -1,6 +1,6 @@
 //! The menu of a chat.
 
-use cjhirashi_domain::chat::{ChatSummary, Filing, Folder, Share};
+use cjhirashi_domain::chat::{ChatSummary, Filing, Folder};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::{hidden, words::Words};
@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The link of a chat, if it is shared.
-fn sharing(t: &'static Texts, id: &str, share: Option<&Share>) -> Piece {
+/// `link`: the whole address, where the chat is shared.
+fn sharing(t: &'static Texts, id: &str, link: Option<String>) -> Piece {
     let w = Words::of(t.language);
     let button = |action: &'static str, mark: Icon, label: &'static str| {
         view! {
@@ -28,14 +29,21 @@ fn sharing(t: &'static Texts, id: &str, share: Option<&Share>) -> Piece {
             </form>
         }
     };
-    let Some(share) = share else {
+    let Some(link) = link else {
         return button(ShareChat::url(), Icon::Link, w.share_by_link).whole();
     };
     view! {
         <div class="stack">
-            <a href=format!("/share/{}", share.token) rel="external" target="_blank">
-                {w.shared_link}
-            </a>
+            <div class="pair">
+                <a href=link.clone() rel="external" target="_blank">
+                    {w.shared_link}
+                </a>
+                <button class="button plain-line with-script" type="button" data-copy="">
+                    <code hidden>{link}</code>
+                    {icon(Icon::Copy)}
+                    <span>{t.copy}</span>
+                </button>
+            </div>
             <div class="pair">
                 {button(ShareChat::url(), Icon::Retry, w.share_again)}
                 {button(UnshareChat::url(), Icon::Close, w.revoke_link)}
@@ -51,7 +59,7 @@ pub(crate) fn chat_menu(
     chat: &ChatSummary,
     filing: &Filing,
     folders: &[Folder],
-    share: Option<&Share>,
+    link: Option<String>,
     (tokens, cost): (i64, Option<f64>),
 ) -> String {
     let w = Words::of(t.language);
@@ -134,7 +142,7 @@ pub(crate) fn chat_menu(
                 {w.copy_chat}
             </button>
         </form>
-        {sharing(t, &id, share)}
+        {sharing(t, &id, link)}
         <div class="links">
             <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{w.as_markdown}</a>
             <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{w.as_json}</a>

@@ -306,7 +306,7 @@ impl Page<'_> {
             <p>{self.w.shortcuts_line}</p>
             {field("shortcut_search", t.key_search, keys.search.as_str())}
             {field("shortcut_new_chat", t.new_chat, keys.new_chat.as_str())}
-            {field("shortcut_list", t.key_help, keys.list.as_str())}
+            {field("shortcut_list", self.w.shortcut_list, keys.list.as_str())}
         }
         .whole()
     }

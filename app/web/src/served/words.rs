@@ -156,6 +156,7 @@ words! {
     answers: "Respuestas", "Answers";
     shortcuts_line: "Pulsa ? en cualquier página para ver todos. Se escriben así: Ctrl K, Alt N, F2.",
         "Press ? on any page to see them all. They are written like this: Ctrl K, Alt N, F2.";
+    shortcut_list: "Ver los atajos", "Show the shortcuts";
     longest_answer: "Longitud máxima", "Greatest length";
     model_hint: "Quién escribe las respuestas de tus chats.", "Who writes the answers of your chats.";
     model_default: "El de la instancia", "The instance's";
