@@ -10,6 +10,8 @@ use super::{Failure, session::ModelView};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SettingsView {
     pub(crate) settings: UserSettings,
+    /// Whether this server sends mail.
+    pub(crate) mail: bool,
     /// The model that answers with these settings.
     pub(crate) model: ModelView,
     pub(crate) models: Vec<ModelOption>,
@@ -59,6 +61,7 @@ pub(crate) async fn load_settings() -> Result<SettingsView, Failure> {
     Ok(SettingsView {
         model: model_view(&services, &settings.default_model),
         settings,
+        mail: services.store.sends_mail(),
         models: models
             .map(|model| ModelOption {
                 id: model.id,
@@ -108,6 +111,7 @@ fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSe
         "language" => settings.language = Language::parse(value)?,
         "code_theme" => settings.code_theme = CodeTheme::parse(value),
         "rag_enabled" => settings.rag_enabled = value == "on",
+        "email_notifications" => settings.email_notifications = value == "on",
         "rag_top_k" => settings.rag_top_k = value.parse().ok().filter(|value| (1..=20).contains(value))?,
         // The page speaks of percent.
         "rag_min_score" => {

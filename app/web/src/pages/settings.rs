@@ -111,6 +111,14 @@ fn Sections(view: SettingsView, settings: Loaded<SettingsView>) -> impl IntoView
         </section>
         <section class="settings-section" id="account">
             <h2>{t.account}</h2>
+            <Field
+                name="email_notifications"
+                label=t.mail
+                hint=if view.mail { t.mail_hint } else { t.mail_off }
+                after=NOTHING
+            >
+                {switch("email_notifications-value", view.settings.email_notifications)}
+            </Field>
             <p>
                 <a href="/account">{t.account_line}</a>
             </p>
@@ -401,21 +409,18 @@ fn slider(name: &'static str, value: f64, min: f64, max: f64, step: f64, unit: &
     .whole()
 }
 
+/// On or off.
+fn switch(id: &'static str, on: bool) -> Piece {
+    view! { <input class="switch" id=id name="value" type="checkbox" role="switch" value="on" checked=on /> }.whole()
+}
+
 #[component]
 fn Retrieval(settings: UserSettings) -> impl IntoView {
     let t = use_texts();
     let percent = (settings.rag_min_score * 100.0).round();
     view! {
         <Field name="rag_enabled" label=t.rag_enabled hint=t.rag_enabled_hint after=NOTHING>
-            <input
-                class="switch"
-                id="rag_enabled-value"
-                name="value"
-                type="checkbox"
-                role="switch"
-                value="on"
-                checked=settings.rag_enabled
-            />
+            {switch("rag_enabled-value", settings.rag_enabled)}
         </Field>
         <Field name="rag_top_k" label=t.rag_top_k hint=t.rag_top_k_hint after=NOTHING>
             {slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "")}
