@@ -561,7 +561,8 @@ impl Store {
                 ) j
                 WHERE d.id = j.id AND set_config('synchronous_commit', 'off', true) IS NOT NULL
                 RETURNING d.id, j.attempts, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds,
-                    coalesce(d.user_id, d.uploaded_by) AS person
+                    -- Of documents that were taken over nobody waits for the end.
+                    CASE WHEN coalesce(d.user_id, d.uploaded_by) = d.uploaded_by THEN d.uploaded_by END AS person
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt)
                 SELECT id, $4, 'indexed', attempts FROM held

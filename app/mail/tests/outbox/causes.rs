@@ -73,6 +73,12 @@ async fn a_document_that_took_minutes_is_told_when_it_is_ready_and_a_quick_one_i
     }
     assert!(mail.login.as_ref().is_some_and(|(user, _)| user == "mailer"));
     assert_eq!(world.step().await.len(), 1, "once");
+
+    let adopted = document(&world, "adopted", "Old", &ana).await;
+    world.sql("UPDATE documents SET uploaded_by = NULL WHERE id = 'adopted'").await;
+    world.sql("UPDATE jobs SET created_at = now() - interval '200 seconds'").await;
+    end(&world, &adopted, true).await;
+    assert_eq!(world.step().await.len(), 1, "whom it was taken over for did not wait for it");
 }
 
 #[tokio::test]
