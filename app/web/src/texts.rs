@@ -238,7 +238,7 @@ texts! {
     found_here: "Encontrado en este equipo:", "Found on this machine:";
     use_it: "Usarlo", "Use it";
     mail: "Avisos por correo", "E-mail notifications";
-    mail_hint: "Documentos listos o con problemas, respuestas largas si no estás, claves nuevas e inicios de sesión en otro dispositivo.", "Documents ready or failed, long answers while you are away, new keys and sign-ins on another device.";
+    mail_hint: "Documentos listos o fallidos, respuestas largas si no estás, claves y dispositivos nuevos.", "Documents ready or failed, long answers while you are away, new keys and devices.";
     mail_off: "Este servidor no envía correo.", "This server sends no mail.";
     interface_language: "Idioma de la interfaz", "Language of the interface";
     instance_model: "Ahora responde", "Answering now";
