@@ -11,6 +11,7 @@ use std::{
 use cjhirashi_chat::Titles;
 use cjhirashi_domain::user::SignUp;
 use cjhirashi_identity::ProviderConfig;
+use cjhirashi_mail::MailConfig;
 use cjhirashi_models::{EmbeddingChoice, ModelError, ModelRegistry, ModelsConfig, Secret};
 use cjhirashi_storage::AppSecret;
 use ipnet::IpNet;
@@ -99,6 +100,8 @@ pub struct Config {
     pub sign_up: SignUp,
     /// Which model names chats.
     pub titles: Titles,
+    /// `SMTP_URL` and `MAIL_FROM`; `None`: no mail is sent.
+    pub mail: Option<MailConfig>,
     /// `TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
     /// Everything about models.
@@ -226,6 +229,7 @@ impl Config {
                 Some(text) => text.parse().map_err(|reason: String| invalid("SIGN_UP", reason))?,
                 None => SignUp::default(),
             },
+            mail: parse_mail(get("SMTP_URL")?.as_deref(), get("MAIL_FROM")?.as_deref())?,
             trusted_proxies: parse_proxies(get("TRUSTED_PROXIES")?.as_deref().unwrap_or_default())?,
             models,
             pinecone: PineconeConfig::read(&get)?,
@@ -463,6 +467,25 @@ fn parse_url(name: &str, text: &str) -> Result<String, ConfigError> {
     }
 }
 
+/// Server and sender: both or neither.
+fn parse_mail(server: Option<&str>, from: Option<&str>) -> Result<Option<MailConfig>, ConfigError> {
+    match (server, from) {
+        (None, None) => Ok(None),
+        (Some(server), Some(from)) => {
+            let config = MailConfig::parse(server, from);
+            Ok(Some(config.map_err(|error| invalid(error.variable, error.reason))?))
+        }
+        (Some(_), None) => Err(invalid(
+            "MAIL_FROM",
+            "is not set, and SMTP_URL is; write whom mail is from, such as Cjhirashi <no-reply@example.org>",
+        )),
+        (None, Some(_)) => Err(invalid(
+            "SMTP_URL",
+            "is not set, and MAIL_FROM is; write the mail server, such as smtps://user:password@mail.example.org",
+        )),
+    }
+}
+
 fn parse_app_url(text: &str) -> Result<String, ConfigError> {
     let url = parse_url("APP_URL", text)?;
     let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
@@ -642,6 +665,20 @@ mod tests {
         assert!(read(&[("LISTEN", "0.0.0.0:3000"), ("ALLOW_REMOTE", "yes")]).is_ok());
         assert!(read(&[("LISTEN", "[::1]:3000")]).is_ok());
         assert!(read(&[("LISTEN", "localhost:3000")]).is_ok());
+    }
+
+    #[test]
+    fn mail_needs_a_server_and_a_sender_and_its_password_is_in_no_message() {
+        assert!(read(&[]).unwrap().mail.is_none());
+        let server = ("SMTP_URL", "smtps://mailer:hunter2@mail.example.org");
+        let config = read(&[server, ("MAIL_FROM", "Cjhirashi <no-reply@example.org>")]).unwrap();
+        assert!(config.mail.is_some() && !format!("{config:?}").contains("hunter2"), "{config:?}");
+        let told = |pairs: &[(&str, &str)]| read(pairs).unwrap_err().to_string();
+        assert!(told(&[server]).starts_with("MAIL_FROM: is not set, and SMTP_URL is; write"));
+        assert!(told(&[("MAIL_FROM", "a@example.org")]).starts_with("SMTP_URL: is not set, and MAIL_FROM is; write"));
+        assert!(told(&[server, ("MAIL_FROM", "nobody")]).starts_with("MAIL_FROM: is not an address; write"));
+        let error = told(&[("SMTP_URL", "http://mailer:hunter2@mail.example.org"), ("MAIL_FROM", "a@example.org")]);
+        assert!(error.starts_with("SMTP_URL: ") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cjhirashi_chat::ChatService;
 use cjhirashi_identity::{IdentityError, Providers, SignInService};
 use cjhirashi_ingest::{Limits, Sandbox};
+use cjhirashi_mail::{MailError, MailWorker, MailWorkerHandle, MailWorkerOptions, Mailer};
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_retrieval::{EngineCell, Retriever};
 use cjhirashi_storage::{BlobError, Blobs, ConnectError, MigrateError, StorageError, Store, StoreOptions};
@@ -81,6 +82,11 @@ pub enum SetUpError {
     /// What signs people in.
     #[error("sign-in cannot be set up: {0}")]
     Identity(#[from] IdentityError),
+    /// What sends mail.
+    #[error(
+        "mail cannot be sent: {0}; check SMTP_URL and this machine's certificates, or unset SMTP_URL and MAIL_FROM"
+    )]
+    Mail(#[from] MailError),
     /// The measurements.
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -125,9 +131,20 @@ async fn connect(config: &Config, url: &str) -> Result<Store, SetUpError> {
     let options = StoreOptions {
         max_connections: config.database_connections,
         secret_before: config.app_secret_old.clone(),
+        mail: config.mail.is_some(),
         ..StoreOptions::new(url, config.secret()?)
     };
     Ok(Store::connect(options).await?)
+}
+
+/// Starts to send mail, where a server for it is set up.
+///
+/// # Errors
+/// [`MailError`].
+pub fn start_mail(config: &Config, store: &Store) -> Result<Option<MailWorkerHandle>, MailError> {
+    let Some(mail) = &config.mail else { return Ok(None) };
+    let mailer = Arc::new(Mailer::new(mail.clone(), &config.app_url)?);
+    Ok(Some(MailWorker::start(store.clone(), mailer, MailWorkerOptions::default())))
 }
 
 /// The services and what runs beside requests.
@@ -136,6 +153,7 @@ pub struct Running {
     /// What the router is made from.
     pub state: AppState,
     worker: WorkerHandle,
+    mail: Option<MailWorkerHandle>,
     engines: EngineFollower,
 }
 
@@ -169,6 +187,7 @@ impl Running {
         let providers = Providers::new(config.providers.clone())?;
         let sign_in = SignInService::new(store.clone(), providers, config.sign_up.clone(), &config.app_url);
         let sync = SyncService::new(store.clone(), engines.cell(), factory);
+        let mail = start_mail(&config, &store)?;
         let state = AppState {
             config,
             store,
@@ -183,7 +202,7 @@ impl Running {
             metrics,
             shutdown: CancellationToken::new(),
         };
-        Ok(Self { state, worker, engines })
+        Ok(Self { state, worker, mail, engines })
     }
 
     /// Lets answers end within `patience`, or interrupts them; then ends event streams and jobs. Requests still pass.
@@ -194,7 +213,13 @@ impl Running {
 
     /// Stops what runs in the background and writes what is only in memory. Requests must have ended.
     pub async fn stop(self) {
-        self.worker.shutdown().await;
+        // What is being sent gets a moment, beside the jobs.
+        let mail = async {
+            if let Some(mail) = self.mail {
+                mail.shutdown().await;
+            }
+        };
+        tokio::join!(self.worker.shutdown(), mail);
         self.engines.shutdown().await;
         self.state.store.close().await;
     }

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["domain"]),
     ("outbound", &[]),
     ("identity", &["domain", "outbound", "storage"]),
+    ("mail", &["domain", "outbound", "storage"]),
     ("vectors", &["domain", "outbound"]),
     ("models", &["domain", "e5", "outbound"]),
     ("ingest", &["domain"]),

@@ -4,9 +4,10 @@ use std::{net::TcpListener, path::Path, process::ExitCode, sync::Arc, time::Dura
 
 use cjhirashi_domain::sync::IndexState;
 use cjhirashi_identity::Providers;
+use cjhirashi_mail::Mailer;
 use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
 use cjhirashi_postgres::Postgres;
-use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, Store, StoreOptions};
+use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, MailCount, Store, StoreOptions};
 use cjhirashi_sync::IndexFactory as _;
 use nix::unistd::{AccessFlags, access};
 
@@ -66,6 +67,7 @@ pub(super) async fn run() -> ExitCode {
         }
     };
     report.line("sign-in", sign_in(&config).await);
+    report.line("mail", mail(&config).await);
     let url = running_database(&config);
     let store = match &url {
         Some(url) => connect(url).await.ok(),
@@ -76,6 +78,9 @@ pub(super) async fn run() -> ExitCode {
     }
     if let Some(store) = store {
         report.line("jobs", jobs(&store).await);
+        if config.mail.is_some() {
+            report.line("mails", mails(&store).await);
+        }
         store.close().await;
     }
     report.line("measured", measured(&config).await);
@@ -109,6 +114,22 @@ async fn sign_in(config: &Config) -> Result<String, String> {
         [] => "no provider is set up: by the printed link".to_owned(),
         names => format!("by {}", names.join(", ")),
     })
+}
+
+/// Whether the mail server answers, and takes the login.
+async fn mail(config: &Config) -> Result<String, String> {
+    let Some(mail) = &config.mail else { return Ok("none is sent: SMTP_URL is not set".to_owned()) };
+    let told = |error| format!("{} does not let us send: {error}; check SMTP_URL", mail.server());
+    let mailer = Mailer::new(mail.clone(), &config.app_url).map_err(told)?;
+    mailer.check().await.map_err(told)?;
+    Ok(format!("{} lets us send", mailer.server()))
+}
+
+/// How the sending of mail stands.
+async fn mails(store: &Store) -> Result<String, String> {
+    let Ok(MailCount { waiting, dead }) = store.count_mails().await else { return Ok(NOT_YET.to_owned()) };
+    // Old ones are not sent any more, so there is nothing to be done about them: no failure.
+    Ok(format!("{waiting} waiting, {dead} given up within a month"))
 }
 
 async fn database(config: &Config) -> Result<String, String> {

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::work::with_worker;
-use crate::{config::Config, http, lifecycle::StopSignals, telemetry};
+use crate::{config::Config, http, lifecycle::StopSignals, state, telemetry};
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
@@ -18,7 +18,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             Some(TcpListener::bind(address).await.with_context(taken)?)
         }
     };
+    let settings = config.clone();
     with_worker(config, JobFilter::all(), async |work| {
+        let mail = state::start_mail(&settings, &work.store)?;
         let _serving = listener.map(|listener| {
             let router = http::metrics_alone(work.store.clone(), metrics);
             AbortOnDropHandle::new(tokio::spawn(axum::serve(listener, router).into_future()))
@@ -26,6 +28,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         tracing::info!("jobs are run until told to stop");
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping");
+        if let Some(mail) = mail {
+            mail.shutdown().await;
+        }
         Ok(())
     })
     .await

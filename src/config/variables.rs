@@ -65,6 +65,13 @@ pub const VARIABLES: &[Variable] = &[
          first person of all becomes the owner, but for closed, and of those hosts where hosts are given",
     ),
     variable(
+        "SMTP_URL",
+        "no mail is sent",
+        "the mail server, smtps://user:password@host (TLS, port 465) or smtp://user:password@host (STARTTLS, port 587; not \
+         demanded of this machine, nor with ?tls=none at the end); %40 for an @ in user or password",
+    ),
+    variable("MAIL_FROM", "", "whom mail is from, such as Cjhirashi <no-reply@example.org>; goes with SMTP_URL"),
+    variable(
         "TRUSTED_PROXIES",
         "",
         "addresses or networks, separated by commas, whose X-Forwarded-For is believed, such as 127.0.0.1, 10.0.0.0/8",

@@ -11,7 +11,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use cjhirashi_domain::id::GenerationId;
+use cjhirashi_domain::id::{GenerationId, UserId};
 use cjhirashi_storage::SessionToken;
 use futures::StreamExt as _;
 use serde::Deserialize;
@@ -29,6 +29,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_secs(5);
 /// How often it is asked whether a reader is still signed in.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is noted that a reader is here.
+const HERE_EVERY: Duration = Duration::from_secs(60);
 /// A stream goes on for so long when the server stops: the answer's end, which it waited for, has to be told yet.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
@@ -50,12 +52,13 @@ pub(crate) async fn follow(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
     let after = last.or(position.after).unwrap_or(0);
     let events = state.chat.events(&person.viewer(), &id, after, person.0.settings.language).await?;
-    let shutdown = state.shutdown.clone();
+    let (shutdown, reader) = (state.shutdown.clone(), person.viewer().user_id);
     let stop = async move {
         tokio::select! {
             () = shutdown.cancelled() => tokio::time::sleep(LAST_EVENTS).await,
             // Whoever is signed out or kept out meanwhile hears no more.
             () = signed_out(&state, token.as_ref()) => {}
+            () = present(&state, &reader) => {}
         }
     };
     let events = events.take_until(Box::pin(stop)).map(|(seq, event)| {
@@ -87,6 +90,17 @@ pub(crate) async fn follow_chats(
     };
     let events = events.take_until(Box::pin(stop)).map(Ok::<_, Infallible>);
     Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
+}
+
+/// Notes from time to time that whoever reads is here; never ends. A long answer that is seen as it is written is told by
+/// no mail.
+async fn present(state: &AppState, reader: &UserId) {
+    loop {
+        tokio::time::sleep(HERE_EVERY).await;
+        if let Err(error) = state.store.note_presence(reader).await {
+            tracing::debug!(%error, "that somebody reads could not be noted");
+        }
+    }
 }
 
 /// Ends when the browser is no longer signed in.

@@ -48,5 +48,9 @@ async fn answer(store: &Store, metrics: &PrometheusHandle) -> impl IntoResponse 
         }
         metrics::gauge!("cjhirashi_documents", "status" => "to_adopt").set(to_adopt as f64);
     }
+    if let Ok(mails) = store.count_mails().await {
+        metrics::gauge!("cjhirashi_mails", "state" => "waiting").set(mails.waiting as f64);
+        metrics::gauge!("cjhirashi_mails", "state" => "dead").set(mails.dead as f64);
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
 }

@@ -17,7 +17,7 @@ use super::{
     error::{ApiError, ApiResult, language_of},
     pages::PageState,
     session::unavailable,
-    sign_in::{Person, enter},
+    sign_in::{Person, agent_of, enter},
 };
 use crate::AppState;
 
@@ -131,7 +131,7 @@ pub(crate) async fn end(
                 Some(role) => format!("{provider} · {}", role.as_str()),
                 None => provider,
             };
-            note(Some(&user), Action::SignedIn, &detail).await?;
+            state.store.note_sign_in(&user, &detail, address.as_deref(), agent_of(&headers)).await?;
             enter(&state, &session, &user, &headers).await
         }
         Entrance::Linked => {

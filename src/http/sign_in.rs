@@ -4,7 +4,11 @@ use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::SET_COOKIE, request::Parts},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Uri,
+        header::{SET_COOKIE, USER_AGENT},
+        request::Parts,
+    },
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -128,15 +132,13 @@ pub(crate) async fn redeem_link(
     let Some(user) = state.store.redeem_sign_in_link(&link.token).await? else {
         return Ok(Redirect::to(&format!("/sign-in?error={}", ErrorCode::LinkExpired.as_str())).into_response());
     };
-    let done = Done {
-        actor: Some(&user),
-        action: Action::SignedIn,
-        subject: None,
-        detail: Some("link"),
-        address: address.as_deref(),
-    };
-    state.store.note(&done).await?;
+    state.store.note_sign_in(&user, "link", address.as_deref(), agent_of(&headers)).await?;
     enter(&state, &session, &user, &headers).await
+}
+
+/// What the browser says it is.
+pub(crate) fn agent_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(USER_AGENT)?.to_str().ok()
 }
 
 /// Starts somebody's session, and sends them to the page they wanted.

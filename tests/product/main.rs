@@ -14,6 +14,7 @@ mod hostile;
 mod interface;
 mod library;
 mod local;
+mod mail;
 mod main_path;
 mod openai_package;
 mod pinecone;

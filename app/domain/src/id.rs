@@ -117,6 +117,8 @@ ids! {
     ChunkId,
     /// A key of the public API; never the key itself.
     ApiKeyId,
+    /// A mail to somebody.
+    MailId,
     /// Anything a model or a person made beside the text.
     ArtifactId,
 }

@@ -7,11 +7,13 @@ use cjhirashi_domain::{
     id::{ApiKeyId, ChatId, UserId},
     text::KeyName,
 };
+use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
-    Result, StorageError, Store,
+    MailKind, Result, StorageError, Store,
     connect::{from_db, to_db},
+    mails::NewMail,
     secrets::hash,
     users::{parse_role, parse_user_id},
 };
@@ -91,6 +93,7 @@ impl Store {
             scope,
             expires_at,
         };
+        let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, created_at, scope, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -103,8 +106,18 @@ impl Store {
             scope.as_str(),
             expires_at.map(to_db),
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        // With its name: a key that somebody makes and revokes at once is told all the same.
+        let mail = NewMail {
+            kind: MailKind::ApiKeyCreated,
+            cause: key.id.as_str(),
+            user: Some(user.as_str()),
+            subject: key.id.as_str(),
+            data: json!({"name": key.name, "prefix": key.prefix}),
+        };
+        self.write_mail(&mut tx, mail).await?;
+        tx.commit().await?;
         Ok((key, secret))
     }
 

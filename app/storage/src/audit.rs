@@ -1,21 +1,28 @@
 //! What was done, by whom: written once, never changed, forgotten after a year.
 
+use std::net::IpAddr;
+
 use cjhirashi_domain::{
     audit::{Action, AuditEntry},
     id::UserId,
 };
+use serde_json::json;
 use sqlx::PgConnection;
 use time::Duration;
 
 use crate::{
-    Result, Store,
+    MailKind, Result, Store,
     connect::{from_db, to_db},
+    mails::NewMail,
+    secrets::hash,
 };
 
 /// How long it is kept.
 const KEPT: Duration = Duration::days(365);
 /// The most characters of a detail.
 const DETAIL: usize = 1_000;
+/// The most characters of what a browser says it is.
+const AGENT: usize = 400;
 
 /// Something that was done.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +61,50 @@ impl Store {
         )
         .execute(connection)
         .await?;
+        Ok(())
+    }
+
+    /// Writes down that somebody signed in, with a browser that says it is `agent`. Where they signed in before, but never
+    /// with such a browser from such a network, they get a mail: somebody else may have.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_sign_in(
+        &self,
+        person: &UserId,
+        detail: &str,
+        address: Option<&str>,
+        agent: Option<&str>,
+    ) -> Result<()> {
+        let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(AGENT).collect::<String>());
+        let device = device(address, agent.as_deref());
+        let mut tx = self.pool.begin().await?;
+        let line = sqlx::query!(
+            r#"INSERT INTO audit_log (at, actor, action, detail, address, device) VALUES ($1, $2, $3, $4, $5, $6)
+               RETURNING id,
+                   EXISTS (SELECT FROM audit_log WHERE actor = $2 AND device IS NOT NULL) AS "before!",
+                   EXISTS (SELECT FROM audit_log WHERE actor = $2 AND device = $6) AS "known!""#,
+            to_db(self.now()),
+            person.as_str(),
+            Action::SignedIn.as_str(),
+            detail.chars().take(DETAIL).collect::<String>(),
+            address,
+            device,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if line.before && !line.known {
+            let id = line.id.to_string();
+            let mail = NewMail {
+                kind: MailKind::NewDevice,
+                cause: &id,
+                user: Some(person.as_str()),
+                subject: &id,
+                data: json!({"agent": agent, "address": address}),
+            };
+            self.write_mail(&mut tx, mail).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 
@@ -102,10 +153,34 @@ impl Store {
     }
 }
 
+/// What tells a device from others: the browser, whatever its version, and the network it comes from. Addresses of a
+/// network are given anew from day to day, so their last part does not count.
+fn device(address: Option<&str>, agent: Option<&str>) -> String {
+    let network = match address.and_then(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical())
+    {
+        Some(IpAddr::V4(address)) => hex::encode(&address.octets()[..3]),
+        Some(IpAddr::V6(address)) => hex::encode(&address.octets()[..8]),
+        None => String::new(),
+    };
+    let browser: String = agent.unwrap_or_default().chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+    hex::encode(&hash(format!("{network} {browser}").as_bytes())[..16])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::migrated;
+
+    #[test]
+    fn a_device_stays_the_same_with_a_newer_browser_and_another_address_of_its_network() {
+        let known = device(Some("203.0.113.7"), Some("Firefox/131.0 (X11; Linux)"));
+        assert_eq!(device(Some("::ffff:203.0.113.99"), Some("Firefox/132.1 (X11; Linux)")), known);
+        for (address, agent) in
+            [("203.0.114.7", "Firefox/131.0 (X11; Linux)"), ("203.0.113.7", "Chrome/131.0 (X11; Linux)"), ("", "")]
+        {
+            assert_ne!(device(Some(address), Some(agent)), known, "{address} {agent}");
+        }
+    }
 
     #[tokio::test]
     async fn what_was_done_is_told_the_last_first_and_forgotten_after_a_year() {

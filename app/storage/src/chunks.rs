@@ -15,11 +15,11 @@ use cjhirashi_domain::{
     Timestamp,
     access::Visibility,
     document::{DocumentError, Source},
-    id::{ChunkId, DocumentId, UserId},
+    id::{ChunkId, DocumentId, MailId, UserId},
 };
 use half::f16;
 
-use crate::{BlobKey, Claim, Job, Result, StorageError, Store, connect::from_db};
+use crate::{BlobKey, Claim, Job, MailKind, Result, StorageError, Store, connect::from_db, mails::SLOW_DOCUMENT};
 
 /// The newest version of a document, on its way into search.
 #[derive(Debug, Clone, PartialEq)]
@@ -560,16 +560,27 @@ impl Store {
                     FOR NO KEY UPDATE OF d FOR SHARE OF j
                 ) j
                 WHERE d.id = j.id AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-                RETURNING d.id, j.attempts, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds
+                RETURNING d.id, j.attempts, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS seconds,
+                    -- Of documents that were taken over nobody waits for the end.
+                    CASE WHEN coalesce(d.user_id, d.uploaded_by) = d.uploaded_by THEN d.uploaded_by END AS person
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt)
                 SELECT id, $4, 'indexed', attempts FROM held
+            ), mailed AS (
+                INSERT INTO mails (id, kind, cause, user_id, subject)
+                SELECT $5, $6, $6 || ':' || id || ':' || $4, person, id FROM held
+                WHERE $7 AND seconds > $8 AND takes_mail(person)
+                ON CONFLICT ON CONSTRAINT mails_cause_key DO NOTHING
             )
             SELECT greatest(seconds, 0) AS "seconds!" FROM held"#,
             claim.job,
             claim.token,
             document.as_str(),
             version,
+            MailId::new(self.now(), self.random()).into_string(),
+            MailKind::DocumentReady.as_str(),
+            self.sends_mail(),
+            SLOW_DOCUMENT,
         )
         .fetch_optional(&self.pool)
         .await?;
@@ -617,7 +628,16 @@ impl Store {
                     FOR NO KEY UPDATE OF d FOR SHARE OF j
                 ) j
                 WHERE d.id = j.id
-                RETURNING d.id, d.version, j.attempts
+                RETURNING d.id, d.version, j.attempts, coalesce(d.user_id, d.uploaded_by) AS person
+            ), mailed AS (
+                -- Once for each version, and for each time that somebody had it tried again.
+                INSERT INTO mails (id, kind, cause, user_id, subject)
+                SELECT $6, $7, concat_ws(':', $7::text, f.id,
+                        (SELECT max(v.version) FROM document_versions v WHERE v.document_id = f.id),
+                        (SELECT count(*) FROM document_events e WHERE e.document_id = f.id AND e.event = 'retried')),
+                    f.person, f.id
+                FROM failed f WHERE $5 AND $8 AND takes_mail(f.person)
+                ON CONFLICT ON CONSTRAINT mails_cause_key DO NOTHING
             ), logged AS (
                 INSERT INTO document_events (document_id, version, event, attempt, error)
                 SELECT f.id, coalesce(max(v.version), 0), CASE WHEN $5 THEN 'failed' ELSE 'waiting' END, f.attempts, $4
@@ -635,6 +655,9 @@ impl Store {
             document.as_str(),
             serde_json::to_value(error).unwrap_or_default(),
             last,
+            MailId::new(self.now(), self.random()).into_string(),
+            MailKind::DocumentFailed.as_str(),
+            self.sends_mail(),
         )
         .fetch_optional(&self.pool)
         .await?;

@@ -25,6 +25,8 @@ pub struct StoreOptions {
     pub secret: AppSecret,
     /// What they were sealed with before: it still opens them, and migrations seal them again.
     pub secret_before: Option<AppSecret>,
+    /// Whether mail is sent here; without, none is written either.
+    pub mail: bool,
     /// Time and randomness.
     pub environment: Arc<dyn Environment>,
 }
@@ -38,6 +40,7 @@ impl StoreOptions {
             max_connections: 10,
             secret,
             secret_before: None,
+            mail: false,
             environment: Arc::new(SystemEnvironment),
         }
     }
@@ -87,6 +90,7 @@ pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) sealer: Sealer,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) mail: bool,
     environment: Arc<dyn Environment>,
 }
 
@@ -132,7 +136,7 @@ impl Store {
             .await
             .map_err(|source| ConnectError::Unreachable { host, source })?;
         let sealer = Sealer::new(&options.secret, options.secret_before.as_ref());
-        Ok(Self { pool, sealer, notices, environment: options.environment })
+        Ok(Self { pool, sealer, notices, mail: options.mail, environment: options.environment })
     }
 
     /// The pool, for tests and measurements, which look into tables themselves.

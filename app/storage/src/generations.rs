@@ -23,6 +23,7 @@ pub use turns::{NewTurn, Turn, TurnOutcome};
 use crate::{
     Result, StorageError, Store,
     connect::to_db,
+    mails::SLOW_ANSWER,
     notices::{Channel, Listener},
     spending::add_spending,
 };
@@ -302,7 +303,7 @@ impl Store {
                    RETURNING q.id
                )
                UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'
-               RETURNING message_id, model, user_id, EXISTS (SELECT FROM behind) AS "waits!""#,
+               RETURNING message_id, model, user_id, started_at, EXISTS (SELECT FROM behind) AS "waits!""#,
             end.generation.as_str(),
             end.status.as_str(),
             now,
@@ -372,6 +373,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             }
+        }
+        if self.sends_mail() && end.status != MessageStatus::Stopped && now - run.started_at > SLOW_ANSWER {
+            self.write_answer_mail(&mut tx, end.generation.as_str(), end.status).await?;
         }
         sqlx::query!(
             r#"SELECT pg_notify($1, 'events:' || $2::text || ':' || $3::bigint) IS NULL AS "notified!""#,

@@ -577,6 +577,7 @@ impl Store {
         self.delete_expired_invitations().await?;
         self.delete_old_temporary_chats().await?;
         self.delete_unsent_images().await?;
+        self.delete_old_mails().await?;
         let generation_events = self.delete_old_events().await?;
         let embeddings = self.remove_unneeded_embeddings(EMBEDDING_PAGES, EMBEDDINGS_AT_ONCE).await?;
         let mut removed = 0;

@@ -5,12 +5,14 @@ use cjhirashi_domain::{
     id::UserId,
     user::{Email, Invitation, Role},
 };
+use serde_json::json;
 use sqlx::PgConnection;
 use time::Duration;
 
 use crate::{
-    Result, Store,
+    MailKind, Result, Store,
     connect::{from_db, to_db},
+    mails::{NewMail, is_reachable},
     users::{parse_role, parse_user_id},
 };
 
@@ -102,12 +104,14 @@ impl Store {
     }
 
     /// Invites an address, or changes its invitation: whoever signs in with it, verified by a provider, comes in with that
-    /// role. `by` is `None` for the command line. `false` when somebody above the viewer has invited it.
+    /// role. `by` is `None` for the command line. With `tell`, where mail is sent, the address gets one with the link.
+    /// `None` when somebody above the viewer has invited it, else whether it gets a mail.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn invite(&self, by: Option<&Viewer>, email: &Email, role: Role) -> Result<bool> {
+    pub async fn invite(&self, by: Option<&Viewer>, email: &Email, role: Role, tell: bool) -> Result<Option<bool>> {
         let now = to_db(self.now());
+        let mut tx = self.pool.begin().await?;
         let done = sqlx::query!(
             "INSERT INTO invitations (email, role, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (email) DO UPDATE SET role = excluded.role, invited_by = excluded.invited_by,
@@ -120,9 +124,20 @@ impl Store {
             now + INVITED,
             by.is_none_or(|by| by.role == Role::Owner),
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let tell = tell && self.sends_mail() && is_reachable(email);
+        if tell {
+            // Whoever is invited again is told again.
+            let cause = format!("{}:{:032x}", email.as_str(), self.random());
+            let (kind, subject) = (MailKind::Invitation, email.as_str());
+            self.write_mail(&mut tx, NewMail { kind, cause: &cause, user: None, subject, data: json!({}) }).await?;
+        }
+        tx.commit().await?;
+        Ok(Some(tell))
     }
 
     /// Invitations that are good, the newest first; at most 200.
@@ -181,7 +196,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         if granted.is_none() {
-            self.invite(None, email, role).await?;
+            self.invite(None, email, role, false).await?;
         }
         Ok((granted.map(|id: String| parse_user_id("users", &id)).transpose()?, role))
     }

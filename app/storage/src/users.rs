@@ -15,8 +15,9 @@ use crate::{
     settings::SettingsRow,
 };
 
-/// A visit is noted at most this often, so that reading a page does not write a row.
-const SEEN_EVERY_MS: i64 = 5 * 60 * 1000;
+/// A visit is noted at most this often, so that reading a page does not write a row. Often enough to tell who was away
+/// while an answer of minutes was written.
+const SEEN_EVERY_MS: i64 = 60 * 1000;
 
 /// Which people a list shows, and which part of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +195,23 @@ impl Store {
             created_at: row.created_at,
         };
         Ok(Some(SignedIn { user: user.try_into()?, settings: settings.into() }))
+    }
+
+    /// Notes that a person is still here who asks for nothing: a page of theirs is open and hears how an answer goes on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_presence(&self, id: &UserId) -> Result<()> {
+        let now = self.now();
+        sqlx::query!(
+            "UPDATE users SET last_seen_at = $2 WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $3)",
+            id.as_str(),
+            to_db(now),
+            to_db(now.plus_millis(-SEEN_EVERY_MS)),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// People with what they have, the oldest account first unless another order is asked for.

@@ -7,12 +7,14 @@ pub mod load;
 pub mod models;
 pub mod pinecone;
 pub mod qdrant;
+pub mod smtp;
 
 pub use app::{TestApp, TestAppOptions, TestDatabase};
 pub use database::{PgVector, TestDb};
 pub use models::{Answer, Break, Script, ScriptedModels};
 pub use pinecone::FaultyPinecone;
 pub use qdrant::FakeQdrant;
+pub use smtp::FakeSmtp;
 
 /// A test that cannot run here says so; on CI it must not pass for one that did.
 ///

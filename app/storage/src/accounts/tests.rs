@@ -58,10 +58,10 @@ async fn the_first_person_is_the_owner_and_then_the_policy_says_who_comes_in() {
     assert_eq!(enter("3", &leo, hosts).await, Entrance::Refused(Refusal::NotInvited));
     // An invitation counts whatever the policy, until its time and once.
     let by = Viewer { user_id: owner.clone(), role: Role::Owner };
-    assert!(store.invite(Some(&by), &leo, Role::Admin).await.unwrap());
+    assert!(store.invite(Some(&by), &leo, Role::Admin, false).await.unwrap().is_some());
     clock.advance(31 * 86_400_000);
     assert_eq!(enter("3", &leo, SignUp::Closed).await, Entrance::Refused(Refusal::NotInvited));
-    assert!(store.invite(Some(&by), &leo, Role::Admin).await.unwrap());
+    assert!(store.invite(Some(&by), &leo, Role::Admin, false).await.unwrap().is_some());
     assert_eq!(store.list_invitations().await.unwrap().len(), 1);
     assert!(matches!(enter("3", &leo, SignUp::Closed).await, Entrance::In { new: Some(Role::Admin), .. }));
     assert_eq!(store.list_invitations().await.unwrap(), []);
@@ -271,17 +271,17 @@ async fn an_invitation_makes_nobody_somebody_else_and_ends_with_its_inviters_rig
         .execute(&store.pool)
         .await
         .unwrap();
-    assert!(store.invite(Some(&admin), &ana, Role::User).await.unwrap());
+    assert!(store.invite(Some(&admin), &ana, Role::User, false).await.unwrap().is_some());
     let refused = Entrance::Refused(Refusal::AddressTaken);
     let enter =
         async |subject: &str| store.enter(&account(subject, Some(&ana), true), &SignUp::Open, None).await.unwrap();
     assert_eq!(enter("1").await, refused, "an administrator is above the invitation");
-    assert!(store.invite(Some(&owner), &ana, Role::Admin).await.unwrap());
-    assert!(!store.invite(Some(&admin), &ana, Role::User).await.unwrap(), "an owner has invited it");
+    assert!(store.invite(Some(&owner), &ana, Role::Admin, false).await.unwrap().is_some());
+    assert!(store.invite(Some(&admin), &ana, Role::User, false).await.unwrap().is_none(), "an owner has invited it");
     assert!(matches!(enter("1").await, Entrance::In { new: None, .. }));
 
     let eva = email("eva@example.org");
-    assert!(store.invite(Some(&admin), &eva, Role::User).await.unwrap());
+    assert!(store.invite(Some(&admin), &eva, Role::User, false).await.unwrap().is_some());
     store.set_disabled(&owner, &admin.user_id, true).await.unwrap();
     assert_eq!(store.list_invitations().await.unwrap(), []);
     assert_eq!(

@@ -67,11 +67,13 @@ mod server_side {
         Disabled,
         Enabled,
         Invited,
+        /// And told so by mail.
+        Mailed,
         Revoked,
     }
 
     impl PeopleDone {
-        const ALL: [Self; 5] = [Self::Role, Self::Disabled, Self::Enabled, Self::Invited, Self::Revoked];
+        const ALL: [Self; 6] = [Self::Role, Self::Disabled, Self::Enabled, Self::Invited, Self::Mailed, Self::Revoked];
 
         const fn as_str(self) -> &'static str {
             match self {
@@ -79,6 +81,7 @@ mod server_side {
                 Self::Disabled => "disabled",
                 Self::Enabled => "enabled",
                 Self::Invited => "invited",
+                Self::Mailed => "mailed",
                 Self::Revoked => "revoked",
             }
         }
@@ -93,13 +96,17 @@ mod server_side {
             page: asked.page,
             page_size: PAGE_SIZE,
         };
-        let (list, invitations) =
-            futures::try_join!(services.store.list_users(&filter), services.store.list_invitations())?;
+        let (list, invitations, delivered) = futures::try_join!(
+            services.store.list_users(&filter),
+            services.store.list_invitations(),
+            services.store.invitation_mails(),
+        )?;
         let done = query.get("done").and_then(|done| PeopleDone::ALL.into_iter().find(|it| it.as_str() == done));
         let texts = Texts::of(who.settings.language);
         let providers = services.sign_in.providers().next().is_some();
-        let body =
-            served::people(texts, &who.viewer(), &asked, list, invitations, providers, done, services.store.now());
+        let invitations =
+            served::Invitations { waiting: invitations, delivered, providers, mail: services.store.sends_mail() };
+        let body = served::people(texts, &who.viewer(), &asked, list, invitations, done, services.store.now());
         Ok(served::admin_page(texts, super::PEOPLE, body, false))
     }
 
@@ -183,12 +190,14 @@ pub(crate) async fn invite(email: String, role: String) -> Result<(), Failure> {
     if services.store.find_user_by_email(email.as_str()).await?.is_some() {
         return Err(fail(ErrorCode::AlreadyHere));
     }
-    if !services.store.invite(Some(&who.viewer()), &email, role).await? {
+    // Where nobody can sign in at a provider, a link would lead nowhere.
+    let tell = services.sign_in.providers().next().is_some();
+    let Some(told) = services.store.invite(Some(&who.viewer()), &email, role, tell).await? else {
         return Err(fail(ErrorCode::Forbidden));
-    }
+    };
     // No address: the log outlives whoever is invited.
     note(&services, &who, Action::Invited, None, Some(role.as_str())).await?;
-    server_side::back(PeopleDone::Invited);
+    server_side::back(if told { PeopleDone::Mailed } else { PeopleDone::Invited });
     Ok(())
 }
 

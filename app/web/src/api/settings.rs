@@ -29,6 +29,7 @@ pub(super) async fn page(query: &super::server::Asked) -> Result<super::served::
         model: model_view(&services, &settings.default_model),
         models: services.models.list().await,
         settings,
+        mail: services.store.sends_mail(),
         admin,
         saved: query.get("saved").map(str::to_owned),
     };
@@ -81,6 +82,7 @@ fn changed(mut settings: UserSettings, name: &str, value: &str) -> Option<UserSe
         "language" => settings.language = Language::parse(value)?,
         "code_theme" => settings.code_theme = CodeTheme::parse(value),
         "rag_enabled" => settings.rag_enabled = value == "on",
+        "email_notifications" => settings.email_notifications = value == "on",
         "rag_top_k" => settings.rag_top_k = value.parse().ok().filter(|value| (1..=20).contains(value))?,
         // The page speaks of percent.
         "rag_min_score" => {

@@ -35,7 +35,7 @@ pub(crate) use history::history;
 pub(crate) use library::{Library, library};
 pub(crate) use message::{answer_menu, bad_answer, message, question_menu};
 pub(crate) use models::{Offer, models};
-pub(crate) use people::people;
+pub(crate) use people::{Invitations, people};
 pub(crate) use prompts::{prompt_menu, prompts};
 pub(crate) use queue::queue;
 pub(crate) use settings::{SettingsView, answering, settings};

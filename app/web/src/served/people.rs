@@ -1,11 +1,13 @@
 //! `/admin/people`: everybody who has an account.
 
+use std::collections::HashMap;
+
 use cjhirashi_domain::{
     Timestamp, Viewer,
     order::PersonColumn,
     user::{Invitation, Role, UserSummary},
 };
-use cjhirashi_storage::PeopleList;
+use cjhirashi_storage::{Delivery, PeopleList};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::{ago, command, dangerous, nothing, saved, section, table, words::Words};
@@ -16,21 +18,30 @@ use crate::{
     texts::Texts,
 };
 
+/// Who is invited, and what inviting somebody does here.
+pub(crate) struct Invitations {
+    pub(crate) waiting: Vec<Invitation>,
+    /// Where the mails to them stand, by address.
+    pub(crate) delivered: HashMap<String, Delivery>,
+    /// Whether anybody can sign in at a provider.
+    pub(crate) providers: bool,
+    /// Whether mail is sent.
+    pub(crate) mail: bool,
+}
+
 /// The page's HTML.
-#[expect(clippy::too_many_arguments, reason = "all that one page shows")]
 pub(crate) fn people(
     texts: &'static Texts,
     viewer: &Viewer,
     asked: &PeopleAsked,
     list: PeopleList,
-    invitations: Vec<Invitation>,
-    providers: bool,
+    invitations: Invitations,
     done: Option<PeopleDone>,
     now: Timestamp,
 ) -> String {
     let w = Words::of(texts.language);
     let done = saved(done.map(|done| w.people_done(done)));
-    let invitations = invited(texts, w, viewer, invitations, providers, now);
+    let invitations = invited(texts, w, viewer, invitations, now);
     // What lists share speaks the reader's language.
     provide_context(PageLanguage(texts.language));
     let t = texts;
@@ -107,22 +118,24 @@ fn invited(
     t: &'static Texts,
     w: &'static Words,
     viewer: &Viewer,
-    invitations: Vec<Invitation>,
-    providers: bool,
+    Invitations { waiting, delivered, providers, mail }: Invitations,
     now: Timestamp,
 ) -> Piece {
-    let rows = invitations
+    let rows = waiting
         .into_iter()
         .map(|invitation| {
             let revoke = viewer.may_give(invitation.role).then(|| {
                 let fields = vec![("email", invitation.email.clone())];
                 command(RevokeInvitation::url(), fields, Icon::Trash, w.revoke_invitation)
             });
+            let delivery = delivered.get(&invitation.email).map(|delivery| format!(" · {}", w.delivery(*delivery)));
             view! {
                 <tr>
                     <td class="main">
                         {invitation.email.clone()}
-                        <div class="faint">{t.role_name(invitation.role)} " · " {w.until(t, now, invitation.expires_at)}</div>
+                        <div class="faint">
+                            {t.role_name(invitation.role)} " · " {w.until(t, now, invitation.expires_at)} {delivery}
+                        </div>
                     </td>
                     <td class="right" data-label=w.when>
                         {ago(t, now, invitation.created_at)}
@@ -155,7 +168,11 @@ fn invited(
             </button>
         </form>
     };
-    let line = if providers { w.invitations_line } else { w.no_providers };
+    let line = match (providers, mail) {
+        (false, _) => w.no_providers,
+        (true, false) => w.invitations_line,
+        (true, true) => w.invitations_mailed_line,
+    };
     section(w.invitations, Some(line), ().whole(), view! { {form} {table} }.whole())
 }
 

@@ -21,6 +21,8 @@ use crate::{
 /// What the page shows.
 pub(crate) struct SettingsView {
     pub(crate) settings: UserSettings,
+    /// Whether this server sends mail.
+    pub(crate) mail: bool,
     /// The model that answers with these settings.
     pub(crate) model: ModelView,
     pub(crate) models: Vec<ModelInfo>,
@@ -85,7 +87,7 @@ pub(crate) fn settings(t: &'static Texts, view: &SettingsView) -> String {
             {section("documents", w.from_documents, page.retrieval(&view.settings))}
             {section("connection", w.connection, connection)}
             {section("keys", t.keyboard, page.keys(&view.settings))}
-            {section("account", t.account, view! { <p><a href="/account">{w.account_line}</a></p> }.whole())}
+            {section("account", t.account, page.account(view))}
         </div>
     }
     .whole()
@@ -264,24 +266,27 @@ impl Page<'_> {
 
     fn retrieval(&self, settings: &UserSettings) -> Piece {
         let w = self.w;
-        let enabled = view! {
-            <input
-                class="switch"
-                id="rag_enabled-value"
-                name="value"
-                type="checkbox"
-                role="switch"
-                value="on"
-                checked=settings.rag_enabled
-            />
-        };
+        let enabled = switch("rag_enabled-value", settings.rag_enabled);
         let top_k = self.slider("rag_top_k", f64::from(settings.rag_top_k), 1.0, 20.0, 1.0, "");
         let percent = (settings.rag_min_score * 100.0).round();
         let min_score = self.slider("rag_min_score", percent, 0.0, 100.0, 1.0, " %");
         view! {
-            {self.field("rag_enabled", w.rag_enabled, w.rag_enabled_hint, false, enabled.whole())}
+            {self.field("rag_enabled", w.rag_enabled, w.rag_enabled_hint, false, enabled)}
             {self.field("rag_top_k", w.rag_top_k, w.rag_top_k_hint, false, top_k)}
             {self.field("rag_min_score", w.rag_min_score, w.rag_min_score_hint, false, min_score)}
+        }
+        .whole()
+    }
+
+    fn account(&self, view: &SettingsView) -> Piece {
+        let w = self.w;
+        let hint = if view.mail { w.mail_hint } else { w.mail_off };
+        let mail = switch("email_notifications-value", view.settings.email_notifications);
+        view! {
+            {self.field("email_notifications", w.mail, hint, false, mail)}
+            <p>
+                <a href="/account">{w.account_line}</a>
+            </p>
         }
         .whole()
     }
@@ -393,6 +398,11 @@ impl Page<'_> {
         }
         .whole()
     }
+}
+
+/// On or off.
+fn switch(id: &'static str, on: bool) -> Piece {
+    view! { <input class="switch" id=id name="value" type="checkbox" role="switch" value="on" checked=on /> }.whole()
 }
 
 /// A choice among few, all of them seen.

@@ -9,6 +9,7 @@ use cjhirashi_domain::{
     sync::{BuildPhase, DocumentEventKind, IndexKind, IndexState},
     user::Role,
 };
+use cjhirashi_storage::Delivery;
 use cjhirashi_sync::{IndexStats, JobKind};
 
 use crate::{
@@ -156,6 +157,9 @@ words! {
     answers: "Respuestas", "Answers";
     shortcuts_line: "Pulsa ? en cualquier página para ver todos. Se escriben así: Ctrl K, Alt N, F2.",
         "Press ? on any page to see them all. They are written like this: Ctrl K, Alt N, F2.";
+    mail: "Avisos por correo", "E-mail notifications";
+    mail_hint: "Documentos listos o fallidos, respuestas largas si no estás, claves y dispositivos nuevos.", "Documents ready or failed, long answers while you are away, new keys and devices.";
+    mail_off: "Este servidor no envía correo.", "This server sends no mail.";
     shortcut_list: "Ver los atajos", "Show the shortcuts";
     longest_answer: "Longitud máxima", "Greatest length";
     model_hint: "Quién escribe las respuestas de tus chats.", "Who writes the answers of your chats.";
@@ -348,6 +352,8 @@ words! {
     invitations: "Invitaciones", "Invitations";
     invitations_line: "Quien entre con una de estas direcciones, verificada por su proveedor, tendrá acceso. Avísale tú.",
         "Whoever signs in with one of these addresses, verified by their provider, gets access. Tell them yourself.";
+    invitations_mailed_line: "Quien entre con una de estas direcciones, verificada por su proveedor, tendrá acceso. El enlace les llega por correo.",
+        "Whoever signs in with one of these addresses, verified by their provider, gets access. They get the link by mail.";
     no_providers: "Este servidor no tiene ningún proveedor de inicio de sesión; hasta que lo tenga, nadie más puede entrar.",
         "This server has no sign-in provider; until it has one, nobody else can come in.";
     no_invitations: "No hay invitaciones pendientes.", "No invitations are waiting.";
@@ -526,7 +532,20 @@ impl Words {
             PeopleDone::Disabled => self.choose("Ya no puede entrar.", "They cannot come in any more."),
             PeopleDone::Enabled => self.choose("Puede entrar otra vez.", "They can come in again."),
             PeopleDone::Invited => self.choose("La dirección está invitada.", "The address is invited."),
+            PeopleDone::Mailed => self.choose(
+                "La dirección está invitada, y el enlace se le envía por correo.",
+                "The address is invited, and the link is sent to it by mail.",
+            ),
             PeopleDone::Revoked => self.choose("La invitación se retiró.", "The invitation was taken back."),
+        }
+    }
+
+    /// Where the mail of an invitation stands.
+    pub(super) const fn delivery(&self, delivery: Delivery) -> &'static str {
+        match delivery {
+            Delivery::Waiting => self.choose("correo en camino", "mail on its way"),
+            Delivery::Sent => self.choose("correo enviado", "mail sent"),
+            Delivery::GivenUp => self.choose("el correo no se pudo enviar", "the mail could not be sent"),
         }
     }
 
