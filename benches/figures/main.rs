@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
 mod answers;
+mod library;
 mod sign_in;
 
 use std::{
@@ -39,6 +40,8 @@ async fn main() -> anyhow::Result<()> {
     for people in [50, 200] {
         answers::at_once(&app, &models, people).await?;
     }
+    library::long_chat(&app).await?;
+    library::search(&app).await?;
     drop(app);
     let app = TestApp::spawn(PROGRAM, options(sign_in::github().await?, TestDatabase::Embedded)).await?;
     sign_in::knowing_who(&app).await?;

@@ -36,3 +36,13 @@ test('a chat has a model and documents of its own, from its first question on @s
   await page.getByRole('button', { name: 'Guardar' }).click();
   await expect(page.getByText('Temperatura: Este valor no es válido')).toBeVisible();
 });
+
+test('a new chat searches several documents that are ticked, and the answer says so @script', async ({ page, product, chat }) => {
+  for (const title of ['Contrato', 'Manual', 'Factura']) await product.addText(title, `${title}: dura dos años y no más.`);
+  await chat.open('/');
+  await page.getByText('Ajustar este chat').click();
+  await page.getByLabel('Contrato', { exact: true }).check();
+  await page.getByLabel('Factura', { exact: true }).check();
+  await chat.ask('¿Cuánto dura?');
+  await expect((await chat.answer()).locator('.searched')).toContainText('2 documentos');
+});

@@ -111,20 +111,25 @@ impl Store {
         Ok(row.map(|row| Surroundings { instructions: row.instructions, only: row.only }).unwrap_or_default())
     }
 
-    /// The newest documents that the viewer can read, by title; at most `limit`.
+    /// The newest documents that the viewer can read, with their titles; at most `limit`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_titles(&self, viewer: &Viewer, limit: i64) -> Result<Vec<String>> {
-        let titles = sqlx::query_scalar!(
-            "SELECT title FROM documents WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1)
+    pub async fn list_titles(&self, viewer: &Viewer, limit: i64) -> Result<Vec<(DocumentId, String)>> {
+        let rows = sqlx::query!(
+            "SELECT id, title FROM documents WHERE deleted_at IS NULL AND version > 0 AND (user_id IS NULL OR user_id = $1)
              ORDER BY updated_at DESC, id LIMIT $2",
             viewer.user_id.as_str(),
             limit,
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(titles)
+        rows.into_iter()
+            .map(|row| {
+                let id = DocumentId::parse(row.id.as_str());
+                Ok((id.map_err(|_| StorageError::corrupt("documents", "id", &row.id, &row.id))?, row.title))
+            })
+            .collect()
     }
 
     /// Titles of documents in their order; `None` for what the viewer cannot read, or is gone.

@@ -340,7 +340,7 @@ fn chosen(form: &FormData) -> Chosen {
         temperature: field("temperature"),
         max_tokens: field("max_tokens"),
         search: field("search"),
-        documents: Vec::new(),
+        documents: form.get_all("chosen[documents][]").iter().filter_map(|id| id.as_string()).collect(),
         add: field("add"),
     }
 }

@@ -1,7 +1,7 @@
 //! The form in which one chooses for one chat.
 
 use cjhirashi_domain::{
-    id::ChatId,
+    id::{ChatId, DocumentId},
     settings::{Choices, UserSettings},
 };
 use cjhirashi_models::ModelInfo;
@@ -21,8 +21,8 @@ pub(crate) struct ChoicesView {
     pub(crate) choices: Choices,
     /// Of the chosen documents; `None` for what cannot be read any more.
     pub(crate) titles: Vec<Option<String>>,
-    /// Titles to choose from.
-    pub(crate) known: Vec<String>,
+    /// The newest documents, to choose from.
+    pub(crate) known: Vec<(DocumentId, String)>,
     pub(crate) models: Vec<ModelInfo>,
     /// What counts where nothing is chosen.
     pub(crate) settings: UserSettings,
@@ -72,19 +72,23 @@ fn fields(t: &'static Texts, w: &'static Words, view: &ChoicesView, form: Option
             </option>
         }
     });
-    let documents = documents
-        .iter()
-        .zip(&view.titles)
-        .map(|(id, title)| {
+    let chosen = documents.iter().zip(&view.titles).map(|(id, title)| {
+        let title = title.clone().unwrap_or_else(|| w.source_gone.to_owned());
+        (id.to_string(), title, true)
+    });
+    let others = view.known.iter().filter(|(id, _)| !documents.contains(id));
+    let others = others.map(|(id, title)| (id.to_string(), title.clone(), false));
+    let boxes = chosen
+        .chain(others)
+        .map(|(id, title, checked)| {
             view! {
                 <label class="choice">
-                    <input type="checkbox" name="chosen[documents][]" value=id.to_string() checked form=form />
-                    {title.clone().unwrap_or_else(|| w.source_gone.to_owned())}
+                    <input type="checkbox" name="chosen[documents][]" value=id checked=checked form=form />
+                    <span>{title}</span>
                 </label>
             }
         })
         .collect_view();
-    let titles = view.known.iter().map(|title| view! { <option value=title.clone()></option> }).collect_view();
     view! {
         <label>
             <span>{w.model}</span>
@@ -125,17 +129,15 @@ fn fields(t: &'static Texts, w: &'static Words, view: &ChoicesView, form: Option
         </label>
         <fieldset class="stack">
             <legend>{w.only_documents}</legend>
-            {documents}
+            <div class="choices">{boxes}</div>
             <input
                 class="input"
                 name="chosen[add]"
-                list="known-titles"
                 maxlength="300"
                 placeholder=w.add_document
                 aria-label=w.add_document
                 form=form
             />
-            <datalist id="known-titles">{titles}</datalist>
         </fieldset>
     }
     .whole()
