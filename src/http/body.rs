@@ -22,6 +22,8 @@ use super::error::{ApiError, ApiResult};
 
 /// The most bytes of an ordinary JSON body.
 pub(crate) const JSON_BYTES: usize = 1 << 20;
+/// The same of a conversation, which may hold images.
+pub(crate) const CONVERSATION_BYTES: usize = 16 << 20;
 /// The most bytes read and thrown away of a request that is refused for its size.
 const DRAIN_BYTES: u64 = 1 << 30;
 /// The longest that takes.
@@ -90,16 +92,16 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     Ok(read)
 }
 
-/// A JSON body of at most [`JSON_BYTES`].
+/// A JSON body of at most so many bytes.
 #[derive(Debug)]
-pub(crate) struct ApiJson<T>(pub(crate) T);
+pub(crate) struct ApiJson<T, const BYTES: usize = JSON_BYTES>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES: usize> FromRequest<S> for ApiJson<T, BYTES> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
-        parse_json(&read(&parts.headers, body, JSON_BYTES).await?).map(Self)
+        parse_json(&read(&parts.headers, body, BYTES).await?).map(Self)
     }
 }
 

@@ -39,11 +39,17 @@ impl Kind {
     fn of(method: &Method, path: &str) -> Option<Self> {
         let changes = *method == Method::POST;
         match path {
-            "/fn/send_message" | "/fn/retry_answer" | "/fn/answer_again" | "/api/v1/chat/completions" if changes => {
+            "/fn/send_message"
+            | "/fn/ask_prompt"
+            | "/fn/retry_answer"
+            | "/fn/answer_again"
+            | "/api/v1/chat/completions"
+                if changes =>
+            {
                 Some(Self::Answer)
             }
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
-            "/uploads" | "/chats/import" | "/api/v1/documents" if changes => Some(Self::Transfer),
+            "/uploads" | "/images" | "/chats/import" | "/api/v1/documents" if changes => Some(Self::Transfer),
             "/account/export" | "/chats/export" => Some(Self::Export),
             // The library searches what was said.
             "/chats" | "/fn/serve_page" => Some(Self::Search),

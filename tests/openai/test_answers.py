@@ -46,6 +46,12 @@ class Answers(Case):
         self.ask([{"role": "user", "content": [{"type": "text", "text": "uno"}, {"type": "text", "text": "dos"}]}])
         self.assertEqual(asked()["messages"][-1]["content"], "uno\ndos")
 
+    def test_an_image_goes_to_the_model_as_it_is(self):
+        url = "data:image/png;base64,iVBORw0KGgo="
+        parts = [{"type": "text", "text": "¿Qué ves?"}, {"type": "image_url", "image_url": {"url": url}}]
+        self.ask([{"role": "user", "content": parts}])
+        self.assertEqual(asked()["messages"][-1]["content"], parts)
+
     def test_the_answer_ends_before_a_stop_sequence(self):
         script("uno dos FIN tres")
         [choice] = self.ask(stop="FIN").choices

@@ -40,7 +40,8 @@ class Errors(Case):
         picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
         for message, param in [
             ({"role": "tool", "content": "x", "tool_call_id": "1"}, "messages[1].role"),
-            ({"role": "user", "content": [picture]}, "messages[1].content[0].type"),
+            ({"role": "user", "content": [picture]}, "messages[1].content[0].image_url.url"),
+            ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "messages[1].content[0].type"),
             ({"role": "user", "content": 5}, "messages[1].content"),
         ]:
             with self.subTest(param):
@@ -75,7 +76,7 @@ class Errors(Case):
         self.assertEqual((error.code, error.param), ("string_above_max_length", "messages"))
 
     def test_a_request_that_is_too_large_says_so(self):
-        error = self.refused(openai.APIStatusError, messages=[{"role": "user", "content": "x" * 1_100_000}])
+        error = self.refused(openai.APIStatusError, messages=[{"role": "user", "content": "x" * 17_000_000}])
         self.assertEqual((error.status_code, error.code), (413, "http:body_too_large"))
 
     def test_the_rate_limit_of_the_provider_is_a_rate_limit_error_that_tells_how_long(self):

@@ -65,13 +65,17 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("GET /chats", (SignedIn, Nothing)),
         ("GET /documents", (SignedIn, Nothing)),
         ("GET /documents/{document}", (Own, Nothing)),
+        ("GET /prompts", (SignedIn, Nothing)),
         ("GET /settings", (SignedIn, Nothing)),
         ("GET /sign-in", (Open, Nothing)),
         // What browsers ask for beside them
         ("POST /uploads", (SignedIn, File)),
         ("GET /events/generations/{generation}", (Own, Nothing)),
         ("GET /events/chats", (SignedIn, Nothing)),
+        ("POST /images", (SignedIn, File)),
+        ("GET /images/{image}", (Own, Nothing)),
         ("GET /share/none", (Open, Nothing)),
+        ("GET /share/none/images/none", (Open, Nothing)),
         ("POST /fn/share_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/unshare_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/copy_shared", (Own, fields(&[("token", "none")]))),
@@ -101,6 +105,10 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /fn/create_folder", (SignedIn, fields(&[("name", "Casa")]))),
         ("POST /fn/save_folder", (Own, fields(&[("id", "none"), ("name", "Casa")]))),
         ("POST /fn/delete_folder", (Own, fields(&[("id", "none")]))),
+        ("POST /fn/save_prompt", (SignedIn, fields(&[("name", "resumir"), ("content", "Resume {{qué}}.")]))),
+        ("POST /fn/ask_prompt", (Own, fields(&[("id", "{prompt}"), ("values[]", "esto")]))),
+        ("POST /fn/delete_prompt", (Own, fields(&[("id", "{prompt}")]))),
+        ("POST /fn/prompt_menu", (SignedIn, fields(&[]))),
         ("POST /fn/message_menu", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/show_branch", (Own, fields(&[("message", "{message}")]))),
         ("POST /fn/choices_menu", (Own, fields(&[("chat", "{chat}")]))),
@@ -126,7 +134,6 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /fn/save_metadata", (Own, fields(&[("id", "{document}"), ("metadata", "{}")]))),
         ("POST /fn/share_document", (Own, fields(&[("id", "{document}"), ("visibility", "private")]))),
         ("POST /fn/cancel_document", (Own, fields(&[("id", "{document}")]))),
-        ("POST /fn/load_settings", (SignedIn, fields(&[]))),
         ("POST /fn/save_setting", (SignedIn, fields(&[("name", "theme"), ("value", "dark")]))),
         ("POST /fn/save_connection", (Admin, fields(&[("base_url", "nonsense")]))),
         ("POST /fn/remove_connection", (Admin, fields(&[]))),
@@ -232,6 +239,11 @@ impl World {
         product.models.set(Script { hold_after: Some(1), ..Script::saying("uno dos tres") });
         let asked = product.ask(&owner, None, "cuenta").await;
         let key = key_of(&product, &owner).await;
+        let kept = [("name", "diario"), ("content", "¿De qué habla mi diario del unicornio?")];
+        let (status, told) = product.call(&owner, "save_prompt", &kept).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        let prompt = id_on(&product, &owner, "/prompts", "/fn/ask_prompt").await;
+        let image = image_of(&product, &owner).await;
         let eva_cookie = product.app.sign_in_as("eva@example.org").await.expect("a session");
         let admin_cookie = product.app.sign_in_as("admin@example.org").await.expect("a session");
         Self {
@@ -243,6 +255,8 @@ impl World {
                 ("{generation}", asked.generation),
                 ("{document}", document),
                 ("{key}", key),
+                ("{prompt}", prompt),
+                ("{image}", image),
             ]),
             product,
         }
@@ -336,11 +350,27 @@ const FOR_NOBODY: [&str; 9] = [
 
 /// A key of the owner's, by its id.
 async fn key_of(product: &Product, cookie: &str) -> String {
-    let page = product.app.get("/account").header("cookie", cookie).header("accept", "text/html").send().await;
+    id_on(product, cookie, "/account", "/fn/revoke_key").await
+}
+
+/// The id in the first form of a page that is sent there.
+async fn id_on(product: &Product, cookie: &str, path: &str, action: &str) -> String {
+    let page = product.app.get(path).header("cookie", cookie).header("accept", "text/html").send().await;
     let html = page.expect("a page").text().await.expect("HTML");
-    let from = html.find("/fn/revoke_key").expect("a key");
+    let from = html.find(action).expect("a form");
     let id = html[from..].split("name=\"id\" value=\"").nth(1).or_else(|| html[from..].split("value=\"").nth(1));
     id.expect("its id").split('"').next().expect("an id").to_owned()
+}
+
+/// An image of one pixel that the owner is about to ask about.
+async fn image_of(product: &Product, cookie: &str) -> String {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+    let request = product.app.client.post(format!("{}/images", product.app.base_url));
+    let request = request.header("cookie", cookie).header("origin", &product.app.base_url);
+    let body = multipart(&[("rojo.png".to_owned(), PNG.to_vec())]);
+    let answer = request.header("content-type", MULTIPART).body(body).send().await.expect("an answer");
+    let kept: Value = answer.json().await.expect("JSON");
+    kept["image"].as_str().expect("its id").to_owned()
 }
 
 #[tokio::test]

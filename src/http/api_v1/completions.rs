@@ -25,7 +25,7 @@ use super::{auth::Caller, shapes::CitationBody};
 use crate::{
     AppState,
     http::{
-        body::ApiJson,
+        body::{ApiJson, CONVERSATION_BYTES},
         error::{ApiError, ApiResult},
         events,
         openai::{self, OpenAiErrorBody},
@@ -140,7 +140,7 @@ const fn reason(finish: FinishReason) -> &'static str {
 pub(super) async fn complete(
     State(state): State<AppState>,
     Caller(viewer): Caller,
-    ApiJson(body): ApiJson<CompletionBody>,
+    ApiJson(body): ApiJson<CompletionBody, CONVERSATION_BYTES>,
 ) -> ApiResult<Response> {
     let streamed = body.stream.unwrap_or(false);
     let usage_wanted = body.stream_options.as_ref().is_some_and(|options| options.include_usage.unwrap_or(false));
