@@ -10,7 +10,7 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_chat::MAX_IMAGE_BYTES;
+use cjhirashi_chat::{MAX_IMAGE_BYTES, image_turn};
 use cjhirashi_domain::{ErrorCode, id::ImageId};
 use cjhirashi_storage::StoredImage;
 use serde::Serialize;
@@ -36,6 +36,7 @@ pub(crate) struct Kept {
 
 /// `POST /images`: one file in the field `file`; answers with what names it in a question.
 pub(crate) async fn add(State(state): State<AppState>, person: Person, request: Request) -> ApiResult<Json<Kept>> {
+    let _turn = image_turn().ok_or_else(|| ApiError::new(ErrorCode::TooMany))?;
     let too_large = |error: ApiError| match error.code {
         ErrorCode::BodyTooLarge => ApiError::new(ErrorCode::ImageInvalid),
         _ => error,
@@ -52,7 +53,7 @@ pub(crate) async fn show(
     ApiId(id): ApiId<ImageId>,
 ) -> ApiResult<Response> {
     let image = state.store.open_image(&person.viewer(), &id).await?;
-    // Under one id there is ever one picture; but nobody shall have it longer than its question lasts.
+    // Under one id there is ever one picture; a browser may show it for five minutes more than its question lasts.
     shown(image, HeaderValue::from_static("private, max-age=300"))
 }
 

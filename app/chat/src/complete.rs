@@ -7,7 +7,7 @@ use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::{Citation, CitationSource, MessageRole, RetrievalSummary},
     id::GenerationId,
-    text::MessageText,
+    text::{InvalidText, MessageText},
 };
 use cjhirashi_models::{ChatDelta, ChatTurn, FinishReason};
 use cjhirashi_storage::PastTurn;
@@ -114,6 +114,10 @@ impl ChatService {
                 Err(_) => model.to_owned(),
             },
         };
+        let asked_about = turns.iter().rev().find(|turn| turn.role == MessageRole::User);
+        if asked_about.is_some_and(|turn| !turn.images.is_empty()) && self.shared.models.sees(&model) == Some(false) {
+            return Err(ChatError::Blind);
+        }
         let options = request
             .retrieval
             .unwrap_or(RetrievalOptions { enabled: model == EXTRACTIVE, ..RetrievalOptions::default() });
@@ -243,9 +247,13 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<ChatTurn>, ChatError> {
     messages
         .into_iter()
         .enumerate()
-        .filter(|(at, turn)| *at == question || !turn.content.trim().is_empty())
+        .filter(|(at, turn)| *at == question || !turn.images.is_empty() || !turn.content.trim().is_empty())
         .map(|(_, turn)| {
-            let content = MessageText::parse(&turn.content)?.into_string();
+            // An image may be the whole question.
+            let content = match MessageText::parse(&turn.content) {
+                Err(InvalidText::Empty) if !turn.images.is_empty() => String::new(),
+                text => text?.into_string(),
+            };
             Ok(ChatTurn { content, ..turn })
         })
         .collect()

@@ -27,6 +27,9 @@ pub enum ChatError {
     /// The file is no image that can be read.
     #[error("the image cannot be read: {0}")]
     Image(#[from] crate::image::ImageError),
+    /// The model takes no images, and is asked about one.
+    #[error("the model takes no images")]
+    Blind,
     /// More images than a question has.
     #[error("too many images")]
     TooManyImages,
@@ -67,6 +70,7 @@ impl ChatError {
             Self::QueueFull => ErrorCode::QueueFull,
             Self::ImageNotFound => ErrorCode::ImageNotFound,
             Self::Image(_) => ErrorCode::ImageInvalid,
+            Self::Blind => ErrorCode::ModelBlind,
             Self::TooManyImages => ErrorCode::ImagesTooMany,
             Self::Text(InvalidText::Empty) => ErrorCode::MessageEmpty,
             Self::Text(InvalidText::TooLong { .. }) => ErrorCode::MessageTooLong,

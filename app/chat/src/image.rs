@@ -8,7 +8,7 @@ use image::{
     DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder, imageops::FilterType,
     metadata::Orientation,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 20 * 1024 * 1024;
@@ -18,8 +18,23 @@ const MAX_PIXELS: u64 = 50_000_000;
 const MAX_SIDE: u32 = 2_048;
 /// Of JPEG, 1 to 100.
 const QUALITY: u8 = 86;
-/// Each takes up to 200 MB while it is read.
-static AT_ONCE: Semaphore = Semaphore::const_new(3);
+/// The longest side that is read, in pixels.
+const MAX_READ_SIDE: u32 = 16_384;
+/// The most bytes of a picture as it is decoded.
+const MAX_DECODED: u64 = 4 * MAX_PIXELS;
+/// Exact pictures that are larger as files become photographs: providers refuse them above 5 MB, and each is told again with
+/// every question.
+const MAX_EXACT: usize = 1_500_000;
+/// Each takes up to some 450 MB while it is read and made smaller.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+/// Files that are being received or wait to be read, by everybody together.
+static WAITING: Semaphore = Semaphore::const_new(24);
+
+/// A place among the images that are received at once; to be had before the first byte is read.
+#[must_use]
+pub fn image_turn() -> Option<SemaphorePermit<'static>> {
+    WAITING.try_acquire().ok()
+}
 
 /// A file is no image that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +60,13 @@ pub(crate) struct Prepared {
 
 /// Reads a file of a stranger, away from the threads that serve requests.
 pub(crate) async fn prepare(file: Vec<u8>) -> Result<Prepared, ImageError> {
-    let _turn = AT_ONCE.acquire().await.map_err(|_| ImageError::Broken)?;
-    tokio::task::spawn_blocking(move || read(&file)).await.map_err(|_| ImageError::Broken)?
+    let turn = AT_ONCE.acquire().await.map_err(|_| ImageError::Broken)?;
+    let reading = move || {
+        // Whoever sent it may go away: the reading goes on, and counts.
+        let _turn = turn;
+        read(&file)
+    };
+    tokio::task::spawn_blocking(reading).await.map_err(|_| ImageError::Broken)?
 }
 
 fn read(file: &[u8]) -> Result<Prepared, ImageError> {
@@ -55,12 +75,14 @@ fn read(file: &[u8]) -> Result<Prepared, ImageError> {
     }
     let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(image::ImageError::from)?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(4 * MAX_PIXELS + MAX_PIXELS);
+    limits.max_alloc = Some(MAX_DECODED);
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_READ_SIDE), Some(MAX_READ_SIDE));
     reader.limits(limits);
     let format = reader.format();
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || width == 0 || height == 0 {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS || pixels == 0 || decoder.total_bytes() > MAX_DECODED {
         return Err(ImageError::TooLarge);
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -72,13 +94,17 @@ fn read(file: &[u8]) -> Result<Prepared, ImageError> {
     let size = (picture.width(), picture.height());
     let mut content = Vec::new();
     // Photographs stay photographs; what has sharp edges, or lets something shine through, stays exact.
-    let media_type = if format == Some(ImageFormat::Jpeg) || (format == Some(ImageFormat::WebP) && is_opaque(&picture))
-    {
+    let opaque = is_opaque(&picture);
+    let photograph = format == Some(ImageFormat::Jpeg) || (format == Some(ImageFormat::WebP) && opaque);
+    if !photograph {
+        let exact = if opaque { picture.to_rgb8().into() } else { DynamicImage::from(picture.to_rgba8()) };
+        exact.write_to(&mut Cursor::new(&mut content), ImageFormat::Png)?;
+    }
+    let media_type = if photograph || content.len() > MAX_EXACT {
+        content.clear();
         JpegEncoder::new_with_quality(&mut content, QUALITY).encode_image(&picture.to_rgb8())?;
         "image/jpeg"
     } else {
-        let exact = if is_opaque(&picture) { picture.to_rgb8().into() } else { DynamicImage::from(picture.to_rgba8()) };
-        exact.write_to(&mut Cursor::new(&mut content), ImageFormat::Png)?;
         "image/png"
     };
     Ok(Prepared { image: StoredImage { media_type: media_type.to_owned(), content }, size })
@@ -135,9 +161,18 @@ mod tests {
         for bad in [&b""[..], b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG\r\n\x1a\n", b"BM and more"] {
             assert!(matches!(read(bad), Err(ImageError::Damaged(_))), "{bad:?}");
         }
-        // A small file that says it is huge.
-        let mut bomb = written(RgbImage::from_pixel(1, 1, Rgb([0, 0, 0])), ImageFormat::Png);
-        bomb[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
-        assert!(read(&bomb).is_err());
+        // Small files that say they are huge: 8,000 by 8,000, and a line of 50 million.
+        for (width, height) in [(8_000_u32, 8_000_u32), (50_000_000, 1), (1, 20_000)] {
+            let mut bomb = written(RgbImage::from_pixel(1, 1, Rgb([0, 0, 0])), ImageFormat::Png);
+            bomb[16..20].copy_from_slice(&width.to_be_bytes());
+            bomb[20..24].copy_from_slice(&height.to_be_bytes());
+            let sum = bomb[12..29].iter().fold(u32::MAX, |sum, byte| {
+                (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg()))
+            });
+            bomb[29..33].copy_from_slice(&(!sum).to_be_bytes());
+            let refused = read(&bomb).unwrap_err();
+            let bounded = matches!(refused, ImageError::TooLarge | ImageError::Damaged(image::ImageError::Limits(_)));
+            assert!(bounded, "{width} by {height}: {refused:?}");
+        }
     }
 }

@@ -31,7 +31,7 @@ mod words;
 
 pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStream, RetrievalOptions};
 pub use error::ChatError;
-pub use image::MAX_BYTES as MAX_IMAGE_BYTES;
+pub use image::{MAX_BYTES as MAX_IMAGE_BYTES, image_turn};
 pub use markdown::BlockRenderer;
 pub use reader::{EventStream, SequencedEvent};
 pub use service::{Accepted, ChatService, SendMessage, Sent};

@@ -112,13 +112,17 @@ pub fn gaps(content: &str) -> Vec<&str> {
 /// # Errors
 /// [`InvalidText`] when it is no question then.
 pub fn fill<'a>(content: &'a str, value: impl Fn(&str) -> &'a str) -> Result<MessageText, InvalidText> {
-    let filled: String = pieces(content)
-        .into_iter()
-        .map(|piece| match piece {
+    let mut filled = String::new();
+    for piece in pieces(content) {
+        filled.push_str(match piece {
             Piece::Words(words) => words,
             Piece::Gap(name) => value(name).trim(),
-        })
-        .collect();
+        });
+        // A small text may have thousands of gaps, and what goes into each may be long: no more than can be a question.
+        if filled.len() > 4 * MessageText::MAX {
+            break;
+        }
+    }
     MessageText::parse(&filled)
 }
 
@@ -153,5 +157,8 @@ mod tests {
         let filled = fill("{{a}} y {{b}} y {{a}}", |name| if name == "a" { "{{b}}" } else { " B " }).unwrap();
         assert_eq!(filled.as_str(), "{{b}} y B y {{b}}");
         assert_eq!(fill("{{a}}", |_| " "), Err(InvalidText::Empty));
+        let (many, long) = ("{{a}}".repeat(4_000), "x".repeat(300_000));
+        let refused = fill(&many, |_| &long);
+        assert!(matches!(refused, Err(InvalidText::TooLong { actual, .. }) if actual <= 700_000), "{refused:?}");
     }
 }

@@ -57,6 +57,8 @@ impl Store {
                      WHERE user_id = $2 AND message_id IS NULL AND queued_id IS NULL AND share_token IS NULL
                      ORDER BY created_at DESC OFFSET $8
                  )
+                 -- One that is being sent meanwhile stays.
+                 AND message_id IS NULL AND queued_id IS NULL AND share_token IS NULL
              )
              INSERT INTO images (id, user_id, media_type, width, height, content, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -217,7 +219,9 @@ pub(crate) async fn copy(tx: &mut PgTransaction<'_>, old: &[String], new: &[Stri
         "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
          SELECT replace(gen_random_uuid()::text, '-', ''), i.user_id, copy.new, i.place, i.media_type, i.width, i.height,
                 i.content, i.created_at
-         FROM UNNEST($1::text[], $2::text[]) AS copy (old, new) JOIN images i ON i.message_id = copy.old",
+         FROM UNNEST($1::text[], $2::text[]) AS copy (old, new) JOIN images i ON i.message_id = copy.old
+         -- Into chats of the same person alone.
+         JOIN messages m ON m.id = copy.new JOIN chats c ON c.id = m.chat_id AND c.user_id = i.user_id",
         old,
         new,
     )
@@ -237,6 +241,10 @@ mod tests {
         async fn image(&self, byte: u8) -> ImageId {
             let image = StoredImage { media_type: "image/png".to_owned(), content: vec![byte] };
             self.store.add_image(&self.viewer, &image, (4, 3)).await.unwrap().id
+        }
+
+        async fn ask_instead_in_a_new_chat(&self, other: Option<&MessageId>) -> TurnOutcome {
+            self.try_start(None, other, "mía", false, &[]).await
         }
 
         async fn is_there(&self, image: &ImageId) -> bool {
@@ -326,6 +334,8 @@ mod tests {
         world.answered(TurnOutcome::Started(other), "siete").await;
         let images = world.images_in(&chat).await;
         assert!(images[2].len() == 1 && images[2][0].id != image, "{images:?}");
+        // Into a chat of somebody else's it does not come.
+        assert_eq!(world.ask_instead_in_a_new_chat(asked.user_message.as_ref()).await, TurnOutcome::NotFound);
         // One that waits and is taken out goes with its question.
         let busy = world.started(Some(&chat), "otra").await;
         let taken_out = world.image(8).await;

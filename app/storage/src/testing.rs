@@ -124,7 +124,7 @@ impl Asker {
         self.try_start(chat, None, question, false, images).await
     }
 
-    async fn try_start(
+    pub(crate) async fn try_start(
         &self,
         chat: Option<&ChatId>,
         instead_of: Option<&MessageId>,

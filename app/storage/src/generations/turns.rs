@@ -244,6 +244,8 @@ impl Store {
                 }
                 place
             }
+            // What is asked instead of another question stands in that one's chat.
+            None if turn.instead_of.is_some() => return Ok(TurnOutcome::NotFound),
             None => {
                 let id = ChatId::new(now, self.random());
                 sqlx::query!(
@@ -274,8 +276,8 @@ impl Store {
         if !images::attach(&mut tx, viewer, own, Question::Asked(&message)).await? {
             return Ok(TurnOutcome::NoImage);
         }
-        // Asked differently, it is still about what it was about.
-        if let Some(other) = instead_of {
+        // Asked differently, it is still about what it was about, unless it brings images of its own.
+        if let Some(other) = instead_of.filter(|_| own.is_empty()) {
             images::copy(&mut tx, &[other.as_str().to_owned()], &[message.into_string()]).await?;
         }
         tx.commit().await?;

@@ -275,7 +275,11 @@ pub(crate) async fn send_message(
         Some(Beginning { events: told.into_iter().map(|(_, event)| event).collect(), last })
     };
     let now = services.store.now();
-    let question = match if with_images { services.store.open_message(&who.viewer(), &asked).await? } else { None } {
+    let question = match if with_images {
+        services.store.open_message(&who.viewer(), &asked).await.ok().flatten()
+    } else {
+        None
+    } {
         Some((_, question)) => question,
         None => Message::asked(asked, question, now),
     };

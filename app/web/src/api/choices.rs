@@ -92,7 +92,8 @@ mod server_side {
         // The field that it is about is named.
         let invalid = |field: &str| {
             let failure = fail(ErrorCode::SettingInvalid);
-            Failure { words: format!("{field}: {}", failure.words), ..failure }
+            // Twice: a form without script keeps the code and this.
+            Failure { words: format!("{field}: {}", failure.words), detail: Some(field.to_owned()), ..failure }
         };
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let model = text(&chosen.model);

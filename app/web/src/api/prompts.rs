@@ -61,7 +61,7 @@ pub(crate) async fn delete_prompt(id: String) -> Result<(), Failure> {
 #[server(prefix = "/fn", endpoint = "ask_prompt")]
 pub(crate) async fn ask_prompt(id: String, #[server(default)] values: Vec<String>) -> Result<(), Failure> {
     use super::server::{fail, forward, services, signed_in};
-    use cjhirashi_chat::SendMessage;
+    use cjhirashi_chat::{ChatError, SendMessage};
     use cjhirashi_domain::{
         ErrorCode,
         id::PromptId,
@@ -77,7 +77,7 @@ pub(crate) async fn ask_prompt(id: String, #[server(default)] values: Vec<String
         let at = names.iter().position(|gap| *gap == name);
         at.and_then(|at| values.get(at)).map_or("", String::as_str)
     };
-    let text = fill(&prompt.content, value).map_err(|_| fail(ErrorCode::MessageTooLong))?;
+    let text = fill(&prompt.content, value).map_err(ChatError::from)?;
     let message = SendMessage {
         chat: None,
         instead_of: None,

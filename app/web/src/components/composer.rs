@@ -29,8 +29,10 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     let prompts = Picker::new();
     let images = use_context::<Images>();
     let on_paste = move |event: ev::ClipboardEvent| {
-        let files = event.clipboard_data().and_then(|data| data.files());
-        let (Some(files), Some(images)) = (files, images) else { return };
+        let Some(data) = event.clipboard_data() else { return };
+        // What office programs copy is a text, and a picture of it.
+        let text = data.get_data("text/plain").is_ok_and(|text| !text.is_empty());
+        let (Some(files), Some(images)) = (data.files().filter(|_| !text), images) else { return };
         for file in (0..files.length()).filter_map(|at| files.item(at)).filter(Images::wants) {
             event.prevent_default();
             images.add(&file);

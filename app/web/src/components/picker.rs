@@ -32,7 +32,7 @@ impl Picker {
         let call = text.starts_with('/') && !text.contains(char::is_whitespace);
         self.open.set(call);
         if !call {
-            return;
+            return choose(None);
         }
         if self.html.with_untracked(String::is_empty) {
             spawn_local(async move {
@@ -50,7 +50,10 @@ impl Picker {
         let key = event.key();
         if self.open.get_untracked() {
             match key.as_str() {
-                "Escape" => self.open.set(false),
+                "Escape" => {
+                    self.open.set(false);
+                    choose(None);
+                }
                 "ArrowDown" => step(1),
                 "ArrowUp" => step(-1),
                 "Enter" | "Tab" if !event.shift_key() => match chosen() {
@@ -62,7 +65,7 @@ impl Picker {
             }
             return true;
         }
-        key == "Tab" && !event.shift_key() && self.gap.get_untracked() && select_gap(field)
+        key == "Tab" && !event.shift_key() && self.gap.get_untracked() && select_gap(field, false)
     }
 
     /// Puts a kept question into the field.
@@ -75,7 +78,7 @@ impl Picker {
         if let Ok(input) = web_sys::Event::new("input") {
             let _ = field.dispatch_event(&input);
         }
-        select_gap(field);
+        select_gap(field, true);
     }
 }
 
@@ -126,8 +129,9 @@ fn choose(option: Option<&HtmlElement>) {
     option.scroll_into_view_with_scroll_into_view_options(&near);
 }
 
-/// Selects the next gap after the cursor, or the first one; whether there was any.
-fn select_gap(field: &HtmlTextAreaElement) -> bool {
+/// Selects the next gap after the cursor, `around` the end also the first one; whether there was any. Tab does not go
+/// around: it has to lead out of the field.
+fn select_gap(field: &HtmlTextAreaElement, around: bool) -> bool {
     // As the browser counts: in UTF-16.
     let text = js_sys::JsString::from(field.value());
     let cursor = field.selection_end().ok().flatten().and_then(|at| i32::try_from(at).ok()).unwrap_or_default();
@@ -136,7 +140,7 @@ fn select_gap(field: &HtmlTextAreaElement) -> bool {
         let end = u32::try_from(text.index_of("}}", i32::try_from(start).ok()?)).ok()?;
         Some((start, end + 2))
     };
-    let Some((start, end)) = gap(cursor).or_else(|| gap(0)) else { return false };
+    let Some((start, end)) = gap(cursor).or_else(|| gap(0).filter(|_| around)) else { return false };
     field.set_selection_range(start, end).is_ok()
 }
 
@@ -153,7 +157,7 @@ pub(crate) fn picker(picker: Picker, field: NodeRef<leptos::html::Textarea>) -> 
     let next = move |_| {
         if let Some(field) = field.get_untracked() {
             let _ = field.focus();
-            select_gap(&field);
+            select_gap(&field, true);
         }
     };
     // The list comes after what was typed.

@@ -77,7 +77,8 @@ fn failure_of_address() -> Option<Failure> {
         let said = |code| Failure::told(code, use_texts().language);
         if let Some(error) = query.get("__err") {
             let failure = leptos::server_fn::error::ServerFnUrlError::<Failure>::decode_err(&error);
-            return Some(Failure { detail: failure.detail, ..said(failure.code.unwrap_or(ErrorCode::Internal)) });
+            let detail = failure.detail.map(|detail| detail.chars().take(600).collect());
+            return Some(Failure { detail, ..said(failure.code.unwrap_or(ErrorCode::Internal)) });
         }
         // From addresses that are no server function: a code, and what it is about.
         let code = ErrorCode::parse(&query.get("error")?)?;

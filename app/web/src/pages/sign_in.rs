@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 use crate::components::Whole as _;
 use crate::{
-    api::{Shown, load, served::sign_in_ways},
+    api::{Failure, Shown, load, served::sign_in_ways},
     components::{Problem, brand, error_callout, use_failure_of_address},
     state::use_texts,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[component]
 pub(crate) fn SignInPage() -> impl IntoView {
     let t = use_texts();
-    let problem = use_failure_of_address().map(|failure| error_callout(failure, t));
+    let problem = use_failure_of_address().map(|failure| error_callout(Failure { detail: None, ..failure }, t));
     let ways = load(|| (), |()| async { sign_in_ways().await.map(Shown) });
     view! {
         <Title text=t.tab(t.sign_in) />

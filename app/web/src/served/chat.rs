@@ -32,10 +32,11 @@ fn sharing(t: &'static Texts, id: &str, link: Option<String>) -> Piece {
     let Some(link) = link else {
         return button(ShareChat::url(), Icon::Link, w.share_by_link).whole();
     };
+    let path = link.find("/share/").map_or(String::new(), |at| link[at..].to_owned());
     view! {
         <div class="stack">
             <div class="pair">
-                <a href=link.clone() rel="external" target="_blank">
+                <a href=path rel="external" target="_blank">
                     {w.shared_link}
                 </a>
                 <button class="button plain-line with-script" type="button" data-copy="">
