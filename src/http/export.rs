@@ -52,8 +52,8 @@ const LOG: i64 = 10_000;
 
 /// What goes into the zip.
 enum Entry {
-    /// Something as JSON.
-    Json(String, Vec<u8>),
+    /// Something as it is: JSON, an image.
+    Bytes(String, Vec<u8>),
     /// A file as it came.
     File(String, PathBuf),
     /// That was all.
@@ -62,7 +62,7 @@ enum Entry {
 
 impl Entry {
     fn json(name: impl Into<String>, value: &impl Serialize) -> serde_json::Result<Self> {
-        Ok(Self::Json(name.into(), serde_json::to_vec_pretty(value)?))
+        Ok(Self::Bytes(name.into(), serde_json::to_vec_pretty(value)?))
     }
 }
 
@@ -172,6 +172,14 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
                 "messages": page.messages, "reasoning": reasoning,
             });
             send(Entry::json(format!("chats/{}.json", page.summary.id), &chat)?).await?;
+            for image in page.messages.iter().flat_map(|message| &message.images) {
+                // One at a time: each may be as large as all words of the chat.
+                if let Some(file) = store.open_image(&viewer, &image.id).await? {
+                    let ending = if file.media_type == "image/png" { "png" } else { "jpg" };
+                    send(Entry::Bytes(format!("chats/{}/{}.{ending}", page.summary.id, image.id), file.content))
+                        .await?;
+                }
+            }
         }
         after = Some(last);
     }
@@ -216,7 +224,7 @@ fn write(mut entries: mpsc::Receiver<Entry>, pieces: mpsc::Sender<io::Result<Byt
                 let mut pieces = zip.finish().map_err(io::Error::other)?.into_inner();
                 return pieces.flush();
             }
-            Entry::Json(name, bytes) => {
+            Entry::Bytes(name, bytes) => {
                 zip.start_file(name, options).map_err(io::Error::other)?;
                 zip.write_all(&bytes)?;
             }
@@ -280,7 +288,7 @@ mod tests {
         let (pieces, mut body) = mpsc::channel(WAITING);
         let writing = tokio::task::spawn_blocking(move || write(taken, pieces));
         tokio::spawn(async move {
-            entries.send(Entry::Json("profile.json".to_owned(), b"{}".to_vec())).await.ok();
+            entries.send(Entry::Bytes("profile.json".to_owned(), b"{}".to_vec())).await.ok();
             entries.send(Entry::File("documents/a/año.bin".to_owned(), file)).await.ok();
             entries.send(Entry::File("documents/b/gone.bin".to_owned(), PathBuf::from("/nowhere"))).await.ok();
             entries.send(Entry::End).await.ok();
@@ -303,7 +311,7 @@ mod tests {
     async fn what_was_not_gathered_to_its_end_is_no_zip() {
         let (entries, taken) = mpsc::channel(WAITING);
         let (pieces, mut body) = mpsc::channel(WAITING);
-        entries.send(Entry::Json("profile.json".to_owned(), b"{}".to_vec())).await.ok();
+        entries.send(Entry::Bytes("profile.json".to_owned(), b"{}".to_vec())).await.ok();
         drop(entries);
         let writing = tokio::task::spawn_blocking(move || write(taken, pieces));
         while body.recv().await.is_some() {}

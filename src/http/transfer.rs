@@ -157,6 +157,7 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
         content: message.content,
         model: message.model,
         created_at: message.created_at,
+        images: Vec::new(),
     };
     // What has no id there is told by when it was begun and what it is called.
     let id = if chat.source_id.is_empty() { format!("{} {}", chat.created_at.0, chat.title) } else { chat.source_id };
@@ -171,7 +172,7 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
         current: place(chat.current),
         messages: chat.messages.into_iter().filter(|it| it.role != MessageRole::System).map(message).collect(),
     };
-    store.import_chat(user, &incoming).await
+    store.import_chat(user, &incoming, None).await
 }
 
 /// A chat as a file says it.

@@ -35,6 +35,11 @@ async fn a_person_takes_everything_along_and_goes_with_a_receipt() {
     let asked = product.ask(&cookie, None, "¿De qué habla mi diario?").await;
     product.events(&cookie, &asked.generation, 0).await;
     product.add_text("De la dueña", "Otra cosa.").await;
+    let image = product.image(&cookie).await;
+    let about = [("text", "¿Qué ves?"), ("chat", &*asked.chat), ("images[]", &image)];
+    let (_, seen) = product.call(&cookie, "send_message", &about).await;
+    product.events(&cookie, seen["answer"]["generation_id"].as_str().expect("a run"), 0).await;
+    product.call(&cookie, "save_prompt", &[("name", "mía"), ("content", "Resume {{algo}}.")]).await;
 
     let export = product.app.get("/account/export").header("cookie", &cookie).send().await.expect("an answer");
     assert_eq!(export.headers()["content-type"], "application/zip");
@@ -52,17 +57,22 @@ async fn a_person_takes_everything_along_and_goes_with_a_receipt() {
     assert!(text(&format!("chats/{}.json", asked.chat)).contains("¿De qué habla mi diario?"));
     assert!(text(&format!("documents/{document}.json")).contains("mío"));
     assert!(text(&format!("documents/{document}/Diario")).contains("unicornio"));
+    assert!(text("prompts.json").contains("Resume {{algo}}."));
     assert!(text("log.json").contains("data_exported"));
     assert!(!text("api_keys.json").contains(&key), "no key");
     let names: Vec<String> = zip.file_names().map(|name| name.expect("a name").into_owned()).collect();
     assert!(!names.iter().any(|name| name.contains("dueña")), "{names:?}");
+    let mut picture = Vec::new();
+    let name = format!("chats/{}/{image}.png", asked.chat);
+    zip.by_name(&name).expect("the image").read_to_end(&mut picture).expect("its bytes");
+    assert!(picture.starts_with(b"\x89PNG"), "{name}");
 
     // Nothing happens unless the address is typed.
     let (status, told) = delete_account(&product, &cookie, "owner@localhost").await;
     assert!(status.is_redirection() && told.contains("auth:not_confirmed"), "{told}");
     let (status, receipt) = delete_account(&product, &cookie, "Eva@example.org").await;
     assert_eq!(status, StatusCode::OK, "{receipt}");
-    for line in ["Chats", "Documentos", "Fragmentos con sus vectores"] {
+    for line in ["Chats", "Imágenes", "Plantillas", "Documentos", "Fragmentos con sus vectores"] {
         let row = receipt.split(line).nth(1).unwrap_or_default().split("</tr>").next().unwrap_or_default();
         assert!(row.contains(">1<") && row.contains(">0<"), "{line} in {receipt}");
     }

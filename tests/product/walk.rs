@@ -243,7 +243,7 @@ impl World {
         let (status, told) = product.call(&owner, "save_prompt", &kept).await;
         assert_eq!(status, StatusCode::OK, "{told}");
         let prompt = id_on(&product, &owner, "/prompts", "/fn/ask_prompt").await;
-        let image = image_of(&product, &owner).await;
+        let image = product.image(&owner).await;
         let eva_cookie = product.app.sign_in_as("eva@example.org").await.expect("a session");
         let admin_cookie = product.app.sign_in_as("admin@example.org").await.expect("a session");
         Self {
@@ -360,17 +360,6 @@ async fn id_on(product: &Product, cookie: &str, path: &str, action: &str) -> Str
     let from = html.find(action).expect("a form");
     let id = html[from..].split("name=\"id\" value=\"").nth(1).or_else(|| html[from..].split("value=\"").nth(1));
     id.expect("its id").split('"').next().expect("an id").to_owned()
-}
-
-/// An image of one pixel that the owner is about to ask about.
-async fn image_of(product: &Product, cookie: &str) -> String {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
-    let request = product.app.client.post(format!("{}/images", product.app.base_url));
-    let request = request.header("cookie", cookie).header("origin", &product.app.base_url);
-    let body = multipart(&[("rojo.png".to_owned(), PNG.to_vec())]);
-    let answer = request.header("content-type", MULTIPART).body(body).send().await.expect("an answer");
-    let kept: Value = answer.json().await.expect("JSON");
-    kept["image"].as_str().expect("its id").to_owned()
 }
 
 #[tokio::test]

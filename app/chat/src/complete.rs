@@ -10,7 +10,6 @@ use cjhirashi_domain::{
     text::{InvalidText, MessageText},
 };
 use cjhirashi_models::{ChatDelta, ChatTurn, FinishReason};
-use cjhirashi_storage::PastTurn;
 use futures::{StreamExt as _, stream::BoxStream};
 
 use crate::{
@@ -123,7 +122,7 @@ impl ChatService {
             .unwrap_or(RetrievalOptions { enabled: model == EXTRACTIVE, ..RetrievalOptions::default() });
         let retrieved = if options.enabled {
             let wanted = Wanted {
-                text: prompt::search_text(&as_past(&turns)),
+                text: prompt::search_text(turns.iter().map(|turn| (turn.role, turn.content.as_str()))),
                 top_k: options.top_k.unwrap_or(settings.rag_top_k).clamp(1, 20),
                 min_score: options
                     .min_score
@@ -257,17 +256,6 @@ fn conversation(messages: Vec<ChatTurn>) -> Result<Vec<ChatTurn>, ChatError> {
             Ok(ChatTurn { content, ..turn })
         })
         .collect()
-}
-
-fn as_past(turns: &[ChatTurn]) -> Vec<PastTurn> {
-    let past = |turn: &ChatTurn| PastTurn {
-        id: None,
-        role: turn.role,
-        content: turn.content.clone(),
-        cited: Vec::new(),
-        images: Vec::new(),
-    };
-    turns.iter().map(past).collect()
 }
 
 /// The citations with title and passage: this answer is not kept, so nothing can outlive its document.

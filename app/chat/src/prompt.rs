@@ -263,9 +263,8 @@ pub(crate) fn question(history: &[ChatTurn]) -> &str {
 }
 
 /// What is searched for: the question, after the one before it when it cannot stand alone.
-pub(crate) fn search_text(history: &[PastTurn]) -> String {
-    let mut questions =
-        history.iter().rev().filter(|turn| turn.role == MessageRole::User).map(|turn| turn.content.as_str());
+pub(crate) fn search_text<'a>(turns: impl DoubleEndedIterator<Item = (MessageRole, &'a str)>) -> String {
+    let mut questions = turns.rev().filter(|(role, _)| *role == MessageRole::User).map(|(_, content)| content);
     let question = questions.next().unwrap_or_default();
     let text = match questions.next() {
         Some(before) if leans_on_what_was_said(question) => {
@@ -442,6 +441,10 @@ mod tests {
         assert_eq!(roles, [MessageRole::System, MessageRole::User]);
     }
 
+    fn searched(history: &[PastTurn]) -> String {
+        search_text(history.iter().map(|turn| (turn.role, turn.content.as_str())))
+    }
+
     #[test]
     fn a_question_that_cannot_stand_alone_is_searched_with_the_one_before_it() {
         let first = past(MessageRole::User, "¿Cuánto dura la garantía?");
@@ -454,9 +457,9 @@ mod tests {
             "¿Quién los aprueba?",
         ] {
             let history = [first.clone(), past(MessageRole::User, question)];
-            assert_eq!(search_text(&history), format!("¿Cuánto dura la garantía?\n{question}"));
+            assert_eq!(searched(&history), format!("¿Cuánto dura la garantía?\n{question}"));
         }
-        assert_eq!(search_text(std::slice::from_ref(&first)), "¿Cuánto dura la garantía?");
+        assert_eq!(searched(std::slice::from_ref(&first)), "¿Cuánto dura la garantía?");
     }
 
     #[test]
@@ -470,7 +473,7 @@ mod tests {
             "Who approves travel expenses?",
         ] {
             let history = [first.clone(), past(MessageRole::User, question)];
-            assert_eq!(search_text(&history), question);
+            assert_eq!(searched(&history), question);
         }
     }
 }

@@ -251,7 +251,7 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     let (history, documents) = tokio::try_join!(history, scope)?;
     if let Some(documents) = documents {
         let wanted = Wanted {
-            text: prompt::search_text(&history.turns),
+            text: prompt::search_text(history.turns.iter().map(|turn| (turn.role, turn.content.as_str()))),
             top_k: job.settings.rag_top_k,
             min_score: job.settings.rag_min_score,
             tags: around.only.clone(),

@@ -207,21 +207,26 @@ impl Sender {
                 tracing::info!(mail.id = %mail.id, mail.kind = mail.kind.as_str(), mails = mails.len(), "a mail was sent");
                 self.note_sent(mails).await
             }
-            Err(error) => self.fail(mails, mail, &error).await,
+            Err(error) => self.fail(mails, &error).await,
         }
     }
 
-    async fn fail(&self, mails: &[Mail], mail: &Mail, error: &MailError) -> Result<(), StorageError> {
-        let pause = self.pause(mail.attempts);
-        if error.permanent || mail.age + pause > self.options.most_age {
-            return self.give_up(mails, &error.to_string()).await;
+    async fn fail(&self, mails: &[Mail], error: &MailError) -> Result<(), StorageError> {
+        let pause = self.pause(mails.iter().map(|mail| mail.attempts).max().unwrap_or(1));
+        // Of what was one message each has its own day.
+        let last = |mail: &Mail| error.permanent || mail.age + pause > self.options.most_age;
+        let (last, again): (Vec<Mail>, Vec<Mail>) = mails.iter().cloned().partition(last);
+        let error = error.to_string();
+        if !last.is_empty() {
+            self.give_up(&last, &error).await?;
         }
-        count(mails, "retried");
+        let Some(mail) = again.first() else { return Ok(()) };
+        count(&again, "retried");
         tracing::warn!(
-            mail.id = %mail.id, mail.kind = mail.kind.as_str(), %error, after_ms = pause.as_millis(),
+            mail.id = %mail.id, mail.kind = mail.kind.as_str(), error, after_ms = pause.as_millis(),
             "a mail was not sent and will be tried again"
         );
-        self.store.retry_mails(mails, pause, Some(&error.to_string())).await
+        self.store.retry_mails(&again, pause, Some(&error)).await
     }
 
     async fn give_up(&self, mails: &[Mail], error: &str) -> Result<(), StorageError> {

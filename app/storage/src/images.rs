@@ -3,7 +3,7 @@
 use cjhirashi_domain::{
     Viewer,
     chat::MessageImage,
-    id::{ImageId, MessageId},
+    id::{ImageId, MessageId, UserId},
 };
 use sqlx::PgTransaction;
 
@@ -109,39 +109,6 @@ impl Store {
         Ok(found)
     }
 
-    /// Gives the viewer's messages copies of images that a shared chat shows: each image with its message.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn copy_shared_images(
-        &self,
-        viewer: &Viewer,
-        token: &str,
-        images: &[(ImageId, MessageId)],
-    ) -> Result<()> {
-        if images.is_empty() {
-            return Ok(());
-        }
-        let (images, messages): (Vec<String>, Vec<String>) =
-            images.iter().map(|(image, message)| (image.as_str().to_owned(), message.as_str().to_owned())).unzip();
-        sqlx::query!(
-            "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
-             SELECT replace(gen_random_uuid()::text, '-', ''), $4, m.id, i.place, i.media_type, i.width, i.height, i.content, $5
-             FROM UNNEST($1::text[], $2::text[]) AS copy (image, message)
-             JOIN images i ON i.id = copy.image AND i.share_token = $3
-             JOIN messages m ON m.id = copy.message
-             JOIN chats c ON c.id = m.chat_id AND c.user_id = $4",
-            &images,
-            &messages,
-            token,
-            viewer.user_id.as_str(),
-            to_db(self.now()),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// Images by their ids. Asks nobody's leave: for the run that tells them to its model.
     ///
     /// # Errors
@@ -230,12 +197,39 @@ pub(crate) async fn copy(tx: &mut PgTransaction<'_>, old: &[String], new: &[Stri
     Ok(())
 }
 
+/// Copies images that a shared chat shows: each to a message of the user's.
+pub(crate) async fn copy_shared(
+    tx: &mut PgTransaction<'_>,
+    user: &UserId,
+    token: &str,
+    images: &[String],
+    messages: &[String],
+) -> Result<()> {
+    if images.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
+         SELECT replace(gen_random_uuid()::text, '-', ''), $4, copy.message, i.place, i.media_type, i.width, i.height,
+                i.content, i.created_at
+         FROM UNNEST($1::text[], $2::text[]) AS copy (image, message)
+         JOIN images i ON i.id = copy.image AND i.share_token = $3",
+        images,
+        messages,
+        token,
+        user.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use cjhirashi_domain::{id::UserId, text::ChatTitle, user::Role};
+    use cjhirashi_domain::{chat::MessageRole, text::ChatTitle, user::Role};
 
     use super::*;
-    use crate::{Part, Queueing, TurnOutcome, testing::Asker};
+    use crate::{IncomingChat, IncomingMessage, Part, Queueing, TurnOutcome, testing::Asker};
 
     impl Asker {
         async fn image(&self, byte: u8) -> ImageId {
@@ -298,17 +292,32 @@ mod tests {
         let shared = &snapshot.messages[0].images[1].id;
         let open = async || world.store.open_shared_image(&share.token, shared).await.unwrap();
         assert_eq!(open().await.unwrap().content, [1]);
-        let mine = world.started(None, "una copia").await;
-        let (message, chat) = (mine.user_message.clone().unwrap(), mine.chat.id.clone());
-        world.answered(TurnOutcome::Started(mine), "vale").await;
-        let copies = [(shared.clone(), message.clone())];
-        world.store.copy_shared_images(&world.viewer, "another", &copies).await.unwrap();
-        world.store.copy_shared_images(&stranger, &share.token, &copies).await.unwrap();
-        assert!(world.images_in(&chat).await[0].is_empty(), "by the link alone, and into one's own chats");
-        world.store.copy_shared_images(&world.viewer, &share.token, &copies).await.unwrap();
-        assert_eq!(world.images_in(&chat).await[0].len(), 1);
-        assert_eq!(world.store.open_shared_image("another", shared).await.unwrap(), None);
-        assert_eq!(world.store.open_shared_image(&share.token, &copied[0][1].id).await.unwrap(), None);
+        // Whoever goes on with a copy has copies of their own, by that link alone.
+        let incoming = |content: &str| {
+            let message = IncomingMessage {
+                parent: None,
+                role: MessageRole::User,
+                content: content.to_owned(),
+                model: None,
+                created_at: world.store.now(),
+                images: vec![shared.clone()],
+            };
+            IncomingChat {
+                origin: None,
+                title: title("copia"),
+                created_at: world.store.now(),
+                updated_at: world.store.now(),
+                archived: false,
+                pinned: false,
+                tags: Vec::new(),
+                messages: vec![message],
+                current: Some(0),
+            }
+        };
+        for (token, copies) in [("another", 0), (share.token.as_str(), 1)] {
+            let chat = world.store.import_chat(&world.viewer.user_id, &incoming("¿qué es?"), Some(token)).await;
+            assert_eq!(world.images_in(&chat.unwrap().unwrap()).await[0].len(), copies, "{token}");
+        }
         world.store.unshare_chat(&world.viewer, &copy.id).await.unwrap();
         assert_eq!(open().await, None);
     }

@@ -3,11 +3,11 @@
 use cjhirashi_domain::{
     Timestamp,
     chat::MessageRole,
-    id::{ChatId, MessageId, UserId},
+    id::{ChatId, ImageId, MessageId, UserId},
     text::ChatTitle,
 };
 
-use crate::{Result, Store, connect::to_db};
+use crate::{Result, Store, connect::to_db, images};
 
 /// A conversation that comes in.
 #[derive(Debug, Clone)]
@@ -45,14 +45,17 @@ pub struct IncomingMessage {
     pub model: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Its images: those of the shared chat that it is copied from.
+    pub images: Vec<ImageId>,
 }
 
 impl Store {
-    /// Keeps a conversation; `None` when it is here already.
+    /// Keeps a conversation; `None` when it is here already. Copied from a chat that is shared by the link `token`, it gets
+    /// copies of the images that the link shows.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn import_chat(&self, user: &UserId, chat: &IncomingChat) -> Result<Option<ChatId>> {
+    pub async fn import_chat(&self, user: &UserId, chat: &IncomingChat, token: Option<&str>) -> Result<Option<ChatId>> {
         let id = ChatId::new(chat.created_at, self.random());
         let (source, source_id) = chat.origin.clone().unzip();
         let mut tx = self.pool.begin().await?;
@@ -114,6 +117,16 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        if let Some(token) = token {
+            let mut copies = (Vec::new(), Vec::new());
+            for (id, message) in ids.iter().zip(&chat.messages) {
+                for image in &message.images {
+                    copies.0.push(image.as_str().to_owned());
+                    copies.1.push(id.clone());
+                }
+            }
+            images::copy_shared(&mut tx, user, token, &copies.0, &copies.1).await?;
+        }
         if let Some(leaf) = chat.current.and_then(|place| ids.get(place)) {
             sqlx::query!("UPDATE chats SET leaf_id = $2 WHERE id = $1", id.as_str(), leaf).execute(&mut *tx).await?;
         }
@@ -141,6 +154,7 @@ mod tests {
             model: Some("gpt".to_owned()),
             // All at the same moment, as some programs write them.
             created_at: now,
+            images: Vec::new(),
         };
         let chat = IncomingChat {
             origin: Some(("ChatGPT".to_owned(), "abc".to_owned())),
@@ -157,18 +171,18 @@ mod tests {
             ],
             current: Some(1),
         };
-        let id = store.import_chat(&viewer.user_id, &chat).await.unwrap().unwrap();
-        assert_eq!(store.import_chat(&viewer.user_id, &chat).await.unwrap(), None);
+        let id = store.import_chat(&viewer.user_id, &chat, None).await.unwrap().unwrap();
+        assert_eq!(store.import_chat(&viewer.user_id, &chat, None).await.unwrap(), None);
         let page = store.open_chat(&viewer, &id, Part::Whole).await.unwrap().unwrap();
         assert_eq!(page.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["pregunta", "una"]);
         assert_eq!(page.messages[1].siblings.len(), 2);
         assert_eq!(store.list_pinned(&viewer.user_id).await.unwrap()[0].title, "Viejo");
         // Our own, which is still here, is not brought in beside itself.
         let own = IncomingChat { origin: Some(("Cjhirashi".to_owned(), id.to_string())), ..chat.clone() };
-        assert_eq!(store.import_chat(&viewer.user_id, &own).await.unwrap(), None);
+        assert_eq!(store.import_chat(&viewer.user_id, &own, None).await.unwrap(), None);
         // What has no origin is always another one.
         let copy = IncomingChat { origin: None, ..chat };
-        assert!(store.import_chat(&viewer.user_id, &copy).await.unwrap().is_some());
-        assert!(store.import_chat(&viewer.user_id, &copy).await.unwrap().is_some());
+        assert!(store.import_chat(&viewer.user_id, &copy, None).await.unwrap().is_some());
+        assert!(store.import_chat(&viewer.user_id, &copy, None).await.unwrap().is_some());
     }
 }

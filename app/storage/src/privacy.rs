@@ -17,6 +17,10 @@ pub struct Belongings {
     pub chats: i64,
     /// Their messages.
     pub messages: i64,
+    /// Images in them, those included that were never sent or that a shared chat shows.
+    pub images: i64,
+    /// Questions that are kept to be asked again.
+    pub prompts: i64,
     /// What was made beside the text.
     pub artifacts: i64,
     /// Own documents, those that are being removed included.
@@ -35,10 +39,11 @@ pub struct Belongings {
 
 impl std::fmt::Display for Belongings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { chats, messages, artifacts, documents, files, passages, accounts, sessions, keys } = self;
+        let Self { chats, messages, images, prompts, artifacts, documents, files, passages, accounts, sessions, keys } =
+            self;
         write!(
             f,
-            "{chats} chats, {messages} messages, {artifacts} artifacts, {documents} documents, {files} files, {passages} \
+            "{chats} chats, {messages} messages, {images} images, {prompts} prompts, {artifacts} artifacts, {documents} documents, {files} files, {passages} \
              passages, {accounts} accounts, {sessions} sessions, {keys} keys"
         )
     }
@@ -50,6 +55,8 @@ async fn count(connection: &mut PgConnection, user: &UserId) -> Result<Belonging
         r#"SELECT
             (SELECT count(*) FROM chats WHERE user_id = $1) AS "chats!",
             (SELECT count(*) FROM messages m JOIN chats c ON c.id = m.chat_id WHERE c.user_id = $1) AS "messages!",
+            (SELECT count(*) FROM images WHERE user_id = $1) AS "images!",
+            (SELECT count(*) FROM prompts WHERE user_id = $1) AS "prompts!",
             (SELECT count(*) FROM artifacts WHERE user_id = $1) AS "artifacts!",
             (SELECT count(*) FROM documents WHERE user_id = $1) AS "documents!",
             (SELECT count(v.blob_key) FROM document_versions v JOIN documents d ON d.id = v.document_id WHERE d.user_id = $1)

@@ -155,6 +155,7 @@ mod tests {
             content: content.to_owned(),
             model: None,
             created_at: now,
+            images: Vec::new(),
         };
         let chat = IncomingChat {
             origin: None,
@@ -171,7 +172,7 @@ mod tests {
             ],
             current: Some(2),
         };
-        let chat = store.import_chat(&viewer.user_id, &chat).await.unwrap().unwrap();
+        let chat = store.import_chat(&viewer.user_id, &chat, None).await.unwrap().unwrap();
         let other = Viewer { user_id: UserId::parse("eva").unwrap(), role: Role::Owner };
         assert_eq!(store.share_chat(&other, &chat).await.unwrap(), None);
 

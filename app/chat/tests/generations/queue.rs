@@ -20,6 +20,15 @@ impl World {
         sent
     }
 
+    /// The same, which has failed after its first word while a question waited.
+    async fn failed(&self) -> Sent {
+        let sent = self.writing(Script { break_after: Some(1), ..Script::saying("uno dos") }).await;
+        self.send_meanwhile(&sent.chat.id, "segunda", None).await.unwrap();
+        self.models.release();
+        until("the failure", async || self.answer(&sent).await.status == MessageStatus::Failed).await;
+        sent
+    }
+
     async fn all_said(&self, chat: &ChatId, expected: &[&str]) {
         until("the whole conversation", async || {
             let page = self.store.open_chat(&self.viewer, chat, Part::Whole).await.unwrap().unwrap();
@@ -81,11 +90,8 @@ async fn a_question_that_waits_can_be_changed_and_taken_out() {
 #[tokio::test]
 async fn after_a_failure_they_are_held_until_something_is_asked() {
     let world = World::new().await;
-    let sent = world.writing(Script { break_after: Some(1), ..Script::saying("uno dos") }).await;
+    let sent = world.failed().await;
     let chat = &sent.chat.id;
-    world.send_meanwhile(chat, "segunda", None).await.unwrap();
-    world.models.release();
-    until("the failure", async || world.answer(&sent).await.status == MessageStatus::Failed).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(world.said(chat).await.1, ["segunda"], "held");
     sqlx::query("UPDATE generations SET ended_at = now() - interval '1 minute'")
@@ -102,11 +108,8 @@ async fn after_a_failure_they_are_held_until_something_is_asked() {
 #[tokio::test]
 async fn they_are_held_also_when_the_failed_answer_is_deleted() {
     let world = World::new().await;
-    let sent = world.writing(Script { break_after: Some(1), ..Script::saying("uno dos") }).await;
+    let sent = world.failed().await;
     let chat = &sent.chat.id;
-    world.send_meanwhile(chat, "segunda", None).await.unwrap();
-    world.models.release();
-    until("the failure", async || world.answer(&sent).await.status == MessageStatus::Failed).await;
     world.store.delete_message(&world.viewer, sent.user_message.as_ref().unwrap()).await.unwrap();
     assert_eq!(world.service.resume_queues().await.unwrap(), 0);
     let queue = world.store.open_chat(&world.viewer, chat, Part::Whole).await.unwrap().unwrap().queue;

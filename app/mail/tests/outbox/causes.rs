@@ -16,7 +16,7 @@ use cjhirashi_storage::{FinishedGeneration, NewTurn, Turn, TurnOutcome};
 
 use crate::support::World;
 
-async fn document(world: &World, id: &str, title: &str, owner: &Viewer) -> DocumentId {
+pub(crate) async fn document(world: &World, id: &str, title: &str, owner: &Viewer) -> DocumentId {
     for sql in [
         "INSERT INTO documents (id, title, source, user_id, uploaded_by, status) VALUES ($1, $2, 'upload', $3, $3, 'processing')",
         "INSERT INTO document_versions (document_id, version, blob_key, size_bytes, mime_type) SELECT $1, 1, 'key', 1, 'text/plain' WHERE $2 <> '' AND $3 <> ''",
@@ -29,7 +29,7 @@ async fn document(world: &World, id: &str, title: &str, owner: &Viewer) -> Docum
 }
 
 /// Ends the work on a document, for which there is one job.
-async fn end(world: &World, id: &DocumentId, ready: bool) {
+pub(crate) async fn end(world: &World, id: &DocumentId, ready: bool) {
     let jobs = world.store.claim_jobs(10, Duration::from_secs(60)).await.unwrap();
     let claim = &jobs.iter().find(|job| job.key == id.as_str()).expect("its job").claim;
     if ready {

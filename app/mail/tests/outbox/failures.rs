@@ -10,7 +10,10 @@ use cjhirashi_mail::{MailConfig, MailWorker, MailWorkerOptions, Mailer};
 use cjhirashi_storage::MailCount;
 use cjhirashi_testkit::smtp::Behaviour;
 
-use crate::support::{World, mailer, store};
+use crate::{
+    causes::{document, end},
+    support::{World, mailer, store},
+};
 
 async fn with_mails(count: usize) -> (World, Viewer) {
     let world = World::new().await;
@@ -53,6 +56,26 @@ async fn a_mail_that_is_refused_for_now_is_tried_again_with_longer_pauses_and_gi
     assert_eq!(world.store.count_mails().await.unwrap(), dead, "there is no next time within its day");
     world.server.set(Behaviour::Accept);
     assert!(world.step().await.is_empty(), "a dead letter stays dead");
+}
+
+#[tokio::test]
+async fn of_documents_that_were_one_message_each_has_its_own_day() {
+    let (world, ana) = with_mails(0).await;
+    for id in ["old", "young"] {
+        let document = document(&world, id, id, &ana).await;
+        end(&world, &document, false).await;
+    }
+    world
+        .sql("UPDATE mails SET created_at = now() - interval '23 hours 59 minutes 50 seconds' WHERE subject = 'old'")
+        .await;
+    world.server.set(Behaviour::RefuseForNow);
+    assert!(world.step().await.is_empty());
+    assert_eq!(world.store.count_mails().await.unwrap(), MailCount { waiting: 1, dead: 1 });
+    world.server.set(Behaviour::Accept);
+    world.sql("UPDATE mails SET run_at = now()").await;
+    let mails = world.step().await;
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert!(mail.text().contains("young") && !mail.text().contains("old"), "{}", mail.text());
 }
 
 #[tokio::test]

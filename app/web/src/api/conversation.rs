@@ -144,20 +144,19 @@ pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
 #[server(prefix = "/fn", endpoint = "copy_shared")]
 pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in, words};
-    use cjhirashi_domain::{ErrorCode, id::ImageId, text::ChatTitle};
-    use cjhirashi_storage::{IncomingChat, IncomingMessage, Part};
+    use cjhirashi_domain::{ErrorCode, text::ChatTitle};
+    use cjhirashi_storage::{IncomingChat, IncomingMessage};
     let (who, services) = (signed_in()?, services()?);
     let gone = || fail(ErrorCode::ChatNotFound);
     let (snapshot, _) = services.store.open_share(&token).await?.ok_or_else(gone)?;
     let now = services.store.now();
-    let images: Vec<Vec<ImageId>> =
-        snapshot.messages.iter().map(|message| message.images.iter().map(|image| image.id.clone()).collect()).collect();
     let messages = snapshot.messages.into_iter().enumerate().map(|(place, message)| IncomingMessage {
         parent: place.checked_sub(1),
         role: message.role,
         content: message.content,
         model: message.model,
         created_at: message.created_at,
+        images: message.images.into_iter().map(|image| image.id).collect(),
     });
     let messages: Vec<_> = messages.collect();
     let copy = IncomingChat {
@@ -171,15 +170,7 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
         current: messages.len().checked_sub(1),
         messages,
     };
-    let chat = services.store.import_chat(&who.user.id, &copy).await?.ok_or_else(gone)?;
-    if images.iter().any(|images| !images.is_empty()) {
-        let viewer = who.viewer();
-        let page = services.store.open_chat(&viewer, &chat, Part::Whole).await?.ok_or_else(gone)?;
-        let copies = page.messages.into_iter().zip(images);
-        let copies =
-            copies.flat_map(|(message, images)| images.into_iter().map(move |image| (image, message.id.clone())));
-        services.store.copy_shared_images(&viewer, &token, &copies.collect::<Vec<_>>()).await?;
-    }
+    let chat = services.store.import_chat(&who.user.id, &copy, Some(&token)).await?.ok_or_else(gone)?;
     let address = format!("/chat/{chat}");
     forward(&address);
     Ok(Acted { go: Some(address), ..Acted::default() })

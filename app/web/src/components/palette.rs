@@ -214,9 +214,7 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
 
 fn reveal_option(index: usize) {
     if let Some(option) = document().get_element_by_id(&format!("offer-{index}")) {
-        let options = web_sys::ScrollIntoViewOptions::new();
-        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-        option.scroll_into_view_with_scroll_into_view_options(&options);
+        browser::reveal_near(&option);
     }
 }
 

@@ -124,9 +124,7 @@ fn choose(option: Option<&HtmlElement>) {
     };
     let _ = option.set_attribute("aria-selected", "true");
     let _ = field.set_attribute("aria-activedescendant", &option.id());
-    let near = web_sys::ScrollIntoViewOptions::new();
-    near.set_block(web_sys::ScrollLogicalPosition::Nearest);
-    option.scroll_into_view_with_scroll_into_view_options(&near);
+    browser::reveal_near(option);
 }
 
 /// Selects the next gap after the cursor, `around` the end also the first one; whether there was any. Tab does not go

@@ -1,4 +1,4 @@
-//! A page that the server makes alone: its links and forms are plain ones.
+//! A page that the server makes alone: its links and forms are plain ones, or do their work where they stand ([`acts`]).
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn look_again(looks: RwSignal<u32>) {
 }
 
 /// Whatever the server has for this address. While something moves it is looked at again and again, unless somebody is at
-/// one of its buttons. Its forms do their work without leaving it where they are marked so; see [`acts`].
+/// one of its buttons.
 #[component]
 pub(crate) fn ServedPage() -> impl IntoView {
     let location = use_location();
@@ -68,8 +68,9 @@ pub(crate) fn ServedPage() -> impl IntoView {
             }
         });
     };
-    // The part of the address that names a section comes before there are sections.
-    let hash = location.hash;
+    // The part of the address that names a section comes before there are sections; it leads there once, and not again
+    // whenever the page is made anew.
+    let (hash, led_to) = (location.hash, StoredValue::new(String::new()));
     let shown = move || {
         let (changed, submitted) = (changed.clone(), submitted.clone());
         Suspend::new(async move {
@@ -77,7 +78,14 @@ pub(crate) fn ServedPage() -> impl IntoView {
                 Ok(Shown(view)) => {
                     browser::keep_focus();
                     Effect::new(move |_| {
-                        if let Some(section) = hash.get().strip_prefix('#').map(str::to_owned) {
+                        let section = hash.get().trim_start_matches('#').to_owned();
+                        if led_to.try_update_value(|before| {
+                            *before != section && {
+                                before.clone_from(&section);
+                                !section.is_empty()
+                            }
+                        }) == Some(true)
+                        {
                             request_animation_frame(move || browser::reveal(&section));
                         }
                         if view.moves {

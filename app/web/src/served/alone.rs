@@ -20,6 +20,8 @@ pub fn receipt(language: Language, assets: &Assets, before: &Belongings, after: 
         [
             (t.chats, it.chats),
             (w.messages, it.messages),
+            (w.images, it.images),
+            (t.prompts, it.prompts),
             (w.artifacts, it.artifacts),
             (t.documents, it.documents),
             (w.files, it.files),

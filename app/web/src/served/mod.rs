@@ -192,3 +192,18 @@ fn dangerous(
     }
     .whole()
 }
+
+/// Where the browser says why a form's command failed, beside its fields.
+fn problem() -> Piece {
+    view! {
+        <div class="callout error" role="alert" data-problem="" hidden>
+            {icon(Icon::Alert)}
+            <div>
+                <span></span>
+                " "
+                <small></small>
+            </div>
+        </div>
+    }
+    .whole()
+}

@@ -3,7 +3,7 @@
 use cjhirashi_domain::prompt::{Prompt, gaps};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{dangerous, hidden, saved, settings::problem, words::Words};
+use super::{dangerous, hidden, problem, saved, words::Words};
 use crate::{
     api::{
         prompts::{AskPrompt, DeletePrompt, PROMPT_CHARS, PROMPTS, SavePrompt},

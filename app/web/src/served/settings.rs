@@ -7,7 +7,7 @@ use cjhirashi_domain::settings::{CodeTheme, Language, Theme, UserSettings};
 use cjhirashi_models::{Connection, LocalServer, ModelInfo};
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::words::Words;
+use super::{problem, words::Words};
 use crate::{
     api::{
         EXTRACTIVE,
@@ -419,19 +419,4 @@ fn segments(choices: &[(&'static str, &'static str)], current: &str) -> Piece {
         })
         .collect_view();
     view! { <div class="segmented">{radios}</div> }.whole()
-}
-
-/// Where the browser says why a form's command failed, beside its fields.
-pub(super) fn problem() -> Piece {
-    view! {
-        <div class="callout error" role="alert" data-problem="" hidden>
-            {icon(Icon::Alert)}
-            <div>
-                <span></span>
-                " "
-                <small></small>
-            </div>
-        </div>
-    }
-    .whole()
 }

@@ -21,13 +21,13 @@ fn part_of(form: &HtmlFormElement, selector: &str) -> Option<HtmlElement> {
     form.query_selector(selector).ok()??.dyn_into().ok()
 }
 
-/// Sends a form that is marked with `data-act`, and tells what came of it. While it is on its way its button says so; a
-/// form that has a place for what went wrong says it there, and `told` hears nothing of that.
+/// Sends a form that is marked with `data-act`, and tells what came of it. While it is on its way its button says so. A menu
+/// that it stands in closes when it is done, and stays, with what was typed, when it is not. A form that has a place for
+/// what went wrong says it there, and `told` hears nothing of that.
 pub(crate) fn send(event: &SubmitEvent, told: impl FnOnce(Result<Acted, Failure>) + 'static) {
     let Some(form) = form_of(event, "form[data-act]") else { return };
     event.prevent_default();
     let Some(fields) = fields_of(&form) else { return };
-    browser::close_menus(None);
     let problem = part_of(&form, "[data-problem]");
     if let Some(problem) = &problem {
         problem.set_hidden(true);
@@ -59,6 +59,7 @@ pub(crate) fn send(event: &SubmitEvent, told: impl FnOnce(Result<Acted, Failure>
             }
             (acted, _) => {
                 if acted.is_ok() {
+                    browser::close_menus(None);
                     // A waiting question that was changed is shown as it is now.
                     if let Ok(Some(editor)) = form.closest(".queue details") {
                         let _ = editor.remove_attribute("open");
@@ -83,7 +84,7 @@ pub(crate) fn save(event: &Event, session: Option<Session>) {
     if event.type_() == "submit" {
         event.prevent_default();
     }
-    say_saved(&form, None);
+    say_saved(&form, &Outcome::Unknown);
     if form.has_attribute(SENDING) {
         let _ = form.set_attribute(SENDING, "again");
         return;
@@ -91,28 +92,41 @@ pub(crate) fn save(event: &Event, session: Option<Session>) {
     let t = use_texts();
     spawn_local(async move {
         loop {
-            let _ = form.set_attribute(SENDING, "");
             let Some(fields) = fields_of(&form) else { return };
+            let _ = form.set_attribute(SENDING, "");
             let saved = asked::<Acted>(&form.action(), &fields).await;
             if form.get_attribute(SENDING).as_deref() == Some("again") {
                 continue;
             }
             let _ = form.remove_attribute(SENDING);
-            say_saved(&form, Some(saved.as_ref().err().map(|failure| failure.message(t))));
-            if let Ok(acted) = saved {
-                apply(&acted, session.as_ref());
-            }
-            return;
+            return match saved {
+                Ok(acted) => {
+                    say_saved(&form, &Outcome::Saved);
+                    apply(&acted, session.as_ref());
+                }
+                Err(failure) => say_saved(&form, &Outcome::Refused(failure.message(t))),
+            };
         }
     });
 }
 
-/// Says in a form that it is saved, or why not; nothing while it is on its way.
-fn say_saved(form: &HtmlFormElement, outcome: Option<Option<&str>>) {
+/// What saving a form came to.
+#[derive(PartialEq)]
+enum Outcome<'a> {
+    /// It is on its way.
+    Unknown,
+    Saved,
+    /// With the reason.
+    Refused(&'a str),
+}
+
+/// Says in a form what saving it came to.
+fn say_saved(form: &HtmlFormElement, outcome: &Outcome<'_>) {
     if let (Some(good), Some(bad)) = (part_of(form, ".saved"), part_of(form, ".saved.bad")) {
-        good.set_hidden(outcome != Some(None));
-        bad.set_text_content(outcome.flatten());
-        bad.set_hidden(outcome.flatten().is_none());
+        let why = if let Outcome::Refused(why) = outcome { Some(*why) } else { None };
+        good.set_hidden(*outcome != Outcome::Saved);
+        bad.set_text_content(why);
+        bad.set_hidden(why.is_none());
     }
 }
 

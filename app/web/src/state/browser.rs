@@ -113,6 +113,13 @@ pub(crate) fn reveal(id: &str) {
     }
 }
 
+/// Brings an element of a list into view, by as little as it takes.
+pub(crate) fn reveal_near(element: &Element) {
+    let near = web_sys::ScrollIntoViewOptions::new();
+    near.set_block(web_sys::ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&near);
+}
+
 /// Puts the focus on an element.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
