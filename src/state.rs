@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cjhirashi_chat::ChatService;
+use cjhirashi_chat::{ArtifactService, ChatService};
 use cjhirashi_identity::{IdentityError, Providers, SignInService};
 use cjhirashi_ingest::{Limits, Sandbox};
 use cjhirashi_mail::{MailError, MailWorker, MailWorkerHandle, MailWorkerOptions, Mailer};
@@ -31,6 +31,8 @@ pub struct AppState {
     pub chat: ChatService,
     /// Documents: add, list, read, delete.
     pub documents: DocumentService,
+    /// What was made beside chats.
+    pub artifacts: ArtifactService,
     /// The two databases, for administrators.
     pub sync: SyncService,
     /// Sign-in at providers.
@@ -183,6 +185,7 @@ impl Running {
         let retriever = Arc::new(Retriever::new(store.clone(), engines.cell()));
         let chat = ChatService::new(store.clone(), models.clone(), Arc::clone(&retriever), config.titles.clone());
         chat.start();
+        let artifacts = ArtifactService::new(store.clone(), blobs.clone());
         let documents = DocumentService::new(store.clone(), blobs);
         let providers = Providers::new(config.providers.clone())?;
         let sign_in = SignInService::new(store.clone(), providers, config.sign_up.clone(), &config.app_url);
@@ -193,6 +196,7 @@ impl Running {
             store,
             chat,
             documents,
+            artifacts,
             sync,
             sign_in,
             retriever,

@@ -14,7 +14,7 @@ const profile = process.env.E2E_PROFILE ?? 'debug';
 export interface Script {
   thinks?: string;
   context?: number;
-  answer?: 'quote' | 'echo' | { text: string };
+  answer?: 'quote' | 'echo' | { text: string } | { when: [string, string][] };
   piece_words?: number;
   first_delay_ms?: number;
   pace_ms?: number;
@@ -244,7 +244,7 @@ export class Product {
   }
 
   /** Deletes everything that a list shows, page by page. */
-  private async empty(list: 'chats' | 'documents', query: string): Promise<void> {
+  private async empty(list: 'chats' | 'artifacts' | 'documents', query: string): Promise<void> {
     for (let turn = 0; turn < 100; turn++) {
       const found = (await this.api<Record<string, { id: string }[]>>('GET', `/${list}?${query}`))[list];
       if (found.length === 0) return;
@@ -258,6 +258,7 @@ export class Product {
     await this.script({});
     await this.release();
     await this.empty('chats', 'limit=200');
+    await this.empty('artifacts', 'limit=200');
     for (const scope of ['own', 'public']) await this.empty('documents', `scope=${scope}`);
     for (const [name, value] of Object.entries(FIRST_SETTINGS)) await this.setting(name, value);
   }

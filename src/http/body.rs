@@ -13,7 +13,7 @@ use axum::{
 };
 use cjhirashi_domain::{
     ErrorCode,
-    id::{ChatId, DocumentId, GenerationId, ImageId},
+    id::{ArtifactId, ChatId, DocumentId, GenerationId, ImageId},
 };
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -146,6 +146,7 @@ public_ids! {
     DocumentId => DocumentNotFound,
     GenerationId => GenerationNotFound,
     ImageId => ImageNotFound,
+    ArtifactId => ArtifactNotFound,
 }
 
 impl<T: PublicId, S: Send + Sync> FromRequestParts<S> for ApiId<T> {

@@ -19,7 +19,8 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_domain::{ErrorCode, audit::Action, user::SignedIn};
+use cjhirashi_chat::{ArtifactError, Opened};
+use cjhirashi_domain::{ErrorCode, audit::Action, id::ArtifactId, user::SignedIn};
 use cjhirashi_storage::{Done, Part, StorageError};
 use cjhirashi_sync::{DocumentFilter, DocumentScope};
 use serde::Serialize;
@@ -117,6 +118,23 @@ enum GatherError {
     Json(#[from] serde_json::Error),
 }
 
+/// What the file of an artifact ends with.
+fn ending(opened: &Opened) -> &'static str {
+    let media_type = opened.stored.metadata.get("media_type").and_then(|it| it.as_str());
+    match (opened.kind.name(), media_type) {
+        ("image", Some("image/png")) => "png",
+        ("image", Some("image/jpeg")) => "jpg",
+        ("image", _) => "bin",
+        ("json", _) => "json",
+        ("html", _) => "html",
+        ("markdown", _) => "md",
+        ("diagram", _) => "mmd",
+        ("latex", _) => "tex",
+        ("table", _) => "csv",
+        _ => "txt",
+    }
+}
+
 async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>) -> Result<(), GatherError> {
     let (id, viewer, store) = (&who.user.id, who.viewer(), &state.store);
     let send = async |entry| entries.send(entry).await.map_err(|_| GatherError::Gone);
@@ -189,7 +207,22 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         let Some((last, _)) = artifacts.last() else { break };
         after.clone_from(last);
         for (artifact, row) in &artifacts {
-            send(Entry::json(format!("artifacts/{artifact}.json"), row)?).await?;
+            let Ok(id) = ArtifactId::parse(artifact.as_str()) else { continue };
+            let versions = store.list_artifact_versions(&viewer, &id).await?;
+            let known = serde_json::json!({"artifact": row, "versions": versions});
+            send(Entry::json(format!("artifacts/{artifact}.json"), &known)?).await?;
+            for version in versions {
+                // One at a time: each may have 16 MB.
+                match state.artifacts.open(&viewer, &id, Some(version.version)).await {
+                    Ok(opened) => {
+                        let name = format!("artifacts/{artifact}/{}.{}", version.version, ending(&opened));
+                        let bytes = opened.file.unwrap_or_else(|| opened.text.into_bytes());
+                        send(Entry::Bytes(name, bytes)).await?;
+                    }
+                    Err(ArtifactError::Storage(error)) => return Err(error.into()),
+                    Err(error) => tracing::warn!(%error, artifact.id = %id, "a version is missing in an export"),
+                }
+            }
         }
     }
     let mut filter = DocumentFilter { scope: DocumentScope::Own, page_size: 200, ..DocumentFilter::default() };

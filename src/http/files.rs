@@ -59,7 +59,7 @@ pub(super) async fn original(
 }
 
 /// The name twice: plain for old readers, and in full by RFC 6266 and RFC 8187.
-fn disposition(name: &str) -> String {
+pub(super) fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })

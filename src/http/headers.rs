@@ -23,11 +23,11 @@ const NOT_A_PAGE: HeaderValue = HeaderValue::from_static(
 );
 
 /// The policy of a page: our own script, started by the one inline script that carries this nonce. Styles may stand in
-/// attributes, where progress bars have their width.
+/// attributes, where progress bars have their width. Frames are ours alone: a page that runs in one cannot lead it elsewhere.
 pub(crate) fn page_policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; \
+         img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; manifest-src 'self'; form-action 'self'; \
          frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
     )
 }

@@ -41,7 +41,7 @@ pub(crate) async fn add(State(state): State<AppState>, person: Person, request: 
         ErrorCode::BodyTooLarge => ApiError::new(ErrorCode::ImageInvalid),
         _ => error,
     };
-    let file = file_of(request, MAX_IMAGE_BYTES).await.map_err(too_large)?;
+    let (_, file) = file_of(request, MAX_IMAGE_BYTES).await.map_err(too_large)?;
     let image = state.chat.add_image(&person.viewer(), file.into()).await?;
     Ok(Json(Kept { image: image.id, width: image.width, height: image.height }))
 }

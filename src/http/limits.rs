@@ -49,8 +49,11 @@ impl Kind {
                 Some(Self::Answer)
             }
             "/api/v1/search" | "/fn/search_chats" if changes => Some(Self::Search),
-            "/uploads" | "/images" | "/chats/import" | "/api/v1/documents" if changes => Some(Self::Transfer),
+            "/uploads" | "/images" | "/artifacts" | "/chats/import" | "/api/v1/documents" if changes => {
+                Some(Self::Transfer)
+            }
             "/account/export" | "/chats/export" => Some(Self::Export),
+            _ if changes && path.starts_with("/artifacts/") => Some(Self::Transfer),
             // The library searches what was said.
             "/chats" | "/fn/serve_page" => Some(Self::Search),
             "/account" | "/account/delete" | "/fn/refresh_profile" if changes => Some(Self::SignIn),

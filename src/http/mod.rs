@@ -7,6 +7,7 @@
 mod account;
 mod address;
 mod api_v1;
+mod artifacts;
 mod body;
 mod chat_cache;
 mod error;
@@ -54,7 +55,7 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 19] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 37] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
@@ -66,6 +67,24 @@ fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 19] {
         ("GET", "/chats/export", get(transfer::export_all)),
         ("POST", "/chats/import", post(transfer::import).layer(DefaultBodyLimit::disable())),
         ("GET", "/chat/{id}/export", get(transfer::export_one)),
+        ("POST", "/artifacts", post(artifacts::upload).layer(DefaultBodyLimit::disable())),
+        ("GET", "/artifacts/frame", get(artifacts::empty_frame)),
+        ("POST", "/artifacts/preview", post(artifacts::preview)),
+        ("POST", "/artifacts/{id}", post(artifacts::save)),
+        ("POST", "/artifacts/{id}/file", post(artifacts::replace_file)),
+        ("POST", "/artifacts/{id}/restore", post(artifacts::restore)),
+        ("GET", "/artifacts/{id}/panel", get(artifacts::panel)),
+        ("GET", "/artifacts/{id}/history", get(artifacts::history)),
+        ("GET", "/artifacts/{id}/compare", get(artifacts::compare)),
+        ("GET", "/artifacts/{id}/content", get(artifacts::content)),
+        ("GET", "/artifacts/{id}/part", get(artifacts::part)),
+        ("GET", "/artifacts/{id}/frame", get(artifacts::frame)),
+        ("GET", "/artifacts/{id}/export/{format}", get(artifacts::export)),
+        ("GET", "/share/artifact/{token}", get(artifacts::show_shared)),
+        ("GET", "/share/artifact/{token}/content", get(artifacts::content)),
+        ("GET", "/share/artifact/{token}/part", get(artifacts::part)),
+        ("GET", "/share/artifact/{token}/frame", get(artifacts::frame)),
+        ("GET", "/share/artifact/{token}/export/{format}", get(artifacts::export)),
         ("GET", "/documents/{id}/file", get(files::download)),
         ("POST", "/documents/{id}/versions", post(uploads::upload_version)),
         ("GET", "/sign-in/link", get(sign_in::redeem_link)),
@@ -100,6 +119,7 @@ pub fn router(state: AppState) -> Router {
         store: state.store.clone(),
         chat: state.chat.clone(),
         documents: state.documents.clone(),
+        artifacts: state.artifacts.clone(),
         sync: state.sync.clone(),
         models: state.models.clone(),
         sign_in: state.sign_in.clone(),

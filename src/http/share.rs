@@ -27,7 +27,7 @@ pub(crate) async fn show(
     let language = person.as_ref().map(|person| person.0.settings.language).or_else(|| language_of(&headers));
     let (now, member) = (state.store.now(), person.is_some());
     let assets = pages.assets().clone();
-    let html = cjhirashi_chat::markdown::aside(move || {
+    let html = cjhirashi_markdown::aside(move || {
         cjhirashi_web::shared(language.unwrap_or_default(), &assets, &token, snapshot, since, now, member)
     });
     let headers = [

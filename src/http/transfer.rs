@@ -71,7 +71,7 @@ pub(crate) async fn import(State(state): State<AppState>, person: Person, reques
 }
 
 async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> ApiResult<Imported> {
-    let bytes = file_of(request, MAX_BYTES).await?;
+    let (_, bytes) = file_of(request, MAX_BYTES).await?;
     // Only once the file is here: whoever sends slowly keeps nobody waiting.
     let Ok(_one) = IMPORTS.try_acquire() else { return Err(ApiError::new(ErrorCode::TooMany)) };
     let (user, language) = (person.0.user.id.clone(), person.0.settings.language);
@@ -110,14 +110,15 @@ async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> A
     }
 }
 
-/// The bytes of the form's file, when the whole form has no more than `most`.
-pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<Bytes> {
+/// The name and the bytes of the form's file, when the whole form has no more than `most`.
+pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<(Option<String>, Bytes)> {
     let no_form = |_| ApiError::invalid("send multipart/form-data with one file in the field \"file\"");
     let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
     let broken = || ApiError::invalid("the upload broke off");
     let (mut bytes, mut read) = (Vec::new(), 0);
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
         let wanted = field.name() == Some("file");
+        let name = field.file_name().map(|name| name.chars().take(200).collect());
         let mut pieces = field.into_stream();
         while let Some(piece) =
             tokio::time::timeout(PATIENCE, pieces.try_next()).await.map_err(|_| broken())?.map_err(|_| broken())?
@@ -131,7 +132,7 @@ pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<Bytes> {
             }
         }
         if wanted {
-            return Ok(bytes.into());
+            return Ok((name, bytes.into()));
         }
     }
     Err(ApiError::invalid("there is no field \"file\""))
@@ -241,12 +242,17 @@ pub(crate) async fn export_one(
 ) -> ApiResult<Response> {
     let not_found = ApiError::new(ErrorCode::ChatNotFound);
     let page = state.store.open_chat(&person.viewer(), &id, Part::Everything).await?.ok_or(not_found)?;
-    let chat = conversation(page);
+    let mut chat = conversation(page);
     let name = file_name(&chat.title);
     let language: Language = person.0.settings.language;
     let unwritable = |_| ApiError::new(ErrorCode::Internal);
     let (body, kind, ending) = match wanted.format {
-        Format::Md => (markdown(&chat, language).into_bytes(), "text/markdown; charset=utf-8", "md"),
+        Format::Md => {
+            for message in &mut chat.messages {
+                message.content = cjhirashi_artifacts::protocol::as_markdown(&message.content);
+            }
+            (markdown(&chat, language).into_bytes(), "text/markdown; charset=utf-8", "md")
+        }
         Format::Json => {
             let mut export = Export::begin(Vec::new(), state.store.now()).map_err(unwritable)?;
             export.chat(&chat).map_err(unwritable)?;

@@ -4,6 +4,7 @@
 mod access;
 mod adopt_index;
 mod adoption;
+mod artifacts;
 mod bad_input;
 mod client;
 mod connection;

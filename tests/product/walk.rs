@@ -66,6 +66,8 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("GET /documents", (SignedIn, Nothing)),
         ("GET /documents/{document}", (Own, Nothing)),
         ("GET /prompts", (SignedIn, Nothing)),
+        ("GET /artifacts", (SignedIn, Nothing)),
+        ("GET /artifacts/{artifact}", (Own, Nothing)),
         ("GET /settings", (SignedIn, Nothing)),
         ("GET /sign-in", (Open, Nothing)),
         // What browsers ask for beside them
@@ -76,6 +78,31 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("GET /images/{image}", (Own, Nothing)),
         ("GET /share/none", (Open, Nothing)),
         ("GET /share/none/images/none", (Open, Nothing)),
+        ("POST /artifacts", (SignedIn, File)),
+        ("GET /artifacts/frame", (Open, Nothing)),
+        ("POST /artifacts/preview", (SignedIn, Json(json!({"kind": "html", "content": "<p>a"})))),
+        ("POST /artifacts/{artifact}", (Own, Json(json!({"base_version": 1, "title": "mío"})))),
+        ("POST /artifacts/{artifact}/file", (Own, File)),
+        ("POST /artifacts/{artifact}/restore", (Own, Json(json!({"version": 1})))),
+        ("GET /artifacts/{artifact}/panel", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/history", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/compare", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/content", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/part", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/frame", (Own, Nothing)),
+        ("GET /artifacts/{artifact}/export/none", (Own, Nothing)),
+        ("GET /share/artifact/none", (Open, Nothing)),
+        ("GET /share/artifact/none/content", (Open, Nothing)),
+        ("GET /share/artifact/none/part", (Open, Nothing)),
+        ("GET /share/artifact/none/frame", (Open, Nothing)),
+        ("GET /share/artifact/none/export/none", (Open, Nothing)),
+        ("POST /fn/new_artifact", (SignedIn, fields(&[("title", "nuevo"), ("kind", "code")]))),
+        ("POST /fn/make_artifact", (Own, fields(&[("message", "{message}")]))),
+        ("POST /fn/label_artifact", (Own, fields(&[("id", "{artifact}"), ("tags", "a")]))),
+        ("POST /fn/share_artifact", (Own, fields(&[("id", "{artifact}")]))),
+        ("POST /fn/unshare_artifact", (Own, fields(&[("id", "{artifact}")]))),
+        ("POST /fn/keep_as_document", (Own, fields(&[("id", "{artifact}")]))),
+        ("POST /fn/delete_artifact", (Own, fields(&[("id", "{artifact}")]))),
         ("POST /fn/share_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/unshare_chat", (Own, fields(&[("chat", "{chat}")]))),
         ("POST /fn/copy_shared", (Own, fields(&[("token", "none")]))),
@@ -169,6 +196,13 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("POST /api/v1/chats", (WritingKey, Json(json!({})))),
         ("GET /api/v1/chats/{chat}", (OwnKey, Nothing)),
         ("DELETE /api/v1/chats/{chat}", (OwnWritingKey, Nothing)),
+        ("GET /api/v1/artifacts", (Key, Nothing)),
+        ("POST /api/v1/artifacts", (WritingKey, Json(json!({"title": "a", "content": "b", "type": "markdown"})))),
+        ("GET /api/v1/artifacts/{artifact}", (OwnKey, Nothing)),
+        ("PATCH /api/v1/artifacts/{artifact}", (OwnWritingKey, Json(json!({"version": 1, "title": "mío"})))),
+        ("DELETE /api/v1/artifacts/{artifact}", (OwnWritingKey, Nothing)),
+        ("GET /api/v1/artifacts/{artifact}/versions", (OwnKey, Nothing)),
+        ("GET /api/v1/artifacts/{artifact}/export/none", (OwnKey, Nothing)),
         ("GET /api/v1/documents", (Key, Nothing)),
         ("POST /api/v1/documents", (WritingKey, Json(json!({"title": "a", "content": "b"})))),
         ("POST /api/v1/documents/retry", (WritingKey, Nothing)),
@@ -244,6 +278,10 @@ impl World {
         assert_eq!(status, StatusCode::OK, "{told}");
         let prompt = id_on(&product, &owner, "/prompts", "/fn/ask_prompt").await;
         let image = product.image(&owner).await;
+        let page = json!({"type": "html", "title": "Diario", "content": "<p>Mi unicornio violeta</p>"});
+        let (status, artifact) = product.api(Method::POST, "/api/v1/artifacts", Some(page)).await;
+        assert_eq!(status, StatusCode::CREATED, "{artifact}");
+        let artifact = id_of(&artifact);
         let eva_cookie = product.app.sign_in_as("eva@example.org").await.expect("a session");
         let admin_cookie = product.app.sign_in_as("admin@example.org").await.expect("a session");
         Self {
@@ -257,6 +295,7 @@ impl World {
                 ("{key}", key),
                 ("{prompt}", prompt),
                 ("{image}", image),
+                ("{artifact}", artifact),
             ]),
             product,
         }
@@ -335,8 +374,13 @@ fn does_not_exist(status: StatusCode, told: &str) -> bool {
         || (status == StatusCode::SEE_OTHER && told.contains("error=documents:not_found"))
 }
 
-/// What is there for nobody in this world: no account of a provider, and nothing that failed or is in work.
-const FOR_NOBODY: [&str; 9] = [
+/// What is there for nobody in this world: no account of a provider, nothing that failed or is in work, and no artifact that
+/// is an image, is read in parts, or leaves in a form called "none".
+const FOR_NOBODY: [&str; 13] = [
+    "POST /artifacts/{artifact}/file",
+    "GET /artifacts/{artifact}/part",
+    "GET /artifacts/{artifact}/export/none",
+    "GET /api/v1/artifacts/{artifact}/export/none",
     "POST /fn/copy_shared",
     "POST /fn/save_folder",
     "POST /fn/delete_folder",

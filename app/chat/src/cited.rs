@@ -9,7 +9,7 @@ use cjhirashi_domain::{
 use cjhirashi_retrieval::{Checked, CitedPassage};
 use cjhirashi_storage::Store;
 
-use crate::markdown::marks::marks;
+use cjhirashi_markdown::marks;
 
 /// Uses of one source that are looked at: a model that says `[1]` without end must not cost hours.
 const MAX_USES: usize = 50;

@@ -137,6 +137,7 @@ impl ChatService {
             None
         };
         let ask = Ask {
+            artifacts: None,
             model: &model,
             language: retrieved.as_ref().and_then(|found| found.language).unwrap_or(settings.language),
             temperature: request.temperature.or(Some(settings.temperature)),

@@ -20,7 +20,9 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{BlockRenderer, ChatError, ChatService, journal::Run, markdown::Place, service::Shared};
+use cjhirashi_markdown::{BlockRenderer, Place};
+
+use crate::{ChatError, ChatService, answer::LiveAnswer, journal::Run, service::Shared};
 
 /// An event and the number after which a reader that lost its connection goes on (`id:` of the event stream).
 /// Blocks that changed together carry the number before them, all but the last, so that none is skipped.
@@ -230,7 +232,7 @@ fn follow(
 
 /// What one reader has been told.
 struct View {
-    renderer: BlockRenderer,
+    renderer: LiveAnswer,
     /// What the model thinks aloud.
     thoughts: BlockRenderer,
     /// The last event taken in.
@@ -248,7 +250,7 @@ struct View {
 impl View {
     fn new(place: Place<'_>, after: i64) -> Self {
         Self {
-            renderer: BlockRenderer::new(place),
+            renderer: LiveAnswer::new(place),
             thoughts: BlockRenderer::new(Place { id: &format!("{}-t", place.id), ..place }),
             seq: 0,
             told: after,
@@ -324,21 +326,30 @@ impl View {
     }
 
     async fn changes(&mut self) -> Vec<StreamEvent> {
-        let thoughts = changes_of(&mut self.thoughts).await;
+        let thoughts =
+            changes_of(&mut self.thoughts, |text| (text.open_bytes(), text.may_draw()), BlockRenderer::changes).await;
         let thoughts = thoughts.into_iter().map(|(index, html)| StreamEvent::Thought { index, html });
-        let blocks = changes_of(&mut self.renderer).await;
+        let blocks =
+            changes_of(&mut self.renderer, |text| (text.open_bytes(), text.may_draw()), LiveAnswer::changes).await;
         let blocks = blocks.into_iter().map(|(index, html)| StreamEvent::Block { index, html });
         thoughts.chain(blocks).collect()
     }
 }
 
-async fn changes_of(text: &mut BlockRenderer) -> Vec<(u32, String)> {
-    if text.open_bytes() < BLOCKING_BYTES && !text.may_draw() {
-        return text.changes();
+/// The changes of a text, away from the threads that serve requests where they take longer: `cost` tells the bytes that are
+/// rendered again, and whether something may be drawn.
+async fn changes_of<T: Default + Send + 'static>(
+    text: &mut T,
+    cost: impl FnOnce(&T) -> (usize, bool),
+    changes: impl FnOnce(&mut T) -> Vec<(u32, String)> + Send + 'static,
+) -> Vec<(u32, String)> {
+    let (bytes, draws) = cost(text);
+    if bytes < BLOCKING_BYTES && !draws {
+        return changes(text);
     }
     let renderer = Arc::new(Mutex::new(std::mem::take(text)));
     let work = Arc::clone(&renderer);
-    let rendered = tokio::task::spawn_blocking(move || work.lock().changes()).await;
+    let rendered = tokio::task::spawn_blocking(move || changes(&mut work.lock())).await;
     *text = std::mem::take(&mut *renderer.lock());
     rendered.unwrap_or_else(|error| {
         // Or the runtime is going down.

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use base64::Engine as _;
 
+use cjhirashi_artifacts::protocol::as_history;
 use cjhirashi_domain::{
     ErrorCode, Timestamp, Viewer,
-    chat::{Citation, MessageError, MessageStatus, RetrievalSummary, Verdict},
+    chat::{Citation, MessageError, MessageRole, MessageStatus, RetrievalSummary, Verdict},
     event::{AnswerStage, GenerationEvent},
     id::ChatId,
     search::{Passage, SearchMode},
@@ -18,12 +19,15 @@ use cjhirashi_models::{
 };
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
 
-use cjhirashi_storage::{Conversation, Ending, FinishedGeneration, StorageError, Store, StoredImage, Surroundings};
+use cjhirashi_storage::{
+    Conversation, Ending, FinishedGeneration, MadeArtifact, StorageError, Store, StoredImage, Surroundings,
+};
 use futures::StreamExt as _;
 
 use crate::{
     ChatService, EXTRACTIVE, cited, extractive,
     journal::{Cancel, Journal, Run},
+    made,
     prompt::{self, Found, Images},
     service::Shared,
     side::{self, Side},
@@ -34,6 +38,8 @@ use crate::{
 pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 /// The most bytes of what a model thinks aloud that are kept.
 const MAX_REASONING: usize = 256 * 1024;
+/// How often changes of artifacts are made anew on top of what was saved meanwhile.
+const MOVED_TRIES: u32 = 5;
 /// How often storing an end is tried before the reaper is left to do it.
 const FINISH_TRIES: u32 = 30;
 
@@ -177,10 +183,13 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
     metrics::histogram!("cjhirashi_generation_duration_seconds")
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
     let citations = match &answer.retrieved {
-        Some(found) => found.cited_in(&shared.store, &answer.text).await,
+        // What stands in artifacts are no marks.
+        Some(found) => found.cited_in(&shared.store, &as_history(&answer.text)).await,
         None => Vec::new(),
     };
     let memory_used = answer.memory_used();
+    let whole = status == MessageStatus::Complete;
+    let mut made = made_by(shared, &job, &answer.text, whole && error.is_none()).await;
     let end = FinishedGeneration {
         generation: &run.id,
         status,
@@ -194,10 +203,22 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
         latency_ms: Some(i32::try_from(latency.max(0)).unwrap_or(i32::MAX)),
         retrieval: answer.retrieved.as_ref().map(|found| &found.summary),
         citations: &citations,
+        artifacts: &[],
         trace: answer.retrieved.as_ref().map(|found| &found.trace),
         seq: last + 1,
     };
-    let ending = finish(shared, end).await;
+    let mut ending = finish(shared, FinishedGeneration { artifacts: &made, ..end }).await;
+    for _ in 0..MOVED_TRIES {
+        if ending != Ending::ArtifactsMoved {
+            break;
+        }
+        // Somebody saved one of them in this very moment.
+        made = made_by(shared, &job, &answer.text, whole).await;
+        ending = finish(shared, FinishedGeneration { artifacts: &made, ..end }).await;
+    }
+    if ending == Ending::ArtifactsMoved {
+        ending = finish(shared, end).await;
+    }
     let status = if ending == Ending::Gone { MessageStatus::Interrupted } else { status };
     run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
     shared.running.lock().remove(&run.id);
@@ -248,7 +269,9 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         shared.store.search_scope(&job.viewer, &around.only).await.map(|scope| Some(scope.documents))
     };
     let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
-    let (history, documents) = tokio::try_join!(history, scope)?;
+    let writes = job.model.id != EXTRACTIVE;
+    let artifacts = async { if writes { shared.store.artifacts_in_chat(&job.chat).await } else { Ok(Vec::new()) } };
+    let (history, documents, artifacts) = tokio::try_join!(history, scope, artifacts)?;
     if let Some(documents) = documents {
         let wanted = Wanted {
             text: prompt::search_text(history.turns.iter().map(|turn| (turn.role, turn.content.as_str()))),
@@ -268,7 +291,10 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         }
     }
     journal.push(GenerationEvent::Stage(AnswerStage::Asking { model: job.model.id.clone() }));
+    let budget = prompt::budget(shared.models.known_of(&job.model.id).0, u32::try_from(job.settings.max_tokens).ok());
+    let artifacts = made::told(&artifacts, budget).unwrap_or_default();
     let ask = Ask {
+        artifacts: writes.then_some(artifacts.as_str()),
         model: &job.model.id,
         language: answer.retrieved.as_ref().and_then(|found| found.language).unwrap_or(job.settings.language),
         temperature: Some(job.settings.temperature),
@@ -277,11 +303,11 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         stop: &[],
         fields: None,
     };
-    let budget = prompt::budget(shared.models.known_of(&job.model.id).0, ask.max_tokens);
+    let budget = budget - artifacts.chars().count().min(budget);
     let images = shown(shared, &job.model.id, &history).await?;
     let told = prompt::turns(&history, &images, budget, job.settings.language);
     // Who only quotes remembers nothing.
-    if job.model.id != EXTRACTIVE {
+    if writes {
         (answer.told, answer.budget, answer.left_out) = (told.chars, budget, told.left_out);
         answer.turns = told.turns.len() + told.left_out;
     }
@@ -338,7 +364,78 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
         }
         .into());
     }
+    if answer.text.contains("<artifact") {
+        let again = prompt::turns(&history, &images, budget, job.settings.language).turns;
+        if let Err(failure) = mend(shared, job, journal, answer, again, ask).await {
+            // The answer is whole; what did not apply says so in its place.
+            tracing::warn!(error = %failure, generation.id = %run.id, "a change of an artifact was not tried again");
+        }
+    }
     Ok(())
+}
+
+/// Where changes of artifacts did not apply, the model hears why and writes them once more; the answer goes on with that.
+async fn mend(
+    shared: &Shared,
+    job: &Job,
+    journal: &Journal,
+    answer: &mut Answer,
+    mut turns: Vec<ChatTurn>,
+    ask: Ask<'_>,
+) -> Result<(), Failure> {
+    let known = shared.store.artifacts_in_chat(&job.chat).await?;
+    let made = made::plan(&answer.text, &known, true, made::ids(&shared.store));
+    let Some(complaint) = made::complaint(&answer.text, &made, &known) else { return Ok(()) };
+    journal.push(GenerationEvent::Stage(AnswerStage::Asking { model: job.model.id.clone() }));
+    turns.push(ChatTurn::of(MessageRole::Assistant, answer.text.clone()));
+    turns.push(ChatTurn::of(MessageRole::User, complaint));
+    let mut stream = ask_model(shared, turns, ask, None).await?;
+    let mut text = String::new();
+    while let Some(delta) = stream.next().await {
+        match delta? {
+            ChatDelta::Text(words) => text.push_str(&words.replace('\0', "")),
+            ChatDelta::Usage { prompt, completion } => {
+                let more = side::tokens(prompt, completion);
+                let before = answer.tokens.unwrap_or_default();
+                answer.tokens = Some(Tokens {
+                    prompt: before.prompt.saturating_add(more.prompt),
+                    completion: before.completion.saturating_add(more.completion),
+                });
+            }
+            ChatDelta::Reasoning(_) | ChatDelta::Finish(_) => {}
+        }
+        if answer.text.len() + text.len() > MAX_ANSWER {
+            break;
+        }
+    }
+    let blocks = made::blocks_of(&text);
+    if !blocks.is_empty() {
+        answer.last_token_at = Some(shared.store.now());
+        answer.text.push_str(&blocks);
+        journal.push(GenerationEvent::Text { delta: blocks });
+    }
+    Ok(())
+}
+
+/// What an answer made of artifacts, as they are now. A database that stays away leaves them unknown: it keeps the end of the
+/// run from being stored, too.
+async fn made_by(shared: &Shared, job: &Job, text: &str, whole: bool) -> Vec<MadeArtifact> {
+    if !text.contains("<artifact") {
+        return Vec::new();
+    }
+    for attempt in 0..FINISH_TRIES {
+        match shared.store.artifacts_in_chat(&job.chat).await {
+            Ok(known) => return made::plan(text, &known, whole, made::ids(&shared.store)),
+            Err(error) => {
+                tracing::warn!(%error, chat.id = %job.chat, "the artifacts of a chat could not be read; trying again");
+                if shared.closed.is_cancelled() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt.min(9) + 1))).await;
+            }
+        }
+    }
+    Vec::new()
 }
 
 /// The images that a model is shown. One that takes none cannot answer what is asked about one; of older ones it hears that
@@ -437,6 +534,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) max_tokens: Option<u32>,
     /// What the folder of the chat wants said.
     pub(crate) instructions: &'a str,
+    /// The artifacts of the chat as the model is told them, where it may make some.
+    pub(crate) artifacts: Option<&'a str>,
     /// Texts that end the answer.
     pub(crate) stop: &'a [String],
     /// See [`ChatRequest::fields`].
@@ -460,7 +559,7 @@ pub(crate) async fn ask_model(
         return Ok(extractive::answer(question, ask.language, found, embedder.as_ref()).await);
     }
     let request = ChatRequest {
-        system: Some(prompt::system(ask.language, ask.instructions, found)),
+        system: Some(prompt::system(ask.language, ask.instructions, ask.artifacts, found)),
         messages: turns,
         temperature: ask.temperature,
         max_tokens: ask.max_tokens,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cjhirashi_artifacts::protocol::as_markdown;
 use cjhirashi_domain::{chat::MessageRole, id::MessageId, settings::Language, text::InvalidText};
 use cjhirashi_storage::{PastTurn, Summary};
 
@@ -78,7 +79,7 @@ fn old_turns(turns: &[PastTurn], kept: usize) -> &[PastTurn] {
 fn transcript(before: Option<&Summary>, old: &[PastTurn], budget: usize) -> String {
     let said = old.iter().map(|turn| match turn.role {
         MessageRole::User => format!("Q: {}", turn.content),
-        _ => format!("A: {}", prompt::without_marks(&turn.content, &turn.cited)),
+        _ => format!("A: {}", prompt::without_marks(&as_markdown(&turn.content), &turn.cited)),
     });
     let said = said.collect::<Vec<_>>().join("\n\n");
     let before = before.map(|summary| format!("[…] {}\n\n", summary.content)).unwrap_or_default();

@@ -81,68 +81,10 @@ pub(crate) const fn search_is_off(language: Language) -> &'static str {
     }
 }
 
-/// The name of a footnote's number in the text, before the number.
-pub(crate) const fn footnote(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Nota",
-        Language::En => "Note",
-    }
-}
-
-/// The name of the footnotes below a text.
-pub(crate) const fn footnotes(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Notas",
-        Language::En => "Notes",
-    }
-}
-
-/// From a footnote to where the text names it.
-pub(crate) const fn back_to_text(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Volver al texto",
-        Language::En => "Back to the text",
-    }
-}
-
-/// How the box of a task is read out.
-pub(crate) const fn task(language: Language, done: bool) -> &'static str {
-    match (language, done) {
-        (Language::Es, true) => "Hecho:",
-        (Language::Es, false) => "Pendiente:",
-        (Language::En, true) => "Done:",
-        (Language::En, false) => "To do:",
-    }
-}
-
-/// The name of a drawing, before what it shows.
-pub(crate) const fn diagram(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Diagrama",
-        Language::En => "Diagram",
-    }
-}
-
 /// Stands for an image that a model is not shown.
 pub(crate) const fn image(language: Language) -> &'static str {
     match language {
         Language::Es => "\n[imagen]",
         Language::En => "\n[image]",
-    }
-}
-
-/// Stands under a diagram that is shown as its source.
-pub(crate) const fn diagram_undrawn(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Este diagrama no se ha podido dibujar; arriba está su código.",
-        Language::En => "This diagram could not be drawn; its source is above.",
-    }
-}
-
-/// What opens the source of a drawing.
-pub(crate) const fn diagram_source(language: Language) -> &'static str {
-    match language {
-        Language::Es => "Código del diagrama",
-        Language::En => "Source of the diagram",
     }
 }

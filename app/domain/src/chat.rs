@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
+    artifact::MessageArtifact,
     id::{ChatId, DocumentId, FolderId, GenerationId, ImageId, MessageId},
     passage::{PassageAddress, TextRange},
     spending::Tokens,
@@ -257,6 +258,9 @@ pub struct Message {
     /// The images that a question is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<MessageImage>,
+    /// What an answer made of artifacts, in the order of its text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<MessageArtifact>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -304,6 +308,7 @@ impl Message {
             rating: None,
             rating_reason: None,
             images: Vec::new(),
+            artifacts: Vec::new(),
             created_at: at,
         }
     }

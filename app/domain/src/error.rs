@@ -167,6 +167,24 @@ codes! {
     /// As many are kept as may be.
     PromptsFull = "prompts:full", 409,
         es "No caben más plantillas: elimina alguna que ya no uses.", en "There is no room for more prompts: delete one that you no longer use.";
+    /// No such artifact or version of it, or not yours.
+    ArtifactNotFound = "artifacts:not_found", 404,
+        es "Este artefacto o esta versión no existe, se eliminó o no es tuyo.", en "This artifact or version does not exist, was deleted, or is not yours.";
+    /// Something about an artifact is not right.
+    ArtifactInvalid = "artifacts:invalid", 422,
+        es "El título, el contenido o los datos del artefacto no son válidos.", en "The title, content or data of the artifact are not valid.";
+    /// A save stands on a version that is not the newest any more.
+    ArtifactMoved = "artifacts:version_conflict", 409,
+        es "Alguien guardó otra versión mientras tanto. Mira la diferencia y guarda de nuevo.", en "Somebody saved another version meanwhile. Look at the difference and save again.";
+    /// The content is larger than an artifact may be.
+    ArtifactTooLarge = "artifacts:too_large", 413,
+        es "Un artefacto tiene como mucho 16 MB. Súbelo como documento.", en "An artifact has at most 16 MB. Upload it as a document.";
+    /// No kind of artifact is like this.
+    ArtifactUnsupported = "artifacts:unsupported", 415,
+        es "Esto no puede ser un artefacto: sirven textos en UTF-8 e imágenes PNG, JPEG, WebP y GIF.", en "This cannot be an artifact: text in UTF-8 and PNG, JPEG, WebP and GIF images can.";
+    /// As many are kept as may be.
+    ArtifactsFull = "artifacts:full", 409,
+        es "No caben más artefactos: elimina alguno que ya no uses.", en "There is no room for more artifacts: delete one that you no longer use.";
     /// The file is no export that can be read.
     ImportInvalid = "chats:import_invalid", 422,
         es "Este archivo no es una exportación de ChatGPT, Open WebUI o Cjhirashi que se pueda leer. No se ha traído nada más de él.", en "This file is no export of ChatGPT, Open WebUI or Cjhirashi that can be read. Nothing more was brought in from it.";

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod api_key;
+pub mod artifact;
 pub mod audit;
 pub mod branch;
 pub mod chat;

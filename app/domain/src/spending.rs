@@ -12,7 +12,7 @@ pub struct Price {
 }
 
 /// What an answer took, where its provider counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Of everything the model was told.
     pub prompt: i32,

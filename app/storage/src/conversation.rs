@@ -10,7 +10,7 @@ use cjhirashi_domain::{
 };
 use sqlx::PgTransaction;
 
-use crate::{Result, Store, connect::to_db, images, messages::read_tree};
+use crate::{Result, Store, artifacts, connect::to_db, images, messages::read_tree};
 
 /// What came of deleting a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +173,7 @@ impl Store {
         .execute(&mut **tx)
         .await?;
         images::copy(tx, &old, &new).await?;
+        artifacts::copy(tx, &old, &new).await?;
         sqlx::query!(
             "INSERT INTO chat_summaries (message_id, content, model, created_at)
              SELECT copy.new, s.content, s.model, s.created_at

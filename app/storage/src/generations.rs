@@ -21,7 +21,8 @@ pub(crate) use queue::queue;
 pub use turns::{NewTurn, Turn, TurnOutcome};
 
 use crate::{
-    Result, StorageError, Store,
+    MadeArtifact, Result, StorageError, Store,
+    artifacts::store_made,
     connect::to_db,
     mails::SLOW_ANSWER,
     notices::{Channel, Listener},
@@ -64,6 +65,8 @@ pub enum Ending {
     },
     /// There was nothing to end any more.
     Gone,
+    /// An artifact that it changes was changed meanwhile: nothing is stored, its changes have to be made anew.
+    ArtifactsMoved,
 }
 
 /// The end of a run, stored in one transaction.
@@ -94,6 +97,8 @@ pub struct FinishedGeneration<'a> {
     pub retrieval: Option<&'a RetrievalSummary>,
     /// The sources that the answer cites.
     pub citations: &'a [Citation],
+    /// What it made and changed of artifacts, in the order of its text.
+    pub artifacts: &'a [MadeArtifact],
     /// Every candidate and time of the search, for "Why this answer".
     pub trace: Option<&'a serde_json::Value>,
     /// The sequence number of the end event.
@@ -117,6 +122,7 @@ impl<'a> FinishedGeneration<'a> {
             latency_ms: None,
             retrieval: None,
             citations: &[],
+            artifacts: &[],
             trace: None,
             seq: 1,
         }
@@ -361,6 +367,9 @@ impl Store {
             .await?;
             if !end.citations.is_empty() {
                 store_citations(&mut tx, &run.message_id, end.citations).await?;
+            }
+            if !store_made(&mut tx, &run.message_id, &run.model, now, end.artifacts).await? {
+                return Ok(Ending::ArtifactsMoved);
             }
             if let Some(trace) = end.trace {
                 sqlx::query!(

@@ -598,14 +598,15 @@ impl Store {
         Ok(Housekeeping { sessions, sign_in_links, audit, generation_events, blobs: removed, embeddings })
     }
 
-    /// Those of these files that no document refers to. [`Store::release_blob`] looks again.
+    /// Those of these files that no document and no artifact refers to. [`Store::release_blob`] looks again.
     async fn unused_blobs(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
         let mut unused = Vec::new();
         for some in keys.chunks(BLOBS_AT_ONCE) {
             let names: Vec<String> = some.iter().map(|key| key.as_str().to_owned()).collect();
             let found = sqlx::query_scalar!(
                 r#"SELECT key AS "key!" FROM unnest($1::text[]) key
-                   WHERE NOT EXISTS (SELECT FROM document_versions WHERE blob_key = key)"#,
+                   WHERE NOT EXISTS (SELECT FROM document_versions WHERE blob_key = key)
+                       AND NOT EXISTS (SELECT FROM artifact_versions WHERE blob_url = 'file:' || key)"#,
                 &names,
             )
             .fetch_all(&self.pool)
@@ -615,7 +616,7 @@ impl Store {
         Ok(unused)
     }
 
-    /// Removes a file unless a document refers to it; returns whether it is gone.
+    /// Removes a file unless a document or an artifact refers to it; returns whether it is gone.
     ///
     /// # Errors
     /// [`ReleaseError`].
@@ -623,7 +624,8 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(StorageError::from)?;
         lock_blob(&mut tx, key).await?;
         let used = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM document_versions WHERE blob_key = $1) AS "used!""#,
+            r#"SELECT EXISTS (SELECT FROM document_versions WHERE blob_key = $1)
+                   OR EXISTS (SELECT FROM artifact_versions WHERE blob_url = 'file:' || $1) AS "used!""#,
             key.as_str()
         )
         .fetch_one(&mut *tx)

@@ -12,6 +12,7 @@
 mod accounts;
 mod adoption;
 mod api_keys;
+mod artifacts;
 mod audit;
 mod blobs;
 mod chats;
@@ -53,6 +54,10 @@ mod users;
 pub use accounts::{AccountTokens, Entrance, OpenedTokens, ProvenAccount, ProvenProfile, Refusal};
 pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
 pub use api_keys::KeyHolder;
+pub use artifacts::{
+    ArtifactBody, ArtifactShare, ChatArtifact, IN_A_FILE, KeepArtifactError, ListedArtifact, Made, MadeArtifact,
+    MadeContent, NewArtifact, OpenedArtifact,
+};
 pub use audit::Done;
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};
 pub use chats::{ChatCursor, ChatListener, ChatPage, Listed, Part};

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Result, StorageError, Store,
+    artifacts::artifacts_of,
     connect::{from_db, to_db},
     images::{image_id, images},
 };
@@ -44,6 +45,7 @@ struct MessageRow {
     rating: Option<i16>,
     rating_reason: Option<String>,
     images: Option<serde_json::Value>,
+    artifacts: Option<serde_json::Value>,
     generation_id: Option<String>,
     text_so_far: Option<String>,
 }
@@ -62,6 +64,7 @@ impl TryFrom<MessageRow> for Message {
         let corrupt = |column, value: &str| StorageError::corrupt("messages", column, &row.id, value);
         let status = MessageStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?;
         let images = images(&row.id, row.images.clone())?;
+        let artifacts = artifacts_of(&row.id, row.artifacts.clone())?;
         // While a run writes, its events are the truth; the column gets the text when the run ends.
         let content = match (status, row.text_so_far) {
             (MessageStatus::Streaming, Some(text)) => text,
@@ -101,6 +104,7 @@ impl TryFrom<MessageRow> for Message {
             rating: row.rating.and_then(Rating::parse),
             rating_reason: row.rating_reason,
             images,
+            artifacts,
             created_at: from_db(row.created_at),
         })
     }
@@ -225,6 +229,11 @@ impl Store {
                       CASE WHEN g.id IS NULL THEN m.retrieval END AS retrieval, best.title AS "best_title?",
                       (SELECT json_agg(json_build_object('id', i.id, 'width', i.width, 'height', i.height) ORDER BY i.place, i.id)
                        FROM images i WHERE i.message_id = m.id) AS images,
+                      CASE WHEN g.id IS NULL THEN (
+                          SELECT json_agg(json_build_object('n', x.n, 'id', x.artifact_id, 'version', x.version,
+                                                            'title', a.title, 'type', a.type, 'problem', x.problem) ORDER BY x.n)
+                          FROM message_artifacts x LEFT JOIN artifacts a ON a.id = x.artifact_id
+                          WHERE x.message_id = m.id) END AS artifacts,
                       m.created_at, m.rating, m.rating_reason, g.id AS "generation_id?", events.text AS "text_so_far?"
                FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
                JOIN messages m ON m.id = wanted.id

@@ -170,7 +170,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(String, serde_json::Value)>> {
         let rows = sqlx::query!(
-            r#"SELECT id, to_jsonb(a) - 'user_id' AS "row!" FROM artifacts a WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+            r#"SELECT id, to_jsonb(a) - '{user_id,search,share_token,content}'::text[] AS "row!" FROM artifacts a
+               WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
             user.as_str(),
             after,
             limit,
@@ -197,7 +198,7 @@ mod tests {
             let rows = [
                 "INSERT INTO chats (id, title, user_id) VALUES ($1, 't', $2)",
                 "INSERT INTO documents (id, title, source, user_id) VALUES ($1, 't', 'upload', $2)",
-                "INSERT INTO artifacts (id, type, content, user_id, updated_at) VALUES ($1, 'code', 'x', $2, now())",
+                "INSERT INTO artifacts (id, type, title, content, user_id, updated_at) VALUES ($1, 'code', 't', 'x', $2, now())",
             ];
             for sql in rows {
                 sqlx::query(sql).bind(id).bind(user.as_str()).execute(&store.pool).await.unwrap();

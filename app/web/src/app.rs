@@ -68,6 +68,8 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/chat/:id") view=ChatPage ssr=mode.clone() />
             <Route path=path!("/chats") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/prompts") view=ServedPage ssr=mode.clone() />
+            <Route path=path!("/artifacts") view=ServedPage ssr=mode.clone() />
+            <Route path=path!("/artifacts/:id") view=ServedPage ssr=mode.clone() />
             <Route path=path!("/documents") view=DocumentsPage ssr=mode.clone() />
             <Route path=path!("/documents/:id") view=DocumentPage ssr=mode.clone() />
             <Route path=path!("/settings") view=ServedPage ssr=mode.clone() />

@@ -40,7 +40,7 @@ pub use cjhirashi_domain::user::SignedIn;
 #[cfg(feature = "ssr")]
 pub use connection::restore_model_connection;
 #[cfg(feature = "ssr")]
-pub use served::{onward, receipt, shared};
+pub use served::{artifact_history, onward, receipt, shared, shared_artifact, workshop};
 #[cfg(feature = "ssr")]
 pub use services::{Assets, Instance, Services};
 #[cfg(feature = "ssr")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cjhirashi_chat::ChatService;
+use cjhirashi_chat::{ArtifactService, ChatService};
 use cjhirashi_identity::SignInService;
 use cjhirashi_models::ModelRegistry;
 use cjhirashi_storage::Store;
@@ -17,6 +17,8 @@ pub struct Services {
     pub chat: ChatService,
     /// Documents.
     pub documents: DocumentService,
+    /// What was made beside chats.
+    pub artifacts: ArtifactService,
     /// The two databases, for administrators.
     pub sync: SyncService,
     /// Sign-in at providers.

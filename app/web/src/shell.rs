@@ -34,6 +34,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="modulepreload" href=assets.script />
                 <link rel="preload" href=assets.program r#as="fetch" r#type="application/wasm" crossorigin="" />
                 <script type="module" nonce=nonce>{start}</script>
+                <script type="module" src="/workshop/start.js"></script>
                 <AutoReload options=options />
                 <MetaTags />
             </head>

@@ -57,6 +57,7 @@ texts! {
     search: "Buscar", "Search";
     documents: "Documentos", "Documents";
     prompts: "Plantillas", "Prompts";
+    artifacts: "Artefactos", "Artifacts";
     image: "Imagen", "Image";
     next_gap: "Siguiente hueco", "Next gap";
     settings: "Ajustes", "Settings";

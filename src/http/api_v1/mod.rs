@@ -3,6 +3,7 @@
 //! To add a call: a handler with `#[utoipa::path]` in the file of its area, its shapes in [`shapes`], its line in
 //! [`routes`].
 
+mod artifacts;
 mod auth;
 mod chats;
 mod completions;
@@ -61,6 +62,10 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(documents::cancel_document))
         .routes(routes!(documents::list_document_events))
         .routes(routes!(documents::get_document_file))
+        .routes(routes!(artifacts::list_artifacts, artifacts::create_artifact))
+        .routes(routes!(artifacts::get_artifact, artifacts::change_artifact, artifacts::delete_artifact))
+        .routes(routes!(artifacts::list_artifact_versions))
+        .routes(routes!(artifacts::export_artifact))
         .routes(routes!(search::search))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))

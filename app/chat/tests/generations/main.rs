@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod artifacts;
 mod choices;
 mod images;
 mod long;

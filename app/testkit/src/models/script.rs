@@ -92,6 +92,8 @@ pub enum Answer {
     Text(String),
     /// The last question.
     Echo,
+    /// Of these the first that stands in the last message: what is looked for, and what is said then.
+    When(Vec<(String, String)>),
 }
 
 /// How a stream breaks.
@@ -113,6 +115,11 @@ impl Answer {
     pub(crate) fn text(&self, body: &Value) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::When(cases) => {
+                let last = strings(body).last().cloned().unwrap_or_default();
+                let case = cases.iter().find(|(needle, _)| last.contains(needle.as_str()));
+                case.map_or_else(|| "Nobody asked for this.".to_owned(), |(_, text)| text.clone())
+            }
             Self::Echo => strings(body).last().cloned().unwrap_or_default(),
             Self::Quote => strings(body).iter().find_map(|text| first_passage(text)).map_or_else(
                 || "No passage came with the question.".to_owned(),

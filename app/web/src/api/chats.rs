@@ -133,7 +133,7 @@ impl MessageView {
     /// Many of them, away from the threads that serve requests when there is much to render.
     async fn all(messages: Vec<Message>, texts: &'static Texts, now: Timestamp) -> Vec<Self> {
         let shown = move || messages.into_iter().map(|message| Self::of(message, texts, now)).collect();
-        cjhirashi_chat::markdown::aside(shown).await
+        cjhirashi_markdown::aside(shown).await
     }
 }
 

@@ -214,10 +214,10 @@ pub(crate) async fn message_menu(message: String, #[server(default)] kind: Strin
         let thoughts = thoughts.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
         let (name, language) = (format!("{id}-t"), texts(&who).language);
         let render = move || {
-            let place = cjhirashi_chat::markdown::Place { id: &name, language };
-            cjhirashi_chat::markdown::render(&thoughts, &[], place)
+            let place = cjhirashi_markdown::Place { id: &name, language };
+            cjhirashi_markdown::render(&thoughts, &[], place)
         };
-        return Ok(Served { html: cjhirashi_chat::markdown::aside(render).await, moves: false });
+        return Ok(Served { html: cjhirashi_markdown::aside(render).await, moves: false });
     }
     let found = services.store.open_message(&who.viewer(), &id).await?;
     let (chat, message) = found.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;

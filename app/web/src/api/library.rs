@@ -104,7 +104,7 @@ pub(crate) async fn delete_folder(id: String) -> Result<Acted, Failure> {
 }
 
 #[cfg(feature = "ssr")]
-pub(crate) use server_side::page;
+pub(crate) use server_side::{page, tags as labels};
 
 #[cfg(feature = "ssr")]
 mod server_side {
@@ -134,7 +134,7 @@ mod server_side {
     }
 
     /// Labels, separated by commas; at most 20 of 40 characters.
-    pub(super) fn tags(text: &str) -> Vec<String> {
+    pub(crate) fn tags(text: &str) -> Vec<String> {
         let mut tags: Vec<String> = Vec::new();
         for tag in text.split(',') {
             let tag: String = tag.chars().filter(|c| !c.is_control()).take(40).collect();

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod admin;
+pub(crate) mod artifacts;
 pub(crate) mod chats;
 pub(crate) mod choices;
 pub(crate) mod conversation;

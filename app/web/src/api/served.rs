@@ -25,10 +25,11 @@ impl WithoutHtml for ServedPage {
 /// The page at a path, with what the address says after it.
 #[server(prefix = "/fn", endpoint = "serve_page", input = leptos::server_fn::codec::Json)]
 pub(crate) async fn serve_page(path: String, query: String) -> Result<ServedPage, Failure> {
-    use super::{account, admin, library, models, prompts, server::fail, settings, sync};
+    use super::{account, admin, artifacts, library, models, prompts, server::fail, settings, sync};
     let query = super::server::Asked::read(&query);
     match path.trim_end_matches('/') {
         account::ACCOUNT => account::page(&query).await,
+        artifacts::ARTIFACTS => artifacts::page(&query).await,
         admin::PEOPLE => admin::people_page(&query).await,
         models::MODELS => models::page(&query).await,
         admin::AUDIT => admin::audit_page(&query).await,
@@ -36,7 +37,10 @@ pub(crate) async fn serve_page(path: String, query: String) -> Result<ServedPage
         prompts::PROMPTS => prompts::page(&query).await,
         settings::SETTINGS => settings::page(&query).await,
         sync::SYNC => sync::page(&query).await,
-        _ => Err(fail(cjhirashi_domain::ErrorCode::NotFound)),
+        path => match path.strip_prefix(artifacts::ARTIFACTS).and_then(|rest| rest.strip_prefix('/')) {
+            Some(id) => artifacts::one(id, &query).await,
+            None => Err(fail(cjhirashi_domain::ErrorCode::NotFound)),
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
         request::Parts,
     },
 };
-use cjhirashi_chat::ChatError;
+use cjhirashi_chat::{ArtifactError, ChatError};
 use cjhirashi_domain::{ErrorCode, audit::Action, settings::Language, user::SignedIn};
 use cjhirashi_models::ModelError;
 use cjhirashi_storage::{Done, SessionToken, StorageError};
@@ -208,6 +208,14 @@ impl From<ChatError> for Failure {
         log_if_internal(error.code(), &error);
         let detail = if let ChatError::Model(error) = &error { said(error) } else { None };
         Self { detail, ..fail(error.code()) }
+    }
+}
+
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        let code = error.code();
+        log_if_internal(code, &error);
+        fail(code)
     }
 }
 

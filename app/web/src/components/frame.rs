@@ -15,7 +15,7 @@ use super::{
 };
 use crate::components::{Children, Piece, Whole as _};
 use crate::{
-    api::{chats::list_chats, library::CHATS, prompts::PROMPTS},
+    api::{artifacts::ARTIFACTS, chats::list_chats, library::CHATS, prompts::PROMPTS},
     state::{Chats, Go, Images, Notices, Session, Uploads, browser, use_session, use_texts},
     texts::Texts,
 };
@@ -120,6 +120,10 @@ fn SideBar(palette: RwSignal<bool>) -> impl IntoView {
                 <a class="side-row" href="/documents" aria-current=current("/documents")>
                     {icon(Icon::Documents)}
                     {t.documents}
+                </a>
+                <a class="side-row" href=ARTIFACTS aria-current=current(ARTIFACTS)>
+                    {icon(Icon::Artifact)}
+                    {t.artifacts}
                 </a>
                 <a class="side-row" href=PROMPTS aria-current=current(PROMPTS)>
                     {icon(Icon::Edit)}

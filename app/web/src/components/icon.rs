@@ -45,6 +45,9 @@ pub(crate) enum Icon {
     Pin,
     Link,
     Clock,
+    Artifact,
+    Undo,
+    Full,
 }
 
 impl Icon {
@@ -95,6 +98,9 @@ impl Icon {
             Self::Archive => "M2 3h12v3H2zM3 6v7h10V6M6.5 8.5h3",
             Self::Pin => "M5.5 2h5M6.5 2v4.5L4.5 9h7l-2-2.5V2M8 9v5",
             Self::Link => "M6.5 9.5l3-3M7 4.5l1.5-1.5a3 3 0 0 1 4.5 4.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7",
+            Self::Artifact => "M8 1.5 14 5v6l-6 3.5L2 11V5zM2 5l6 3.5L14 5M8 8.5v6",
+            Self::Undo => "M3 6.5h6.5a3.5 3.5 0 0 1 0 7H6M6 3.5l-3 3 3 3",
+            Self::Full => "M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9",
             Self::Half => "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 1.5v13M10 3v10M12 4.5v7",
         }
     }

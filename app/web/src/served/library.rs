@@ -261,7 +261,7 @@ fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
 }
 
 /// A snippet with the words that were looked for.
-fn marked(snippet: &str) -> Piece {
+pub(super) fn marked(snippet: &str) -> Piece {
     let mut pieces = Vec::new();
     for (at, piece) in snippet.split(MARK_START).enumerate() {
         match piece.split_once(MARK_END).filter(|_| at > 0) {

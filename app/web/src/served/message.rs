@@ -1,11 +1,13 @@
 //! What is inside a message's article, and its menus, which are loaded when somebody opens one.
 
-use cjhirashi_chat::markdown::{self, Place};
+use cjhirashi_artifacts::{kind, protocol::as_markdown};
+use cjhirashi_chat::{parts_of, render_answer};
 use cjhirashi_domain::{
     Timestamp,
     chat::{Citation, Message, MessageImage, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
     id::{ChatId, MessageId},
 };
+use cjhirashi_markdown::{self as markdown, Place};
 use cjhirashi_models::ModelInfo;
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -13,6 +15,7 @@ use super::{ago, hidden, words::Words};
 use crate::{
     api::{
         EXTRACTIVE,
+        artifacts::MakeArtifact,
         chats::RetryAnswer,
         conversation::{AnswerAgain, DeleteMessage, ForkChat, RateAnswer, ShowBranch},
     },
@@ -32,7 +35,7 @@ pub(crate) fn message(t: &'static Texts, message: &Message, now: Timestamp) -> S
 /// What an answer says, as it is shown.
 fn rendered(t: &'static Texts, message: &Message) -> String {
     let place = Place { id: message.id.as_str(), language: t.language };
-    markdown::render(&message.content, &message.citations, place)
+    render_answer(&message.content, &message.citations, &message.artifacts, place)
 }
 
 /// Whether a question is folded.
@@ -341,6 +344,8 @@ fn branches(t: &'static Texts, message: &Message) -> Option<Piece> {
 
 /// More models than that are chosen in the settings.
 const MOST_MODELS: usize = 12;
+/// The most of a message that are offered to become artifacts.
+const MOST_PARTS: usize = 8;
 
 /// A row of a menu that sends a command.
 fn row(action: &'static str, fields: Vec<(&'static str, String)>, mark: Icon, label: String) -> Piece {
@@ -361,7 +366,7 @@ fn copy_markdown(t: &'static Texts, message: &Message) -> Piece {
             <button type="button" data-copy="">
                 {icon(Icon::Copy)} <span>{w.copy_markdown}</span>
             </button>
-            <code hidden>{message.content.clone()}</code>
+            <code hidden>{as_markdown(&message.content)}</code>
         </div>
     }
     .whole()
@@ -417,10 +422,29 @@ pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, m
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
+        {make_artifacts(t, message)}
         {asked.then(|| view! { <p class="menu-heading">{w.answer_again_with}</p> {again} })}
         {delete(t, message, w.delete_answer_line)}
     }
     .to_html()
+}
+
+/// The whole of it, and each piece of code and each table in it, may become an artifact.
+fn make_artifacts(t: &'static Texts, message: &Message) -> Piece {
+    let w = Words::of(t.language);
+    let rows = parts_of(&message.content, t.language).into_iter().zip(0..).take(MOST_PARTS).map(|(part, number)| {
+        let fields = vec![("message", message.id.to_string()), ("part", number.to_string())];
+        let label = match number {
+            0 => w.whole_message.to_owned(),
+            _ => format!("{}: {}", kind(part.kind).map_or("", |kind| kind.label(t.language)), part.title),
+        };
+        row(MakeArtifact::url(), fields, Icon::Artifact, label)
+    });
+    view! {
+        <p class="menu-heading">{w.make_artifact_of}</p>
+        {rows.collect_view()}
+    }
+    .whole()
 }
 
 /// Why an answer is of no use.

@@ -5,6 +5,7 @@
 
 mod account;
 mod alone;
+mod artifacts;
 mod audit;
 mod chat;
 mod choices;
@@ -27,6 +28,8 @@ use leptos::prelude::*;
 
 pub(crate) use account::{Account, account};
 pub use alone::{onward, receipt};
+pub(crate) use artifacts::{Shelf, artifact_page, artifacts};
+pub use artifacts::{artifact_history, shared_artifact, workshop};
 pub(crate) use audit::audit;
 pub(crate) use chat::chat_menu;
 pub(crate) use choices::{ChoicesView, choices};

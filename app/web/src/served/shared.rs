@@ -1,11 +1,12 @@
 //! A shared chat: a page of its own, without a program, for whoever has the link.
 
-use cjhirashi_chat::markdown::{self, Place};
+use cjhirashi_chat::render_answer;
 use cjhirashi_domain::{
     Timestamp,
     chat::{MessageRole, SharedMessage, Snapshot},
     settings::Language,
 };
+use cjhirashi_markdown::Place;
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::{ago, alone::document, hidden, message::images, words::Words};
@@ -98,7 +99,7 @@ fn turn(t: &'static Texts, message: SharedMessage, number: usize, path: &str) ->
     });
     view! {
         <article class="message answer" aria-label=t.the_answer>
-            <div class="prose" inner_html=markdown::render(&message.content, &[], place)></div>
+            <div class="prose" inner_html=render_answer(&message.content, &[], &[], place)></div>
             {sources}
             <p class="faint facts">{message.model.map(|model| t.model_label(&model))}</p>
         </article>

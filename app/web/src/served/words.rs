@@ -359,6 +359,51 @@ words! {
     who: "Quién", "Who";
     from: "Desde", "From";
     nobody_known: "—", "—";
+    // Artifacts
+    artifacts_line: "Lo que has hecho junto a los chats: tablas, páginas, código, informes, diagramas. Cada cambio es una versión.",
+        "What you made beside the chats: tables, pages, code, reports, diagrams. Every change is a version.";
+    search_in_artifacts: "Buscar en los artefactos", "Search artifacts";
+    no_artifact_found: "Ningún artefacto es así", "No artifact is like that";
+    no_artifacts: "Aún no hay artefactos", "There are no artifacts yet";
+    no_artifacts_line: "Pide en un chat una tabla, un diagrama o una página, o empieza uno aquí arriba.",
+        "Ask for a table, a diagram or a page in a chat, or begin one above.";
+    kind_of_artifact: "Tipo", "Type";
+    every_kind: "Todos los tipos", "All types";
+    every_label: "Todas las etiquetas", "All labels";
+    new_artifact: "Nuevo artefacto", "New artifact";
+    artifact_title: "Título", "Title";
+    make_artifact: "Crear", "Create";
+    artifact_from_file: "O desde un archivo", "Or from a file";
+    artifact_file_line: "Texto, código, CSV, JSON, Markdown, HTML, Mermaid, LaTeX o una imagen, hasta 16 MB.",
+        "Text, code, CSV, JSON, Markdown, HTML, Mermaid, LaTeX or an image, up to 16 MB.";
+    make_from_file: "Crear desde el archivo", "Create from the file";
+    shared_badge: "Compartido", "Shared";
+    undo: "Deshacer", "Undo";
+    edit_artifact: "Editar", "Edit";
+    ask_for_change: "Pedir un cambio", "Ask for a change";
+    artifact_versions: "Versiones", "Versions";
+    own_page: "Página propia", "Its own page";
+    full_screen: "Pantalla completa", "Full screen";
+    export_artifact: "Exportar", "Export";
+    cancel_edit: "Cancelar", "Cancel";
+    to_print: "Para imprimir (PDF)", "To print (PDF)";
+    made_in: "Hecho en", "Made in";
+    artifact_link: "Enlace del artefacto", "Link of the artifact";
+    put_into_documents: "Añadir a mis documentos", "Add to my documents";
+    about_artifact: "Este artefacto", "This artifact";
+    share_artifact_line: "El enlace muestra la versión que había al compartirlo, solo para leer.",
+        "The link shows the version there was when it was shared, for reading only.";
+    delete_artifact_line: "Se borran todas sus versiones y su enlace, y no se puede deshacer.",
+        "All its versions and its link are deleted, and this cannot be undone.";
+    labels_example: "Etiquetas, separadas por comas", "Labels, separated by commas";
+    a_model: "Un modelo", "A model";
+    you_wrote_it: "Tú", "You";
+    shared_artifact_line: "Un artefacto compartido, solo para leer", "A shared artifact, for reading only";
+    artifact_deleted: "Artefacto eliminado", "Artifact deleted";
+    artifact_shared: "El enlace está listo: muestra esta versión.", "The link is ready: it shows this version.";
+    new_table: "A,B,C\n,,\n", "A,B,C\n,,\n";
+    make_artifact_of: "Hacer un artefacto", "Make an artifact";
+    whole_message: "De todo el mensaje", "Of the whole message";
     newer: "Más recientes", "Newer";
     older: "Más antiguos", "Older";
 }

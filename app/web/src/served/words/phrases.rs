@@ -102,6 +102,33 @@ impl Words {
         if count == 1 { "1 chat".to_owned() } else { format!("{} chats", texts.number(count)) }
     }
 
+    pub(crate) fn count_artifacts(&self, texts: &Texts, count: i64) -> String {
+        let one = count == 1;
+        let word =
+            self.choose(if one { "artefacto" } else { "artefactos" }, if one { "artifact" } else { "artifacts" });
+        format!("{} {word}", texts.number(count))
+    }
+
+    /// Where a problem is.
+    pub(in crate::served) fn line(&self, line: u32) -> String {
+        format!("{} {line}: ", self.choose("Línea", "Line"))
+    }
+
+    /// The same, exactly.
+    pub(in crate::served) fn line_and_column(&self, line: u32, column: u32) -> String {
+        format!("{} {line}, {} {column}: ", self.choose("Línea", "Line"), self.choose("columna", "column"))
+    }
+
+    /// The name of a version.
+    pub(in crate::served) fn version(&self, version: i32) -> String {
+        format!("{} {version}", self.choose("Versión", "Version"))
+    }
+
+    /// What an older version came back as.
+    pub(in crate::served) fn restored_from(&self, version: i32) -> String {
+        format!("{} {version}", self.choose("Recuperada de la versión", "Brought back from version"))
+    }
+
     /// The title of a copied chat.
     pub(crate) fn copy_of(&self, title: &str) -> String {
         format!("{} {title}", self.choose("Copia de", "Copy of"))

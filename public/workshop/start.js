@@ -1,0 +1,19 @@
+// @ts-check
+// Loaded with every page, so it does one thing: a plain click on an artifact's card opens it beside its chat. Everything
+// else comes only then. Without a panel on the page, or when loading fails, the card is the link that it is.
+document.addEventListener(
+  'click',
+  (event) => {
+    const link = event.target instanceof Element ? event.target.closest('a[data-artifact]') : null;
+    const panel = link && document.querySelector('cj-panel');
+    const plain = !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (!(link instanceof HTMLAnchorElement) || !panel || !plain || event.defaultPrevented) return;
+    // Before the page's own router hears of it.
+    event.preventDefault();
+    import('./workshop.js').then(
+      () => panel.dispatchEvent(new CustomEvent('artifact', { detail: link })),
+      () => location.assign(link.href),
+    );
+  },
+  true,
+);
