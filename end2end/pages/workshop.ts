@@ -19,7 +19,8 @@ export class WorkshopPage extends PageObject {
   }
 
   async act(name: string): Promise<void> {
-    await this.workshop.getByRole('button', { name, exact: true }).click();
+    // Not of all there is: the roles of ten thousand lines take long to tell.
+    await this.workshop.locator('.workshop-head').getByRole('button', { name, exact: true }).click();
   }
 
   async edit(): Promise<void> {

@@ -58,6 +58,7 @@ test('one chat makes a table, a diagram, a report and a page, which are changed,
   await workshop.type('\n\nFebrero también cuenta.');
   await workshop.save(2);
   await expect(await workshop.compare(1, 2)).toContainText('Febrero');
+  await workshop.side.getByRole('button', { name: 'Cerrar' }).click();
   expect((await workshop.exported('Markdown')).toString()).toContain('Febrero también cuenta.');
   await chat.ask('Febrero fueron 99');
   await expect(card('Ventas por mes').last()).toContainText('versión 2');
@@ -96,7 +97,7 @@ test('a change that does not apply says so, and the second try counts @script', 
 });
 
 test('an artifact is seen growing while it is written @script', async ({ page, product, chat }) => {
-  await product.script({ answer: { text: `Va:\n\n${TABLE}Hecho.` }, hold_after: 8 });
+  await product.script({ answer: { text: `Va:\n\n${TABLE}Hecho.` }, hold_after: 10 });
   await chat.open('/');
   await chat.ask('Una tabla');
   await expect(page.locator('.artifact-card.growing')).toContainText('mes,total');

@@ -1,43 +1,21 @@
 // @ts-check
 // What every part of the workshop uses: words, the server, icons, small helpers.
+import { WORDS } from './words.js';
 
 /** @typedef {{ line?: number | null, column?: number | null, words: string }} Problem */
 
-/** @type {WeakMap<Element, { text: string, words: Record<string, string> }>} */
-const read = new WeakMap();
-
 /**
- * What the page says in the reader's language: `data-words` of the element or of what it is in. `{name}` is replaced.
- * @param {Element} element
+ * What the workshop says, in the page's language. `{name}` is replaced.
+ * @param {Element} element where it is said
  * @param {string} key
  * @param {Record<string, string | number>} [values]
  */
 export function say(element, key, values = {}) {
-  let said = '';
-  for (let at = element.closest('[data-words]'); at && !said; at = at.parentElement?.closest('[data-words]') ?? null) {
-    said = wordsOf(at)[key] ?? '';
-  }
-  return (said || key).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  const said = WORDS[key]?.[element.ownerDocument.documentElement.lang === 'en' ? 1 : 0] ?? key;
+  return said.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
-/** @param {Element} element */
-function wordsOf(element) {
-  const text = element.getAttribute('data-words') ?? '{}';
-  let known = read.get(element);
-  if (!known || known.text !== text) {
-    let words = {};
-    try {
-      words = JSON.parse(text);
-    } catch {
-      // The keys are said, which is better than nothing.
-    }
-    known = { text, words };
-    read.set(element, known);
-  }
-  return known.words;
-}
-
-/** @type {Intl.NumberFormat | undefined} Made once: making one takes longer than drawing a row. */
+/** @type {Intl.NumberFormat | undefined} */
 let numbers;
 
 /** A number as the page's language writes it. @param {number} n */

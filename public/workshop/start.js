@@ -1,6 +1,14 @@
 // @ts-check
-// Loaded with every page, so it does one thing: a plain click on an artifact's card opens it beside its chat. Everything
-// else comes only then. Without a panel on the page, or when loading fails, the card is the link that it is.
+// Loaded with every page, so it does little: where a workshop is, its script comes; and a plain click on an artifact's card
+// opens it beside its chat. Without a panel on the page, or when loading fails, the card is the link that it is.
+const look = () => {
+  if (!document.querySelector('cj-workshop')) return;
+  seeing.disconnect();
+  void import('./workshop.js');
+};
+const seeing = new MutationObserver(look);
+seeing.observe(document.documentElement, { childList: true, subtree: true });
+look();
 document.addEventListener(
   'click',
   (event) => {

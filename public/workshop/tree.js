@@ -46,10 +46,12 @@ export class Tree extends HTMLElement {
     return /** @type {HTMLElement | null} */ (details ? details.querySelector(':scope > summary') : node);
   }
 
-  /** One node of the tree is in the order of Tab; the arrow keys go through the others. */
-  focusable() {
-    for (const leaf of this.tree?.querySelectorAll('li') ?? []) {
-      if (!leaf.querySelector(':scope > details') && !leaf.hasAttribute('tabindex')) leaf.tabIndex = -1;
+  /** The arrow keys go through the nodes: those without a summary may have the focus, too. @param {Iterable<Element>} [among] */
+  focusable(among = this.tree?.children ?? []) {
+    for (const node of among) {
+      for (const leaf of [node, ...node.querySelectorAll('li')]) {
+        if (leaf instanceof HTMLElement && leaf.firstElementChild?.localName !== 'details' && !leaf.querySelector(':scope > details')) leaf.tabIndex = -1;
+      }
     }
   }
 
@@ -93,11 +95,11 @@ export class Tree extends HTMLElement {
     place.setAttribute('aria-busy', 'true');
     try {
       const loaded = await fragment(path);
-      const items = loaded.querySelector(':scope > ul')?.children ?? loaded.children;
+      const items = [...(loaded.querySelector(':scope > ul')?.children ?? loaded.children)];
       const focused = place.contains(document.activeElement);
       const first = items[0];
       place.replaceWith(...items);
-      this.focusable();
+      this.focusable(items);
       if (focused && first) this.label(first)?.focus();
       return true;
     } catch (error) {
@@ -155,12 +157,10 @@ export class Tree extends HTMLElement {
         return;
       }
       // The nearest node above it that is there, and the place of what is missing in its list.
-      const above = [...tree.querySelectorAll('li[data-path]')]
-        .filter((li) => {
-          const own = li.getAttribute('data-path') ?? '';
-          return path.startsWith(own) && '.['.includes(path[own.length]);
-        })
-        .sort((a, b) => (b.getAttribute('data-path')?.length ?? 0) - (a.getAttribute('data-path')?.length ?? 0))[0];
+      let above = null;
+      for (let end = path.length - 1; end > 0 && !above; end--) {
+        if ('.['.includes(path[end])) above = find(path.slice(0, end));
+      }
       const missing = above ? above.querySelectorAll(':scope > details > ul > [data-more]') : tree.querySelectorAll(':scope > [data-more]');
       const own = [...missing].at(-1);
       if (!own || !(await this.load(own))) break;

@@ -27,7 +27,7 @@ import './panel.js';
 const EDITORS = { text: './text.js', cells: './cells.js', file: './file.js' };
 /** The most characters of a quotation in the composer. */
 const QUOTE = 4_000;
-/** The widest that a picture leaves, in pixels. */
+/** The widest that the server makes a picture, in pixels. */
 const WIDTH_MOST = 8_192;
 
 export class Workshop extends HTMLElement {

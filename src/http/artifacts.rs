@@ -41,7 +41,7 @@ static AT_ONCE: Semaphore = Semaphore::const_new(8);
 const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; \
      font-src data:; media-src data: blob:; connect-src 'none'; form-action 'none'; base-uri 'none'; frame-src 'none'; \
-     object-src 'none'; worker-src 'none'; frame-ancestors 'self'; webrtc 'block'",
+     object-src 'none'; worker-src 'none'; frame-ancestors 'self'",
 );
 
 /// The page that waits for what is being written, and becomes that.
@@ -151,8 +151,16 @@ pub(crate) async fn part(asked: Asked) -> ApiResult<Response> {
     }
 }
 
+/// Takes away what no policy of today's browsers forbids: connections from browser to browser.
+const NO_WEBRTC: &str = "<script>for(const name of ['RTCPeerConnection','webkitRTCPeerConnection','RTCDataChannel'])\
+    Object.defineProperty(self,name,{value:undefined})</script>";
+
 fn framed(html: String) -> Response {
-    let mut response = Html(html).into_response();
+    // After the doctype, without which a page is shown as those of the last century.
+    let head = html.trim_start();
+    let doctype = head.get(..9).filter(|begins| begins.eq_ignore_ascii_case("<!doctype")).and_then(|_| head.find('>'));
+    let (doctype, rest) = head.split_at(doctype.map_or(0, |end| end + 1));
+    let mut response = Html(format!("{doctype}{NO_WEBRTC}{rest}")).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, FRAME_POLICY);
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
@@ -308,6 +316,8 @@ pub(crate) struct Save {
     #[serde(default)]
     pub(crate) edits: Option<Value>,
     #[serde(default)]
+    pub(crate) edits_base: Option<i32>,
+    #[serde(default)]
     pub(crate) title: Option<String>,
     #[serde(default)]
     pub(crate) language: Option<String>,
@@ -347,6 +357,7 @@ pub(crate) async fn save(
     let change = Change {
         text: save.content,
         edits: save.edits,
+        edits_base: save.edits_base,
         title: save.title,
         language: save.language,
         metadata: save.metadata,

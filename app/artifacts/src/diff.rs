@@ -14,6 +14,8 @@ use crate::kinds::{text::show_hidden_signs, words};
 
 /// So much of each text is compared, in bytes.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
+/// So many lines of each are compared: what comparing takes in memory grows with them.
+const MAX_LINES: usize = 200_000;
 /// Lines that are shown.
 const MAX_ROWS: usize = 3_000;
 /// The length at which nothing more is shown, in bytes.
@@ -25,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(600);
 /// Comparing the lines may take so much of it.
 const FOR_LINES: Duration = Duration::from_millis(400);
 /// Blocks of lines that are longer are not compared by word, in bytes of both sides.
-const MAX_BLOCK: usize = 128 * 1024;
+const MAX_BLOCK: usize = 512 * 1024;
 /// In a long line so many bytes are shown on each side of a change.
 const AROUND: usize = 120;
 /// A line is long from so many bytes on.
@@ -91,17 +93,22 @@ enum Side {
 
 /// What changed between two lists; what is equal at both ends is not looked at.
 fn compared(old: &[&str], new: &[&str], deadline: Instant) -> Vec<DiffOp> {
-    let mut numbers = Numbers(HashMap::with_capacity(old.len()));
+    let mut numbers = Numbers(HashMap::new());
     let (old, new) = (numbers.of(old), numbers.of(new));
     capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(deadline))
+}
+
+/// The lines of a text, and whether it has more of them than are compared.
+fn lines(text: &str) -> (Vec<&str>, bool) {
+    let mut lines = text.split_inclusive('\n');
+    (lines.by_ref().take(MAX_LINES).collect(), lines.next().is_some())
 }
 
 impl Page {
     fn compare(&mut self, old: &str, new: &str) {
         let begun = Instant::now();
         let deadline = begun + PATIENCE;
-        let (old, new): (Vec<&str>, Vec<&str>) =
-            (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
+        let ((old, old_goes_on), (new, new_goes_on)) = (lines(old), lines(new));
         let ops = compared(&old, &new, begun + FOR_LINES);
         self.rough |= begun.elapsed() >= FOR_LINES;
         let last = ops.len().saturating_sub(1);
@@ -117,6 +124,7 @@ impl Page {
                 DiffOp::Replace { .. } => self.replaced(&old[before], &new[after], deadline),
             }
         }
+        self.full |= old_goes_on || new_goes_on;
     }
 
     /// Lines that stayed.

@@ -82,6 +82,9 @@ pub struct Change {
     pub text: Option<String>,
     /// Edits that are no text, as the kind knows them.
     pub edits: Option<Value>,
+    /// The version that the edits are of, where it is not the one that the save stands on: whoever saves on top of somebody
+    /// else's version wrote them before.
+    pub edits_base: Option<i32>,
     /// What it is called.
     pub title: Option<String>,
     /// The programming language.
@@ -240,8 +243,8 @@ impl ArtifactService {
         change: Change,
         language: Language,
     ) -> Result<Saved, ArtifactError> {
-        // Edits of cells stand on the version that was seen; a whole text stands alone.
-        let opened = self.open(viewer, id, Some(base)).await?;
+        // Edits of cells count the rows of the version that was seen; a whole text stands alone.
+        let opened = self.open(viewer, id, Some(change.edits_base.unwrap_or(base))).await?;
         let title = change.title.as_deref().unwrap_or(&opened.stored.title);
         let title = ArtifactTitle::parse(title).map_err(|_| ArtifactError::Title)?;
         let text = match (change.text, change.edits) {

@@ -117,7 +117,7 @@ pub fn lines(code: &str, language: &str, from: usize, count: usize, patience: Du
     let started = Instant::now();
     let mut lines = Vec::new();
     for (at, line) in wanted.enumerate() {
-        let mut html = String::with_capacity(line.len() * 2);
+        let mut html = String::with_capacity(line.len().min(MAX_LINE) * 2);
         let too_late = started.elapsed() >= patience;
         if too_late {
             painter = None;

@@ -104,7 +104,15 @@ pub fn formula(latex: &str, display: bool) -> Result<String, FormulaError> {
         // that, blanks make it whole.
         let padded = format!("{latex}{}", " ".repeat(AROUND));
         let said = guarded(&padded).err().unwrap_or(first);
-        FormulaError { at: place_in(&said, &padded).map(|at| at.min(latex.len())), reason }
+        let at = place_in(&said, &padded).map(|at| at.min(latex.len()));
+        // Of a command that it does not know the parser tells the end; people look at its beginning.
+        let at = match reason {
+            FormulaReason::Command | FormulaReason::Environment => {
+                at.map(|at| latex[..latex.floor_char_boundary(at)].rfind('\\').unwrap_or(at))
+            }
+            _ => at,
+        };
+        FormulaError { at, reason }
     })
 }
 

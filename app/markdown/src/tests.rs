@@ -13,6 +13,7 @@ use super::{BlockRenderer, Place, code};
 
 mod diagrams;
 mod formulas;
+mod lines;
 mod notes;
 mod style_sheet;
 

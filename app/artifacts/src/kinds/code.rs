@@ -30,7 +30,7 @@ fn coloured<'a>(content: &Content<'a>) -> &'a str {
 }
 
 /// A word that grammars know, where ours is not one of theirs.
-fn grammar<'a>(word: &'a str) -> &'a str {
+fn grammar(word: &str) -> &str {
     if word.is_empty() || word.len() > 40 || knows_language(word) {
         return word;
     }
@@ -119,5 +119,141 @@ impl Kind for Code {
         let extension = language(content).map_or("txt", |known| known.extension);
         // Never a type that a browser would run.
         Ok(text::file(content.text, "text/plain", extension))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_BYTES;
+
+    const NONE: Value = Value::Null;
+
+    fn content<'a>(text: &'a str, language: Option<&'a str>) -> Content<'a> {
+        Content { text, language, metadata: &NONE, file: None, title: "main" }
+    }
+
+    const PLACE: Place<'static> = Place { id: "a", language: Language::En, base: "/artifacts/x", version: 3 };
+
+    #[test]
+    fn code_is_shown_line_by_line_with_its_colours() {
+        let html = Code.view(&content("fn main() {\n    // hi\n}\n", Some("rust")), PLACE);
+        assert!(html.starts_with("<cj-code data-language=\"rust\" data-lines=\"3\"><ol class=\"code-lines\" start=\"1\"><li><span class=\"hl-"), "{html}");
+        assert_eq!(html.matches("<li>").count(), 3);
+        assert!(html.contains("hl-comment") && html.ends_with("</li></ol></cj-code>"), "{html}");
+    }
+
+    #[test]
+    fn names_that_grammars_do_not_know_are_translated() {
+        for name in
+            ["golang", "c#", "py3", "yml", "rs", "csharp", "cpp", "typescript", "tsx", "kotlin", "dockerfile", "toml"]
+        {
+            assert!(knows_language(grammar(name)), "{name} is {}", grammar(name));
+        }
+    }
+
+    #[test]
+    fn a_comment_that_begins_far_above_is_a_comment_where_lines_are_loaded() {
+        let text = format!("{}/*\n{}*/\nlet x = 1;\n", "let a = 0;\n".repeat(950), "word\n".repeat(100));
+        let Some(Part::Html(html)) = Code.part(&content(&text, Some("rust")), PLACE, &[("from", "1000")]) else {
+            panic!()
+        };
+        assert!(html.starts_with("<li><span class=\"hl-comment\">word</span></li>"), "{html}");
+    }
+
+    #[test]
+    fn ten_thousand_lines_come_a_thousand_at_a_time() {
+        let text: String = (0..10_000).map(|n| format!("let x{n} = {n};\n")).collect();
+        let html = Code.view(&content(&text, Some("rust")), PLACE);
+        assert_eq!(html.matches("<li>").count(), 1_000);
+        assert!(
+            html.contains("data-lines=\"10000\" data-more=\"/artifacts/x/part?version=3&amp;from=1000\""),
+            "{html:.200}"
+        );
+        let mut from = 1_000;
+        while from < 10_000 {
+            let Some(Part::Html(html)) =
+                Code.part(&content(&text, Some("rust")), PLACE, &[("from", &from.to_string())])
+            else {
+                panic!()
+            };
+            assert!(html.contains(&format!("x{from}")));
+            from += html.matches("<li>").count();
+        }
+        assert_eq!(from, 10_000);
+        assert_eq!(Code.part(&content(&text, None), PLACE, &[("from", "99999")]), Some(Part::Html(String::new())));
+        assert_eq!(Code.part(&content(&text, None), PLACE, &[("from", "-1")]), None);
+    }
+
+    #[test]
+    fn what_is_in_code_stays_text() {
+        let text = "</li></ol><script>alert(1)</script>\n<img src=x onerror=alert(1)>\n]]>\n\u{202e}evil\u{2069}\n";
+        for language in [None, Some("html"), Some("rust"), Some("\"><script>")] {
+            let html = Code.view(&content(text, language), PLACE);
+            assert!(!html.contains("<script") && !html.contains("<img") && !html.contains('\u{202e}'), "{html}");
+            assert!(html.contains("U+202E") && html.contains("U+2069"), "{html}");
+            assert_eq!(html.matches("<li>").count(), 4);
+        }
+        let problems = Code.problems(&content(text, None), Language::Es);
+        assert_eq!((problems.len(), problems[0].line, problems[0].column), (2, Some(4), Some(1)));
+        assert_eq!((problems[1].line, problems[1].column), (Some(4), Some(6)));
+    }
+
+    #[test]
+    fn sixteen_megabytes_in_one_line_and_in_many_are_shown_within_bounds() {
+        let one = "x".repeat(MAX_BYTES);
+        let html = Code.view(&content(&one, Some("js")), PLACE);
+        assert!(html.len() < 64 * 1024 && html.contains("more characters"), "{}", html.len());
+        let many = "a b c\n".repeat(MAX_BYTES / 6);
+        let html = Code.view(&content(&many, Some("python")), PLACE);
+        assert_eq!(html.matches("<li>").count(), LINES);
+        let wide = format!("{}\n", "<".repeat(9_000)).repeat(1_000);
+        let html = Code.view(&content(&wide, Some("html")), PLACE);
+        assert!(html.len() < 5 * 1024 * 1024, "{}", html.len());
+        assert!(html.contains("data-more="));
+    }
+
+    #[test]
+    fn one_long_line_is_cut_and_the_others_keep_their_colours() {
+        let text = format!("let a = 1;\nlet b = \"{}\";\nlet c = 3;\n", "ñ".repeat(20_000));
+        let html = Code.view(&content(&text, Some("rust")), PLACE);
+        assert_eq!((html.matches("<li>").count(), html.matches("class=\"cut\"").count()), (3, 1));
+        assert!(html.contains("the line goes on: 15007 more characters"), "{}", &html[html.len() - 300..]);
+        assert!(html.contains("<li><span class=\"hl-keyword\">let</span> c"), "{}", &html[html.len() - 300..]);
+    }
+
+    #[test]
+    fn a_file_has_the_extension_of_its_language_and_no_type_that_runs() {
+        for (language, extension) in [
+            (Some("rust"), "rs"),
+            (Some("C#"), "cs"),
+            (Some("html"), "html"),
+            (Some("nonsense"), "txt"),
+            (None, "txt"),
+            (Some(""), "txt"),
+        ] {
+            let file = Code.export(&content("x", language), "file", &[], Language::Es).unwrap();
+            assert_eq!(file.extension, extension);
+            assert_eq!(file.media_type, "text/plain; charset=utf-8");
+            assert_eq!(file.bytes, b"x");
+        }
+        assert_eq!(Code.export(&content("x", None), "exe", &[], Language::Es), Err(ExportError::NoSuchFormat));
+    }
+
+    #[test]
+    fn code_is_what_text_is_when_it_is_nothing_else() {
+        let of = |file_name, language, head| Code.recognise(&Found { file_name, language, head });
+        assert!(of(Some("a.rs"), None, b"fn main() {}") > 50);
+        assert!(of(None, Some("python"), b"print(1)") > 50);
+        assert!(of(None, None, b"whatever") > 0);
+        assert!(of(Some("data.json"), None, b"{}") < 50);
+        assert_eq!(of(Some("a.bin"), None, &[0, 159, 146, 150]), 0);
+        assert_eq!(of(None, None, &[0xff, 0xfe, 0xfd]), 0);
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_empty() {
+        assert_eq!(Code.problems(&content(" \n", None), Language::Es).len(), 1);
+        assert!(Code.view(&content("", None), PLACE).contains("data-lines=\"0\""));
     }
 }

@@ -102,3 +102,54 @@ impl Kind for Pages {
         Ok(text::file(document(content), "text/html", "html"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Value = Value::Null;
+
+    fn content<'a>(text: &'a str, title: &'a str) -> Content<'a> {
+        Content { text, language: None, metadata: &NONE, file: None, title }
+    }
+
+    #[test]
+    fn a_page_runs_only_in_a_frame_that_is_a_sandbox() {
+        let place = Place { id: "a", language: Language::Es, base: "/artifacts/x\" onload=\"alert(1)", version: 2 };
+        let html = Pages.view(&content("<script>alert(1)</script>", "\"><script>alert(1)</script>"), place);
+        assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
+        assert!(html.contains(" sandbox=\"allow-scripts\" ") && html.contains("/frame?version=2\""), "{html}");
+        assert_eq!(html.matches('<').count(), 2);
+    }
+
+    #[test]
+    fn a_piece_of_a_page_becomes_a_document_and_a_document_stays_as_it_is() {
+        let piece = Pages.frame(&content("<h1>Hi</h1>", "A & B</title>")).unwrap();
+        assert!(
+            piece.starts_with("<!doctype html>") && piece.contains("<title>A &amp; B&lt;/title&gt;</title>"),
+            "{piece}"
+        );
+        assert!(piece.contains("\n<h1>Hi</h1>\n"));
+        for whole in ["<!DOCTYPE html><p>x", "\u{feff} <HTML><p>x", "<!-- a --> <!doctype html><p>x"] {
+            assert_eq!(Pages.frame(&content(whole, "t")).as_deref(), Some(whole));
+            assert_eq!(Pages.export(&content(whole, "t"), "html", &[], Language::Es).unwrap().bytes, whole.as_bytes());
+        }
+        assert!(Pages.frame(&content("<!-- never closed", "t")).unwrap().starts_with("<!doctype html>"));
+    }
+
+    #[test]
+    fn pages_are_known_by_name_by_fence_and_by_how_they_begin() {
+        let of = |file_name, language, head| Pages.recognise(&Found { file_name, language, head });
+        assert!(of(Some("a.HTML"), None, b"x") > 80);
+        assert!(of(None, Some("html"), b"<p>") > 80);
+        assert!(of(None, None, b"\n<!DOCTYPE html>") > 80);
+        assert_eq!(of(None, None, b"<p>hello"), 0);
+        assert_eq!(of(Some("a.xml"), None, b"<html>"), 0);
+    }
+
+    #[test]
+    fn an_empty_page_is_said_to_be_empty() {
+        assert_eq!(Pages.problems(&content("\n ", "t"), Language::En).len(), 1);
+        assert_eq!(Pages.problems(&content("<p>", "t"), Language::En), []);
+    }
+}

@@ -30,6 +30,8 @@ const MAX_PIXELS: u64 = 64_000_000;
 const MAX_DECODED: u64 = 4 * MAX_PIXELS;
 /// Larger pictures are packed faster and not as small, in pixels.
 const PACKED_WELL: u64 = 4_000_000;
+/// The width of a resized picture where none is asked for, in pixels.
+const USUAL_WIDTH: u32 = 1_024;
 /// The widest that is made on demand, in pixels.
 const MAX_WIDTH: u32 = 8_192;
 /// Of JPEG, 1 to 100.
@@ -338,9 +340,11 @@ impl Kind for Images {
                 Ok(made(png(&picture).map_err(wrong)?, ImageFormat::Png))
             }
             _ => {
-                let asked =
-                    query.iter().find(|(key, _)| *key == "width").and_then(|(_, value)| value.parse::<u32>().ok());
-                let width = asked.filter(|width| (1..=MAX_WIDTH).contains(width)).ok_or(ExportError::BadOptions)?;
+                let asked = query.iter().find(|(key, _)| *key == "width").map(|(_, value)| value.parse::<u32>().ok());
+                let width = asked
+                    .unwrap_or(Some(USUAL_WIDTH))
+                    .filter(|width| (1..=MAX_WIDTH).contains(width))
+                    .ok_or(ExportError::BadOptions)?;
                 let (picture, of) = decoded(file).map_err(wrong)?;
                 let height = u64::from(picture.height()) * u64::from(width) / u64::from(picture.width());
                 let height = u32::try_from(height.max(1)).ok().filter(|height| fits(width, *height));
@@ -517,7 +521,7 @@ mod tests {
         for bad in ["0", "8193", "-1", "x", "", "99999999999"] {
             assert_eq!(export("resized", &[("width", bad)]), Err(ExportError::BadOptions), "{bad}");
         }
-        assert_eq!(export("resized", &[]), Err(ExportError::BadOptions));
+        assert!(export("resized", &[]).is_ok(), "who says no width gets the usual one");
         assert_eq!(export("svg", &[]), Err(ExportError::NoSuchFormat));
         // A thin picture made wide would be as high as a tower.
         let thin = written(photo(1, 5_000), ImageFormat::Png);

@@ -21,6 +21,8 @@ const MAX_FORMULAS: usize = 500;
 const MAX_CHECKED: usize = 5_000;
 /// So many formulas go into one picture.
 const MAX_DRAWN: usize = 100;
+/// So many bytes of formulas go into one picture.
+const MAX_DRAWN_BYTES: usize = 32 * 1024;
 
 /// Formulas.
 #[derive(Debug)]
@@ -160,7 +162,8 @@ impl Kind for Formulas {
                     let one = at.and_then(|at| formulas.get(at).copied()).ok_or(ExportError::BadOptions)?;
                     formulas = vec![one];
                 }
-                if formulas.is_empty() || formulas.len() > MAX_DRAWN {
+                let size: usize = formulas.iter().map(|(_, latex, _)| latex.len()).sum();
+                if formulas.is_empty() || formulas.len() > MAX_DRAWN || size > MAX_DRAWN_BYTES {
                     let words = if formulas.is_empty() {
                         words::no_formula(language).to_owned()
                     } else {

@@ -230,7 +230,7 @@ impl Kind for Texts {
         &[
             Format { id: "md", label: "Markdown", in_browser: false },
             Format { id: "docx", label: "Word", in_browser: false },
-            Format { id: "print", label: "PDF", in_browser: false },
+            Format { id: "print", label: "Print (PDF)", in_browser: false },
         ]
     }
 

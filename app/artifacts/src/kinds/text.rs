@@ -15,7 +15,7 @@ const MAX_LINE: usize = 10_000;
 /// So many bytes of a text are shown as lines at once.
 const MAX_SHOWN: usize = 1024 * 1024;
 /// Colouring the lines that are shown at once may take so long; the rest stays plain.
-const COLOURING: Duration = Duration::from_millis(120);
+const COLOURING: Duration = Duration::from_millis(if cfg!(test) { 30_000 } else { 120 });
 
 /// The lower-case extension of a file's name.
 pub(crate) fn extension(name: &str) -> String {
@@ -127,30 +127,28 @@ pub(crate) fn list_items(
         lengths.push(line.len());
         fit += 1;
     }
-    if lengths.iter().any(|length| *length > MAX_LINE) {
-        let mut html = String::new();
-        for (at, line) in text[start..end].split_inclusive('\n').enumerate() {
-            open_item(from + at, wrong, &mut html);
-            let line = line.trim_end_matches(['\n', '\r']);
-            let shown = &line[..line.floor_char_boundary(MAX_LINE)];
-            let mut plain = String::new();
-            escape(shown, &mut plain);
-            html.push_str(&show_hidden_signs(plain));
-            if shown.len() < line.len() {
-                html.push_str("<span class=\"cut\">");
-                html.push_str(&words::line_goes_on(line[shown.len()..].chars().count(), language));
-                html.push_str("</span>");
-            }
-            html.push_str("</li>");
+    let shown = &text[start..end];
+    let lines = if lengths.iter().any(|length| *length > MAX_LINE) {
+        let mut cut = String::new();
+        for line in shown.split_inclusive('\n') {
+            cut.push_str(&line[..line.floor_char_boundary(MAX_LINE)]);
+            cut.push_str(if line.len() > MAX_LINE { "\n" } else { "" });
         }
-        return (html, fit);
-    }
-    // The grammar gets some lines before those that are shown, and none behind them.
-    let lines = code_lines(&text[..end], coloured, from, fit, COLOURING);
+        code_lines(&cut, coloured, 0, fit, COLOURING)
+    } else {
+        // The grammar gets some lines before those that are shown, and none behind them.
+        code_lines(&text[..end], coloured, from, fit, COLOURING)
+    };
     let mut html = String::with_capacity(lines.iter().map(|line| line.len() + 9).sum());
-    for (at, line) in lines.into_iter().enumerate() {
+    for (at, (line, source)) in lines.into_iter().zip(shown.split_inclusive('\n')).enumerate() {
         open_item(from + at, wrong, &mut html);
         html.push_str(&show_hidden_signs(line));
+        if source.len() > MAX_LINE {
+            let rest = source[source.floor_char_boundary(MAX_LINE)..].trim_end_matches(['\n', '\r']).chars().count();
+            html.push_str("<span class=\"cut\">");
+            html.push_str(&words::line_goes_on(rest, language));
+            html.push_str("</span>");
+        }
         html.push_str("</li>");
     }
     (html, fit)
@@ -171,4 +169,59 @@ pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, &mut out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognise;
+
+    #[test]
+    fn every_text_is_taken_for_what_it_most_surely_is() {
+        let of = |file_name, language, head: &str| {
+            recognise(&Found { file_name, language, head: head.as_bytes() }).map(crate::Kind::name)
+        };
+        for (file_name, language, head, kind) in [
+            (Some("a.rs"), None, "fn main() {}", "code"),
+            (Some("Makefile"), None, "all:\n\techo", "code"),
+            (Some("notes"), None, "hola", "code"),
+            (Some("a.json"), None, "{", "json"),
+            (Some("a.md"), None, "x", "markdown"),
+            (Some("a.html"), None, "x", "html"),
+            (Some("a.tex"), None, "x", "latex"),
+            (Some("a.csv"), None, "a,b\n1,2\n", "table"),
+            (Some("a.mmd"), None, "graph TD\nA-->B\n", "diagram"),
+            (None, Some("python"), "print(1)", "code"),
+            (None, Some("json"), "{}", "json"),
+            (None, Some("mermaid"), "graph TD\nA-->B\n", "diagram"),
+            (None, Some("latex"), "x", "latex"),
+            (None, None, "{\"a\": 1}", "json"),
+            (None, None, "<!doctype html><p>x", "html"),
+            (None, None, "# Uno\n\n## Dos\n\n- a\n- b\n", "markdown"),
+            (None, None, "\\begin{align}a&=b\\end{align}", "latex"),
+            (None, None, "flowchart TD\n  A --> B\n", "diagram"),
+            (None, None, "hola", "code"),
+        ] {
+            assert_eq!(of(file_name, language, head), Some(kind), "{file_name:?} {language:?} {head}");
+        }
+        assert_eq!(
+            recognise(&Found { file_name: Some("a.bin"), language: None, head: &[0, 1, 2] }).map(crate::Kind::name),
+            None
+        );
+    }
+
+    #[test]
+    fn a_place_is_told_in_lines_and_characters() {
+        assert_eq!(position("añb\nñx", 0), (1, 1));
+        assert_eq!(position("añb\nñx", 3), (1, 3));
+        assert_eq!(position("añb\nñx", 7), (2, 2));
+        assert_eq!(position("añb", 99), (1, 4));
+        assert_eq!(position("ñ", 1), (1, 1));
+    }
+
+    #[test]
+    fn a_letter_that_is_cut_at_the_end_is_text_all_the_same() {
+        assert!(is_text(&"año".as_bytes()[..2]) && is_text(b"") && is_text("ñ".as_bytes()));
+        assert!(!is_text(&[0xff, 0xd8, 0xff]) && !is_text(&[b'a', 0, b'b']));
+    }
 }

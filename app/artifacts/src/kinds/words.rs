@@ -334,9 +334,13 @@ pub(crate) const fn no_formula(language: Language) -> &'static str {
 
 pub(crate) fn too_many_formulas(most: usize, language: Language) -> String {
     match language {
-        Language::Es => format!("Hay más de {most} fórmulas, que no caben en un dibujo. Descarga el texto como LaTeX."),
+        Language::Es => format!(
+            "Son demasiadas fórmulas para un dibujo: caben {most}, y 32 kB en total. Descarga el texto como LaTeX."
+        ),
         Language::En => {
-            format!("There are more than {most} formulas, too many for one picture. Download the text as LaTeX.")
+            format!(
+                "These are too many formulas for one picture: {most} fit, and 32 kB in all. Download the text as LaTeX."
+            )
         }
     }
 }

@@ -56,3 +56,39 @@ fn latex_cannot_write_html_or_eat_the_server() {
         assert_safe(&deep[..12], &plain(&source));
     }
 }
+
+#[test]
+fn a_formula_alone_tells_what_is_wrong_and_where() {
+    use crate::{FormulaReason, formula};
+    for (latex, reason, at) in [
+        ("\\nosuch", FormulaReason::Command, Some(0)),
+        ("ñ + á + é + í + ó + \\nosuch{x} + y", FormulaReason::Command, Some(25)),
+        ("a\n+ b\n+ \\nosuch\n+ c", FormulaReason::Command, Some(8)),
+        ("\\begin{nosuch}a\\end{nosuch}", FormulaReason::Environment, Some(0)),
+        ("\\newcommand{\\a}{b}\\a", FormulaReason::Macro, None),
+    ] {
+        let error = formula(latex, true).unwrap_err();
+        assert_eq!((error.reason, error.at), (reason, at), "{latex}");
+    }
+    for (latex, reason) in [
+        ("\\frac{a}{b", FormulaReason::Unbalanced),
+        ("a}", FormulaReason::Unbalanced),
+        ("x^a^b", FormulaReason::Doubled),
+        ("a & b", FormulaReason::Sign),
+        ("a $ b", FormulaReason::Dollar),
+    ] {
+        assert_eq!(formula(latex, false).unwrap_err().reason, reason, "{latex}");
+    }
+    assert_eq!(formula(&"x".repeat(5_000), true).unwrap_err().reason, FormulaReason::TooLong);
+    assert_eq!(formula(&"{".repeat(100), true).unwrap_err().reason, FormulaReason::TooDeep);
+    assert!(formula("\\frac{a}{b}", true).unwrap().starts_with("<math"));
+}
+
+proptest! {
+    #[test]
+    fn where_a_formula_is_wrong_is_within_it(latex in "(\\\\[a-z]{1,5}|[{}^_&#$ \nañ+]|\\\\(begin|end)\\{[a-z]{1,6}\\}){0,30}") {
+        if let Err(error) = crate::formula(&latex, true) {
+            prop_assert!(error.at.is_none_or(|at| at <= latex.len() && latex.is_char_boundary(at)), "{:?}", error);
+        }
+    }
+}

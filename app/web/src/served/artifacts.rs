@@ -437,7 +437,7 @@ pub(crate) fn artifact_page(
         }
     });
     view! {
-        <p class="back">
+        <p class="artifact-back">
             <a href=ARTIFACTS>{icon(Icon::Left)} {t.artifacts}</a>
         </p>
         <h1 class="sr-only">{opened.stored.title.clone()}</h1>

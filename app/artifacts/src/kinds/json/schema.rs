@@ -179,7 +179,7 @@ impl<'a> Check<'a> {
             Held::Number(number) => self.number(schema, number, node.at, tell),
             Held::Text(value) => self.text(schema, value, node.at, tell),
             Held::List(items) => self.list(schema, items, node.at, depth, tell),
-            Held::Object(members) => self.object(schema, members, node.at, depth, tell),
+            Held::Object(members) => self.object(schema, node, members, depth, tell),
             Held::Null | Held::Boolean(_) => true,
         };
         right & self.combined(schema, node, depth, tell)
@@ -283,7 +283,7 @@ impl<'a> Check<'a> {
         if let Some(unit) = bound("multipleOf").filter(|unit| *unit > 0.0) {
             let times = value / unit;
             // 0.3 is a multiple of 0.1, whatever binary fractions say.
-            if !((times - times.round()).abs() <= times.abs() * 1e-12) {
+            if !times.is_finite() || (times - times.round()).abs() > times.abs() * 1e-12 {
                 right = self.wrong(at, tell, |language| words::schema_multiple(unit, language));
             }
         }
@@ -296,8 +296,13 @@ impl<'a> Check<'a> {
             if !self.step(value.len() / 64) {
                 return true;
             }
-            right =
-                self.size(schema, "minLength", "maxLength", value.chars().count(), words::Sized::Characters, at, tell);
+            right = self.size(
+                schema,
+                ("minLength", "maxLength"),
+                (value.chars().count(), words::Sized::Characters),
+                at,
+                tell,
+            );
         }
         if let Some(Value::String(pattern)) = schema.get("pattern")
             && !self.matches(pattern, value)
@@ -311,10 +316,8 @@ impl<'a> Check<'a> {
     fn size(
         &mut self,
         schema: &Map<String, Value>,
-        least: &str,
-        most: &str,
-        size: usize,
-        of: words::Sized,
+        (least, most): (&str, &str),
+        (size, of): (usize, words::Sized),
         at: usize,
         tell: bool,
     ) -> bool {
@@ -353,7 +356,7 @@ impl<'a> Check<'a> {
         depth: usize,
         tell: bool,
     ) -> bool {
-        let mut right = self.size(schema, "minItems", "maxItems", items.len(), words::Sized::Items, at, tell);
+        let mut right = self.size(schema, ("minItems", "maxItems"), (items.len(), words::Sized::Items), at, tell);
         // Before draft 2020-12 `items` was a list too, and the rest `additionalItems`.
         let (first, rest) = match (schema.get("prefixItems"), schema.get("items")) {
             (Some(Value::Array(first)), rest) => (first.as_slice(), rest),
@@ -452,13 +455,14 @@ impl<'a> Check<'a> {
     fn object(
         &mut self,
         schema: &'a Map<String, Value>,
+        node: &Node<'_>,
         members: &[(std::borrow::Cow<'_, str>, usize, Node<'_>)],
-        at: usize,
         depth: usize,
         tell: bool,
     ) -> bool {
+        let at = node.at;
         let mut right =
-            self.size(schema, "minProperties", "maxProperties", members.len(), words::Sized::Keys, at, tell);
+            self.size(schema, ("minProperties", "maxProperties"), (members.len(), words::Sized::Keys), at, tell);
         let has_wants =
             ["required", "dependentRequired", "dependentSchemas"].iter().any(|name| schema.contains_key(*name));
         let there: std::collections::HashSet<&str> = if has_wants && self.step(members.len() / 8) {
@@ -521,13 +525,7 @@ impl<'a> Check<'a> {
         if let Some(Value::Object(dependent)) = schema.get("dependentSchemas") {
             for (key, own) in dependent {
                 if there.contains(key.as_str()) {
-                    // The object again, against one more schema.
-                    right &= match own {
-                        Value::Object(own) if depth < MAX_DEPTH && self.step(1) => {
-                            self.object(own, members, at, depth + 1, tell)
-                        }
-                        _ => true,
-                    };
+                    right &= self.node(own, node, depth + 1, tell);
                 }
             }
         }

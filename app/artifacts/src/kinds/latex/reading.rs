@@ -53,7 +53,7 @@ pub(super) fn pieces(text: &str) -> Box<dyn Iterator<Item = Piece<'_>> + '_> {
     if from == 0 && !has_delimiter(text) {
         return Box::new(paragraphs(text));
     }
-    Box::new(Pieces { text, at: from, end: to })
+    Box::new(Pieces { text, at: from, end: to, paragraph: from })
 }
 
 /// What is between `\begin{document}` and `\end{document}`.
@@ -129,6 +129,8 @@ struct Pieces<'a> {
     text: &'a str,
     at: usize,
     end: usize,
+    /// Where the paragraph ends that was looked at last: looking for its end at every formula would cost the square.
+    paragraph: usize,
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -159,7 +161,10 @@ impl<'a> Iterator for Pieces<'a> {
                 self.at = found;
                 return Some(Piece::Text(&text[start..found]));
             }
-            let (piece, length) = formula(rest, found);
+            if found >= self.paragraph {
+                self.paragraph = blank_line(rest).map_or(text.len(), |end| found + end);
+            }
+            let (piece, length) = formula(rest, &text[found..self.paragraph], found);
             self.at = found + length;
             return Some(piece);
         }
@@ -168,10 +173,8 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// The formula at the beginning of a text, and how long it is with its delimiters.
-fn formula(rest: &str, start: usize) -> (Piece<'_>, usize) {
-    // An end is in the same paragraph, as TeX has it.
-    let paragraph = &rest[..blank_line(rest).unwrap_or(rest.len())];
+/// The formula at the beginning of a text, and how long it is with its delimiters. It ends in its paragraph, as TeX has it.
+fn formula<'a>(rest: &'a str, paragraph: &'a str, start: usize) -> (Piece<'a>, usize) {
     let unclosed = || (Piece::Unclosed { start, source: paragraph.trim_end() }, paragraph.len());
     let (open, close, display) = if rest.starts_with("$$") {
         (2, "$$".to_owned(), true)
@@ -249,17 +252,14 @@ impl Paragraphs {
     }
 
     pub(super) fn text(&mut self, text: &str, html: &mut String) {
-        for line in text.split_inclusive('\n') {
-            let ends = line.ends_with('\n');
+        for (number, line) in text.split_inclusive('\n').enumerate() {
             let bare = line.trim();
             if bare.is_empty() {
                 // The rest of a line that a formula stands in is no blank line.
-                if ends && line.len() > 1 || !ends || !self.open {
-                    if self.open {
-                        html.push(' ');
-                    }
-                } else {
-                    html.push('\n');
+                if number > 0 && line.ends_with('\n') {
+                    self.end(html);
+                } else if self.open {
+                    html.push(' ');
                 }
                 continue;
             }
@@ -288,9 +288,6 @@ impl Paragraphs {
             };
             self.begin(html);
             styled(line, html);
-        }
-        if text.contains("\n\n") || text.contains("\n\r\n") {
-            self.end(html);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use cjhirashi_domain::settings::Language;
 use cjhirashi_markdown::safe_address;
-use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::super::text::escaped;
@@ -112,7 +112,7 @@ fn styles(language: Language) -> String {
 }
 
 /// Bullets are 1; every numbered list has a number of its own, so that it begins where it says.
-fn numbering(lists: &[u64]) -> String {
+fn numbering(lists: &[(u64, usize)]) -> String {
     let mut out =
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<w:numbering xmlns:w=\"{W}\">");
     for (id, numbered) in [(0, false), (1, true)] {
@@ -132,16 +132,13 @@ fn numbering(lists: &[u64]) -> String {
         out.push_str("</w:abstractNum>");
     }
     out.push_str("<w:num w:numId=\"1\"><w:abstractNumId w:val=\"0\"/></w:num>");
-    for (at, first) in lists.iter().enumerate() {
-        let _ = write!(out, "<w:num w:numId=\"{}\"><w:abstractNumId w:val=\"1\"/>", at + 2);
-        for level in 0..=MAX_LEVEL {
-            let _ = write!(
-                out,
-                "<w:lvlOverride w:ilvl=\"{level}\"><w:startOverride w:val=\"{}\"/></w:lvlOverride>",
-                (*first).min(i32::MAX as u64)
-            );
-        }
-        out.push_str("</w:num>");
+    for (at, (first, level)) in lists.iter().enumerate() {
+        let first = (*first).min(i32::MAX as u64);
+        let _ = write!(
+            out,
+            "<w:num w:numId=\"{}\"><w:abstractNumId w:val=\"1\"/><w:lvlOverride w:ilvl=\"{level}\"><w:startOverride w:val=\"{first}\"/></w:lvlOverride></w:num>",
+            at + 2
+        );
     }
     out.push_str("</w:numbering>");
     out
@@ -158,8 +155,8 @@ struct Writer {
     out: String,
     /// The addresses of links.
     links: Vec<String>,
-    /// The first numbers of numbered lists.
-    lists: Vec<u64>,
+    /// The first numbers of numbered lists, and how deep each is.
+    lists: Vec<(u64, usize)>,
     /// The number of each open list.
     open_lists: Vec<usize>,
     items: Vec<Item>,
@@ -231,10 +228,9 @@ impl Writer {
                 self.close_paragraph();
                 self.quotes += 1;
             }
-            Tag::CodeBlock(kind) => {
+            Tag::CodeBlock(_) => {
                 self.close_paragraph();
                 self.in_code = true;
-                let _ = matches!(kind, CodeBlockKind::Fenced(_));
                 self.begin("Code");
             }
             Tag::List(first) => {
@@ -243,7 +239,7 @@ impl Writer {
                     None => 1,
                     Some(first) => {
                         if self.lists.len() < MAX_LISTS {
-                            self.lists.push(first);
+                            self.lists.push((first, self.open_lists.len().min(MAX_LEVEL)));
                         }
                         self.lists.len() + 1
                     }
@@ -344,9 +340,8 @@ impl Writer {
             TagEnd::Strong => self.bold -= 1,
             TagEnd::Strikethrough => self.strike -= 1,
             TagEnd::Link | TagEnd::Image => {
-                if self.open_links.pop() == Some(true) && self.paragraph {
-                    self.out.push_str("</w:hyperlink>");
-                }
+                let written = self.open_links.pop() == Some(true);
+                self.out.push_str(if written && self.paragraph { "</w:hyperlink>" } else { "" });
             }
             _ => {}
         }
