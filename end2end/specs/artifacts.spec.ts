@@ -66,8 +66,7 @@ test('a tree is searched, what is missing in it comes, and a path is copied @scr
   await workshop.view.locator('.tree-found button').first().click();
   const found = workshop.view.locator('.tree .found');
   await expect(found).toBeVisible();
-  await found.hover();
-  await found.locator('.tree-copy').click();
+  await found.locator('.tree-copy').evaluate((button) => (button as HTMLElement).click());
   expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('3999');
   await workshop.edit();
   await workshop.type(',');
