@@ -92,6 +92,8 @@ pub enum Answer {
     Text(String),
     /// The last question.
     Echo,
+    /// So many words, each `t` and the microseconds from the server's start until the word is sent.
+    Clock(usize),
 }
 
 /// How a stream breaks.
@@ -113,6 +115,7 @@ impl Answer {
     pub(crate) fn text(&self, body: &Value) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Clock(words) => "t0 ".repeat(*words),
             Self::Echo => strings(body).last().cloned().unwrap_or_default(),
             Self::Quote => strings(body).iter().find_map(|text| first_passage(text)).map_or_else(
                 || "No passage came with the question.".to_owned(),
