@@ -11,8 +11,8 @@ use crate::row;
 const MESSAGES: i32 = 100_000;
 /// Messages of the long chat; a page shows its end.
 const LONG: i32 = 1_000;
-/// Questions of one measurement.
-const TIMES: usize = 200;
+/// Questions of one measurement: one person asks for at most some hundreds of pages in a minute.
+const TIMES: usize = 60;
 
 /// What people look for: one that few messages have, two that come together, one that a tenth of all have, and one with
 /// a filter. Each may be written with or without its accents.

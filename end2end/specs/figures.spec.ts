@@ -1,6 +1,8 @@
 // Part of `make bench`: prints figures, judges nothing. Not part of the tests.
+import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import type { ChatPage } from '../pages/chat';
+import type { Product } from '../support/product';
 import { test } from '../support/test';
 
 const row = (work: string, measured: string, target: string) => console.log(`| ${work} | ${measured} | ${target} |`);
@@ -69,4 +71,118 @@ test('send to the first word painted', async ({ page, product, chat }) => {
   row(`${work}, documents searched (median of 10)`, `${await firstWord(page, chat)} ms`, '< 40 ms');
   await product.setting('rag_enabled', 'false');
   row(`${work}, search off (median of 10)`, `${await firstWord(page, chat)} ms`, 'a figure');
+});
+
+/** Brings in a chat of so many long messages; its address. */
+async function longChat(product: Product, messages: number): Promise<string> {
+  const paragraph =
+    'El **arranque** se hace en tres pasos: la base de datos, el índice y el servidor.\n\n- uno\n- dos\n\n```rust\nfn main() { println!("hola"); }\n```\n\n';
+  const at = (place: number) => new Date(Date.UTC(2026, 0, 1) + place * 1_000).toISOString();
+  const chat = {
+    title: 'Largo',
+    created_at: at(0),
+    current: messages - 1,
+    messages: Array.from({ length: messages }, (_, place) => ({
+      parent: place === 0 ? null : place - 1,
+      role: place % 2 === 0 ? 'user' : 'assistant',
+      content: `Mensaje ${place}.\n\n${paragraph.repeat(12)}`,
+      created_at: at(place),
+    })),
+  };
+  const form = new FormData();
+  form.append('file', new Blob([JSON.stringify({ format: 'cjhirashi-chats', version: 1, chats: [chat] })]), 'chats.json');
+  const answer = await fetch(`${product.url}/chats/import`, {
+    method: 'POST',
+    headers: { cookie: product.cookie, origin: product.url, accept: 'application/json' },
+    body: form,
+  });
+  if (!answer.ok) throw new Error(`the chat did not come in: ${answer.status} ${await answer.text()}`);
+  const { chats } = await product.api<{ chats: { id: string }[] }>('GET', '/chats?limit=1');
+  return `/chat/${chats[0]?.id}`;
+}
+
+/** The longest tasks of the page's main thread while somebody types, in ms. */
+async function typing(page: Page, chat: ChatPage): Promise<{ tasks: number; longest: number }> {
+  await page.evaluate(() => {
+    const seen: number[] = [];
+    new PerformanceObserver((list) => seen.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
+    Object.assign(window, { longTasks: seen });
+  });
+  await chat.question.focus();
+  await page.keyboard.type('¿Cuántas palabras se escriben en un chat largo sin que nada tropiece? '.repeat(3), { delay: 25 });
+  await page.waitForTimeout(300);
+  const seen = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+  return { tasks: seen.length, longest: Math.round(Math.max(0, ...seen)) };
+}
+
+test('a chat of 1,000 long messages', async ({ page, product, chat }) => {
+  test.setTimeout(180_000);
+  const path = await longChat(product, 1_000);
+  const firstByte: number[] = [];
+  for (let run = 0; run < 60; run++) {
+    const began = performance.now();
+    const answer = await fetch(product.url + path, { headers: { cookie: product.cookie, accept: 'text/html' } });
+    if (run > 0) firstByte.push(performance.now() - began);
+    await answer.text();
+  }
+  firstByte.sort((a, b) => a - b);
+  const p95 = firstByte[Math.floor(firstByte.length * 0.95)] ?? 0;
+  row('chat of 1,000 messages of 2 kB: first byte of its page', `p95 ${p95.toFixed(1)} ms`, 'p95 < 50 ms');
+  const times: number[] = [];
+  for (let run = 0; run < 5; run++) {
+    await page.goto('about:blank');
+    const began = Date.now();
+    await chat.open(path);
+    times.push(Date.now() - began);
+  }
+  row('its page usable, in Chromium (median of 5)', `${median(times)} ms`, '< 1,000 ms');
+  const told = ({ tasks, longest }: { tasks: number; longest: number }) => (tasks === 0 ? 'none' : `${tasks}, the longest ${longest} ms`);
+  row('tasks over 50 ms while one types 200 letters in it', told(await typing(page, chat)), 'none');
+  const began = Date.now();
+  await chat.open(`${path}?shown=100000`);
+  row('all of its messages shown at once: usable', `${Date.now() - began} ms`, 'a figure');
+  row('tasks over 50 ms while one types there', told(await typing(page, chat)), 'a figure');
+});
+
+/** Memory of the tab's process after its garbage was collected, in MB. */
+async function tabMemory(page: Page): Promise<{ heap: number; process: number }> {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('HeapProfiler.collectGarbage');
+  await devtools.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await devtools.send('Runtime.getHeapUsage');
+  await devtools.detach();
+  const all = await page.context().browser()?.newBrowserCDPSession();
+  const { processInfo } = (await all?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
+  await all?.detach();
+  // The browser keeps a spare one, which is small.
+  const sizes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => {
+    const resident = readFileSync(`/proc/${id}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)?.[1];
+    return Number(resident ?? 0) / 1024;
+  });
+  return { heap: usedSize / 1e6, process: Math.max(0, ...sizes) };
+}
+
+// BENCH_STREAM_MINUTES=10 for as long as the product promises.
+test('memory of a tab in which answers are written', async ({ page, product, chat }) => {
+  const minutes = Number(process.env.BENCH_STREAM_MINUTES ?? 1);
+  test.setTimeout((minutes + 2) * 60_000);
+  const sentence = 'El manual explica en pocas palabras cómo se arranca el servidor y qué hace falta antes. ';
+  await product.script({ answer: { text: `${sentence.repeat(12)}\n\n`.repeat(2) }, pace_ms: 20 });
+  await product.setting('rag_enabled', 'false');
+  await chat.open('/');
+  await chat.ask('Uno');
+  await chat.answer();
+  const before = await tabMemory(page);
+  const seen = [before];
+  let answers = 0;
+  for (const end = Date.now() + minutes * 60_000; Date.now() < end; answers++) {
+    await chat.ask(`Otra vez ${answers}`);
+    await chat.answer();
+    seen.push(await tabMemory(page));
+  }
+  const last = seen.at(-1) ?? before;
+  const told = (kind: 'heap' | 'process') =>
+    `${before[kind].toFixed(0)} MB before, ${Math.max(...seen.map((at) => at[kind])).toFixed(0)} at most, ${last[kind].toFixed(0)} at the end`;
+  row(`a tab over ${minutes} min of ${answers} answers of 360 words: its script's memory`, told('heap'), 'stable');
+  row('the same: its process', told('process'), 'stable');
 });

@@ -76,6 +76,35 @@ test('images are chosen, pasted and taken out, go with their question, and are s
   expect([shared.status, shared.headers.get('content-type')]).toEqual([200, 'image/png']);
 });
 
+test('an edited question keeps its images, or leaves some out @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'Vale.' } });
+  await chat.open('/');
+  await page.locator('.composer input[type=file]').setInputFiles([RED, BLUE]);
+  const thumbs = page.locator('.attached li');
+  await expect(thumbs.locator('img')).toHaveCount(2);
+  await chat.ask('¿Qué ves?');
+  await chat.answer();
+  const shown = page.locator('.question .images img');
+  const edit = async () => {
+    await chat.questions.last().hover();
+    await chat.questions.last().getByRole('button', { name: 'Editar y volver a preguntar' }).click();
+  };
+  await edit();
+  await expect(thumbs.locator('img')).toHaveCount(2);
+  await thumbs.first().getByRole('button', { name: 'Quitar' }).click();
+  await chat.ask('¿Y en esta?');
+  await expect(chat.questions).toHaveText([/¿Y en esta/]);
+  await chat.answer();
+  await expect(shown).toHaveCount(1);
+  await expect(thumbs).toHaveCount(0);
+  await expect.poll(() => shown.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(200);
+  // Who does not go on with it takes nothing along.
+  await edit();
+  await expect(thumbs).toHaveCount(1);
+  await page.locator('.composer-editing').getByRole('button', { name: 'Cerrar' }).click();
+  await expect(thumbs).toHaveCount(0);
+});
+
 test('a model that sees nothing says so, and what to do @script', async ({ page, product, chat }) => {
   await product.setting('default_model', 'extractive');
   await chat.open('/');

@@ -92,6 +92,18 @@ test('an answer is copied as it looks and as it is written @script', async ({ pa
   await expect.poll(() => clipboard('text/plain')).toBe('Una palabra **fuerte**.');
 });
 
+test('a copied answer names its sources where it cites them @script', async ({ page, context, product, chat }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await product.addText('Manual', 'El arranque tarda dos minutos.');
+  await chat.open('/');
+  await chat.ask('¿Cuánto tarda el arranque?');
+  await chat.answer();
+  await expect(chat.citation(1)).toBeVisible();
+  await chat.answers.last().getByRole('button', { name: 'Copiar', exact: true }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('[1]');
+  await expect(chat.citation(1)).toHaveText('1');
+});
+
 test('what is done in one tab is seen in another @script', async ({ page, context, product, chat }) => {
   await product.script({ answer: { text: 'Primera respuesta.' } });
   await chat.open('/');

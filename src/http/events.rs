@@ -11,7 +11,10 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use cjhirashi_domain::id::{GenerationId, UserId};
+use cjhirashi_domain::{
+    event::ChatNotice,
+    id::{GenerationId, UserId},
+};
 use cjhirashi_storage::SessionToken;
 use futures::StreamExt as _;
 use serde::Deserialize;
@@ -68,12 +71,15 @@ pub(crate) async fn follow(
     Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
 }
 
-/// `GET /events/chats`: every change of one's chats, wherever it was made. Hears nothing of what was before it began.
+/// `GET /events/chats`: every change of one's chats, wherever it was made. Hears nothing of what was before it began; a
+/// browser that comes again by itself, which says so by the id that it was given, is told that it may have missed some.
 pub(crate) async fn follow_chats(
     State(state): State<AppState>,
     person: Person,
     token: Option<Extension<SessionToken>>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
+    let again = headers.contains_key("last-event-id");
     let mut listener = state.store.listen_to_chats(&person.viewer().user_id).await?;
     let shutdown = state.shutdown.clone();
     let stop = async move {
@@ -83,7 +89,10 @@ pub(crate) async fn follow_chats(
         }
     };
     let events = async_stream::stream! {
-        yield Event::default().retry(RECONNECT).comment("hears");
+        yield Event::default().id("0").retry(RECONNECT).comment("hears");
+        if again {
+            yield Event::default().json_data(ChatNotice::default()).unwrap_or_default();
+        }
         while let Ok(notice) = listener.next().await {
             yield Event::default().json_data(&notice).unwrap_or_else(|_| Event::default().comment("unreadable"));
         }

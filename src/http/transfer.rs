@@ -12,15 +12,18 @@ use axum::{
     },
     response::{IntoResponse as _, Redirect, Response},
 };
+use base64::Engine as _;
 use cjhirashi_domain::{
-    ErrorCode,
-    chat::MessageRole,
+    ErrorCode, Viewer,
+    chat::{MessageRole, MessageStatus},
     id::{ChatId, UserId},
     settings::Language,
     text::ChatTitle,
 };
 use cjhirashi_storage::{ChatPage, IncomingChat, IncomingMessage, Part, StorageError, Store};
-use cjhirashi_transfer::{CitedSource, Conversation, Export, ImportedMessage, Source, file_name, markdown, read};
+use cjhirashi_transfer::{
+    CitedSource, Conversation, Export, ImportedMessage, Kept, KeptImage, Source, file_name, markdown, read,
+};
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
@@ -176,15 +179,46 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
     store.import_chat(user, &incoming, None).await
 }
 
+/// Bytes of images in one chat of a file: a chat that is brought in again has at most 64 MB with all it says.
+const IMAGES: usize = 32 << 20;
+
+/// The images of a chat's questions, in the order of its messages and of each one's images; those that a file has no room
+/// for are told without their content.
+async fn images(store: &Store, viewer: &Viewer, page: &ChatPage) -> Result<Vec<Vec<KeptImage>>, StorageError> {
+    let mut room = IMAGES;
+    let mut all = Vec::with_capacity(page.messages.len());
+    for message in &page.messages {
+        let mut kept = Vec::with_capacity(message.images.len());
+        for image in &message.images {
+            let file = if room > 0 { store.open_image(viewer, &image.id).await? } else { None };
+            room = room.saturating_sub(file.as_ref().map_or(0, |file| file.content.len()));
+            let data = file.filter(|_| room > 0).map(|file| {
+                let content = base64::engine::general_purpose::STANDARD.encode(file.content);
+                format!("data:{};base64,{content}", file.media_type)
+            });
+            kept.push(KeptImage { width: image.width, height: image.height, data });
+        }
+        all.push(kept);
+    }
+    Ok(all)
+}
+
 /// A chat as a file says it.
-fn conversation(page: ChatPage) -> Conversation {
+fn conversation(page: ChatPage, images: Vec<Vec<KeptImage>>) -> Conversation {
     let places: HashMap<&str, usize> =
         page.messages.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
     let place = |id: &str| places.get(id).copied();
     let messages = page
         .messages
         .iter()
-        .map(|message| ImportedMessage {
+        .zip(images)
+        .map(|(message, images)| ImportedMessage {
+            kept: Kept {
+                status: Some(message.status).filter(|status| *status != MessageStatus::Complete),
+                rating: message.rating,
+                rating_reason: message.rating_reason.clone(),
+                images,
+            },
             source_id: message.id.to_string(),
             parent: message.parent_id.as_ref().and_then(|parent| place(parent.as_str())),
             role: message.role,
@@ -242,7 +276,8 @@ pub(crate) async fn export_one(
 ) -> ApiResult<Response> {
     let not_found = ApiError::new(ErrorCode::ChatNotFound);
     let page = state.store.open_chat(&person.viewer(), &id, Part::Everything).await?.ok_or(not_found)?;
-    let mut chat = conversation(page);
+    let images = images(&state.store, &person.viewer(), &page).await?;
+    let mut chat = conversation(page, images);
     let name = file_name(&chat.title);
     let language: Language = person.0.settings.language;
     let unwritable = |_| ApiError::new(ErrorCode::Internal);
@@ -275,7 +310,8 @@ pub(crate) async fn export_all(State(state): State<AppState>, person: Person) ->
                 let page = store.open_chat(&viewer, chat, Part::Everything).await.map_err(std::io::Error::other)?;
                 // What was not to be kept is not kept in a file either.
                 if let Some(page) = page.filter(|page| !page.filing.temporary) {
-                    export.chat(&conversation(page))?;
+                    let images = images(&store, &viewer, &page).await.map_err(std::io::Error::other)?;
+                    export.chat(&conversation(page, images))?;
                     yield Bytes::from(std::mem::take(export.get_mut()));
                 }
             }

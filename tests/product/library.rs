@@ -103,3 +103,59 @@ async fn a_file_that_is_no_export_is_refused_and_a_damaged_conversation_costs_on
     let (_, chats) = product.api(Method::GET, "/api/v1/chats", None).await;
     assert_eq!(chats["chats"].as_array().map(Vec::len), Some(1), "{chats}");
 }
+
+#[tokio::test]
+async fn a_chat_is_taken_along_with_its_images_its_ratings_and_how_its_answers_ended() {
+    let product = Product::start().await;
+    let cookie = product.sign_in().await;
+    product.models.set(Script::saying("Un punto rojo."));
+    let image = product.image(&cookie).await;
+    let (status, asked) =
+        product.call(&cookie, "send_message", &[("text", "¿Qué es?"), ("chat", ""), ("images[]", &image)]).await;
+    assert_eq!(status, StatusCode::OK, "{asked}");
+    let chat = asked["chat"]["id"].as_str().expect("a chat").to_owned();
+    product.events(&cookie, asked["answer"]["generation_id"].as_str().expect("a run"), 0).await;
+    let answer = asked["answer"]["id"].as_str().expect("an answer");
+    product.call(&cookie, "rate_answer", &[("message", answer), ("rating", "bad"), ("reason", "No es cierto")]).await;
+    product.models.set(Script { chat_status: Some(401), ..Script::default() });
+    product.answer(&cookie, Some(&chat), "¿Seguro?").await;
+
+    let open = async |address: String| {
+        let answer = product.app.get(&address).header("cookie", &cookie).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{address}");
+        answer.text().await.expect("a whole answer")
+    };
+    for address in [format!("/chat/{chat}/export?format=json"), "/chats/export".to_owned()] {
+        let file: serde_json::Value = serde_json::from_str(&open(address).await).expect("JSON");
+        let messages = &file["chats"][0]["messages"];
+        let data = messages[0]["images"][0]["data"].as_str().unwrap_or_default();
+        assert!(data.starts_with("data:image/png;base64,iVBOR") && messages[0]["images"][0]["width"] == 1, "{file}");
+        assert_eq!((&messages[1]["rating"], &messages[1]["rating_reason"]), (&"bad".into(), &"No es cierto".into()));
+        assert!(messages[1]["status"].is_null() && messages[3]["status"] == "failed", "{file}");
+    }
+    let markdown = open(format!("/chat/{chat}/export?format=md")).await;
+    assert!(markdown.contains("![Imagen 1][") && markdown.contains("]: <data:image/png;base64,iVBOR"), "{markdown}");
+}
+
+#[tokio::test]
+async fn a_browser_that_lost_its_stream_of_changes_is_told_that_it_may_have_missed_some() {
+    let product = Product::start().await;
+    let cookie = product.sign_in().await;
+    let hear = async |last: Option<&str>| {
+        let mut request = product.app.get("/events/chats").header("cookie", &cookie);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let mut stream = request.send().await.expect("a stream");
+        let mut heard = String::new();
+        // What is said at once; a stream without news says nothing more.
+        while let Ok(Ok(Some(piece))) = tokio::time::timeout(Duration::from_millis(500), stream.chunk()).await {
+            heard.push_str(&String::from_utf8_lossy(&piece));
+        }
+        heard
+    };
+    let first = hear(None).await;
+    assert!(first.contains("id: 0") && !first.contains("data:"), "{first}");
+    let again = hear(Some("0")).await;
+    assert!(again.contains("data: {\"chat\":null"), "{again}");
+}

@@ -2,6 +2,9 @@
 //!
 //! Whoever runs a generation only pushes; a task stores what gathered, at most every [`FLUSH`], and publishes it after
 //! the commit, so that no reader ever sees what a crash could take back. A run never waits for the database.
+//!
+//! Many answers at once would be many small commits: while one is on its way, what all runs of the process have meanwhile
+//! gathers for the next ([`Appends`]), so that words come soon and the database has no more to do for many than for a few.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,17 +12,19 @@ use cjhirashi_domain::{
     event::GenerationEvent,
     id::{GenerationId, MessageId, UserId},
 };
-use cjhirashi_storage::{RunState, Store};
+use cjhirashi_storage::{Append, RunState, StorageError, Store};
 use parking_lot::Mutex;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 /// The least time between two writes of one run.
-const FLUSH: Duration = Duration::from_millis(40);
+const FLUSH: Duration = Duration::from_millis(8);
+/// The most runs whose events are stored at once.
+const AT_ONCE: usize = 100;
 /// How long a run bears a database that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -94,6 +99,75 @@ impl Run {
     }
 }
 
+/// Events that wait to be stored, and who is told how their run stands.
+struct Waiting {
+    run: Arc<Run>,
+    first_seq: i64,
+    events: Vec<GenerationEvent>,
+    tell: oneshot::Sender<Result<Option<RunState>, Arc<StorageError>>>,
+}
+
+/// Where the runs of a process store their events. Whoever finds nobody storing stores for all who wait.
+pub(crate) struct Appends {
+    store: Store,
+    waiting: Mutex<Vec<Waiting>>,
+    storing: tokio::sync::Mutex<()>,
+}
+
+impl Appends {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, waiting: Mutex::default(), storing: tokio::sync::Mutex::default() }
+    }
+
+    async fn append(
+        &self,
+        run: &Arc<Run>,
+        first_seq: i64,
+        events: &[GenerationEvent],
+    ) -> Result<RunState, Arc<StorageError>> {
+        let (tell, mut told) = oneshot::channel();
+        self.waiting.lock().push(Waiting { run: Arc::clone(run), first_seq, events: events.to_vec(), tell });
+        let state = loop {
+            tokio::select! {
+                biased;
+                // It fails when whoever stored was dropped in between: then nobody else will.
+                state = &mut told => break state.unwrap_or(Ok(None))?,
+                turn = self.storing.lock() => {
+                    self.store_waiting().await;
+                    drop(turn);
+                }
+            }
+        };
+        match state {
+            Some(state) => Ok(state),
+            None => self.store.append_events(&run.id, first_seq, events).await.map_err(Arc::new),
+        }
+    }
+
+    async fn store_waiting(&self) {
+        let waiting: Vec<Waiting> = {
+            let mut waiting = self.waiting.lock();
+            let some = waiting.len().min(AT_ONCE);
+            waiting.drain(..some).collect()
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        let appends: Vec<Append<'_>> = waiting
+            .iter()
+            .map(|it| Append { generation: &it.run.id, first_seq: it.first_seq, events: &it.events })
+            .collect();
+        let stored = self.store.append_many(&appends).await.map_err(Arc::new);
+        for (place, waiting) in waiting.into_iter().enumerate() {
+            // It fails when the run is gone.
+            let _ = waiting.tell.send(match &stored {
+                Ok(states) => Ok(states.get(place).copied().flatten()),
+                Err(error) => Err(Arc::clone(error)),
+            });
+        }
+    }
+}
+
 /// The writing end of a run's events.
 pub(crate) struct Journal {
     events: mpsc::UnboundedSender<GenerationEvent>,
@@ -102,10 +176,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn open(store: Store, run: Arc<Run>) -> Self {
+    pub(crate) fn open(appends: Arc<Appends>, run: Arc<Run>) -> Self {
         let (events, incoming) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
-        let writer = tokio::spawn(write(store, run, incoming, closing.clone()));
+        let writer = tokio::spawn(write(appends, run, incoming, closing.clone()));
         Self { events, closing, writer }
     }
 
@@ -127,7 +201,7 @@ impl Journal {
 }
 
 async fn write(
-    store: Store,
+    appends: Arc<Appends>,
     run: Arc<Run>,
     mut incoming: mpsc::UnboundedReceiver<GenerationEvent>,
     closing: CancellationToken,
@@ -138,7 +212,7 @@ async fn write(
         while let Ok(next) = incoming.try_recv() {
             join(&mut events, next);
         }
-        match append(&store, &run.id, last + 1, &events).await {
+        match append(&appends, &run, last + 1, &events).await {
             Some(RunState::Running) => {}
             Some(RunState::StopRequested) => run.cancel(Cancel::Stop),
             Some(RunState::Gone) | None => {
@@ -175,19 +249,19 @@ fn join(events: &mut Vec<GenerationEvent>, next: GenerationEvent) {
 }
 
 /// Stores events, patiently: a database that restarts costs no answer. `None` when it stayed away.
-async fn append(store: &Store, id: &GenerationId, first_seq: i64, events: &[GenerationEvent]) -> Option<RunState> {
+async fn append(appends: &Appends, run: &Arc<Run>, first_seq: i64, events: &[GenerationEvent]) -> Option<RunState> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
-        match store.append_events(id, first_seq, events).await {
+        match appends.append(run, first_seq, events).await {
             Ok(state) => return Some(state),
             Err(error) if begun.elapsed() < PATIENCE => {
-                tracing::warn!(%error, generation.id = %id, "events of a run could not be stored; trying again");
+                tracing::warn!(%error, generation.id = %run.id, "events of a run could not be stored; trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
             Err(error) => {
-                tracing::error!(%error, generation.id = %id, "events of a run could not be stored; the run is given up");
+                tracing::error!(%error, generation.id = %run.id, "events of a run could not be stored; the run is given up");
                 return None;
             }
         }

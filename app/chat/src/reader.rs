@@ -32,7 +32,7 @@ pub type SequencedEvent = (i64, StreamEvent);
 pub type EventStream = BoxStream<'static, SequencedEvent>;
 
 /// The least time between two versions of an open block.
-const FRAME: Duration = Duration::from_millis(25);
+const FRAME: Duration = Duration::from_millis(10);
 /// An open block is sent again and again, at most so many bytes of it per second.
 const BYTES_PER_SECOND: usize = 400_000;
 /// Rendering takes at most this share of a processor per reader: one part in so many.

@@ -155,7 +155,7 @@ impl Answer {
 /// Runs a generation to its end, whatever happens, and stores it.
 pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
     let shared = &service.shared;
-    let journal = Journal::open(shared.store.clone(), Arc::clone(&run));
+    let journal = Journal::open(Arc::clone(&shared.appends), Arc::clone(&run));
     let mut answer = Answer::default();
     // A panic (a library's, on a stranger's text) must not leave the answer open until the reaper finds it.
     let work = std::panic::AssertUnwindSafe(write(shared, &run, &job, &journal, &mut answer));

@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     ChatError,
     image::{self, Prepared},
-    journal::{Cancel, Run},
+    journal::{Appends, Cancel, Run},
     run::{self, Job},
     title::Titles,
 };
@@ -45,7 +45,8 @@ pub struct SendMessage {
     pub instead_of: Option<MessageId>,
     /// The question.
     pub text: MessageText,
-    /// The images that it is about, as [`ChatService::add_image`] named them; at most [`MessageImage::MOST`].
+    /// The images that it is about, as [`ChatService::add_image`] named them, or of the question that it is asked instead of;
+    /// at most [`MessageImage::MOST`].
     pub images: Vec<ImageId>,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
@@ -105,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) models: ModelRegistry,
     pub(crate) retriever: Arc<Retriever>,
     pub(crate) titles: Titles,
+    /// Where they store their events.
+    pub(crate) appends: Arc<Appends>,
     /// The runs of this process.
     pub(crate) running: Mutex<HashMap<GenerationId, Arc<Run>>>,
     /// What other replicas did, for readers of their runs.
@@ -125,6 +128,7 @@ impl ChatService {
     pub fn new(store: Store, models: ModelRegistry, retriever: Arc<Retriever>, titles: Titles) -> Self {
         Self {
             shared: Arc::new(Shared {
+                appends: Arc::new(Appends::new(store.clone())),
                 store,
                 models,
                 retriever,

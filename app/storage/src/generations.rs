@@ -7,6 +7,8 @@
 mod queue;
 mod turns;
 
+use std::collections::VecDeque;
+
 use cjhirashi_domain::{
     Viewer,
     chat::{Citation, MessageError, MessageStatus, RetrievalSummary},
@@ -138,9 +140,24 @@ pub enum GenerationSignal {
     Stop(GenerationId),
 }
 
+/// Events of one run to be stored beside those of others.
+#[derive(Debug, Clone, Copy)]
+pub struct Append<'a> {
+    /// The run.
+    pub generation: &'a GenerationId,
+    /// The first one's number.
+    pub first_seq: i64,
+    /// In their order.
+    pub events: &'a [GenerationEvent],
+}
+
 /// Hears what all replicas do to runs.
 #[derive(Debug)]
-pub struct GenerationListener(Listener);
+pub struct GenerationListener {
+    notices: Listener,
+    /// Signals of one notice that were not told yet.
+    heard: VecDeque<GenerationSignal>,
+}
 
 impl GenerationListener {
     /// The next signal. After a lost connection it connects again by itself; what was missed meanwhile is not told,
@@ -150,23 +167,25 @@ impl GenerationListener {
     /// When the connection is lost and none can be made.
     pub async fn next(&mut self) -> Result<GenerationSignal> {
         loop {
-            let notice = self.0.next().await?;
-            if let Some(signal) = notice.as_deref().and_then(parse_signal) {
+            if let Some(signal) = self.heard.pop_front() {
                 return Ok(signal);
             }
+            let notice = self.notices.next().await?;
+            self.heard.extend(notice.as_deref().into_iter().flat_map(parse_signals));
         }
     }
 }
 
-fn parse_signal(payload: &str) -> Option<GenerationSignal> {
-    let (kind, rest) = payload.split_once(':')?;
-    match kind {
-        "events" => {
-            let (id, seq) = rest.split_once(':')?;
-            Some(GenerationSignal::Events(GenerationId::parse(id).ok()?, seq.parse().ok()?))
-        }
-        "stop" => Some(GenerationSignal::Stop(GenerationId::parse(rest).ok()?)),
-        _ => None,
+/// `stop:<run>`, or `events:<run>:<number>` with more of these behind commas.
+fn parse_signals(payload: &str) -> Vec<GenerationSignal> {
+    let events = |told: &str| {
+        let (id, seq) = told.split_once(':')?;
+        Some(GenerationSignal::Events(GenerationId::parse(id).ok()?, seq.parse().ok()?))
+    };
+    match payload.split_once(':') {
+        Some(("events", rest)) => rest.split(',').filter_map(events).collect(),
+        Some(("stop", rest)) => GenerationId::parse(rest).ok().map(GenerationSignal::Stop).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -242,6 +261,64 @@ impl Store {
             Some(_) => RunState::Running,
             None => RunState::Gone,
         })
+    }
+
+    /// Appends events of several runs, each as [`Store::append_events`] does, in one transaction: as many commits as there
+    /// are answers would be what limits their number. At most 100 runs at once, each once. How each stands; `None` when
+    /// somebody else holds it at this moment: nothing of it is stored, and it is to be appended by itself, which waits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn append_many(&self, appends: &[Append<'_>]) -> Result<Vec<Option<RunState>>> {
+        let encode = |error: serde_json::Error| StorageError::Query(sqlx::Error::Encode(error.into()));
+        let (mut runs, mut lasts) = (Vec::with_capacity(appends.len()), Vec::with_capacity(appends.len()));
+        let (mut ids, mut seqs, mut json) = (Vec::new(), Vec::new(), Vec::new());
+        for Append { generation, first_seq, events } in appends {
+            for (seq, event) in (*first_seq..).zip(*events) {
+                ids.push(generation.as_str().to_owned());
+                seqs.push(seq);
+                json.push(serde_json::to_value(event).map_err(encode)?);
+            }
+            runs.push(generation.as_str().to_owned());
+            lasts.push(first_seq + i64::try_from(events.len()).unwrap_or(i64::MAX) - 1);
+        }
+        let rows = sqlx::query!(
+            // Waiting for one would hold up all, and could be waited for in turn by whoever deletes several chats.
+            r#"WITH running AS (
+                   SELECT g.id, g.stop_requested, a.last
+                   FROM UNNEST($1::text[], $2::bigint[]) AS a (id, last) JOIN generations g ON g.id = a.id
+                   WHERE g.status = 'streaming' FOR SHARE OF g SKIP LOCKED
+               ), added AS (
+                   INSERT INTO generation_events (generation_id, seq, event)
+                   SELECT e.id, e.seq, e.event FROM UNNEST($3::text[], $4::bigint[], $5::jsonb[]) AS e (id, seq, event)
+                   JOIN running ON running.id = e.id
+                   ON CONFLICT DO NOTHING
+               ), told AS (
+                   SELECT pg_notify($6, 'events:' || string_agg(id || ':' || last, ',')) FROM running HAVING count(*) > 0
+               )
+               SELECT a.id AS "id!", running.stop_requested AS "stop_requested?",
+                      EXISTS (SELECT FROM generations g WHERE g.id = a.id AND g.status = 'streaming') AS "streaming!"
+               FROM UNNEST($1::text[]) AS a (id) LEFT JOIN running ON running.id = a.id
+               CROSS JOIN (SELECT count(*) FROM told) AS announced"#,
+            &runs,
+            &lasts,
+            &ids,
+            &seqs,
+            &json,
+            Channel::Generations.name(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let state = |run: &String| {
+            let row = rows.iter().find(|row| row.id == *run)?;
+            match row.stop_requested {
+                Some(true) => Some(RunState::StopRequested),
+                Some(false) => Some(RunState::Running),
+                None if row.streaming => None,
+                None => Some(RunState::Gone),
+            }
+        };
+        Ok(runs.iter().map(state).collect())
     }
 
     /// Events of a run with numbers above `after`, in order, at most `limit`. Asks nobody's leave: look the run up
@@ -484,7 +561,7 @@ impl Store {
     /// # Errors
     /// When no connection can be had.
     pub async fn listen_generations(&self) -> Result<GenerationListener> {
-        Ok(GenerationListener(self.notices.listen(Channel::Generations).await?))
+        Ok(GenerationListener { notices: self.notices.listen(Channel::Generations).await?, heard: VecDeque::new() })
     }
 }
 

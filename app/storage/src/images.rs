@@ -151,15 +151,15 @@ pub(crate) fn images(message: &str, json: Option<serde_json::Value>) -> Result<V
     serde_json::from_value(json).map_err(|error| StorageError::corrupt("images", "id", message, &error.to_string()))
 }
 
-/// Gives images that were not sent yet to a question; `false` when one of them is not there, or another question's.
+/// Gives images that were not sent yet to a question; how many. The others are not there, or another question's.
 pub(crate) async fn attach(
     tx: &mut PgTransaction<'_>,
     viewer: &Viewer,
     images: &[ImageId],
     question: Question<'_>,
-) -> Result<bool> {
+) -> Result<u64> {
     if images.is_empty() {
-        return Ok(true);
+        return Ok(0);
     }
     let (asked, waiting) = match question {
         Question::Asked(id) => (Some(id.as_str()), None),
@@ -177,7 +177,32 @@ pub(crate) async fn attach(
     )
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == images.len() as u64)
+    Ok(done.rows_affected())
+}
+
+/// Copies to a question those of these images that another one of its chat is about; how many.
+pub(crate) async fn copy_some(
+    tx: &mut PgTransaction<'_>,
+    images: &[ImageId],
+    other: &MessageId,
+    question: &MessageId,
+) -> Result<u64> {
+    if images.is_empty() {
+        return Ok(0);
+    }
+    let done = sqlx::query!(
+        "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
+         SELECT replace(gen_random_uuid()::text, '-', ''), i.user_id, $3, wanted.place, i.media_type, i.width, i.height,
+                i.content, i.created_at
+         FROM UNNEST($1::text[]) WITH ORDINALITY AS wanted (id, place)
+         JOIN images i ON i.id = wanted.id AND i.message_id = $2",
+        &texts(images),
+        other.as_str(),
+        question.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Copies the images of messages to other ones.
@@ -323,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_image_waits_with_its_question_and_stays_when_that_is_asked_differently() {
+    async fn an_image_waits_with_its_question_and_is_kept_or_left_when_that_is_asked_differently() {
         let world = Asker::new().await;
         let first = world.started(None, "primera").await;
         let (chat, image) = (first.chat.id.clone(), world.image(7).await);
@@ -339,10 +364,20 @@ mod tests {
         let TurnOutcome::Started(asked) = asked else { panic!("{asked:?}") };
         world.answered(TurnOutcome::Started(asked.clone()), "un siete").await;
         assert_eq!(world.images_in(&chat).await[2][0].id, image);
-        let other = world.started_instead(&chat, asked.user_message.as_ref(), "¿qué número es?").await;
-        world.answered(TurnOutcome::Started(other), "siete").await;
+        let before = asked.user_message.as_ref();
+        let instead = |images: Vec<ImageId>| {
+            let (world, chat) = (&world, &chat);
+            async move { world.try_start(Some(chat), before, "¿qué número es?", false, &images).await }
+        };
+        let new = world.image(9).await;
+        let turn = instead(vec![new.clone(), image.clone()]).await;
+        world.answered(turn, "siete").await;
         let images = world.images_in(&chat).await;
-        assert!(images[2].len() == 1 && images[2][0].id != image, "{images:?}");
+        assert!(images[2].len() == 2 && images[2][0].id == new && images[2][1].id != image, "{images:?}");
+        let turn = instead(Vec::new()).await;
+        world.answered(turn, "no lo sé").await;
+        assert!(world.images_in(&chat).await[2].is_empty(), "none are wanted");
+        assert_eq!(instead(vec![new]).await, TurnOutcome::NoImage, "it is of another version");
         // Into a chat of somebody else's it does not come.
         assert_eq!(world.ask_instead_in_a_new_chat(asked.user_message.as_ref()).await, TurnOutcome::NotFound);
         // One that waits and is taken out goes with its question.

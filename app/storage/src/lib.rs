@@ -73,8 +73,8 @@ pub use environment::{Environment, SystemEnvironment};
 pub use error::StorageError;
 pub use folders::FolderChange;
 pub use generations::{
-    Ending, FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, Queueing, RunState, Turn,
-    TurnOutcome,
+    Append, Ending, FinishedGeneration, Generation, GenerationListener, GenerationSignal, NewTurn, Queueing, RunState,
+    Turn, TurnOutcome,
 };
 pub use images::StoredImage;
 pub use imports::{IncomingChat, IncomingMessage};

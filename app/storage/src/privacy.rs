@@ -89,10 +89,11 @@ impl Store {
     pub async fn delete_person(&self, viewer: &Viewer, address: Option<&str>) -> Result<Option<Belongings>> {
         let id = viewer.user_id.as_str();
         let mut tx = self.pool.begin().await?;
-        // All owners are locked, so that of the last two who leave at once one stays.
+        // All owners are locked, so that of the last two who leave at once one stays. Not against rows that name them: whoever
+        // ends an answer or a document holds that, and writes a mail or a number of the person's then.
         let rows = sqlx::query!(
             r#"SELECT id, role, disabled_at IS NOT NULL AS "disabled!" FROM users
-               WHERE id = $1 OR role = 'owner' ORDER BY id FOR UPDATE"#,
+               WHERE id = $1 OR role = 'owner' ORDER BY id FOR NO KEY UPDATE"#,
             id
         )
         .fetch_all(&mut *tx)
@@ -121,6 +122,9 @@ impl Store {
             adoption::note_deletion(&mut tx, &document).await?;
         }
         jobs::enqueue_all(&mut tx, JobKind::DeleteDocument, &documents).await?;
+        // By themselves, and before their person is locked for good: for the same reason as above.
+        sqlx::query!("SELECT id FROM chats WHERE user_id = $1 ORDER BY id FOR UPDATE", id).fetch_all(&mut *tx).await?;
+        sqlx::query!("DELETE FROM chats WHERE user_id = $1", id).execute(&mut *tx).await?;
         sqlx::query!(
             "DELETE FROM invitations i USING users u
              WHERE u.id = $1 AND (i.email = lower(u.email) OR i.invited_by = u.id)",
@@ -185,6 +189,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use cjhirashi_domain::user::Email;
+    use sqlx::Connection as _;
 
     use super::*;
     use crate::testing::migrated;
@@ -215,5 +220,49 @@ mod tests {
         assert_eq!(jobs, [("delete_document".to_owned(), "hers".to_owned())]);
         assert_eq!(store.count_belongings(&owner.id).await.unwrap().chats, 1);
         assert!(store.delete_person(&viewer(&owner), None).await.unwrap().is_some(), "the last one may go");
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_while_their_answer_or_document_ends_waits_for_it_and_neither_is_refused() {
+        for held in [
+            "UPDATE chats SET updated_at = now() WHERE user_id = $1",
+            "UPDATE documents SET updated_at = now() WHERE user_id = $1",
+        ] {
+            let (database, store, _) = migrated().await;
+            store.ensure_local_owner().await.unwrap();
+            let ana = store.ensure_user(&Email::parse("ana@example.org").unwrap(), Role::User).await.unwrap();
+            for row in [
+                "INSERT INTO chats (id, title, user_id) VALUES ('c', 't', $1)",
+                "INSERT INTO documents (id, title, source, user_id) VALUES ('d', 't', 'upload', $1)",
+            ] {
+                sqlx::query(row).bind(ana.id.as_str()).execute(&store.pool).await.unwrap();
+            }
+            // On a connection of its own: what has ended is held, ...
+            let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+            let mut ending = connection.begin().await.unwrap();
+            sqlx::query(held).bind(ana.id.as_str()).execute(&mut *ending).await.unwrap();
+            let viewer = Viewer { user_id: ana.id.clone(), role: ana.role };
+            let leaves = tokio::spawn({
+                let store = store.clone();
+                async move { store.delete_person(&viewer, None).await }
+            });
+            waits(&store).await;
+            // ... and the mail about it names the person, while they are on their way out.
+            let mail = "INSERT INTO mails (id, kind, cause, user_id, subject, data) VALUES ('m', 'answer_ended', 'x', $1, 'c', '{}')";
+            sqlx::query(mail).bind(ana.id.as_str()).execute(&mut *ending).await.unwrap();
+            ending.commit().await.unwrap();
+            assert!(leaves.await.unwrap().unwrap().is_some(), "{held}");
+            let left: i64 = sqlx::query_scalar("SELECT count(*) FROM mails").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(left, 0, "their mail goes with them");
+        }
+    }
+
+    /// Until one connection waits for what another holds.
+    async fn waits(store: &Store) {
+        let waiting = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                       WHERE NOT l.granted AND a.datname = current_database())";
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&store.pool).await.unwrap() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{from_str, value::RawValue};
 
 use crate::{
-    Conversation, ImportedMessage, Source,
+    Conversation, ImportedMessage, Kept, Source,
     conversation::picture,
     error::Unread,
     lenient::{List, Maybe, Members, Text, moment},
@@ -110,6 +110,7 @@ pub(crate) fn read(text: &str, language: Language) -> Result<Conversation, Unrea
             model: model.or_else(|| usual_model.clone()).filter(|_| role == MessageRole::Assistant),
             created_at: at,
             citations: Vec::new(),
+            kept: Kept::default(),
         });
         Node { parent: node.parent.text(), children: node.children.items(), at, message: seen }
     });

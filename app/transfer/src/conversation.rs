@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp,
-    chat::MessageRole,
+    chat::{MessageRole, MessageStatus, Rating},
     settings::Language,
     text::{ChatTitle, DocumentTitle, InvalidText, MessageText, QueryText, Tag},
 };
@@ -94,6 +94,38 @@ pub struct ImportedMessage {
     /// The sources of an answer, at most 200; only our own files have them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<CitedSource>,
+    /// What only our own files tell, to be read by people and programs; it is not brought in again.
+    #[serde(flatten)]
+    pub kept: Kept,
+}
+
+/// What is kept of a message beside its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// How an answer ended that is not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<MessageStatus>,
+    /// What its reader thinks of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Rating>,
+    /// And why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating_reason: Option<String>,
+    /// The images that a question is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<KeptImage>,
+}
+
+/// An image of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptImage {
+    /// In pixels.
+    pub width: i32,
+    /// In pixels.
+    pub height: i32,
+    /// The file as a `data:` address; absent where the chat has more of them than a file should hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// A source of an answer, as it was when it was written down.

@@ -22,7 +22,7 @@ mod read;
 mod recognise;
 mod tree;
 
-pub use conversation::{CitedSource, Conversation, ImportedMessage, Source};
+pub use conversation::{CitedSource, Conversation, ImportedMessage, Kept, KeptImage, Source};
 pub use error::{DamagedConversation, ImportError};
 pub use markdown::{file_name, markdown};
 pub use own::Export;

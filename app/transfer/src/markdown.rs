@@ -6,7 +6,7 @@ use cjhirashi_domain::{chat::MessageRole, settings::Language, text::unaccented};
 
 use crate::{
     CitedSource, Conversation, ImportedMessage,
-    conversation::{is_web_address, iso},
+    conversation::{is_web_address, iso, picture},
 };
 
 /// Characters of a file's name.
@@ -21,6 +21,7 @@ pub fn markdown(conversation: &Conversation, language: Language) -> String {
     let at = iso(conversation.created_at);
     let day = at.split('T').next().unwrap_or_default();
     let mut out = format!("# {}\n\n*{day}*\n", escaped(&conversation.title));
+    let mut files = String::new();
     for message in branch(conversation) {
         let speaker = match (message.role, &message.model, language) {
             (MessageRole::System, ..) => continue,
@@ -32,13 +33,33 @@ pub fn markdown(conversation: &Conversation, language: Language) -> String {
         };
         let content = message.content.trim_end();
         // Writing to a String does not fail.
-        _ = write!(out, "\n## {speaker}\n\n{content}\n");
+        _ = write!(out, "\n## {speaker}\n\n");
+        images(&mut out, &mut files, message, language);
+        _ = writeln!(out, "{content}");
         if let Some(fence) = open_fence(content) {
             _ = writeln!(out, "{fence}");
         }
         sources(&mut out, &message.citations, language);
     }
+    if !files.is_empty() {
+        _ = write!(out, "\n{files}");
+    }
     out
+}
+
+/// The images of a question, each by a name; the files, which nobody reads, stand below everything.
+fn images(out: &mut String, files: &mut String, message: &ImportedMessage, language: Language) {
+    for (image, number) in message.kept.images.iter().zip(1..) {
+        let Some(data) = &image.data else {
+            _ = write!(out, "{}\n\n", picture(language));
+            continue;
+        };
+        let word = if language == Language::Es { "Imagen" } else { "Picture" };
+        // No text can have a definition of the same name by chance: a message's id is in it.
+        let name = format!("{}-{number}", message.source_id);
+        _ = write!(out, "![{word} {number}][{name}]\n\n");
+        _ = writeln!(files, "[{name}]: <{data}>");
+    }
 }
 
 /// From the first message to the one that was shown last, else to the last there is.

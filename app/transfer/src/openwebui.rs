@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{from_str, value::RawValue};
 
 use crate::{
-    Conversation, ImportedMessage, Source,
+    Conversation, ImportedMessage, Kept, Source,
     conversation::picture,
     error::Unread,
     lenient::{List, Maybe, Members, Text, moment},
@@ -152,6 +152,7 @@ impl RawMessage<'_> {
             model: self.model.text().or(first).filter(|_| assistant),
             created_at: moment(&self.timestamp),
             citations: Vec::new(),
+            kept: Kept::default(),
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{from_str, value::RawValue};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    CitedSource, Conversation, ImportedMessage, Source,
+    CitedSource, Conversation, ImportedMessage, Kept, Source,
     conversation::{MAX_CITATIONS, iso},
     error::Unread,
     lenient::{List, Maybe, Text, UNTOLD},
@@ -137,6 +137,7 @@ impl RawMessage {
             model: self.model.text(),
             created_at: moment(self.created_at),
             citations,
+            kept: Kept::default(),
         });
         Placed { parent: self.parent.0, message }
     }

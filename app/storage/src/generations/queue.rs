@@ -91,7 +91,7 @@ impl Store {
             Some(there) if there != chat.as_str() => return Ok(Queueing::NotFound),
             Some(_) => {}
             None => {
-                if !images::attach(&mut tx, viewer, images, Question::Waiting(&id)).await? {
+                if images::attach(&mut tx, viewer, images, Question::Waiting(&id)).await? != images.len() as u64 {
                     return Ok(Queueing::NoImage);
                 }
             }

@@ -266,6 +266,38 @@ async fn appending_twice_changes_nothing_and_tells_how_the_run_stands() {
 }
 
 #[tokio::test]
+async fn events_of_several_runs_are_stored_at_once_and_one_that_somebody_holds_keeps_nobody_waiting() {
+    let world = world().await;
+    let mut listener = world.store.listen_generations().await.unwrap();
+    let (one, two, gone) = (world.started(None).await, world.started(None).await, world.started(None).await);
+    world.finish(&gone, "", MessageStatus::Interrupted, &[]).await;
+    assert!(matches!(listener.next().await.unwrap(), GenerationSignal::Events(_, 1)));
+    let runs = [&one.generation, &two.generation, &gone.generation];
+    let append = async |first_seq, events: &[GenerationEvent]| {
+        let appends = runs.map(|generation| Append { generation, first_seq, events });
+        world.store.append_many(&appends).await.unwrap()
+    };
+    let running = Some(RunState::Running);
+    for _ in 0..2 {
+        // Again, as when the answer was lost, changes nothing.
+        assert_eq!(append(1, &[text("a"), text("b")]).await, [running, running, Some(RunState::Gone)]);
+        for run in [&one, &two] {
+            assert_eq!(listener.next().await.unwrap(), GenerationSignal::Events(run.generation.clone(), 2));
+            let stored = world.store.events_after(&run.generation, 0, 10).await.unwrap();
+            assert_eq!(stored, [(1, text("a")), (2, text("b"))]);
+        }
+    }
+    // On another connection, which deletes both, say.
+    let mut other = world.store.pool().begin().await.unwrap();
+    let hold = "SELECT id FROM generations WHERE id = $1 FOR UPDATE";
+    sqlx::query(hold).bind(two.generation.as_str()).fetch_one(&mut *other).await.unwrap();
+    assert_eq!(append(3, &[text("c")]).await, [running, None, Some(RunState::Gone)]);
+    other.rollback().await.unwrap();
+    assert!(world.store.request_stop(&world.viewer, &one.generation).await.unwrap());
+    assert_eq!(append(4, &[text("d")]).await[..2], [Some(RunState::StopRequested), running]);
+}
+
+#[tokio::test]
 async fn replicas_hear_of_events_and_of_stops() {
     let world = world().await;
     let mut listener = world.store.listen_generations().await.unwrap();
@@ -347,9 +379,12 @@ async fn a_source_is_shown_while_it_may_be_read_and_the_revision_tells_when_that
 
 #[test]
 fn a_signal_that_is_not_ours_is_passed_over() {
-    assert_eq!(parse_signal("events:abc:7"), Some(GenerationSignal::Events(GenerationId::parse("abc").unwrap(), 7)));
-    assert_eq!(parse_signal("stop:abc"), Some(GenerationSignal::Stop(GenerationId::parse("abc").unwrap())));
+    let (events, stop) = (GenerationSignal::Events, GenerationSignal::Stop);
+    let run = |id: &str| GenerationId::parse(id).unwrap();
+    assert_eq!(parse_signals("events:abc:7"), [events(run("abc"), 7)]);
+    assert_eq!(parse_signals("events:abc:7,x,de:8"), [events(run("abc"), 7), events(run("de"), 8)]);
+    assert_eq!(parse_signals("stop:abc"), [stop(run("abc"))]);
     for other in ["", "events", "events:abc", "events:abc:x", "events:a b:1", "stop:", "other:abc"] {
-        assert_eq!(parse_signal(other), None, "{other:?}");
+        assert_eq!(parse_signals(other), [], "{other:?}");
     }
 }

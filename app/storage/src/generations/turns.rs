@@ -36,7 +36,7 @@ pub struct NewTurn<'a> {
     pub title: &'a ChatTitle,
     /// The question.
     pub text: &'a MessageText,
-    /// The images that it is about, not sent yet.
+    /// The images that it is about: not sent yet, or those of the question that it is asked instead of, which it gets copies of.
     pub images: &'a [ImageId],
     /// The question's id as the sender chose it, so that sending twice is harmless.
     pub message: Option<&'a MessageId>,
@@ -273,12 +273,12 @@ impl Store {
         let message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));
         let NewTurn { viewer, text, model, images: own, instead_of, .. } = turn;
         let turn = self.ask_at(&mut tx, viewer, place, message.clone(), text.as_str(), model, now).await?;
-        if !images::attach(&mut tx, viewer, own, Question::Asked(&message)).await? {
+        let copied = match instead_of {
+            Some(other) => images::copy_some(&mut tx, own, other, &message).await?,
+            None => 0,
+        };
+        if images::attach(&mut tx, viewer, own, Question::Asked(&message)).await? + copied != own.len() as u64 {
             return Ok(TurnOutcome::NoImage);
-        }
-        // Asked differently, it is still about what it was about, unless it brings images of its own.
-        if let Some(other) = instead_of.filter(|_| own.is_empty()) {
-            images::copy(&mut tx, &[other.as_str().to_owned()], &[message.into_string()]).await?;
         }
         tx.commit().await?;
         Ok(TurnOutcome::Started(turn))

@@ -18,7 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -54,6 +54,7 @@ pub struct Recorded {
 }
 
 struct Shared {
+    began: Instant,
     script: Mutex<Script>,
     requests: Mutex<Vec<Recorded>>,
     /// How many pieces of a held answer may pass; raised by [`ScriptedModels::release`].
@@ -94,6 +95,7 @@ impl ScriptedModels {
         let listener = TcpListener::bind(address).await.context("the scripted model server's port")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            began: Instant::now(),
             script: Mutex::default(),
             requests: Mutex::default(),
             gate: watch::Sender::new(0),
@@ -112,6 +114,12 @@ impl ScriptedModels {
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Since it was started: what [`Answer::Clock`] tells.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.shared.began.elapsed()
     }
 
     /// Environment of a server that chats and embeds with this one as an OpenAI-compatible provider.
@@ -494,6 +502,7 @@ fn speak(
             }
         }
         let count = pieces.len();
+        let began = Instant::now();
         for (index, piece) in pieces.into_iter().enumerate() {
             if script.hold_after == Some(index) {
                 let _ = gate.wait_for(|released| *released > opened).await;
@@ -516,8 +525,19 @@ fn speak(
                 }
             }
             if index > 0 && script.pace_ms > 0 {
-                tokio::time::sleep(Duration::from_millis(script.pace_ms)).await;
+                // By the clock: a pause that lasts a little longer each time would be a slower model.
+                let due = began + Duration::from_millis(script.pace_ms) * u32::try_from(index).unwrap_or(u32::MAX);
+                if script.hold_after.is_none() {
+                    tokio::time::sleep_until(due.into()).await;
+                } else {
+                    tokio::time::sleep(Duration::from_millis(script.pace_ms)).await;
+                }
             }
+            let piece = if matches!(script.answer, Answer::Clock(_)) {
+                format!("t{} ", shared.began.elapsed().as_micros())
+            } else {
+                piece
+            };
             shared.pieces.fetch_add(1, Ordering::SeqCst);
             yield Ok(provider.piece(&model, &piece));
         }

@@ -94,6 +94,8 @@ pub enum Answer {
     Echo,
     /// Of these the first that stands in the last message: what is looked for, and what is said then.
     When(Vec<(String, String)>),
+    /// So many words, each `t` and the microseconds from the server's start until the word is sent.
+    Clock(usize),
 }
 
 /// How a stream breaks.
@@ -120,6 +122,7 @@ impl Answer {
                 let case = cases.iter().find(|(needle, _)| last.contains(needle.as_str()));
                 case.map_or_else(|| "Nobody asked for this.".to_owned(), |(_, text)| text.clone())
             }
+            Self::Clock(words) => "t0 ".repeat(*words),
             Self::Echo => strings(body).last().cloned().unwrap_or_default(),
             Self::Quote => strings(body).iter().find_map(|text| first_passage(text)).map_or_else(
                 || "No passage came with the question.".to_owned(),

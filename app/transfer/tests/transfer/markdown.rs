@@ -1,5 +1,5 @@
 use cjhirashi_domain::{Timestamp, chat::MessageRole, settings::Language};
-use cjhirashi_transfer::{CitedSource, Conversation, ImportedMessage, Source, file_name, markdown};
+use cjhirashi_transfer::{CitedSource, Conversation, ImportedMessage, Kept, KeptImage, Source, file_name, markdown};
 use proptest::prelude::*;
 
 use super::NOW;
@@ -7,7 +7,16 @@ use super::NOW;
 fn message(parent: Option<usize>, role: MessageRole, content: &str) -> ImportedMessage {
     let model = (role == MessageRole::Assistant).then(|| "gpt_5\n# x".to_owned());
     let (source_id, content) = (String::new(), content.to_owned());
-    ImportedMessage { source_id, parent, role, content, model, created_at: NOW, citations: Vec::new() }
+    ImportedMessage {
+        source_id,
+        parent,
+        role,
+        content,
+        model,
+        created_at: NOW,
+        citations: Vec::new(),
+        kept: Kept::default(),
+    }
 }
 
 fn conversation(messages: Vec<ImportedMessage>, current: Option<usize>) -> Conversation {
@@ -23,6 +32,17 @@ fn conversation(messages: Vec<ImportedMessage>, current: Option<usize>) -> Conve
         current,
         messages,
     }
+}
+
+#[test]
+fn images_are_named_where_they_were_and_their_files_stand_below_everything() {
+    let image = |data: Option<&str>| KeptImage { width: 4, height: 3, data: data.map(str::to_owned) };
+    let mut question = message(None, MessageRole::User, "What is it?");
+    question.source_id = "q1".to_owned();
+    question.kept.images = vec![image(Some("data:image/png;base64,AA==")), image(None)];
+    let written = markdown(&conversation(vec![question], None), Language::En);
+    let end = "## You\n\n![Picture 1][q1-1]\n\n*[Picture]*\n\nWhat is it?\n\n[q1-1]: <data:image/png;base64,AA==>\n";
+    assert!(written.ends_with(end), "{written}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use cjhirashi_domain::{Timestamp, chat::MessageRole, settings::Language};
-use cjhirashi_transfer::{CitedSource, Conversation, Export, ImportError, ImportedMessage, Source, read};
+use cjhirashi_transfer::{CitedSource, Conversation, Export, ImportError, ImportedMessage, Kept, Source, read};
 use proptest::{prelude::*, sample::select};
 
 use super::{NOW, all, only, outline};
@@ -53,6 +53,7 @@ fn conversations() -> impl Strategy<Value = Conversation> {
                     model,
                     created_at: Timestamp(begun + at * step),
                     citations,
+                    kept: Kept::default(),
                 })
                 .collect(),
         },

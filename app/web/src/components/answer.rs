@@ -11,12 +11,8 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::components::{Piece, Whole as _};
 use crate::{
     api::chats::{Beginning, MessageView, load_message},
-    state::{ChatState, Told, follow_generation, use_texts},
+    state::{ChatState, Told, browser, follow_generation, use_texts},
 };
-
-/// Without script the page loads itself again until the answer is whole. A constant, not a literal: the macro copies
-/// elements of literals alone into the page as they are, and `inner_html` would be an attribute nobody knows.
-const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"1\">";
 
 /// The wait before an answer is asked for again, and the longest one, in ms.
 const FIRST: u32 = 800;
@@ -25,8 +21,8 @@ const LONGEST: u32 = 10_000;
 /// One block of the answer: its place, and its safe HTML, which may be told again while the block grows.
 type Block = (u32, RwSignal<String>);
 
-/// Shows the stage in words, then the text as it comes, with a caret at its end. Without script the page reloads
-/// itself every second until the answer is whole.
+/// Shows the stage in words, then the text as it comes, with a caret at its end. Without script the page loads itself again
+/// until the answer is whole, and another address holds still for whoever writes meanwhile.
 #[component]
 pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoView {
     let t = use_texts();
@@ -92,10 +88,23 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
             <p class="stage-line" class:still=broken class:sr-only=quiet role="status">
                 {words}
             </p>
-            <noscript inner_html=REFRESH></noscript>
+            <noscript inner_html=without_script(state)></noscript>
         </article>
     }
     .whole()
+}
+
+/// What stands at the end of an answer that is being written where there is no script. The program in the browser does not
+/// know it: there, nobody reads it.
+#[cfg(feature = "ssr")]
+fn without_script(state: ChatState) -> String {
+    let still = leptos_router::hooks::use_query_map().with_untracked(|query| query.get("write").is_some());
+    let chat = state.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
+    crate::served::without_script(use_texts(), &chat, still)
+}
+#[cfg(not(feature = "ssr"))]
+const fn without_script(_: ChatState) -> String {
+    String::new()
 }
 
 /// Blocks as they come.
@@ -138,7 +147,17 @@ fn settle(state: ChatState, id: StoredValue<String>, wait: Option<u32>) {
             return;
         }
         let next = match loaded {
-            Ok(message) if message.status != MessageStatus::Streaming => return state.replace(message),
+            Ok(ended) if ended.status != MessageStatus::Streaming => {
+                // Whoever reads what the model thinks goes on reading.
+                let reads = browser::exists(".live details[open]");
+                state.replace(ended);
+                if reads {
+                    request_animation_frame(move || {
+                        browser::click(&format!("[data-id={message:?}] [data-menu*=thoughts] summary"))
+                    });
+                }
+                return;
+            }
             Ok(_) => FIRST,
             Err(failure) if failure.is_final() => return state.give_up(&message, &failure),
             Err(_) => LONGEST,

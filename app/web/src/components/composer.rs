@@ -130,6 +130,9 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     };
     let leave = move |_| {
         state.instead_of.set(None);
+        if let Some(images) = images {
+            images.set(Vec::new());
+        }
         if let Some(field) = field.get_untracked() {
             take_up(&field, "", key);
         }

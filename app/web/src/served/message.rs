@@ -38,6 +38,30 @@ fn rendered(t: &'static Texts, message: &Message) -> String {
     render_answer(&message.content, &message.citations, &message.artifacts, place)
 }
 
+/// How often a page without script loads itself again while an answer is written, in seconds.
+const RELOADS: &str = "2";
+
+/// What stands at the end of an answer that is being written, where there is no script: the page loads itself again, and so it
+/// has no field, as what is typed would be lost. Where it is to hold still there is the field, and the way back.
+pub(crate) fn without_script(t: &'static Texts, chat: &str, still: bool) -> String {
+    let w = Words::of(t.language);
+    if still {
+        return view! {
+            <p class="faint">
+                {w.holds_still} " " <a href=format!("/chat/{chat}")>{w.see_it_written}</a>
+            </p>
+        }
+        .to_html();
+    }
+    view! {
+        <meta http-equiv="refresh" content=RELOADS />
+        <p class="faint reloads">
+            {w.reloads} " " <a href=format!("/chat/{chat}?write=1#question")>{w.write_meanwhile}</a>
+        </p>
+    }
+    .to_html()
+}
+
 /// Whether a question is folded.
 fn is_long(text: &str) -> bool {
     text.len() > 1_200 || text.lines().count() > 12

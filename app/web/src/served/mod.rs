@@ -36,7 +36,7 @@ pub(crate) use choices::{ChoicesView, choices};
 pub(crate) use chunks::chunks;
 pub(crate) use history::history;
 pub(crate) use library::{Library, library};
-pub(crate) use message::{answer_menu, bad_answer, message, question_menu};
+pub(crate) use message::{answer_menu, bad_answer, message, question_menu, without_script};
 pub(crate) use models::{Offer, models};
 pub(crate) use people::{Invitations, people};
 pub(crate) use prompts::{prompt_menu, prompts};

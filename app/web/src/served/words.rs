@@ -19,6 +19,10 @@ macro_rules! words {
 
 words! {
     // Messages, chats, and where they are kept
+    reloads: "La página se carga sola mientras se escribe la respuesta.", "The page loads itself again while the answer is written.";
+    write_meanwhile: "Escribir la pregunta siguiente", "Write the next question";
+    holds_still: "La respuesta se está escribiendo; esta página no se carga sola.", "The answer is being written; this page does not load itself again.";
+    see_it_written: "Ver cómo va", "See how far it is";
     import_export: "Traer y llevar", "Bring in and take out";
     import_line: "Trae la exportación de ChatGPT (zip o conversations.json), la de Open WebUI o la de Cjhirashi. Traerla dos veces no duplica nada.",
         "Bring in an export of ChatGPT (zip or conversations.json), of Open WebUI or of Cjhirashi. Bringing it in twice makes no duplicates.";

@@ -73,12 +73,26 @@ pub(crate) fn copy_rich(element: &Element) -> bool {
     let Ok(Some(selection)) = window().get_selection() else { return false };
     let Ok(range) = document().create_range() else { return false };
     let _ = selection.remove_all_ranges();
+    // On paper a source's number needs its brackets; on the page it has a box, and is no part of what one selects.
+    let marks = element.query_selector_all(".cite").ok();
+    let bracket = |open: &str, close: &str| {
+        let marks = marks.iter().flat_map(|marks| (0..marks.length()).filter_map(|at| marks.item(at)));
+        for mark in marks {
+            let number = mark.text_content().unwrap_or_default();
+            let number = number.trim_matches(['[', ']']);
+            mark.set_text_content(Some(&format!("{open}{number}{close}")));
+        }
+    };
+    let _ = element.class_list().add_1("copied");
+    bracket("[", "]");
     let done = range.select_node_contents(element).is_ok() && selection.add_range(&range).is_ok() && {
         // Of all ways it alone knows both kinds and works without TLS; web-sys has it on HtmlDocument only.
         let copy = js_sys::Reflect::get(&document(), &"execCommand".into()).unwrap_or_default();
         let copy = copy.dyn_into::<js_sys::Function>().ok();
         copy.and_then(|copy| copy.call1(&document(), &"copy".into()).ok()).is_some_and(|done| done.is_truthy())
     };
+    bracket("", "");
+    let _ = element.class_list().remove_1("copied");
     let _ = selection.remove_all_ranges();
     done
 }
@@ -104,6 +118,13 @@ pub(crate) fn exists(selector: &str) -> bool {
     document().query_selector(selector).is_ok_and(|found| found.is_some())
 }
 
+/// The addresses of images.
+pub(crate) fn sources(selector: &str) -> Vec<String> {
+    let Ok(found) = document().query_selector_all(selector) else { return Vec::new() };
+    let image = |at| found.item(at).and_then(|image| image.unchecked_into::<Element>().get_attribute("src"));
+    (0..found.length()).filter_map(image).collect()
+}
+
 /// Brings an element into view.
 pub(crate) fn reveal(id: &str) {
     if let Some(element) = document().get_element_by_id(id) {
@@ -118,6 +139,13 @@ pub(crate) fn reveal_near(element: &Element) {
     let near = web_sys::ScrollIntoViewOptions::new();
     near.set_block(web_sys::ScrollLogicalPosition::Nearest);
     element.scroll_into_view_with_scroll_into_view_options(&near);
+}
+
+/// Does as if somebody had clicked there.
+pub(crate) fn click(selector: &str) {
+    if let Ok(Some(element)) = document().query_selector(selector) {
+        element.unchecked_ref::<HtmlElement>().click();
+    }
 }
 
 /// Puts the focus on an element.

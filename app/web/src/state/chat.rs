@@ -414,6 +414,10 @@ impl ChatState {
 
     /// Takes a question up into the composer, to be asked differently in its place.
     pub(crate) fn edit(self, question: MessageId, text: String) {
+        // What it was about comes along, to be kept or taken out.
+        if let Some(images) = self.images {
+            images.set(browser::sources(&format!("[data-id={:?}] .images img", question.as_str())));
+        }
         self.instead_of.set(Some(question));
         self.draft.set(Some(text));
     }

@@ -94,6 +94,12 @@ impl Images {
         Some(ids)
     }
 
+    /// Takes up those of a question, by their addresses, instead of those that there are.
+    pub(crate) fn set(self, addresses: Vec<String>) {
+        self.list.set(Vec::new());
+        self.put_back(addresses.iter().filter_map(|at| at.rsplit('/').next().map(str::to_owned)).collect());
+    }
+
     /// Puts back what could not be sent.
     pub(crate) fn put_back(self, ids: Vec<String>) {
         let back = ids.into_iter().map(|id| Attached { key: browser::turn(), id: Some(id) });
