@@ -27,8 +27,9 @@ CREATE INDEX artifacts_search_idx ON artifacts USING gin (search) WITH (gin_pend
 CREATE TABLE artifact_versions (
     artifact_id text NOT NULL REFERENCES artifacts ON DELETE CASCADE,
     version integer NOT NULL,
+    type text NOT NULL,
     title text NOT NULL,
-    content text NOT NULL,       -- empty where it lies in a file
+    content text NOT NULL,       -- the beginning where it lies in a file
     language text,
     metadata jsonb,
     blob_url text,               -- file:<SHA-256>, above 1 MB and of pictures
@@ -42,8 +43,8 @@ CREATE TABLE artifact_versions (
 );
 CREATE INDEX artifact_versions_message_id_idx ON artifact_versions (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX artifact_versions_blob_url_idx ON artifact_versions (blob_url) WHERE blob_url IS NOT NULL;
-INSERT INTO artifact_versions (artifact_id, version, title, content, language, metadata, blob_url, blob_size, author, message_id, created_at)
-SELECT id, 1, title, content, language, metadata, blob_url, blob_size, CASE WHEN message_id IS NULL THEN 'person' ELSE 'model' END,
+INSERT INTO artifact_versions (artifact_id, version, type, title, content, language, metadata, blob_url, blob_size, author, message_id, created_at)
+SELECT id, 1, type, title, content, language, metadata, blob_url, blob_size, CASE WHEN message_id IS NULL THEN 'person' ELSE 'model' END,
     message_id, updated_at
 FROM artifacts;
 

@@ -1,6 +1,6 @@
 // @ts-check
 // Loaded with every page, so it does little: where a workshop is, its script comes; and a plain click on an artifact's card
-// opens it beside its chat. Without a panel on the page, or when loading fails, the card is the link that it is.
+// opens it beside its chat. Where there is no chat, or when loading fails, the card is the link that it is.
 const look = () => {
   if (!document.querySelector('cj-workshop')) return;
   seeing.disconnect();
@@ -13,11 +13,12 @@ document.addEventListener(
   'click',
   (event) => {
     const link = event.target instanceof Element ? event.target.closest('a[data-artifact]') : null;
-    const panel = link && document.querySelector('cj-panel');
+    const stage = link && document.getElementById('conversation')?.closest('.stage');
     const plain = !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!(link instanceof HTMLAnchorElement) || !panel || !plain || event.defaultPrevented) return;
+    if (!(link instanceof HTMLAnchorElement) || !stage || !plain || event.defaultPrevented) return;
     // Before the page's own router hears of it.
     event.preventDefault();
+    const panel = stage.querySelector('cj-panel') ?? stage.appendChild(document.createElement('cj-panel'));
     import('./workshop.js').then(
       () => panel.dispatchEvent(new CustomEvent('artifact', { detail: link })),
       () => location.assign(link.href),

@@ -33,6 +33,8 @@ use crate::AppState;
 const SAVE_BYTES: usize = MAX_BYTES * 3;
 /// The most bytes that are rendered while somebody writes.
 const PREVIEW_BYTES: usize = 1 << 20;
+/// Versions of a history that are listed; older ones are had by their number.
+pub(crate) const MOST_LISTED: usize = 500;
 /// So many are rendered or given out at once; each may take a processor for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(8);
 
@@ -151,9 +153,12 @@ pub(crate) async fn part(asked: Asked) -> ApiResult<Response> {
     }
 }
 
-/// Takes away what no policy of today's browsers forbids: connections from browser to browser.
+/// Takes away what no policy of today's browsers forbids: connections from browser to browser, and frames in the frame,
+/// which would have them again.
 const NO_WEBRTC: &str = "<script>for(const name of ['RTCPeerConnection','webkitRTCPeerConnection','RTCDataChannel'])\
-    Object.defineProperty(self,name,{value:undefined})</script>";
+    Object.defineProperty(self,name,{value:undefined});\
+    new MutationObserver(()=>{for(const inner of document.querySelectorAll('iframe,frame,object,embed'))inner.remove()})\
+    .observe(document,{childList:true,subtree:true})</script>";
 
 fn framed(html: String) -> Response {
     // After the doctype, without which a page is shown as those of the last century.
@@ -170,7 +175,11 @@ fn framed(html: String) -> Response {
 }
 
 /// `GET {base}/frame`: a page that somebody wrote, in its sandbox.
-pub(crate) async fn frame(asked: Asked) -> ApiResult<Response> {
+pub(crate) async fn frame(asked: Asked, headers: HeaderMap) -> ApiResult<Response> {
+    // In a tab of its own it would speak under our name, and nothing around it would keep it from leading elsewhere.
+    if headers.get("sec-fetch-dest").is_some_and(|dest| dest != "iframe") {
+        return Ok(Redirect::to(&asked.base).into_response());
+    }
     let html = asked.opened.kind.frame(&asked.opened.content());
     html.map(framed).ok_or_else(|| ApiError::new(ErrorCode::ArtifactNotFound))
 }
@@ -229,7 +238,8 @@ pub(crate) async fn history(
     person: Person,
     ApiId(id): ApiId<ArtifactId>,
 ) -> ApiResult<Response> {
-    let versions = state.store.list_artifact_versions(&person.viewer(), &id).await?;
+    let mut versions = state.store.list_artifact_versions(&person.viewer(), &id).await?;
+    versions.truncate(MOST_LISTED);
     if versions.is_empty() {
         return Err(ApiError::new(ErrorCode::ArtifactNotFound));
     }
@@ -385,19 +395,10 @@ pub(crate) async fn replace_file(
 ) -> ApiResult<Response> {
     let bytes: Bytes = body::read(&headers, request.into_body(), MAX_BYTES).await?;
     let language = person.0.settings.language;
-    // Before a picture is read that has no place.
-    state.artifacts.open(&person.viewer(), &id, Some(base.base_version)).await?;
-    let file = accepted(bytes.into(), language).await?;
-    let change = Change { file: Some(file), ..Change::default() };
+    let _turn = AT_ONCE.acquire().await;
+    let change = Change { file: Some(bytes.into()), ..Change::default() };
     let saved = state.artifacts.save(&person.viewer(), &id, base.base_version, change, language).await?;
     Ok(outcome(saved, language).await)
-}
-
-/// A picture as it is kept: written anew, nothing but the picture.
-async fn accepted(bytes: Vec<u8>, language: Language) -> ApiResult<Vec<u8>> {
-    let _turn = AT_ONCE.acquire().await;
-    let accepted = aside(move || cjhirashi_artifacts::accept_image(&bytes, language)).await;
-    Ok(accepted.map_err(ArtifactError::Invalid)?.bytes)
 }
 
 /// Which version is to come back.
@@ -438,15 +439,8 @@ async fn uploaded(state: &AppState, person: &Person, request: Request) -> ApiRes
     };
     let (name, bytes) = file_of(request, MAX_BYTES).await.map_err(too_large)?;
     let language = person.0.settings.language;
-    let mut draft = Draft { content: bytes.into(), file_name: name, ..Draft::default() };
-    let found = cjhirashi_artifacts::Found {
-        file_name: draft.file_name.as_deref(),
-        language: None,
-        head: &draft.content[..draft.content.len().min(64 * 1024)],
-    };
-    if cjhirashi_artifacts::recognise(&found).is_some_and(|kind| kind.name() == "image") {
-        draft.content = accepted(draft.content, language).await?;
-    }
+    let _turn = AT_ONCE.acquire().await;
+    let draft = Draft { content: bytes.into(), file_name: name, ..Draft::default() };
     Ok(state.artifacts.create(&person.viewer(), draft, language).await?)
 }
 

@@ -54,6 +54,9 @@ impl Kind {
             }
             "/account/export" | "/chats/export" => Some(Self::Export),
             _ if changes && path.starts_with("/artifacts/") => Some(Self::Transfer),
+            _ if path.starts_with("/api/v1/artifacts") && (changes || *method == Method::PATCH) => Some(Self::Transfer),
+            // Whoever has a link is nobody that is known.
+            _ if path.starts_with("/share/artifact/") => Some(Self::Search),
             // The library searches what was said.
             "/chats" | "/fn/serve_page" => Some(Self::Search),
             "/account" | "/account/delete" | "/fn/refresh_profile" if changes => Some(Self::SignIn),

@@ -27,7 +27,8 @@ pub fn card(language: Language, tag: &Tag, made: Option<&MessageArtifact>, body:
             let _ = write!(
                 html,
                 "<a class=\"artifact-card\" href=\"/artifacts/{id}?version={version}\" data-artifact=\"{id}\" data-version=\"{version}\" \
-                 data-kind=\"{}\">",
+                 data-identifier=\"{}\" data-kind=\"{}\">",
+                tag.identifier,
                 kind_name.unwrap_or_default()
             );
             name(title, &format!("{label} · {} {version}", words(language).version), &mut html);
@@ -126,6 +127,7 @@ fn problem_words(language: Language, problem: &str) -> String {
         (Language::Es, "not_found") => "el texto que debía cambiarse no está en el artefacto.",
         (Language::Es, "ambiguous") => "el texto que debía cambiarse está más de una vez.",
         (Language::Es, "no_text") => "este artefacto no se cambia escribiendo.",
+        (Language::Es, "moved") => "alguien lo estaba cambiando a la vez; vuelve a pedirlo.",
         (Language::Es, "too_large") => "el artefacto sería demasiado grande.",
         (Language::Es, _) => "el modelo lo escribió de una forma que no se entiende.",
         (Language::En, "unknown") => "the model named an artifact that does not exist.",
@@ -133,6 +135,7 @@ fn problem_words(language: Language, problem: &str) -> String {
         (Language::En, "not_found") => "the text to be changed is not in the artifact.",
         (Language::En, "ambiguous") => "the text to be changed is in it more than once.",
         (Language::En, "no_text") => "this artifact is not changed by writing.",
+        (Language::En, "moved") => "somebody was changing it at the same time; ask again.",
         (Language::En, "too_large") => "the artifact would be too large.",
         (Language::En, _) => "the model wrote it in a way that cannot be read.",
     };

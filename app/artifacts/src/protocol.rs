@@ -27,6 +27,8 @@ const CLOSE: &str = "</artifact>";
 /// The most characters of an identifier and of a title.
 const IDENTIFIER: usize = 60;
 const TITLE: usize = 200;
+/// Tags that stand deeper are code.
+const INDENT: usize = 3;
 /// The longest opening tag, in bytes: what is longer is text.
 const TAG: usize = 2_000;
 /// The most pairs of one change.
@@ -78,8 +80,8 @@ pub enum ChangeError {
     /// The block ended before its closing tag.
     #[error("the block was cut off before </artifact>")]
     CutOff,
-    /// No pair of old and new text.
-    #[error("there is no <old>…</old><new>…</new> pair in it")]
+    /// It is not made of pairs of old and new text, or of other things, too.
+    #[error("it is not made of <old>…</old><new>…</new> pairs alone")]
     NoPairs,
     /// More pairs than one change has.
     #[error("it has more than {PAIRS} pairs")]
@@ -147,6 +149,9 @@ impl Fences {
 #[must_use]
 pub fn opening(line: &str) -> Option<(Tag, &str)> {
     let text = line.trim_start();
+    if line.len() - text.len() > INDENT {
+        return None;
+    }
     let attributes = text.strip_prefix(OPEN).filter(|rest| rest.starts_with([' ', '\t']))?;
     let mut tag = Tag::default();
     let mut kind_name = String::new();
@@ -190,20 +195,25 @@ pub fn opening(line: &str) -> Option<(Tag, &str)> {
 #[must_use]
 pub fn may_open(line: &str) -> bool {
     let text = line.trim_start();
-    if text.len() > TAG {
+    if text.len() > TAG || line.len() - text.len() > INDENT {
         return false;
     }
     match text.strip_prefix(OPEN) {
-        Some(rest) => rest.is_empty() || (rest.starts_with([' ', '\t']) && !line.contains('>')),
+        Some(rest) => rest.is_empty() || rest.starts_with([' ', '\t']),
         None => !text.is_empty() && OPEN.starts_with(text),
     }
 }
 
-/// Where in a line the closing tag stands: at its end.
+/// The closing tag in a line, by its bytes: at its beginning, and what follows are words again, or at its end.
 #[must_use]
-pub fn closing(line: &str) -> Option<usize> {
+pub fn closing(line: &str) -> Option<Range<usize>> {
+    let lead = line.len() - line.trim_start().len();
+    if lead <= INDENT && line[lead..].starts_with(CLOSE) {
+        let end = lead + CLOSE.len();
+        return Some(lead..if line[end..].trim().is_empty() { line.len() } else { end });
+    }
     let text = line.trim_end();
-    text.ends_with(CLOSE).then(|| text.len() - CLOSE.len())
+    text.ends_with(CLOSE).then(|| text.len() - CLOSE.len()..line.len())
 }
 
 /// The stretches of an answer, in order; together they are all of it.
@@ -230,19 +240,23 @@ pub fn segments(text: &str) -> Vec<Segment> {
         }
         let mut body = at - behind.len()..text.len();
         let mut closed = false;
+        let mut end = at;
         if let Some(place) = closing(behind) {
-            (body.end, closed) = (body.start + place, true);
+            (end, closed) = (body.start + place.end, true);
+            body.end = body.start + place.start;
         }
         while !closed {
             let Some(line) = lines.next() else { break };
             if let Some(place) = closing(line) {
-                (body.end, closed) = (at + place, true);
+                (body.end, closed) = (at + place.start, true);
+                end = at + place.end;
             }
             at += line.len();
         }
         let body = trimmed(text, body);
-        segments.push(Segment::Artifact(Written { tag, range: start..at, body, closed }));
-        from = at;
+        let end = if closed { end } else { text.len() };
+        segments.push(Segment::Artifact(Written { tag, range: start..end, body, closed }));
+        from = end;
     }
     if from < text.len() {
         segments.push(Segment::Text(from..text.len()));
@@ -283,17 +297,16 @@ pub fn whole_text<'a>(body: &'a str, kind: &str) -> &'a str {
 /// [`ChangeError`].
 pub fn changed(current: &str, body: &str) -> Result<String, ChangeError> {
     let mut pairs = Vec::new();
-    let mut rest = body;
-    while let Some((old, behind)) = between(rest, "<old>", "</old>") {
-        let Some((new, behind)) = between(behind, "<new>", "</new>") else { break };
+    let mut rest = body.trim_start();
+    // Whatever is no pair makes all of it doubtful: half of it is not done.
+    while !rest.is_empty() || pairs.is_empty() {
+        let (old, behind) = between(rest, "<old>", "</old>").ok_or(ChangeError::NoPairs)?;
+        let (new, behind) = between(behind.trim_start(), "<new>", "</new>").ok_or(ChangeError::NoPairs)?;
         pairs.push((old, new));
-        rest = behind;
+        rest = behind.trim_start();
         if pairs.len() > PAIRS {
             return Err(ChangeError::TooManyPairs);
         }
-    }
-    if pairs.is_empty() {
-        return Err(ChangeError::NoPairs);
     }
     let mut text = current.to_owned();
     for ((old, new), pair) in pairs.into_iter().zip(1..) {
@@ -311,7 +324,7 @@ pub fn changed(current: &str, body: &str) -> Result<String, ChangeError> {
 }
 
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a str)> {
-    let (_, inside) = text.split_once(open)?;
+    let inside = text.strip_prefix(open)?;
     let (inside, behind) = inside.split_once(close)?;
     let inside = inside.strip_prefix("\r\n").or_else(|| inside.strip_prefix('\n')).unwrap_or(inside);
     let inside = inside.strip_suffix('\n').map_or(inside, |inside| inside.strip_suffix('\r').unwrap_or(inside));
@@ -414,6 +427,8 @@ pub fn as_history(text: &str) -> String {
 /// An artifact as a model is told it.
 #[must_use]
 pub fn told(identifier: &str, kind: &str, title: &str, language: Option<&str>, text: &str) -> String {
+    // It cannot end its own block and go on as instructions.
+    let text = text.replace(CLOSE, "(/artifact)");
     let language = language.map(|language| format!(" language=\"{}\"", escaped(language))).unwrap_or_default();
     format!(
         "<artifact identifier=\"{identifier}\" type=\"{kind}\" title=\"{}\"{language}>\n{text}\n</artifact>",
@@ -503,6 +518,13 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_closing_tag_are_words_again() {
+        let text = "<artifact identifier=\"a\" type=\"code\">\nx\n</artifact> And so on.\nMore.";
+        let found = segments(text);
+        assert_eq!(found.last(), Some(&Segment::Text(text.find(" And").unwrap()..text.len())), "{found:?}");
+    }
+
+    #[test]
     fn a_whole_artifact_may_stand_on_one_line() {
         let text = "<artifact identifier=\"a\" type=\"application/json\">{\"a\":1}</artifact>\nDone";
         let [written] = &artifacts(text)[..] else { panic!() };
@@ -526,7 +548,15 @@ mod tests {
         assert_eq!(changed("a b a", &(pair("b", "x") + &pair("a", "y"))), Err(ChangeError::Ambiguous(2)));
         assert_eq!(changed("a", &(pair("a", "x") + &pair("z", "y"))), Err(ChangeError::NotFound(2)));
         assert_eq!(changed("a", &pair("", "y")), Err(ChangeError::NotFound(1)));
-        assert_eq!(changed("a", "<old>a</old>"), Err(ChangeError::NoPairs));
+        for half in [
+            "<old>a</old>",
+            "",
+            &(pair("a", "b") + "<old>b</old>"),
+            "<old>a</old> <old>b</old><new>c</new>",
+            &(pair("a", "b") + "Done!"),
+        ] {
+            assert_eq!(changed("a b", half), Err(ChangeError::NoPairs), "{half}");
+        }
         assert_eq!(changed("a", &pair("a", "b").repeat(51)), Err(ChangeError::TooManyPairs));
         // A later pair sees what an earlier one made.
         assert_eq!(changed("a", &(pair("a", "b") + &pair("b", "c"))), Ok("c".to_owned()));
@@ -546,7 +576,7 @@ mod tests {
         for line in ["<", "<art", "<artifact", "<artifact identifier=\"a"] {
             assert!(may_open(line), "{line}");
         }
-        for line in ["", "<b", "a <art", "<artifacts", "<artifact identifier=\"a\">"] {
+        for line in ["", "<b", "a <art", "<artifacts", "    <artifact identifier"] {
             assert!(!may_open(line), "{line}");
         }
     }

@@ -1,5 +1,7 @@
 //! An answer as it is shown: its words as safe HTML, and in their place the cards of its artifacts.
 
+use std::ops::Range;
+
 use cjhirashi_artifacts::{
     card, growing,
     protocol::{self, Fences, MOST_PER_ANSWER, Segment, Tag, closing, may_open, opening},
@@ -95,7 +97,12 @@ impl LiveAnswer {
         self.line.push_str(piece);
         let may_open_here = self.given == 0 && !self.fences.inside() && self.artifacts < MOST_PER_ANSWER;
         if !whole {
-            if !(may_open_here && may_open(&self.line)) {
+            if let Some((tag, behind)) = opening(&self.line).filter(|_| may_open_here) {
+                // The rest of its line is still to come.
+                let behind = behind.to_owned();
+                self.line.clear();
+                self.open(tag, &behind, false);
+            } else if !(may_open_here && may_open(&self.line)) {
                 self.words.push(&self.line[self.given..]);
                 self.given = self.line.len();
             }
@@ -104,7 +111,7 @@ impl LiveAnswer {
         let line = std::mem::take(&mut self.line);
         let given = std::mem::take(&mut self.given);
         match opening(&line).filter(|_| may_open_here) {
-            Some((tag, behind)) => self.open(tag, behind),
+            Some((tag, behind)) => self.open(tag, behind, true),
             None => {
                 self.words.push(&line[given..]);
                 self.fences.take(line.trim_end_matches(['\n', '\r']));
@@ -112,10 +119,14 @@ impl LiveAnswer {
         }
     }
 
-    fn open(&mut self, tag: Tag, behind: &str) {
+    /// `whole`: nothing more comes of the tag's line.
+    fn open(&mut self, tag: Tag, behind: &str, whole: bool) {
         self.finish_words();
         self.artifacts += 1;
         self.artifact = Some(Growing { tag, body: behind.to_owned(), line: 0, dirty: true });
+        if !whole {
+            return;
+        }
         if let Some(place) = closing(behind) {
             self.close(place);
         } else if let Some(artifact) = &mut self.artifact {
@@ -131,15 +142,20 @@ impl LiveAnswer {
     }
 
     /// The artifact is whole: `place` is where its closing tag stands in its last line.
-    fn close(&mut self, place: usize) {
+    fn close(&mut self, place: Range<usize>) {
         let Some(mut artifact) = self.artifact.take() else { return };
-        artifact.body.truncate(artifact.line + place);
+        let after = artifact.body.split_off(artifact.line + place.end);
+        artifact.body.truncate(artifact.line + place.start);
         let html = growing(self.language, &artifact.tag, artifact.body.trim_matches(['\n', '\r']), true);
         self.finished.push((self.before, html));
         self.before += 1;
         let id = format!("{}-{}", self.id, self.before);
         self.words = BlockRenderer::new(Place { id: &id, language: self.language });
         self.words.set_citations(self.citations.clone());
+        // What follows its tag on the same line.
+        if !after.is_empty() {
+            self.take(&after);
+        }
     }
 
     pub(crate) fn open_bytes(&self) -> usize {
@@ -210,6 +226,17 @@ mod tests {
         assert_eq!(page.len(), 4, "{page:?}");
         assert!(page[2].contains("artifact-card done") && page[2].contains("let x = 1;"), "{}", page[2]);
         assert!(page[3].contains("Done"), "{}", page[3]);
+    }
+
+    #[test]
+    fn a_tag_whose_line_comes_in_pieces_opens_its_artifact() {
+        let at = TEXT.find("<artifact").unwrap();
+        let end = at + TEXT[at..].find('>').unwrap() + 1;
+        for cut in [end - 1, end, end + 1] {
+            assert_eq!(live(TEXT, &[cut]), live(TEXT, &[]), "{cut}");
+        }
+        let arrow = TEXT.replace("title=\"A\"", "title=\"A -> B\"");
+        assert_eq!(live(&arrow, &[arrow.find("->").unwrap() + 2]), live(&arrow, &[]));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl ArtifactService {
     }
 
     async fn whole(&self, stored: OpenedArtifact) -> Result<Opened, ArtifactError> {
-        let kind = kind(&stored.artifact.kind).or_else(|| kind("code")).ok_or(ArtifactError::NoKind)?;
+        let kind = kind(&stored.kind).or_else(|| kind("code")).ok_or(ArtifactError::NoKind)?;
         let bytes = match &stored.blob {
             Some(key) => Some(self.blobs.read(key).await?),
             None => None,
@@ -217,7 +217,7 @@ impl ArtifactService {
             metadata: draft.metadata,
         };
         let (text, file) = if kind.editor() == Editor::File {
-            (String::new(), Some(draft.content))
+            (String::new(), Some(written_anew(draft.content, language).await?))
         } else {
             (text_of(draft.content)?, None)
         };
@@ -268,8 +268,13 @@ impl ArtifactService {
             language: change.language.or(opened.stored.language),
             metadata: change.metadata.unwrap_or(opened.stored.metadata),
         };
+        let file = match change.file {
+            Some(_) if opened.kind.editor() != Editor::File => return Err(ArtifactError::NoKind),
+            Some(file) => Some(written_anew(file, language).await?),
+            None => opened.file,
+        };
         let mine = text.clone();
-        let body = self.body(given, text, change.file.or(opened.file), language).await?;
+        let body = self.body(given, text, file, language).await?;
         match self.store.save_artifact(viewer, &self.blobs, id, base, &body.as_row(&title)).await {
             Ok(version) => Ok(Saved::Done(version)),
             Err(KeepArtifactError::Moved(version)) => {
@@ -389,6 +394,15 @@ fn kept(error: KeepArtifactError) -> ArtifactError {
         KeepArtifactError::Storage(error) => ArtifactError::Storage(error),
         KeepArtifactError::Blob(error) => ArtifactError::Blob(error),
     }
+}
+
+/// A picture as it is kept: nothing but the picture.
+async fn written_anew(file: Vec<u8>, language: Language) -> Result<Vec<u8>, ArtifactError> {
+    if file.len() > MAX_BYTES {
+        return Err(ArtifactError::TooLarge);
+    }
+    let accepted = aside(move || cjhirashi_artifacts::accept_image(&file, language)).await;
+    Ok(accepted.map_err(ArtifactError::Invalid)?.bytes)
 }
 
 /// The text of a file; nothing where it is none.

@@ -178,6 +178,38 @@ pub(crate) fn complaint(text: &str, made: &[MadeArtifact], known: &[ChatArtifact
     Some(complaint)
 }
 
+/// The names of the artifacts that an answer makes or changes.
+pub(crate) fn names(text: &str) -> Vec<String> {
+    let named = protocol::segments(text).into_iter().filter_map(|segment| match segment {
+        Segment::Artifact(written) => Some(written.tag.identifier),
+        Segment::Text(_) => None,
+    });
+    named.collect()
+}
+
+/// What stands for an artifact that could not be stored because others kept changing it.
+pub(crate) fn nothing_of_it() -> MadeArtifact {
+    MadeArtifact { made: Made::Nothing(None), problem: Some("moved".to_owned()) }
+}
+
+/// What has to end an answer before more blocks follow it; `None` where none may follow.
+pub(crate) fn end_before_more(text: &str) -> Option<&'static str> {
+    let segments = protocol::segments(text);
+    let artifacts = segments.iter().filter(|segment| matches!(segment, Segment::Artifact(_))).count();
+    if artifacts >= protocol::MOST_PER_ANSWER {
+        return None;
+    }
+    match segments.last() {
+        Some(Segment::Artifact(written)) if !written.closed => Some("\n</artifact>\n"),
+        Some(Segment::Text(range)) => {
+            let mut fences = protocol::Fences::default();
+            text[range.clone()].lines().for_each(|line| fences.take(line));
+            (!fences.inside()).then_some("")
+        }
+        _ => Some(""),
+    }
+}
+
 /// The artifact blocks of a text, without the words around them.
 pub(crate) fn blocks_of(text: &str) -> String {
     let mut blocks = String::new();
@@ -267,6 +299,14 @@ mod tests {
         two.push(ChatArtifact { identifier: "big".to_owned(), text: Some("x".repeat(40_000)), ..two[0].clone() });
         let told = told(&two, 200_000).unwrap();
         assert!(told.contains("\nshort\n") && told.contains("\"big\"") && told.len() < 1_000, "{told}");
+    }
+
+    #[test]
+    fn a_second_try_is_no_part_of_what_is_open() {
+        assert_eq!(end_before_more("Words."), Some(""));
+        assert_eq!(end_before_more("<artifact identifier=\"a\" type=\"code\">\nx"), Some("\n</artifact>\n"));
+        assert_eq!(end_before_more("```rust\nx"), None);
+        assert_eq!(end_before_more(&block("code", "x").repeat(20)), None);
     }
 
     #[test]

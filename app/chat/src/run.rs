@@ -217,7 +217,8 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
         ending = finish(shared, FinishedGeneration { artifacts: &made, ..end }).await;
     }
     if ending == Ending::ArtifactsMoved {
-        ending = finish(shared, end).await;
+        let none: Vec<MadeArtifact> = made.iter().map(|_| made::nothing_of_it()).collect();
+        ending = finish(shared, FinishedGeneration { artifacts: &none, ..end }).await;
     }
     let status = if ending == Ending::Gone { MessageStatus::Interrupted } else { status };
     run.publish(last + 1, vec![GenerationEvent::End { status, error }]);
@@ -270,7 +271,8 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     };
     let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
     let writes = job.model.id != EXTRACTIVE;
-    let artifacts = async { if writes { shared.store.artifacts_in_chat(&job.chat).await } else { Ok(Vec::new()) } };
+    let artifacts =
+        async { if writes { shared.store.artifacts_in_chat(&job.chat, None).await } else { Ok(Vec::new()) } };
     let (history, documents, artifacts) = tokio::try_join!(history, scope, artifacts)?;
     if let Some(documents) = documents {
         let wanted = Wanted {
@@ -383,9 +385,11 @@ async fn mend(
     mut turns: Vec<ChatTurn>,
     ask: Ask<'_>,
 ) -> Result<(), Failure> {
-    let known = shared.store.artifacts_in_chat(&job.chat).await?;
+    let known = shared.store.artifacts_in_chat(&job.chat, Some(&made::names(&answer.text))).await?;
     let made = made::plan(&answer.text, &known, true, made::ids(&shared.store));
     let Some(complaint) = made::complaint(&answer.text, &made, &known) else { return Ok(()) };
+    // Where something is open still, or nothing more may come, a second try would be read as part of that.
+    let Some(end) = made::end_before_more(&answer.text) else { return Ok(()) };
     journal.push(GenerationEvent::Stage(AnswerStage::Asking { model: job.model.id.clone() }));
     turns.push(ChatTurn::of(MessageRole::Assistant, answer.text.clone()));
     turns.push(ChatTurn::of(MessageRole::User, complaint));
@@ -411,8 +415,9 @@ async fn mend(
     let blocks = made::blocks_of(&text);
     if !blocks.is_empty() {
         answer.last_token_at = Some(shared.store.now());
-        answer.text.push_str(&blocks);
-        journal.push(GenerationEvent::Text { delta: blocks });
+        let delta = format!("{end}{blocks}");
+        answer.text.push_str(&delta);
+        journal.push(GenerationEvent::Text { delta });
     }
     Ok(())
 }
@@ -424,7 +429,7 @@ async fn made_by(shared: &Shared, job: &Job, text: &str, whole: bool) -> Vec<Mad
         return Vec::new();
     }
     for attempt in 0..FINISH_TRIES {
-        match shared.store.artifacts_in_chat(&job.chat).await {
+        match shared.store.artifacts_in_chat(&job.chat, Some(&made::names(text))).await {
             Ok(known) => return made::plan(text, &known, whole, made::ids(&shared.store)),
             Err(error) => {
                 tracing::warn!(%error, chat.id = %job.chat, "the artifacts of a chat could not be read; trying again");

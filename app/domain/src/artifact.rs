@@ -115,6 +115,8 @@ pub struct ArtifactVersion {
     pub model: Option<String>,
     /// The message that it comes from, while that is there.
     pub message_id: Option<MessageId>,
+    /// The chat of that message.
+    pub chat_id: Option<ChatId>,
     /// The older version that it brought back.
     pub restored_from: Option<i32>,
     /// Bytes of its content.

@@ -22,6 +22,8 @@ use crate::{
 
 /// So many a person has at most.
 const MOST: i64 = 20_000;
+/// So many versions one has at most.
+const MOST_VERSIONS: i32 = 10_000;
 /// Longer tokens are none of ours and are not even looked up.
 const LONGEST_TOKEN: usize = 128;
 /// Texts above so many bytes lie in files.
@@ -90,6 +92,8 @@ pub struct OpenedArtifact {
     pub artifact: Artifact,
     /// Which version this is.
     pub version: i32,
+    /// The name of its kind then.
+    pub kind: String,
     /// What it was called.
     pub title: String,
     /// Its programming language.
@@ -321,7 +325,7 @@ impl Store {
             r#"SELECT a.id, a.type AS kind, a.title, a.language, a.metadata, a.version,
                       COALESCE(a.blob_size, octet_length(a.content))::bigint AS "size_bytes!", a.chat_id, c.title AS "chat_title?",
                       a.message_id, a.tags, a.share_token IS NOT NULL AS "shared!", a.created_at, a.updated_at,
-                      v.version AS shown, v.title AS shown_title, v.language AS shown_language, v.metadata AS shown_metadata,
+                      v.version AS shown, v.type AS shown_kind, v.title AS shown_title, v.language AS shown_language, v.metadata AS shown_metadata,
                       v.content, v.blob_url, v.author
                FROM artifacts a JOIN users u ON u.id = a.user_id
                JOIN artifact_versions v ON v.artifact_id = a.id
@@ -358,6 +362,7 @@ impl Store {
             Ok(OpenedArtifact {
                 artifact: artifact.try_into()?,
                 version: row.shown,
+                kind: row.shown_kind,
                 title: row.shown_title,
                 language: row.shown_language,
                 metadata: row.shown_metadata.unwrap_or(Value::Null),
@@ -369,16 +374,16 @@ impl Store {
         .transpose()
     }
 
-    /// The versions of an artifact of the viewer's, the newest first; at most 500. Empty when there is none.
+    /// The versions of an artifact of the viewer's, the newest first. Empty when there is none.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list_artifact_versions(&self, viewer: &Viewer, id: &ArtifactId) -> Result<Vec<ArtifactVersion>> {
         let rows = sqlx::query!(
-            r#"SELECT v.version, v.title, v.author, v.model, v.message_id, v.restored_from,
+            r#"SELECT v.version, v.title, v.author, v.model, v.message_id, v.restored_from, m.chat_id AS "chat_id?",
                       COALESCE(v.blob_size, octet_length(v.content))::bigint AS "size_bytes!", v.created_at
-               FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id
-               WHERE a.id = $1 AND a.user_id = $2 ORDER BY v.version DESC LIMIT 500"#,
+               FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id LEFT JOIN messages m ON m.id = v.message_id
+               WHERE a.id = $1 AND a.user_id = $2 ORDER BY v.version DESC LIMIT 20000"#,
             id.as_str(),
             viewer.user_id.as_str(),
         )
@@ -395,6 +400,10 @@ impl Store {
                     message_id: row
                         .message_id
                         .map(|id| MessageId::parse(id.as_str()).map_err(|_| corrupt("message_id", &id)))
+                        .transpose()?,
+                    chat_id: row
+                        .chat_id
+                        .map(|id| ChatId::parse(id.as_str()).map_err(|_| corrupt("chat_id", &id)))
                         .transpose()?,
                     restored_from: row.restored_from,
                     size_bytes: row.size_bytes,
@@ -469,6 +478,9 @@ impl Store {
         if newest != base {
             return Err(KeepArtifactError::Moved(newest));
         }
+        if newest >= MOST_VERSIONS {
+            return Err(KeepArtifactError::Full);
+        }
         sqlx::query!(
             "UPDATE artifacts SET title = $2, content = $3, language = $4, metadata = $5, blob_url = $6, blob_size = $7,
                  version = version + 1, updated_at = $8 WHERE id = $1",
@@ -502,7 +514,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let newest = lock(&mut tx, viewer, id).await?.ok_or(KeepArtifactError::NotFound)?;
         let done = sqlx::query!(
-            "UPDATE artifacts a SET title = v.title, content = v.content, language = v.language, metadata = v.metadata,
+            "UPDATE artifacts a SET type = v.type, title = v.title, content = v.content, language = v.language, metadata = v.metadata,
                  blob_url = v.blob_url, blob_size = v.blob_size, version = a.version + 1, updated_at = $3
              FROM artifact_versions v WHERE a.id = $1 AND v.artifact_id = a.id AND v.version = $2",
             id.as_str(),
@@ -632,9 +644,9 @@ async fn note_version(
     restored_from: Option<i32>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO artifact_versions (artifact_id, version, title, content, language, metadata, blob_url, blob_size, author,
+        "INSERT INTO artifact_versions (artifact_id, version, type, title, content, language, metadata, blob_url, blob_size, author,
                                         model, message_id, restored_from, created_at)
-         SELECT id, version, title, content, language, metadata, blob_url, blob_size, $2, $3, $4, $5, updated_at
+         SELECT id, version, type, title, content, language, metadata, blob_url, blob_size, $2, $3, $4, $5, updated_at
          FROM artifacts WHERE id = $1",
         id,
         author.as_str(),

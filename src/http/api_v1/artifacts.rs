@@ -24,7 +24,7 @@ use super::{
 use crate::{
     AppState,
     http::{
-        artifacts::exported,
+        artifacts::{MOST_LISTED, exported},
         body::{ApiId, ApiQuery, parse_json, read},
         error::{ApiError, ApiResult, ErrorBody},
     },
@@ -222,7 +222,8 @@ pub(super) async fn list_artifact_versions(
     Caller(viewer): Caller,
     ApiId(id): ApiId<ArtifactId>,
 ) -> ApiResult<Json<VersionsBody>> {
-    let versions = state.store.list_artifact_versions(&viewer, &id).await?;
+    let mut versions = state.store.list_artifact_versions(&viewer, &id).await?;
+    versions.truncate(MOST_LISTED);
     if versions.is_empty() {
         return Err(ApiError::new(ErrorCode::ArtifactNotFound));
     }

@@ -90,7 +90,7 @@ async fn a_change_that_fails_twice_leaves_the_artifact_as_it_was_and_says_so() {
 #[tokio::test]
 async fn a_stopped_answer_keeps_the_text_of_its_artifact_as_far_as_it_came() {
     let world = World::new().await;
-    world.models.set(Script { hold_after: Some(12), ..Script::saying(TABLE) });
+    world.models.set(Script { hold_after: Some(8), ..Script::saying(TABLE) });
     let sent = world.ask(None, "Hazme una tabla").await.unwrap();
     until("the artifact begins", async || {
         let events = world.store.events_after(&sent.generation, 0, 500).await.unwrap();

@@ -10,7 +10,9 @@ use sqlx::PgTransaction;
 use super::note_version;
 use crate::{Result, StorageError, Store};
 
-/// The most artifacts of a chat that a model is told of.
+/// The most artifacts of a chat that are looked at.
+const MOST: i64 = 1_000;
+/// Of so many, the last changed, a model may be told the text.
 const MOST_TOLD: i64 = 50;
 
 /// An artifact of a chat as a model is told it.
@@ -30,7 +32,7 @@ pub struct ChatArtifact {
     pub metadata: Value,
     /// The newest version.
     pub version: i32,
-    /// Its text; `None` where it lies in a file.
+    /// Its text; `None` where it lies in a file, or was not asked for.
     pub text: Option<String>,
 }
 
@@ -86,20 +88,30 @@ pub struct MadeContent {
 }
 
 impl Store {
-    /// The artifacts that a chat's messages name or that were made in it, the last changed first. Asks nobody's leave: for
-    /// the run that answers in it.
+    /// The artifacts that a chat's messages name or that were made in it, the last changed first; with the texts of those of
+    /// these names, or, without names, of the 50 last changed. Asks nobody's leave: for the run that answers in it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn artifacts_in_chat(&self, chat: &ChatId) -> Result<Vec<ChatArtifact>> {
+    pub async fn artifacts_in_chat(&self, chat: &ChatId, names: Option<&[String]>) -> Result<Vec<ChatArtifact>> {
         let rows = sqlx::query!(
-            r#"SELECT a.id, COALESCE(a.identifier, lower(right(a.id, 8))) AS "identifier!", a.type AS kind, a.title, a.language,
-                      a.metadata, a.version, CASE WHEN a.blob_url IS NULL THEN a.content END AS text
-               FROM chats c JOIN artifacts a ON a.user_id = c.user_id
-               WHERE c.id = $1 AND (a.chat_id = c.id OR a.id IN (
-                   SELECT x.artifact_id FROM message_artifacts x JOIN messages m ON m.id = x.message_id WHERE m.chat_id = c.id))
-               ORDER BY (a.chat_id IS NOT DISTINCT FROM c.id) DESC, a.updated_at DESC LIMIT $2"#,
+            r#"WITH here AS (
+                   SELECT id FROM artifacts WHERE chat_id = $1
+                   UNION
+                   SELECT x.artifact_id FROM messages m JOIN message_artifacts x ON x.message_id = m.id
+                   WHERE m.chat_id = $1 AND x.artifact_id IS NOT NULL
+               ), known AS (
+                   SELECT a.id, COALESCE(a.identifier, lower(right(a.id, 8))) AS identifier, a.chat_id = $1 AS own, a.updated_at,
+                          row_number() OVER (ORDER BY a.updated_at DESC, a.id) AS place
+                   FROM here JOIN artifacts a ON a.id = here.id JOIN chats c ON c.id = $1 AND c.user_id = a.user_id
+               )
+               SELECT a.id, k.identifier AS "identifier!", a.type AS kind, a.title, a.language, a.metadata, a.version,
+                      CASE WHEN a.blob_url IS NULL AND (k.identifier = ANY($3) OR ($3 IS NULL AND k.place <= $4)) THEN a.content END AS text
+               FROM known k JOIN artifacts a ON a.id = k.id
+               ORDER BY k.own DESC NULLS LAST, k.place LIMIT $2"#,
             chat.as_str(),
+            MOST,
+            names as Option<&[String]>,
             MOST_TOLD,
         )
         .fetch_all(&self.pool)
@@ -135,11 +147,12 @@ pub(crate) async fn store_made(
         let (id, version) = match &made.made {
             Made::Nothing(id) => (id.as_ref(), None),
             Made::New { id, identifier, kind, content } => {
-                sqlx::query!(
+                let added = sqlx::query!(
                     "INSERT INTO artifacts (id, user_id, message_id, chat_id, identifier, type, title, content, language,
                                             metadata, created_at, updated_at)
                      SELECT $1, c.user_id, m.id, c.id, $3, $4, $5, $6, $7, $8, $9, $9
-                     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id = $2",
+                     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id = $2
+                     ON CONFLICT DO NOTHING",
                     id.as_str(),
                     message,
                     identifier,
@@ -152,6 +165,9 @@ pub(crate) async fn store_made(
                 )
                 .execute(&mut **tx)
                 .await?;
+                if added.rows_affected() == 0 {
+                    return Ok(false);
+                }
                 note_version(tx, id.as_str(), Author::Model, Some(model), Some(message), None).await?;
                 (Some(id), Some(1))
             }
@@ -177,7 +193,9 @@ pub(crate) async fn store_made(
             }
         };
         sqlx::query!(
-            "INSERT INTO message_artifacts (message_id, n, artifact_id, version, problem) VALUES ($1, $2, $3, $4, $5)",
+            // One that was meant may be deleted by now.
+            "INSERT INTO message_artifacts (message_id, n, artifact_id, version, problem)
+             VALUES ($1, $2, (SELECT id FROM artifacts WHERE id = $3), $4, $5)",
             message,
             n,
             id.map(ArtifactId::as_str),

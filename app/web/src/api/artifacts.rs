@@ -139,6 +139,7 @@ mod server_side {
     use super::Failure;
     use crate::{
         api::{
+            library::day,
             served::ServedPage,
             server::{Asked, fail, services, signed_in, texts, words},
         },
@@ -182,7 +183,8 @@ mod server_side {
             kind: filled("kind").filter(|name| kind(name).is_some()),
             tag: filled("tag"),
             chat: filled("chat").and_then(|id| ChatId::parse(id).ok()),
-            ..ArtifactsWanted::default()
+            after: filled("after").and_then(|text| day(&text)),
+            before: filled("before").and_then(|text| day(&text)),
         };
         let page = query.page();
         let ((found, total), tags) = (
@@ -192,6 +194,8 @@ mod server_side {
         let (t, w) = (texts(&who), words(&who));
         let shelf = Shelf {
             typed,
+            after: filled("after").unwrap_or_default(),
+            before: filled("before").unwrap_or_default(),
             chat_title: found.first().and_then(|listed| listed.artifact.chat_title.clone()),
             wanted,
             found,

@@ -104,7 +104,7 @@ pub(crate) async fn delete_folder(id: String) -> Result<Acted, Failure> {
 }
 
 #[cfg(feature = "ssr")]
-pub(crate) use server_side::{page, tags as labels};
+pub(crate) use server_side::{day, page, tags as labels};
 
 #[cfg(feature = "ssr")]
 mod server_side {
@@ -181,7 +181,7 @@ mod server_side {
     }
 
     /// The beginning of a day in UTC, `2026-11-30`.
-    fn day(text: &str) -> Option<Timestamp> {
+    pub(crate) fn day(text: &str) -> Option<Timestamp> {
         let day = time::Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         Some(Timestamp(day.midnight().assume_utc().unix_timestamp() * 1_000))
     }

@@ -88,7 +88,6 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                 <Composer state=state />
             </main>
             <PassagePanel state=state />
-            <cj-panel></cj-panel>
             <Preview state=state />
         </div>
     }

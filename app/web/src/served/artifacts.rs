@@ -30,6 +30,9 @@ const SHEET: &str = "/workshop/workshop.css";
 /// What the library shows.
 pub(crate) struct Shelf {
     pub(crate) typed: String,
+    /// Days as they were chosen, `2026-11-30`.
+    pub(crate) after: String,
+    pub(crate) before: String,
     pub(crate) wanted: ArtifactsWanted,
     /// What the chat is called whose artifacts alone are shown.
     pub(crate) chat_title: Option<String>,
@@ -47,6 +50,8 @@ impl Shelf {
         let mut query = ParamsMap::new();
         let chat = self.wanted.chat.as_ref().map(ToString::to_string).unwrap_or_default();
         let wanted = [
+            ("after", self.after.as_str()),
+            ("before", self.before.as_str()),
             ("q", self.typed.as_str()),
             ("kind", self.wanted.kind.as_deref().unwrap_or_default()),
             ("tag", self.wanted.tag.as_deref().unwrap_or_default()),
@@ -69,7 +74,9 @@ pub(crate) fn artifacts(t: &'static Texts, shelf: Shelf) -> String {
     let searched = !shelf.typed.trim().is_empty()
         || shelf.wanted.kind.is_some()
         || shelf.wanted.tag.is_some()
-        || shelf.wanted.chat.is_some();
+        || shelf.wanted.chat.is_some()
+        || shelf.wanted.after.is_some()
+        || shelf.wanted.before.is_some();
     let rows = shelf.found.iter().map(|listed| row(t, listed, shelf.now)).collect_view();
     let nothing = shelf.found.is_empty().then(|| {
         view! {
@@ -126,6 +133,14 @@ pub(crate) fn artifacts(t: &'static Texts, shelf: Shelf) -> String {
                     {kinds}
                 </select>
                 {tags}
+                <label class="day">
+                    <span class="faint">{w.changed_after}</span>
+                    <input class="input" type="date" name="after" value=shelf.after.clone() />
+                </label>
+                <label class="day">
+                    <span class="faint">{w.changed_before}</span>
+                    <input class="input" type="date" name="before" value=shelf.before.clone() />
+                </label>
                 {chat}
                 <button class="button plain-line" type="submit">
                     {t.filter}
@@ -276,7 +291,7 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
             data-id=stored.artifact.id.to_string()
             data-base=base.to_owned()
             data-version=version.to_string()
-            data-latest=stored.artifact.version.to_string()
+            data-latest=if owner { stored.artifact.version } else { version }.to_string()
             data-kind=opened.kind.name()
             data-editor=editor
             data-language=stored.language.clone()
@@ -487,11 +502,14 @@ pub fn artifact_history(language: Language, id: &ArtifactId, versions: &[Artifac
                 (None, Author::Model, None) => w.a_model.to_owned(),
                 (None, Author::Person, _) => w.you_wrote_it.to_owned(),
             };
+            let message = version.chat_id.as_ref().zip(version.message_id.as_ref()).map(|(chat, message)| {
+                view! { " · " <a href=format!("/chat/{chat}#m-{message}")>{w.from_an_answer}</a> }
+            });
             view! {
                 <li data-version=version.version.to_string()>
                     <a href=format!("{ARTIFACTS}/{id}?version={}", version.version)>{w.version(version.version)}</a>
                     " "
-                    <span class="faint">{who} " · " {ago(t, now, version.created_at)} " · " {t.bytes(version.size_bytes)}</span>
+                    <span class="faint">{who} " · " {ago(t, now, version.created_at)} " · " {t.bytes(version.size_bytes)} {message}</span>
                 </li>
             }
         })

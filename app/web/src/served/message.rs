@@ -424,6 +424,7 @@ pub(crate) fn question_menu(t: &'static Texts, chat: &ChatId, message: &Message)
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
+        {make_artifacts(t, message)}
         {delete(t, message, w.delete_question_line)}
     }
     .to_html()

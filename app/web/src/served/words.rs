@@ -374,6 +374,8 @@ words! {
     kind_of_artifact: "Tipo", "Type";
     every_kind: "Todos los tipos", "All types";
     every_label: "Todas las etiquetas", "All labels";
+    changed_after: "Desde", "From";
+    changed_before: "Antes de", "Before";
     new_artifact: "Nuevo artefacto", "New artifact";
     artifact_title: "Título", "Title";
     make_artifact: "Crear", "Create";
@@ -401,6 +403,7 @@ words! {
         "All its versions and its link are deleted, and this cannot be undone.";
     labels_example: "Etiquetas, separadas por comas", "Labels, separated by commas";
     a_model: "Un modelo", "A model";
+    from_an_answer: "ver el mensaje", "see the message";
     you_wrote_it: "Tú", "You";
     shared_artifact_line: "Un artefacto compartido, solo para leer", "A shared artifact, for reading only";
     artifact_deleted: "Artefacto eliminado", "Artifact deleted";
