@@ -54,7 +54,7 @@ test('ten thousand lines of code open at their beginning, come as one scrolls, a
   await workshop.save(2);
   await expect(await workshop.compare(1, 2)).toContainText('fin');
   await workshop.side.getByRole('button', { name: 'Cerrar' }).click();
-  expect((await workshop.export('File')).suggestedFilename()).toMatch(/\.rs$/);
+  expect((await workshop.export('Archivo')).suggestedFilename()).toMatch(/\.rs$/);
 });
 
 test('a tree is searched, what is missing in it comes, and a path is copied @script', async ({ page, context, product, workshop }) => {

@@ -101,6 +101,8 @@ export async function edit(host, draft) {
       if (file) {
         ({ version } = await postFile(`${host.base}/file?base_version=${base}`, file));
         file = null;
+        // Should the words not be saved now, they stand on this version the next time.
+        host.from = version;
       }
       const words = said();
       return Object.keys(words).length ? post(host.base, { base_version: version, ...words }) : { version };

@@ -17,7 +17,7 @@ use cjhirashi_domain::{ErrorCode, id::ArtifactId, settings::Language};
 use cjhirashi_markdown::aside;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     body::{self, ApiId, ApiQuery},
@@ -37,6 +37,9 @@ const PREVIEW_BYTES: usize = 1 << 20;
 pub(crate) const MOST_LISTED: usize = 500;
 /// So many are rendered or given out at once; each may take a processor for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(8);
+/// So many are in memory at once, each with up to 16 MB; whoever has but a link keeps nobody who is signed in waiting.
+static OPEN: Semaphore = Semaphore::const_new(16);
+static OPEN_BY_LINK: Semaphore = Semaphore::const_new(4);
 
 /// What a page in a frame may do: run what stands in it, and nothing else. It has an origin of its own (`sandbox` without
 /// `allow-same-origin`), so it reaches neither our cookies and storage nor the page around it; it loads and sends nothing.
@@ -80,6 +83,7 @@ pub(crate) struct Asked {
     base: String,
     language: Language,
     query: Vec<(String, String)>,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl FromRequestParts<AppState> for Asked {
@@ -93,17 +97,26 @@ impl FromRequestParts<AppState> for Asked {
         let (first, second, third) = (segments.next(), segments.next(), segments.next());
         if let (Some("share"), Some("artifact"), Some(token)) = (first, second, third) {
             let language = language_of(&parts.headers).unwrap_or_default();
+            let turn = turn(&OPEN_BY_LINK).await?;
             let opened = state.artifacts.open_shared(token).await?;
-            return Ok(Self { opened, base: format!("/share/artifact/{token}"), language, query: pairs });
+            let base = format!("/share/artifact/{token}");
+            return Ok(Self { opened, base, language, query: pairs, _turn: turn });
         }
         let person =
             Person::from_request_parts(parts, state).await.map_err(|_| ApiError::new(ErrorCode::Unauthorized))?;
         let id = second
             .and_then(|id| ArtifactId::parse(id).ok())
             .ok_or_else(|| ApiError::new(ErrorCode::ArtifactNotFound))?;
+        let turn = turn(&OPEN).await?;
         let opened = state.artifacts.open(&person.viewer(), &id, version).await?;
-        Ok(Self { opened, base: format!("/artifacts/{id}"), language: person.0.settings.language, query: pairs })
+        let language = person.0.settings.language;
+        Ok(Self { opened, base: format!("/artifacts/{id}"), language, query: pairs, _turn: turn })
     }
+}
+
+/// Waits until one more may be opened.
+async fn turn(of: &'static Semaphore) -> ApiResult<SemaphorePermit<'static>> {
+    of.acquire().await.map_err(|_| ApiError::new(ErrorCode::TooMany))
 }
 
 pub(crate) fn form_pairs(query: &[u8]) -> Vec<(String, String)> {
@@ -141,7 +154,7 @@ pub(crate) async fn content(asked: Asked) -> ApiResult<Response> {
 pub(crate) async fn part(asked: Asked) -> ApiResult<Response> {
     let _turn = AT_ONCE.acquire().await;
     let part = aside(move || {
-        let Asked { opened, base, language, query } = asked;
+        let Asked { opened, base, language, query, _turn } = asked;
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let place = Place { id: "part", language, base: &base, version: opened.stored.version };
         opened.kind.part(&opened.content(), place, &query)

@@ -375,7 +375,12 @@ fn exports(t: &'static Texts, kind: &'static dyn Kind, base: &str, version: i32)
             if format.id == "print" {
                 return view! { <a href=address target="_blank" rel="external noopener">{w.to_print}</a> }.whole();
             }
-            view! { <a href=address rel="external" download="">{format.label}</a> }.whole()
+            let label = match format.id {
+                "file" => w.as_file,
+                "resized" => w.as_resized,
+                _ => format.label,
+            };
+            view! { <a href=address rel="external" download="">{label}</a> }.whole()
         })
         .collect_view();
     view! {

@@ -391,6 +391,8 @@ words! {
     own_page: "Página propia", "Its own page";
     full_screen: "Pantalla completa", "Full screen";
     export_artifact: "Exportar", "Export";
+    as_file: "Archivo", "File";
+    as_resized: "Otro tamaño", "Another size";
     cancel_edit: "Cancelar", "Cancel";
     to_print: "Para imprimir (PDF)", "To print (PDF)";
     made_in: "Hecho en", "Made in";
