@@ -21,11 +21,11 @@ export default defineConfig({
     trace: 'retain-on-failure',
   },
   projects: [
-    { name: 'chromium', testIgnore: /(screenshots|figures)\.spec\.ts/ },
+    { name: 'chromium', testIgnore: /(screenshots|figures).*\.spec\.ts/ },
     // Reading and asking must work without any script; what needs one is tagged.
-    { name: 'without-javascript', testIgnore: /(screenshots|figures)\.spec\.ts/, grepInvert: /@script/, use: { javaScriptEnabled: false } },
+    { name: 'without-javascript', testIgnore: /(screenshots|figures).*\.spec\.ts/, grepInvert: /@script/, use: { javaScriptEnabled: false } },
     { name: 'screenshots', testMatch: 'screenshots*.spec.ts', timeout: 300_000 },
     // A trace takes pictures of the page while it is measured.
-    { name: 'figures', testMatch: 'figures.spec.ts', use: { trace: 'off' } },
+    { name: 'figures', testMatch: 'figures*.spec.ts', use: { trace: 'off' } },
   ],
 });

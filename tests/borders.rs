@@ -17,9 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ingest", &["domain"]),
     ("retrieval", &["domain", "storage", "vectors", "models"]),
     ("sync", &["domain", "storage", "vectors", "models", "ingest", "retrieval"]),
-    ("chat", &["domain", "storage", "models", "retrieval"]),
+    ("markdown", &["domain"]),
+    ("artifacts", &["domain", "markdown"]),
+    ("chat", &["domain", "storage", "models", "retrieval", "markdown", "artifacts"]),
     ("transfer", &["domain"]),
-    ("web", &["domain", "storage", "models", "retrieval", "sync", "chat", "identity"]),
+    ("web", &["domain", "storage", "models", "retrieval", "sync", "chat", "identity", "markdown", "artifacts"]),
     ("browser", &["web"]),
 ];
 

@@ -134,6 +134,10 @@ mod tests {
         assert_eq!(
             described,
             [
+                "/artifacts",
+                "/artifacts/{id}",
+                "/artifacts/{id}/export/{format}",
+                "/artifacts/{id}/versions",
                 "/chat/completions",
                 "/chats",
                 "/chats/{id}",

@@ -6,6 +6,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use super::{hidden, words::Words};
 use crate::{
     api::{
+        artifacts::ARTIFACTS,
         chats::{DeleteChat, RenameChat},
         conversation::{ForkChat, ShareChat, UnshareChat},
         library::ArrangeChats,
@@ -145,6 +146,7 @@ pub(crate) fn chat_menu(
         </form>
         {sharing(t, &id, link)}
         <div class="links">
+            <a href=format!("{ARTIFACTS}?chat={id}")>{w.artifacts_of_chat}</a>
             <a href=format!("/chat/{id}/export?format=md") rel="external" download="">{w.as_markdown}</a>
             <a href=format!("/chat/{id}/export?format=json") rel="external" download="">{w.as_json}</a>
             <a href=format!("/chat/{id}?shown=100000") rel="external">{w.whole_for_print}</a>

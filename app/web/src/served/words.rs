@@ -373,6 +373,7 @@ words! {
         "Ask for a table, a diagram or a page in a chat, or begin one above.";
     kind_of_artifact: "Tipo", "Type";
     every_kind: "Todos los tipos", "All types";
+    artifacts_of_chat: "Artefactos de este chat", "Artifacts of this chat";
     every_label: "Todas las etiquetas", "All labels";
     changed_after: "Desde", "From";
     changed_before: "Antes de", "Before";
