@@ -47,6 +47,34 @@ for (const theme of ['light', 'dark'] as const) {
   });
 }
 
+/** One artifact of each kind that is text. */
+const ARTIFACTS = [
+  ['code', 'fn main() {\n    let x = 1;\n}'],
+  ['json', '{"a": [1, {"b": null}], "c": "d"}'],
+  ['html', '<!DOCTYPE html><html lang="es"><title>x</title><h1>Hola</h1></html>'],
+  ['markdown', '# Uno\n\nDos.\n\n## Tres\n\nCuatro.'],
+  ['diagram', 'flowchart LR\n  A[Uno] --> B[Dos]'],
+  ['latex', 'La media $\\frac{a}{b}$.'],
+  ['table', 'mes,total\nenero,120\nfebrero,90'],
+] as const;
+
+for (const theme of ['light', 'dark'] as const) {
+  test(`axe finds nothing on any artifact and in the library, ${theme} @script`, async ({ page, product, chat }) => {
+    test.slow();
+    await product.setting('theme', theme);
+    await chat.open('/artifacts');
+    expect.soft(await violations(page), 'the empty library').toEqual([]);
+    for (const [type, content] of ARTIFACTS) {
+      const { id } = await product.api<{ id: string }>('POST', '/artifacts', { type, title: `Un ${type}`, content });
+      await chat.open(`/artifacts/${id}`);
+      await expect(page.locator('cj-workshop')).toHaveClass(/live/);
+      expect.soft(await violations(page), type).toEqual([]);
+    }
+    await chat.open('/artifacts');
+    expect.soft(await violations(page), 'the library').toEqual([]);
+  });
+}
+
 test('an error and an answer being written have no violations either @script', async ({ page, product, chat }) => {
   await product.script({ chat_status: 500 });
   const id = await product.ask('¿Hola?');
