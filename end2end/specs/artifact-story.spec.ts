@@ -58,6 +58,8 @@ test('one chat makes a table, a diagram, a report and a page, which are changed,
   await workshop.type('\n\nFebrero también cuenta.');
   await workshop.save(2);
   await expect(await workshop.compare(1, 2)).toContainText('Febrero');
+  await workshop.side.getByRole('link', { name: 'ver el mensaje' }).click();
+  await expect(page).toHaveURL(/#m-/);
   await workshop.side.getByRole('button', { name: 'Cerrar' }).click();
   expect((await workshop.exported('Markdown')).toString()).toContain('Febrero también cuenta.');
   await chat.ask('Febrero fueron 99');

@@ -21,7 +21,7 @@ export async function openHistory(workshop) {
       event.preventDefault();
       event.stopPropagation();
       void workshop.restore(version);
-    } else if (target?.closest('a, [data-do="view"]')) {
+    } else if (target?.closest('li > a, [data-do="view"]')) {
       event.preventDefault();
       event.stopPropagation();
       void workshop.load(version);
