@@ -11,7 +11,7 @@ use axum::{
     },
     response::{Html, IntoResponse, Redirect, Response},
 };
-use cjhirashi_artifacts::{Content, MAX_BYTES, Part, Place, Problem, kind};
+use cjhirashi_artifacts::{Content, MAX_BYTES, Part, Place, Problem, Way, kind};
 use cjhirashi_chat::{ArtifactError, ArtifactService, Change, Draft, Opened, Saved};
 use cjhirashi_domain::{ErrorCode, id::ArtifactId, settings::Language};
 use cjhirashi_markdown::aside;
@@ -217,8 +217,7 @@ pub(crate) async fn exported(
 ) -> ApiResult<Response> {
     let _turn = AT_ONCE.acquire().await;
     let name = cjhirashi_transfer::file_name(&opened.stored.title);
-    // What is to be printed is shown, in a sandbox where nothing runs.
-    let shown = format == "print";
+    let shown = opened.kind.formats().iter().any(|known| known.id == format && known.way == Way::Page);
     let file = ArtifactService::export(opened, format, query, language).await?;
     let media_type = HeaderValue::from_str(&file.media_type);
     let name = format!("{name}.{}", file.extension);
@@ -226,6 +225,7 @@ pub(crate) async fn exported(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     if shown {
+        // In a sandbox where nothing runs.
         let policy =
             "sandbox allow-modals; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'";
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

@@ -121,17 +121,11 @@ enum GatherError {
 /// What the file of an artifact ends with.
 fn ending(opened: &Opened) -> &'static str {
     let media_type = opened.stored.metadata.get("media_type").and_then(|it| it.as_str());
-    match (opened.kind.name(), media_type) {
-        ("image", Some("image/png")) => "png",
-        ("image", Some("image/jpeg")) => "jpg",
-        ("image", _) => "bin",
-        ("json", _) => "json",
-        ("html", _) => "html",
-        ("markdown", _) => "md",
-        ("diagram", _) => "mmd",
-        ("latex", _) => "tex",
-        ("table", _) => "csv",
-        _ => "txt",
+    match (&opened.file, media_type) {
+        (None, _) => opened.kind.source().extension,
+        (Some(_), Some("image/png")) => "png",
+        (Some(_), Some("image/jpeg")) => "jpg",
+        (Some(_), _) => "bin",
     }
 }
 

@@ -77,15 +77,58 @@ pub enum Editor {
     File,
 }
 
+/// How the text of a kind is known elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// What a file of it ends with.
+    pub extension: &'static str,
+    /// Its media type, without a charset.
+    pub media_type: &'static str,
+    /// The word after a fence in Markdown; empty where that is the programming language of each.
+    pub fence: &'static str,
+}
+
+/// How a form is had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As a file to be saved.
+    File,
+    /// As a page that is shown, to be printed.
+    Page,
+    /// Made in the browser from what is shown there, because only it has fonts; the server does not know it.
+    InBrowser,
+}
+
 /// A form in which a kind leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// As addresses name it: `csv`.
     pub id: &'static str,
-    /// As people know it: `CSV`.
-    pub label: &'static str,
-    /// Made in the browser from what is shown there, because only it has fonts; the server does not know it.
-    pub in_browser: bool,
+    /// How it is had.
+    pub way: Way,
+    es: &'static str,
+    en: &'static str,
+}
+
+impl Format {
+    /// A file whose form has the same name in every language.
+    const fn file(id: &'static str, label: &'static str) -> Self {
+        Self { id, way: Way::File, es: label, en: label }
+    }
+
+    /// Any other.
+    const fn new(id: &'static str, way: Way, es: &'static str, en: &'static str) -> Self {
+        Self { id, way, es, en }
+    }
+
+    /// As people know it.
+    #[must_use]
+    pub const fn label(&self, language: Language) -> &'static str {
+        match language {
+            Language::Es => self.es,
+            Language::En => self.en,
+        }
+    }
 }
 
 /// A file to be given out.
@@ -144,6 +187,19 @@ pub trait Kind: Sync + std::fmt::Debug {
     /// One line for a model: what the kind is for and what its content is.
     fn instructions(&self) -> &'static str;
 
+    /// What models call it besides its name, in small letters.
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How its text is known elsewhere.
+    fn source(&self) -> Source;
+
+    /// The text that an empty one begins with.
+    fn blank(&self) -> &'static str {
+        ""
+    }
+
     /// How surely this is one of the kind, from 0 (it is not) to 100. [`recognise`] takes the surest.
     fn recognise(&self, found: &Found<'_>) -> u8;
 
@@ -201,6 +257,9 @@ pub trait Kind: Sync + std::fmt::Debug {
         language: Language,
     ) -> Result<Exported, ExportError>;
 }
+
+/// What is of no other kind is shown as this one.
+pub const PLAINEST: &str = "code";
 
 /// The kind of a name.
 #[must_use]

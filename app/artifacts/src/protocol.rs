@@ -18,7 +18,7 @@
 
 use std::{fmt::Write as _, ops::Range};
 
-use crate::{KINDS, kind};
+use crate::{Editor, KINDS, kind};
 
 /// The type that changes an artifact instead of making one.
 const UPDATE: &str = "update";
@@ -333,19 +333,12 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a s
 
 /// The kind that a model means, and the language that the word tells.
 fn known_kind(word: &str) -> (&'static str, Option<String>) {
-    if let Some(kind) = kind(word).filter(|kind| kind.name() != "image") {
-        return (kind.name(), None);
+    let known = kind(word).or_else(|| KINDS.iter().copied().find(|kind| kind.aliases().contains(&word)));
+    match known.filter(|kind| kind.editor() != Editor::File) {
+        Some(kind) => (kind.name(), None),
+        // What is no kind is code of that language.
+        None => (crate::PLAINEST, Some(plain(word, 40)).filter(|word| !word.is_empty() && !word.contains('/'))),
     }
-    let known = match word {
-        "text/html" | "webpage" | "page" | "svg" | "image/svg+xml" => "html",
-        "text/markdown" | "md" | "document" | "report" | "text" | "text/plain" => "markdown",
-        "mermaid" | "application/vnd.mermaid" | "chart" | "graph" => "diagram",
-        "csv" | "text/csv" | "tsv" | "spreadsheet" | "sheet" => "table",
-        "tex" | "math" | "formula" | "application/x-tex" => "latex",
-        "application/json" => "json",
-        _ => return ("code", Some(plain(word, 40)).filter(|word| !word.is_empty() && !word.contains('/'))),
-    };
-    (known, None)
 }
 
 /// A word as identifiers are.
@@ -389,12 +382,10 @@ pub fn as_markdown(text: &str) -> String {
                 let body = written.tag.kind.map_or(body, |kind| whole_text(body, kind));
                 let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
                 let fence = "`".repeat(longest.max(2) + 1);
-                let language = match written.tag.kind {
-                    Some("code") => written.tag.language.as_deref().unwrap_or_default(),
-                    Some("diagram") => "mermaid",
-                    Some("table") => "csv",
-                    Some(kind) => kind,
-                    None => "",
+                let fence_word = written.tag.kind.and_then(kind).map_or("", |kind| kind.source().fence);
+                let language = match fence_word {
+                    "" => written.tag.language.as_deref().unwrap_or_default(),
+                    word => word,
                 };
                 let name = if written.tag.title.is_empty() { &written.tag.identifier } else { &written.tag.title };
                 let name = name.replace(['*', '\\', '`', '[', ']', '<'], " ");
@@ -448,7 +439,7 @@ pub fn instructions() -> String {
          </artifact>\n\
          Types:\n",
     );
-    for kind in KINDS.iter().filter(|kind| !kind.instructions().is_empty()) {
+    for kind in KINDS {
         let _ = writeln!(text, "- {}: {}", kind.name(), kind.instructions());
     }
     text.push_str(

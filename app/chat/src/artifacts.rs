@@ -1,6 +1,6 @@
 //! Artifacts as people work with them: opened, made, saved on top of the version they saw, compared, given out.
 
-use cjhirashi_artifacts::{Content, Editor, Exported, Found, Kind, MAX_BYTES, Problem, kind, recognise};
+use cjhirashi_artifacts::{Content, Editor, Exported, Found, Kind, MAX_BYTES, PLAINEST, Problem, kind, recognise};
 use cjhirashi_domain::{
     ErrorCode, Viewer,
     artifact::ArtifactTitle,
@@ -175,8 +175,9 @@ impl ArtifactService {
         self.whole(stored).await
     }
 
+    /// With its file, where it has one.
     async fn whole(&self, stored: OpenedArtifact) -> Result<Opened, ArtifactError> {
-        let kind = kind(&stored.kind).or_else(|| kind("code")).ok_or(ArtifactError::NoKind)?;
+        let kind = kind_of(&stored)?;
         let bytes = match &stored.blob {
             Some(key) => Some(self.blobs.read(key).await?),
             None => None,
@@ -243,8 +244,15 @@ impl ArtifactService {
         change: Change,
         language: Language,
     ) -> Result<Saved, ArtifactError> {
-        // Edits of cells count the rows of the version that was seen; a whole text stands alone.
-        let opened = self.open(viewer, id, Some(change.edits_base.unwrap_or(base))).await?;
+        // Edits of cells count the rows of the version that was seen; a whole text stands alone, and what was there is not read.
+        let seen = Some(change.edits_base.unwrap_or(base));
+        let stored = self.store.open_artifact(viewer, id, seen).await?.ok_or(ArtifactError::NotFound)?;
+        let opened = match kind_of(&stored)? {
+            kind if change.text.is_some() && kind.editor() != Editor::File => {
+                Opened { kind, text: String::new(), file: None, stored }
+            }
+            _ => self.whole(stored).await?,
+        };
         let title = change.title.as_deref().unwrap_or(&opened.stored.title);
         let title = ArtifactTitle::parse(title).map_err(|_| ArtifactError::Title)?;
         let text = match (change.text, change.edits) {
@@ -396,6 +404,11 @@ fn kept(error: KeepArtifactError) -> ArtifactError {
     }
 }
 
+/// Its kind; what no kind knows is shown as the plainest.
+fn kind_of(stored: &OpenedArtifact) -> Result<&'static dyn Kind, ArtifactError> {
+    kind(&stored.kind).or_else(|| kind(PLAINEST)).ok_or(ArtifactError::NoKind)
+}
+
 /// A picture as it is kept: nothing but the picture.
 async fn written_anew(file: Vec<u8>, language: Language) -> Result<Vec<u8>, ArtifactError> {
     if file.len() > MAX_BYTES {
@@ -415,5 +428,5 @@ fn text_of(bytes: Vec<u8>) -> Result<String, ArtifactError> {
 /// The language of code, from its file's name.
 fn language_of(kind: &dyn Kind, file_name: Option<&str>) -> Option<String> {
     let ending = file_name?.rsplit_once('.')?.1;
-    (kind.name() == "code" && !ending.is_empty() && ending.len() <= 10).then(|| ending.to_ascii_lowercase())
+    (kind.source().fence.is_empty() && !ending.is_empty() && ending.len() <= 10).then(|| ending.to_ascii_lowercase())
 }

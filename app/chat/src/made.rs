@@ -4,17 +4,17 @@
 use std::fmt::Write as _;
 
 use cjhirashi_artifacts::{
-    Content, kind,
+    Content, Editor, kind,
     protocol::{self, ChangeError, Segment, Tag, changed, whole_text},
 };
 use cjhirashi_domain::{id::ArtifactId, settings::Language};
 use cjhirashi_storage::{ChatArtifact, Made, MadeArtifact, MadeContent, Store};
 use serde_json::Value;
 
-/// The most characters of all artifacts that a model is told with its conversation.
+/// The most bytes of all artifacts that a model is told with its conversation.
 const TOLD: usize = 60_000;
-/// The most of one of them.
-const TOLD_OF_ONE: usize = 30_000;
+/// The most bytes of one of them.
+pub(crate) const TOLD_OF_ONE: usize = 30_000;
 
 /// What came of every artifact of an answer, in the order of its text. `known`: those of its chat as they are now. `whole`:
 /// the answer was not broken off.
@@ -93,7 +93,8 @@ fn renewed(
 
 /// Pairs of old and new text.
 fn patched(artifact: &ChatArtifact, tag: &Tag, body: &str) -> Result<(Made, ChatArtifact), ChangeError> {
-    let current = artifact.text.as_deref().filter(|_| artifact.kind != "image").ok_or(ChangeError::NoText)?;
+    let is_file = kind(&artifact.kind).is_some_and(|kind| kind.editor() == Editor::File);
+    let current = artifact.text.as_deref().filter(|_| !is_file).ok_or(ChangeError::NoText)?;
     let text = changed(current, body)?;
     let title = if tag.title.is_empty() { artifact.title.clone() } else { tag.title.clone() };
     let language = artifact.language.clone();

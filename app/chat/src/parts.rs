@@ -1,6 +1,6 @@
 //! What of a message can become an artifact.
 
-use cjhirashi_artifacts::{Found, kind, protocol::as_markdown, recognise, table_from_markdown};
+use cjhirashi_artifacts::{Editor, Found, PLAINEST, kind, protocol::as_markdown, recognise, table_from_markdown};
 use cjhirashi_domain::{artifact::ArtifactTitle, settings::Language};
 use cjhirashi_markdown::{Extract, extracts};
 
@@ -26,13 +26,14 @@ pub fn parts_of(text: &str, language: Language) -> Vec<MessagePart> {
         parts.extend(match extract {
             Extract::Code { language: word, text } => {
                 let found = Found { file_name: None, language: Some(&word), head: text.as_bytes() };
-                let kind = recognise(&found).filter(|kind| kind.name() != "image").or_else(|| kind("code"));
+                let kind = recognise(&found).filter(|kind| kind.editor() != Editor::File).or_else(|| kind(PLAINEST));
                 kind.map(|kind| MessagePart {
                     kind: kind.name(),
-                    title: format!("{} {}", kind.label(language), if kind.name() == "code" { &word } else { "" })
-                        .trim()
-                        .to_owned(),
-                    language: Some(word).filter(|word| kind.name() == "code" && !word.is_empty()),
+                    title: match kind.source().fence {
+                        "" => format!("{} {word}", kind.label(language)).trim().to_owned(),
+                        _ => kind.label(language).to_owned(),
+                    },
+                    language: Some(word).filter(|word| kind.source().fence.is_empty() && !word.is_empty()),
                     text: text.strip_suffix('\n').unwrap_or(&text).to_owned(),
                 })
             }

@@ -20,7 +20,7 @@ use cjhirashi_models::{
 use cjhirashi_retrieval::{RetrievalError, SearchOutcome, SearchQuery};
 
 use cjhirashi_storage::{
-    Conversation, Ending, FinishedGeneration, MadeArtifact, StorageError, Store, StoredImage, Surroundings,
+    Conversation, Ending, FinishedGeneration, MadeArtifact, StorageError, Store, StoredImage, Surroundings, Texts,
 };
 use futures::StreamExt as _;
 
@@ -271,8 +271,13 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     };
     let history = shared.store.conversation_before(&run.message, prompt::MAX_TURNS);
     let writes = job.model.id != EXTRACTIVE;
-    let artifacts =
-        async { if writes { shared.store.artifacts_in_chat(&job.chat, None).await } else { Ok(Vec::new()) } };
+    let artifacts = async {
+        if writes {
+            shared.store.artifacts_in_chat(&job.chat, Texts::UpTo(made::TOLD_OF_ONE)).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
     let (history, documents, artifacts) = tokio::try_join!(history, scope, artifacts)?;
     if let Some(documents) = documents {
         let wanted = Wanted {
@@ -385,7 +390,7 @@ async fn mend(
     mut turns: Vec<ChatTurn>,
     ask: Ask<'_>,
 ) -> Result<(), Failure> {
-    let known = shared.store.artifacts_in_chat(&job.chat, Some(&made::names(&answer.text))).await?;
+    let known = shared.store.artifacts_in_chat(&job.chat, Texts::Named(&made::names(&answer.text))).await?;
     let made = made::plan(&answer.text, &known, true, made::ids(&shared.store));
     let Some(complaint) = made::complaint(&answer.text, &made, &known) else { return Ok(()) };
     // Where something is open still, or nothing more may come, a second try would be read as part of that.
@@ -429,7 +434,7 @@ async fn made_by(shared: &Shared, job: &Job, text: &str, whole: bool) -> Vec<Mad
         return Vec::new();
     }
     for attempt in 0..FINISH_TRIES {
-        match shared.store.artifacts_in_chat(&job.chat, Some(&made::names(text))).await {
+        match shared.store.artifacts_in_chat(&job.chat, Texts::Named(&made::names(text))).await {
             Ok(known) => return made::plan(text, &known, whole, made::ids(&shared.store)),
             Err(error) => {
                 tracing::warn!(%error, chat.id = %job.chat, "the artifacts of a chat could not be read; trying again");

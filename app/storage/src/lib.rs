@@ -56,7 +56,7 @@ pub use adoption::{AdoptedDocument, FoundText, SupersededDocument};
 pub use api_keys::KeyHolder;
 pub use artifacts::{
     ArtifactBody, ArtifactShare, ChatArtifact, IN_A_FILE, KeepArtifactError, ListedArtifact, Made, MadeArtifact,
-    MadeContent, NewArtifact, OpenedArtifact,
+    MadeContent, NewArtifact, OpenedArtifact, Texts,
 };
 pub use audit::Done;
 pub use blobs::{BlobError, BlobKey, BlobWriter, Blobs, StoredBlob};

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use cjhirashi_artifacts::MAX_BYTES;
+use cjhirashi_artifacts::{Editor, MAX_BYTES, kind};
 use cjhirashi_chat::{Change, Draft, Opened, Saved};
 use cjhirashi_domain::{
     ErrorCode,
@@ -267,7 +267,7 @@ pub(super) async fn create_artifact(
 ) -> ApiResult<Response> {
     let (parts, body) = request.into_parts();
     let new: NewArtifactBody = parse_json(&read(&parts.headers, body, BODY_BYTES).await?)?;
-    if new.r#type.as_deref() == Some("image") {
+    if new.r#type.as_deref().and_then(kind).is_some_and(|kind| kind.editor() == Editor::File) {
         return Err(ApiError::new(ErrorCode::ArtifactUnsupported));
     }
     let tags = cjhirashi_sync::parse_tags(&new.tags)?;

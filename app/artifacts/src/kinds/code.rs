@@ -5,7 +5,7 @@ use cjhirashi_markdown::knows_language;
 use serde_json::{Value, json};
 
 use super::{languages, text, words};
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Part, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Part, Place, Problem, Source, Way};
 
 /// Lines that come at once.
 const LINES: usize = 1_000;
@@ -47,7 +47,11 @@ impl Kind for Code {
     }
 
     fn instructions(&self) -> &'static str {
-        "code: a program, a script or a configuration file in any language; name it in language. Content: the file's text alone, without a fence."
+        "a program, a script or a configuration file in any language; name it in language. Content: the file's text alone, without a fence."
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "txt", media_type: "text/plain", fence: "" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -103,7 +107,7 @@ impl Kind for Code {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[Format { id: "file", label: "File", in_browser: false }]
+        const { &[Format::new("file", Way::File, "Archivo", "File")] }
     }
 
     fn export(

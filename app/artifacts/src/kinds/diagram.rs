@@ -5,7 +5,7 @@ use cjhirashi_markdown::{DiagramProblem, diagram, diagram_file, escape};
 use serde_json::{Value, json};
 
 use super::words;
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source, Way};
 
 /// Lines of a source that is shown instead of its drawing.
 const MAX_LINES: usize = 1_000;
@@ -64,7 +64,15 @@ impl Kind for Diagrams {
     }
 
     fn instructions(&self) -> &'static str {
-        "diagram: a drawing in Mermaid (flowchart, sequenceDiagram, stateDiagram-v2, classDiagram, erDiagram, gantt, pie, mindmap, timeline, journey, gitGraph, quadrantChart, xychart-beta). Content: the Mermaid source alone, at most 400 lines, without a fence."
+        "a drawing in Mermaid (flowchart, sequenceDiagram, stateDiagram-v2, classDiagram, erDiagram, gantt, pie, mindmap, timeline, journey, gitGraph, quadrantChart, xychart-beta). Content: the Mermaid source alone, at most 400 lines, without a fence."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["mermaid", "application/vnd.mermaid", "chart", "graph"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "mmd", media_type: "text/plain", fence: "mermaid" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -131,11 +139,13 @@ impl Kind for Diagrams {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "svg", label: "SVG", in_browser: false },
-            Format { id: "png", label: "PNG", in_browser: true },
-            Format { id: "mmd", label: "Mermaid", in_browser: false },
-        ]
+        const {
+            &[
+                Format::file("svg", "SVG"),
+                Format::new("png", Way::InBrowser, "PNG", "PNG"),
+                Format::file("mmd", "Mermaid"),
+            ]
+        }
     }
 
     fn export(

@@ -4,7 +4,7 @@ use cjhirashi_domain::settings::Language;
 use serde_json::{Value, json};
 
 use super::{text, words};
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source};
 
 /// Pages.
 #[derive(Debug)]
@@ -47,7 +47,15 @@ impl Kind for Pages {
     }
 
     fn instructions(&self) -> &'static str {
-        "html: a page that works by itself in a sandbox without network: all CSS and JavaScript inside of it, pictures as data: addresses or SVG, no storage, no forms that are sent. Content: the whole document."
+        "a page that works by itself in a sandbox without network: all CSS and JavaScript inside of it, pictures as data: addresses or SVG, no storage, no forms that are sent. Content: the whole document."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["text/html", "webpage", "page", "svg", "image/svg+xml"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "html", media_type: "text/html", fence: "html" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -86,7 +94,7 @@ impl Kind for Pages {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[Format { id: "html", label: "HTML", in_browser: false }]
+        const { &[Format::file("html", "HTML")] }
     }
 
     fn export(

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::words;
-use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, MAX_BYTES, Place, Problem};
+use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, MAX_BYTES, Place, Problem, Source, Way};
 
 /// The longest side that is read, in pixels.
 const MAX_SIDE: u32 = 12_000;
@@ -218,7 +218,11 @@ impl Kind for Images {
     }
 
     fn instructions(&self) -> &'static str {
-        "image: a picture that somebody uploaded; its content is the caption. You cannot make one: use diagram for drawings."
+        "a picture that somebody uploaded; its content is the caption. You cannot make one: use diagram for drawings."
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "txt", media_type: "text/plain", fence: "text" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -305,11 +309,13 @@ impl Kind for Images {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "original", label: "Original", in_browser: false },
-            Format { id: "png", label: "PNG", in_browser: false },
-            Format { id: "resized", label: "Resized", in_browser: false },
-        ]
+        const {
+            &[
+                Format::file("original", "Original"),
+                Format::file("png", "PNG"),
+                Format::new("resized", Way::File, "Otro tamaño", "Another size"),
+            ]
+        }
     }
 
     fn export(

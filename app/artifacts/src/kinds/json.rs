@@ -10,7 +10,7 @@ use cjhirashi_domain::settings::Language;
 use serde_json::{Value, json};
 
 use super::{text, words};
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Part, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Part, Place, Problem, Source};
 use scan::{Fault, What};
 
 /// The most bytes of a schema.
@@ -73,7 +73,15 @@ impl Kind for Json {
     }
 
     fn instructions(&self) -> &'static str {
-        "json: data. Content: one JSON value, strict: double quotes, no comments, no comma before a closing bracket."
+        "data. Content: one JSON value, strict: double quotes, no comments, no comma before a closing bracket."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["application/json"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "json", media_type: "application/json", fence: "json" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -157,10 +165,7 @@ impl Kind for Json {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "json", label: "JSON", in_browser: false },
-            Format { id: "compact", label: "JSON (min)", in_browser: false },
-        ]
+        const { &[Format::file("json", "JSON"), Format::file("compact", "JSON (min)")] }
     }
 
     fn export(

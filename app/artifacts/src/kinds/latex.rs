@@ -10,7 +10,7 @@ use cjhirashi_markdown::{FormulaError, formula};
 use serde_json::{Value, json};
 
 use super::{text, words};
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source};
 use reading::{Piece, pieces};
 
 /// So much of a text is shown, in bytes.
@@ -51,7 +51,15 @@ impl Kind for Formulas {
     }
 
     fn instructions(&self) -> &'static str {
-        "latex: formulas. Content: one formula without dollars, or a text with formulas in $…$, $$…$$, \\[…\\] or environments such as align; no macros of its own, no packages."
+        "formulas. Content: one formula without dollars, or a text with formulas in $…$, $$…$$, \\[…\\] or environments such as align; no macros of its own, no packages."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["tex", "math", "formula", "application/x-tex"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "tex", media_type: "text/plain", fence: "latex" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -129,10 +137,7 @@ impl Kind for Formulas {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "tex", label: "LaTeX", in_browser: false },
-            Format { id: "svg", label: "SVG", in_browser: false },
-        ]
+        const { &[Format::file("tex", "LaTeX"), Format::file("svg", "SVG")] }
     }
 
     fn export(

@@ -9,7 +9,7 @@ use cjhirashi_markdown::{DIAGRAM_COLOURS, render};
 use serde_json::{Value, json};
 
 use super::{text, words};
-use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem};
+use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source, Way};
 
 /// So much of a text is shown, in bytes: a browser lays all of it out at once.
 const MAX_SHOWN: usize = 1024 * 1024;
@@ -168,7 +168,15 @@ impl Kind for Texts {
     }
 
     fn instructions(&self) -> &'static str {
-        "markdown: a document to read, such as a report, a letter or an article. Content: Markdown with headings, lists, tables, code, Mermaid and formulas in $…$; no raw HTML."
+        "a document to read, such as a report, a letter or an article. Content: Markdown with headings, lists, tables, code, Mermaid and formulas in $…$; no raw HTML."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["text/markdown", "md", "document", "report", "text", "text/plain"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "md", media_type: "text/markdown", fence: "markdown" }
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -227,11 +235,13 @@ impl Kind for Texts {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "md", label: "Markdown", in_browser: false },
-            Format { id: "docx", label: "Word", in_browser: false },
-            Format { id: "print", label: "Print (PDF)", in_browser: false },
-        ]
+        const {
+            &[
+                Format::file("md", "Markdown"),
+                Format::file("docx", "Word"),
+                Format::new("print", Way::Page, "Para imprimir (PDF)", "To print (PDF)"),
+            ]
+        }
     }
 
     fn export(

@@ -15,6 +15,15 @@ const MOST: i64 = 1_000;
 /// Of so many, the last changed, a model may be told the text.
 const MOST_TOLD: i64 = 50;
 
+/// Whose texts are loaded with the artifacts of a chat.
+#[derive(Debug, Clone, Copy)]
+pub enum Texts<'a> {
+    /// Of those of these names, whatever their length: to change them.
+    Named(&'a [String]),
+    /// Of the last changed that have at most so many bytes: to tell them.
+    UpTo(usize),
+}
+
 /// An artifact of a chat as a model is told it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatArtifact {
@@ -88,12 +97,16 @@ pub struct MadeContent {
 }
 
 impl Store {
-    /// The artifacts that a chat's messages name or that were made in it, the last changed first; with the texts of those of
-    /// these names, or, without names, of the 50 last changed. Asks nobody's leave: for the run that answers in it.
+    /// The artifacts that a chat's messages name or that were made in it, the last changed first; with the texts that are
+    /// wanted. Asks nobody's leave: for the run that answers in it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn artifacts_in_chat(&self, chat: &ChatId, names: Option<&[String]>) -> Result<Vec<ChatArtifact>> {
+    pub async fn artifacts_in_chat(&self, chat: &ChatId, texts: Texts<'_>) -> Result<Vec<ChatArtifact>> {
+        let (names, most) = match texts {
+            Texts::Named(names) => (Some(names), None),
+            Texts::UpTo(bytes) => (None, Some(i32::try_from(bytes).unwrap_or(i32::MAX))),
+        };
         let rows = sqlx::query!(
             r#"WITH here AS (
                    SELECT id FROM artifacts WHERE chat_id = $1
@@ -106,13 +119,15 @@ impl Store {
                    FROM here JOIN artifacts a ON a.id = here.id JOIN chats c ON c.id = $1 AND c.user_id = a.user_id
                )
                SELECT a.id, k.identifier AS "identifier!", a.type AS kind, a.title, a.language, a.metadata, a.version,
-                      CASE WHEN a.blob_url IS NULL AND (k.identifier = ANY($3) OR ($3 IS NULL AND k.place <= $4)) THEN a.content END AS text
+                      CASE WHEN a.blob_url IS NULL AND (k.identifier = ANY($3) OR (k.place <= $4 AND octet_length(a.content) <= $5))
+                          THEN a.content END AS text
                FROM known k JOIN artifacts a ON a.id = k.id
                ORDER BY k.own DESC NULLS LAST, k.place LIMIT $2"#,
             chat.as_str(),
             MOST,
             names as Option<&[String]>,
             MOST_TOLD,
+            most,
         )
         .fetch_all(&self.pool)
         .await?;

@@ -1,4 +1,4 @@
-use cjhirashi_domain::{chat::MessageStatus, user::Role};
+use cjhirashi_domain::{artifact::ArtifactsWanted, chat::MessageStatus, user::Role};
 use serde_json::json;
 
 use super::*;
@@ -195,7 +195,7 @@ async fn an_answer_makes_artifacts_and_versions_with_its_end() {
     let turn = world.begin(None, false).await;
     assert!(matches!(world.end(&turn, &[new(&id, "a,b\n1,2")]).await, Ending::Stored { .. }));
     let chat = turn.chat.id.clone();
-    let known = store.artifacts_in_chat(&chat, None).await.unwrap();
+    let known = store.artifacts_in_chat(&chat, Texts::UpTo(1_000)).await.unwrap();
     assert_eq!((known[0].identifier.as_str(), known[0].text.as_deref()), ("t", Some("a,b\n1,2")));
 
     let turn = world.begin(Some(&chat), false).await;
@@ -212,7 +212,7 @@ async fn an_answer_makes_artifacts_and_versions_with_its_end() {
     let fork =
         store.fork_chat(&world.asker.viewer, &chat, None, |_| cjhirashi_domain::text::ChatTitle::parse("f").unwrap());
     let fork = fork.await.unwrap().unwrap();
-    assert_eq!(store.artifacts_in_chat(&fork.id, None).await.unwrap().len(), 1);
+    assert_eq!(store.artifacts_in_chat(&fork.id, Texts::UpTo(1_000)).await.unwrap().len(), 1);
     // Once deleted, the message knows that there was one.
     store.delete_artifact(&world.asker.viewer, &id).await.unwrap().unwrap();
     let page = store.open_chat(&world.asker.viewer, &chat, Part::Whole).await.unwrap().unwrap();

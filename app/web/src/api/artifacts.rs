@@ -10,12 +10,11 @@ pub(crate) const ARTIFACTS: &str = "/artifacts";
 /// Makes an empty artifact of a kind.
 #[server(prefix = "/fn", endpoint = "new_artifact")]
 pub(crate) async fn new_artifact(title: String, kind: String) -> Result<Acted, Failure> {
-    use super::server::{forward, services, signed_in, words};
+    use super::server::{forward, services, signed_in};
     use cjhirashi_chat::Draft;
     let (who, services) = (signed_in()?, services()?);
-    // A table has a head from the beginning.
-    let content = if kind == "table" { words(&who).new_table.to_owned() } else { String::new() };
-    let draft = Draft { kind: Some(kind), title, content: content.into_bytes(), ..Draft::default() };
+    let blank = cjhirashi_artifacts::kind(&kind).map_or("", |kind| kind.blank());
+    let draft = Draft { kind: Some(kind), title, content: blank.as_bytes().to_owned(), ..Draft::default() };
     let id = services.artifacts.create(&who.viewer(), draft, who.settings.language).await?;
     let address = format!("{ARTIFACTS}/{id}?edit=1");
     forward(&address);
@@ -155,9 +154,9 @@ mod server_side {
 
     /// The text of an artifact as a document: what reads best of it.
     pub(super) fn as_document(opened: Opened, visibility: Visibility) -> NewText {
-        let mime_type = match opened.kind.name() {
-            "markdown" => "text/markdown",
-            "html" => "text/html",
+        // Documents are read as one of these.
+        let mime_type = match opened.kind.source().media_type {
+            known @ ("text/markdown" | "text/html") => known,
             _ => "text/plain",
         };
         NewText {

@@ -1,7 +1,7 @@
 //! Artifacts: the library of them, and the workshop where one is looked at, edited, compared and given out. The workshop's
 //! script (`public/workshop`) is loaded only where one is; without it everything here can be read and downloaded.
 
-use cjhirashi_artifacts::{Editor, KINDS, Kind, Place, Problem, kind};
+use cjhirashi_artifacts::{Editor, KINDS, Kind, Place, Problem, Way, kind};
 use cjhirashi_chat::Opened;
 use cjhirashi_domain::{
     Timestamp,
@@ -225,7 +225,7 @@ fn row(t: &'static Texts, listed: &ListedArtifact, now: Timestamp) -> Piece {
     let snippet = listed.snippet.as_ref().map(|snippet| view! { <p class="snippet">{marked(snippet)}</p> });
     view! {
         <li>
-            {icon(kind_icon(&artifact.kind))}
+            {icon(Icon::Artifact)}
             <a class="artifact-title" href=format!("{ARTIFACTS}/{}", artifact.id)>
                 {artifact.title.clone()}
             </a>
@@ -240,14 +240,6 @@ fn row(t: &'static Texts, listed: &ListedArtifact, now: Timestamp) -> Piece {
         </li>
     }
     .whole()
-}
-
-fn kind_icon(kind: &str) -> Icon {
-    match kind {
-        "image" | "diagram" => Icon::Branch,
-        "markdown" => Icon::Document,
-        _ => Icon::Artifact,
-    }
 }
 
 /// The workshop of one version. `owner`: whoever looks may change it.
@@ -362,25 +354,18 @@ fn exports(t: &'static Texts, kind: &'static dyn Kind, base: &str, version: i32)
         .formats()
         .iter()
         .map(|format| {
-            if format.in_browser {
-                return view! {
+            let label = format.label(t.language);
+            let address = format!("{base}/export/{}?version={version}", format.id);
+            match format.way {
+                Way::File => view! { <a href=address rel="external" download="">{label}</a> }.whole(),
+                Way::Page => view! { <a href=address target="_blank" rel="external noopener">{label}</a> }.whole(),
+                Way::InBrowser => view! {
                     <button type="button" class="with-script" data-export=format.id>
-                        {format.label}
+                        {label}
                     </button>
                 }
-                .whole();
+                .whole(),
             }
-            let address = format!("{base}/export/{}?version={version}", format.id);
-            // What is to be printed is shown beside.
-            if format.id == "print" {
-                return view! { <a href=address target="_blank" rel="external noopener">{w.to_print}</a> }.whole();
-            }
-            let label = match format.id {
-                "file" => w.as_file,
-                "resized" => w.as_resized,
-                _ => format.label,
-            };
-            view! { <a href=address rel="external" download="">{label}</a> }.whole()
         })
         .collect_view();
     view! {

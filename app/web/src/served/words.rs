@@ -392,10 +392,7 @@ words! {
     own_page: "Página propia", "Its own page";
     full_screen: "Pantalla completa", "Full screen";
     export_artifact: "Exportar", "Export";
-    as_file: "Archivo", "File";
-    as_resized: "Otro tamaño", "Another size";
     cancel_edit: "Cancelar", "Cancel";
-    to_print: "Para imprimir (PDF)", "To print (PDF)";
     made_in: "Hecho en", "Made in";
     artifact_link: "Enlace del artefacto", "Link of the artifact";
     put_into_documents: "Añadir a mis documentos", "Add to my documents";
@@ -411,7 +408,6 @@ words! {
     shared_artifact_line: "Un artefacto compartido, solo para leer", "A shared artifact, for reading only";
     artifact_deleted: "Artefacto eliminado", "Artifact deleted";
     artifact_shared: "El enlace está listo: muestra esta versión.", "The link is ready: it shows this version.";
-    new_table: "A,B,C\n,,\n", "A,B,C\n,,\n";
     make_artifact_of: "Hacer un artefacto", "Make an artifact";
     whole_message: "De todo el mensaje", "Of the whole message";
     newer: "Más recientes", "Newer";

@@ -25,7 +25,7 @@ use types::{Type, boolean, number};
 use window::{Asked, MAX_COUNT};
 
 use super::words;
-use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, Part, Place, Problem};
+use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, Part, Place, Problem, Source};
 
 /// Rows that are there before a script asks for more.
 const FIRST_ROWS: usize = 100;
@@ -90,7 +90,19 @@ impl Kind for Tables {
     }
 
     fn instructions(&self) -> &'static str {
-        "table: rows and columns, sorted, filtered and edited as cells. Content: CSV with a header line of unique names; quote cells that hold the separator, quotes or line breaks."
+        "rows and columns, sorted, filtered and edited as cells. Content: CSV with a header line of unique names; quote cells that hold the separator, quotes or line breaks."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["csv", "text/csv", "tsv", "spreadsheet", "sheet"]
+    }
+
+    fn source(&self) -> Source {
+        Source { extension: "csv", media_type: "text/csv", fence: "csv" }
+    }
+
+    fn blank(&self) -> &'static str {
+        "A,B,C\n,,\n"
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
@@ -262,11 +274,7 @@ impl Kind for Tables {
     }
 
     fn formats(&self) -> &'static [Format] {
-        &[
-            Format { id: "csv", label: "CSV", in_browser: false },
-            Format { id: "xlsx", label: "Excel", in_browser: false },
-            Format { id: "md", label: "Markdown", in_browser: false },
-        ]
+        const { &[Format::file("csv", "CSV"), Format::file("xlsx", "Excel"), Format::file("md", "Markdown")] }
     }
 
     fn export(
