@@ -82,6 +82,30 @@ test('a tree is searched, what is missing in it comes, and a path is copied @scr
   await expect(workshop.problems).toHaveCount(0);
 });
 
+test('a schema is written beside its JSON, and what does not fit is told by line @script', async ({ page, product, workshop }) => {
+  const id = await made(product, 'json', 'Precio', '{\n  "precio": "caro"\n}');
+  await workshop.show(id);
+  await workshop.edit();
+  await workshop.workshop.getByRole('button', { name: 'Esquema' }).click();
+  const schema = workshop.workshop.getByRole('textbox', { name: 'Esquema' });
+  await expect(schema).toBeFocused();
+  await page.keyboard.insertText('{"properties": {"precio": {"type": "number"}}');
+  await expect(workshop.workshop.getByText('El esquema todavía no es JSON que se pueda leer.')).toBeVisible();
+  await workshop.act('Guardar');
+  await expect(workshop.state).toContainText('El esquema todavía no es JSON');
+  await page.keyboard.insertText('}');
+  await expect(workshop.problems).toContainText(['Línea 2']);
+  await workshop.save(2);
+  await expect(workshop.problems).toContainText(['Línea 2']);
+  await workshop.edit();
+  await workshop.workshop.getByRole('button', { name: 'Esquema' }).click();
+  await expect(schema).toContainText('"type": "number"');
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.press('Delete');
+  await workshop.save(3);
+  await expect(workshop.problems).toHaveCount(0);
+});
+
 test('a page runs in its frame alone, and as it is written @script', async ({ page, product, workshop }) => {
   const id = await made(product, 'html', 'Contador', '<!doctype html><title>C</title><button onclick="this.textContent=Number(this.textContent)+1">0</button>');
   await workshop.show(id);

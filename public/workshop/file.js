@@ -14,7 +14,7 @@ const MOST = 16 * 1024 * 1024;
  */
 export async function edit(host, draft) {
   const shown = host.view.querySelector('img');
-  const saved = { title: host.called, caption: host.view.querySelector('.caption')?.textContent?.trim() ?? '', alt: host.dataset.alt ?? shown?.alt ?? '' };
+  const saved = { title: host.called, caption: host.view.querySelector('.caption')?.textContent?.trim() ?? '', alt: JSON.parse(host.dataset.metadata ?? '{}').alt ?? shown?.alt ?? '' };
   const first = draft ?? saved;
   /** @type {File | null} */
   let file = null;

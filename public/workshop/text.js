@@ -2,6 +2,7 @@
 // Editing a text: the editor, its title and language, and beside it the view as it will be.
 import { getText, later, make, nodes, post, wake, withQuery } from './common.js';
 import { openEditor } from './editor.js';
+import { keptSchema, openSchema } from './schema.js';
 
 /** @typedef {import('./workshop.js').Workshop} Workshop */
 
@@ -14,21 +15,28 @@ const LANGUAGES = /** @type {Record<string, string>} */ ({ json: 'json', html: '
 
 /**
  * @param {Workshop} host
- * @param {{ text: string, title: string, language: string }} [draft]
+ * @param {{ text: string, title: string, language: string, schema?: string }} [draft]
  * @returns {Promise<import('./workshop.js').Editing>}
  */
 export async function edit(host, draft) {
   const kind = host.dataset.kind ?? '';
   const live = LIVE.includes(kind);
-  let saved = { text: await getText(withQuery(`${host.base}/content`, { version: host.version })), title: host.called, language: host.dataset.language ?? '' };
+  let saved = { text: await getText(withQuery(`${host.base}/content`, { version: host.version })), title: host.called, language: host.dataset.language ?? '', schema: kind === 'json' ? keptSchema(host) : '' };
   const first = draft ?? saved;
 
   const title = make('input', { class: 'input', value: first.title, maxlength: 200, 'aria-label': host.say('title'), placeholder: host.say('title') });
   const language = make('input', { class: 'input', value: first.language, maxlength: 40, 'aria-label': host.say('language'), placeholder: host.say('language'), spellcheck: 'false' });
   const place = make('div', { class: 'edit-text' });
   const panes = live ? paneChoice(host) : null;
-  const bar = make('div', { class: 'edit-bar' }, title, kind === 'code' && language, panes);
-  host.editPlace.replaceChildren(bar, place);
+  const schema =
+    kind === 'json'
+      ? await openSchema(host, first.schema ?? '', () => {
+          host.changed();
+          renew();
+        })
+      : null;
+  const bar = make('div', { class: 'edit-bar' }, title, kind === 'code' && language, schema?.button, panes);
+  host.editPlace.replaceChildren(bar, place, ...(schema ? [schema.pane] : []));
   host.classList.toggle('beside', live);
   if (live) host.dataset.pane = 'edit';
 
@@ -67,7 +75,7 @@ export async function edit(host, draft) {
     asking = new AbortController();
     const { signal } = asking;
     try {
-      const asked = { kind, content: text, language: language.value || undefined };
+      const asked = { kind, content: text, language: language.value || undefined, metadata: schema ? { schema: schema.parsed() ?? null } : undefined };
       const shown = await post('/artifacts/preview', asked, { signal });
       if (signal.aborted || !host.editing) return;
       showProblems(shown.problems ?? []);
@@ -97,20 +105,21 @@ export async function edit(host, draft) {
     );
   };
 
-  const now = () => ({ text: editor.text(), title: title.value, language: language.value });
+  const now = () => ({ text: editor.text(), title: title.value, language: language.value, schema: schema?.text() ?? '' });
   if (draft || kind === 'json' || kind === 'html') void renewNow();
 
   return {
     body: () => {
-      const { text, title: called, language: spoken } = now();
+      const { text, title: called, language: spoken, schema: wanted } = now();
       return {
         ...(text !== saved.text && { content: text }),
         ...(called.trim() && called !== saved.title && { title: called.trim() }),
         ...(kind === 'code' && spoken !== saved.language && { language: spoken.trim() }),
+        ...(schema && wanted.trim() !== saved.schema.trim() && { metadata: { schema: schema.value() } }),
       };
     },
     draft: now,
-    dirty: () => editor.text() !== saved.text || title.value !== saved.title || language.value !== saved.language,
+    dirty: () => editor.text() !== saved.text || title.value !== saved.title || language.value !== saved.language || now().schema.trim() !== saved.schema.trim(),
     can: () => editor.can(),
     undo: () => editor.undo(),
     redo: () => editor.redo(),
@@ -128,6 +137,7 @@ export async function edit(host, draft) {
       renew.never();
       asking?.abort();
       editor.close();
+      schema?.close();
       host.classList.remove('beside');
       if (moved) view.replaceChildren(...before.childNodes);
       problems?.replaceChildren(...problemsBefore);

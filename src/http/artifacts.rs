@@ -321,11 +321,15 @@ pub(crate) async fn preview(person: Person, headers: HeaderMap, request: Request
             file: None,
             title: "",
         };
-        let metadata = kind.metadata(&content, language).unwrap_or_default();
+        let (metadata, unfit) = match kind.metadata(&content, language) {
+            Ok(metadata) => (metadata, None),
+            Err(problem) => (Value::Null, Some(problem)),
+        };
         content.metadata = &metadata;
         // Its pieces are nowhere yet: what is longer than the view shows is seen once it is saved.
         let place = Place { id: "preview", language, base: "/artifacts/preview", version: 0 };
-        Preview { problems: kind.problems(&content, language), html: kind.view(&content, place) }
+        let problems = unfit.into_iter().chain(kind.problems(&content, language)).collect();
+        Preview { problems, html: kind.view(&content, place) }
     });
     Ok(Json(preview.await))
 }

@@ -1,7 +1,7 @@
 //! Artifacts over HTTP: made, read, changed on top of a version, shared, given out; and what keeps a page that somebody
 //! wrote inside its frame.
 
-use cjhirashi_testkit::Script;
+use cjhirashi_testkit::{Script, left_out};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -205,5 +205,36 @@ async fn an_answer_and_its_code_and_tables_become_artifacts_and_documents() {
             let document = kept["go"].as_str().expect("where to").rsplit('/').next().expect("an id").to_owned();
             product.indexed(&document).await;
         }
+    }
+}
+
+/// What a spreadsheet program reads of a file: its cells as CSV, every formula calculated.
+fn as_a_spreadsheet_reads_it(program: &std::path::Path, name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, cells) = (folder.path().join(name), folder.path().join("cells.csv"));
+    std::fs::write(&file, bytes).expect("a file");
+    let ran = std::process::Command::new(program).arg("--recalc").arg(&file).arg(&cells).output().expect("ssconvert");
+    assert!(ran.status.success(), "{ran:?}");
+    std::fs::read_to_string(&cells).expect("its cells")
+}
+
+#[tokio::test]
+async fn a_spreadsheet_program_opens_a_table_and_calculates_nothing() {
+    let programs = ["/usr/bin/ssconvert", "/opt/homebrew/bin/ssconvert", "/usr/local/bin/ssconvert"];
+    let Some(program) = programs.map(std::path::Path::new).into_iter().find(|path| path.is_file()) else {
+        return left_out("no spreadsheet program is installed", "run `make setup-tests`");
+    };
+    let product = Product::start().await;
+    let hostile = "mes,total,nota\nenero,120.5,\"año, \"\"bueno\"\"\"\nfebrero,-7,=1+1\nmarzo,3,\"=HYPERLINK(\"\"http://x\"\")\"\n";
+    let id = make(&product, "table", "Ventas", hostile).await;
+    for (format, name) in [("xlsx", "ventas.xlsx"), ("csv", "ventas.csv")] {
+        let request = product.app.get(&format!("/api/v1/artifacts/{id}/export/{format}")).bearer_auth(&product.app.api_key);
+        let bytes = request.send().await.expect("an answer").bytes().await.expect("a file");
+        let read = as_a_spreadsheet_reads_it(program, name, &bytes);
+        let cells: Vec<&str> = read.lines().collect();
+        assert_eq!(cells.len(), 4, "{format}: {read}");
+        assert_eq!(cells[..2], ["mes,total,nota", "enero,120.5,\"año, \"\"bueno\"\"\""], "{format}");
+        assert!(cells[2].starts_with("febrero,-7,") && cells[2].ends_with("=1+1"), "{format} was calculated: {read}");
+        assert!(cells[3].contains("=HYPERLINK("), "{format} was calculated: {read}");
     }
 }

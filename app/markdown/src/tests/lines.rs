@@ -34,6 +34,15 @@ fn languages_are_known_by_name_and_extension() {
     assert!(!knows_language("text") && !knows_language("") && !knows_language("nonsense"));
 }
 
+/// Two contexts of the grammar hand the comment back and forth; the thread would never come back.
+#[test]
+fn a_grammar_that_turns_in_circles_ends() {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(code_lines("x /*\nlet y = 1;\n", "js", 0, 10, LONG)));
+    let lines = ended.recv_timeout(std::time::Duration::from_secs(60)).expect("lines within a minute");
+    assert!(lines[0].starts_with('x'), "{lines:?}");
+}
+
 proptest! {
     #[test]
     fn every_line_is_whole_and_balanced(code in "[a-z<>&\"'/*{}\\n ]{0,200}", language in "rust|js|html|python|css|php") {

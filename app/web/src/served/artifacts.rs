@@ -261,7 +261,6 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
     let problems = opened.kind.problems(&content, t.language);
     let view = opened.kind.view(&content, place);
     let page = format!("{base}?version={version}");
-    let alt = stored.metadata.get("alt").and_then(|alt| alt.as_str()).map(str::to_owned);
     let changing = owner.then(|| {
         view! {
             <button type="button" class="button primary with-script" data-do="save" hidden>
@@ -288,7 +287,7 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
             data-editor=editor
             data-language=stored.language.clone()
             data-title=stored.title.clone()
-            data-alt=alt
+            data-metadata=owner.then(|| stored.metadata.to_string())
             data-owner=owner.then_some("")
         >
             <header class="workshop-head">
