@@ -43,7 +43,27 @@ fn written(events: Vec<pulldown_latex::Event<'_>>, display: bool) -> Option<Stri
     };
     let mut mathml = String::new();
     push_mathml(&mut mathml, events.into_iter().map(Ok::<_, std::convert::Infallible>), config).ok()?;
-    clean(&mathml)
+    clean(&space_before_scripts(mathml))
+}
+
+/// The writer puts the space before an operator between an element with scripts and its base, which makes the space the base
+/// and the whole one child too many: browsers show such an element as a row. It goes before the element.
+fn space_before_scripts(mut mathml: String) -> String {
+    const SPACE: &str = "<mspace ";
+    for scripts in ["<munder>", "<mover>", "<munderover>", "<msub>", "<msup>", "<msubsup>"] {
+        let misplaced = [scripts, SPACE].concat();
+        let mut from = 0;
+        while let Some(found) = mathml[from..].find(&misplaced) {
+            let at = from + found;
+            let begin = at + scripts.len();
+            let Some(length) = mathml[begin..].find("/>") else { break };
+            let end = begin + length + "/>".len();
+            let turned = [&mathml[begin..end], scripts].concat();
+            mathml.replace_range(at..end, &turned);
+            from = end - scripts.len();
+        }
+    }
+    mathml
 }
 
 /// The longest formula that is read, in bytes.

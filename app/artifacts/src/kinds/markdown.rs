@@ -1,6 +1,7 @@
 //! Texts in Markdown: shown as messages are, with an outline; given out as they are, for Word, and ready to be printed.
 
 mod docx;
+mod omml;
 #[cfg(test)]
 mod tests;
 

@@ -21,6 +21,17 @@ fn formulas_become_mathml_and_money_stays_money() {
 }
 
 #[test]
+fn the_space_before_an_operator_is_not_what_its_scripts_stand_on() {
+    for (latex, expected) in [
+        ("a \\max_{i} b", "<mspace width=\"0.1667em\"/><munder><mi>max</mi><mrow><mi>i</mi></mrow></munder>"),
+        ("2 \\sin^2 x", "<mspace width=\"0.1667em\"/><msup><mi>sin</mi><mn>2</mn></msup>"),
+    ] {
+        let html = plain(&format!("$${latex}$$"));
+        assert!(html.contains(expected), "{latex}: {html}");
+    }
+}
+
+#[test]
 fn latex_cannot_write_html_or_eat_the_server() {
     for latex in [
         "\\text{<script>alert(1)</script>}",

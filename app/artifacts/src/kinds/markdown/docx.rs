@@ -1,6 +1,7 @@
 //! A text as a document for Word and its like: Office Open XML, as little of it as a text needs (ECMA-376, part 1).
 //!
-//! Links lead where links of messages may lead; pictures become links; formulas stay as they were written.
+//! Links lead where links of messages may lead; pictures become links; formulas are equations, and stay as they were
+//! written where they cannot be read.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +13,7 @@ use cjhirashi_markdown::safe_address;
 use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
-use super::super::text::escaped;
+use super::{super::text::escaped, omml};
 
 /// More links stay text.
 const MAX_LINKS: usize = 5_000;
@@ -32,6 +33,7 @@ const RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"
 <Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" Target="docProps/core.xml"/></Relationships>"#;
 
 const W: &str = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
+const M: &str = "http://schemas.openxmlformats.org/officeDocument/2006/math";
 const R: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
 /// The document, or `None` where it could not be packed.
@@ -48,7 +50,7 @@ pub(super) fn write(source: &str, title: &str, language: Language) -> Option<Vec
         language.as_str()
     );
     let document = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<w:document xmlns:w=\"{W}\" xmlns:r=\"{R}\"><w:body>{}<w:sectPr><w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1134\" w:right=\"1134\" w:bottom=\"1134\" w:left=\"1134\" w:header=\"708\" w:footer=\"708\" w:gutter=\"0\"/></w:sectPr></w:body></w:document>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<w:document xmlns:w=\"{W}\" xmlns:r=\"{R}\" xmlns:m=\"{M}\"><w:body>{}<w:sectPr><w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1134\" w:right=\"1134\" w:bottom=\"1134\" w:left=\"1134\" w:header=\"708\" w:footer=\"708\" w:gutter=\"0\"/></w:sectPr></w:body></w:document>",
         writer.out
     );
     let files = [
@@ -68,7 +70,7 @@ pub(super) fn write(source: &str, title: &str, language: Language) -> Option<Vec
 }
 
 /// Text that XML may hold.
-fn xml(text: &str) -> String {
+pub(super) fn xml(text: &str) -> String {
     if text.contains(['\u{fffe}', '\u{ffff}']) {
         escaped(&text.replace(['\u{fffe}', '\u{ffff}'], ""))
     } else {
@@ -173,6 +175,8 @@ struct Writer {
     in_head: bool,
     in_table: bool,
     in_code: bool,
+    /// The mark of a footnote was written, and its words are to come.
+    noted: bool,
 }
 
 impl Writer {
@@ -192,8 +196,8 @@ impl Writer {
                 }
                 Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.text(&text, ""),
                 Event::Code(text) => self.text(&text, "<w:rStyle w:val=\"CodeText\"/>"),
-                Event::InlineMath(text) => self.text(&format!("${text}$"), "<w:rStyle w:val=\"CodeText\"/>"),
-                Event::DisplayMath(text) => self.text(&format!("$${text}$$"), "<w:rStyle w:val=\"CodeText\"/>"),
+                Event::InlineMath(text) => self.formula(&text, false),
+                Event::DisplayMath(text) => self.formula(&text, true),
                 Event::FootnoteReference(label) => {
                     self.text(&format!("[{label}]"), "<w:vertAlign w:val=\"superscript\"/>")
                 }
@@ -212,6 +216,8 @@ impl Writer {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
+            // The first paragraph of a footnote goes on after its mark.
+            Tag::Paragraph if std::mem::take(&mut self.noted) => {}
             Tag::Paragraph | Tag::HtmlBlock => self.close_paragraph(),
             Tag::Heading { level, .. } => {
                 self.close_paragraph();
@@ -253,6 +259,7 @@ impl Writer {
             Tag::FootnoteDefinition(label) => {
                 self.close_paragraph();
                 self.text(&format!("[{label}] "), "");
+                self.noted = true;
             }
             Tag::Table(columns) => {
                 self.close_paragraph();
@@ -294,7 +301,11 @@ impl Writer {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Paragraph | TagEnd::HtmlBlock | TagEnd::FootnoteDefinition => self.close_paragraph(),
+            TagEnd::Paragraph | TagEnd::HtmlBlock => self.close_paragraph(),
+            TagEnd::FootnoteDefinition => {
+                self.noted = false;
+                self.close_paragraph();
+            }
             TagEnd::Heading(_) => {
                 // An empty heading is none.
                 self.close_paragraph();
@@ -442,6 +453,23 @@ impl Writer {
     fn text(&mut self, text: &str, properties: &str) {
         if !text.is_empty() {
             self.run_of(&format!("<w:t xml:space=\"preserve\">{}</w:t>", xml(text)), properties);
+        }
+    }
+
+    fn formula(&mut self, latex: &str, display: bool) {
+        if self.in_table && self.column >= MAX_COLUMNS {
+            return;
+        }
+        match omml::equation(latex, display) {
+            Some(equation) => {
+                self.begin("");
+                let (before, after) = if display { ("<m:oMathPara>", "</m:oMathPara>") } else { ("", "") };
+                self.out.extend([before, &equation, after]);
+            }
+            None => {
+                let dollars = if display { "$$" } else { "$" };
+                self.text(&format!("{dollars}{latex}{dollars}"), "<w:rStyle w:val=\"CodeText\"/>");
+            }
         }
     }
 

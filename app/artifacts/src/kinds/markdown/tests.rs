@@ -51,6 +51,37 @@ fn attacks_stay_text_in_every_form() {
     assert!(!document.contains("<script"));
 }
 
+#[test]
+fn formulas_are_equations_of_the_word_processor() {
+    let cases = [
+        ("\\frac{120+90}{2}", "<m:f><m:num>"),
+        ("x_1^2", "<m:sSubSup><m:e>"),
+        ("\\sqrt[3]{x}", "<m:rad><m:deg>"),
+        ("\\sqrt{x}", "<m:degHide"),
+        ("\\left(\\frac12\\right)", "<m:d><m:dPr><m:begChr m:val=\"(\"/>"),
+        ("\\bar{x}", "<m:bar>"),
+        ("\\hat{x}", "<m:acc>"),
+        ("\\vec{x}", "<m:chr m:val=\"\u{20d7}\"/>"),
+        ("\\begin{pmatrix}a & b\\\\c & d\\end{pmatrix}", "<m:mr><m:e>"),
+        ("\\sin x < 1", "&lt;"),
+        ("\\text{si } x", "<m:nor/></m:rPr><m:t xml:space=\"preserve\">si\u{a0}"),
+        ("\\begin{cases}a & b\\\\c & d\\end{cases}", "<m:endChr m:val=\"\"/>"),
+    ];
+    for (formula, expected) in cases {
+        let (document, _) = docx(&format!("Es ${formula}$."));
+        assert!(document.contains(expected), "{formula}: {document}");
+        assert_eq!(document.matches("<m:oMath>").count(), 1, "{formula}");
+        assert!(!document.contains('$'), "{formula}: {document}");
+    }
+    let (document, _) = docx("$$\\sum_{i=1}^n i$$");
+    assert!(document.contains("<m:oMathPara><m:oMath>") && document.contains("<m:limUpp><m:e><m:limLow>"), "{document}");
+    let (document, _) = docx("$$a \\lim_{x\\to 0} x$$");
+    let named = "<m:func><m:fName><m:limLow><m:e><m:r><m:rPr><m:sty m:val=\"p\"/></m:rPr><m:t xml:space=\"preserve\">lim<";
+    assert!(document.contains(named), "{document}");
+    let (document, _) = docx("$\\nothing{x}$");
+    assert!(document.contains("$\\nothing{x}$"), "what cannot be read stays as it was written: {document}");
+}
+
 /// The document's and its links' XML, checked to be XML.
 fn docx(text: &str) -> (String, String) {
     let file = Texts.export(&content(text), "docx", &[], Language::Es).unwrap();
@@ -103,7 +134,7 @@ fn a_word_document_has_everything_that_the_text_has() {
         "<w:jc w:val=\"center\"/>",
         "<w:pStyle w:val=\"Code\"/>",
         "<w:br/><w:t xml:space=\"preserve\">    let x = 1;",
-        "$$x^2$$",
+        "<m:oMathPara><m:oMath><m:sSup>",
         "[1] ",
     ] {
         assert!(document.contains(expected), "{expected} is not in {document}");
