@@ -72,7 +72,11 @@ pub(crate) async fn search(app: &TestApp) -> anyhow::Result<()> {
             times.push(began.elapsed().as_secs_f64() * 1_000.0);
         }
         anyhow::ensure!(found.contains("/chat/owner"), "{words} is not found");
-        row(&format!("page of chats with {words}, among {MESSAGES} messages and {OTHERS} of others"), &told(times), "p95 < 100 ms");
+        row(
+            &format!("page of chats with {words}, among {MESSAGES} messages and {OTHERS} of others"),
+            &told(times),
+            "p95 < 100 ms",
+        );
     }
     Ok(())
 }

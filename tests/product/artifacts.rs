@@ -228,7 +228,8 @@ async fn a_spreadsheet_program_opens_a_table_and_calculates_nothing() {
     let hostile = "mes,total,nota\nenero,120.5,\"año, \"\"bueno\"\"\"\nfebrero,-7,=1+1\nmarzo,3,\"=HYPERLINK(\"\"http://x\"\")\"\n";
     let id = make(&product, "table", "Ventas", hostile).await;
     for (format, name) in [("xlsx", "ventas.xlsx"), ("csv", "ventas.csv")] {
-        let request = product.app.get(&format!("/api/v1/artifacts/{id}/export/{format}")).bearer_auth(&product.app.api_key);
+        let request =
+            product.app.get(&format!("/api/v1/artifacts/{id}/export/{format}")).bearer_auth(&product.app.api_key);
         let bytes = request.send().await.expect("an answer").bytes().await.expect("a file");
         let read = as_a_spreadsheet_reads_it(program, name, &bytes);
         let cells: Vec<&str> = read.lines().collect();

@@ -54,7 +54,8 @@ impl Node {
     /// An operator by its name with what stands below it, in running text beside it.
     fn is_limit(&self) -> bool {
         let named = |sign: &str| sign.starts_with("lim") || ["max", "min", "sup", "inf"].contains(&sign);
-        ["munder", "msub"].contains(&self.name.as_str()) && self.children.first().and_then(Self::sign).is_some_and(named)
+        ["munder", "msub"].contains(&self.name.as_str())
+            && self.children.first().and_then(Self::sign).is_some_and(named)
     }
 
     /// A bracket that grows with what it holds.

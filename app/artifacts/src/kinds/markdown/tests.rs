@@ -74,9 +74,13 @@ fn formulas_are_equations_of_the_word_processor() {
         assert!(!document.contains('$'), "{formula}: {document}");
     }
     let (document, _) = docx("$$\\sum_{i=1}^n i$$");
-    assert!(document.contains("<m:oMathPara><m:oMath>") && document.contains("<m:limUpp><m:e><m:limLow>"), "{document}");
+    assert!(
+        document.contains("<m:oMathPara><m:oMath>") && document.contains("<m:limUpp><m:e><m:limLow>"),
+        "{document}"
+    );
     let (document, _) = docx("$$a \\lim_{x\\to 0} x$$");
-    let named = "<m:func><m:fName><m:limLow><m:e><m:r><m:rPr><m:sty m:val=\"p\"/></m:rPr><m:t xml:space=\"preserve\">lim<";
+    let named =
+        "<m:func><m:fName><m:limLow><m:e><m:r><m:rPr><m:sty m:val=\"p\"/></m:rPr><m:t xml:space=\"preserve\">lim<";
     assert!(document.contains(named), "{document}");
     let (document, _) = docx("$\\nothing{x}$");
     assert!(document.contains("$\\nothing{x}$"), "what cannot be read stays as it was written: {document}");
