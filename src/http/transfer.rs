@@ -20,7 +20,7 @@ use cjhirashi_domain::{
     settings::Language,
     text::ChatTitle,
 };
-use cjhirashi_storage::{ChatPage, IncomingChat, IncomingMessage, Part, StorageError, Store};
+use cjhirashi_storage::{ChatPage, IncomingChat, IncomingMessage, Part, StorageError, Store, StoredImage};
 use cjhirashi_transfer::{
     CitedSource, Conversation, Export, ImportedMessage, Kept, KeptImage, Source, file_name, markdown, read,
 };
@@ -157,12 +157,20 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
     let place = |old: Option<usize>| old.and_then(|old| places.get(old).copied().flatten());
     let message = |message: ImportedMessage| IncomingMessage {
         parent: place(message.parent),
-        role: message.role,
-        content: message.content,
         model: message.model,
-        created_at: message.created_at,
-        images: Vec::new(),
+        // Why it failed there is told nowhere here.
+        status: message.kept.status.map_or(MessageStatus::Complete, |status| match status {
+            MessageStatus::Failed => MessageStatus::Interrupted,
+            other => other,
+        }),
+        rating: message.kept.rating.map(|rating| (rating, message.kept.rating_reason)),
+        ..IncomingMessage::new(message.role, message.content, message.created_at)
     };
+    let mut messages = Vec::with_capacity(kept);
+    for mut told in chat.messages.into_iter().filter(|it| it.role != MessageRole::System) {
+        let pictures = pictures(std::mem::take(&mut told.kept.images)).await;
+        messages.push(IncomingMessage { pictures, ..message(told) });
+    }
     // What has no id there is told by when it was begun and what it is called.
     let id = if chat.source_id.is_empty() { format!("{} {}", chat.created_at.0, chat.title) } else { chat.source_id };
     let incoming = IncomingChat {
@@ -174,9 +182,25 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
         pinned: chat.pinned,
         tags: chat.tags.iter().map(|tag| tag.to_lowercase()).collect(),
         current: place(chat.current),
-        messages: chat.messages.into_iter().filter(|it| it.role != MessageRole::System).map(message).collect(),
+        messages,
     };
     store.import_chat(user, &incoming, None).await
+}
+
+/// The images that a file has of a question, read as if somebody had chosen them now. What cannot be read is left out: the
+/// words count more.
+async fn pictures(images: Vec<KeptImage>) -> Vec<(StoredImage, (u32, u32))> {
+    let mut read = Vec::with_capacity(images.len());
+    for image in images {
+        let data = image.data.as_deref().and_then(|data| data.strip_prefix("data:image/")?.split_once(";base64,"));
+        let Some((_, content)) = data else { continue };
+        let Ok(file) = base64::engine::general_purpose::STANDARD.decode(content) else { continue };
+        match cjhirashi_chat::read_image(file).await {
+            Ok(picture) => read.push(picture),
+            Err(error) => tracing::info!(%error, "an image of a conversation could not be read"),
+        }
+    }
+    read
 }
 
 /// Bytes of images in one chat of a file: a chat that is brought in again has at most 64 MB with all it says.

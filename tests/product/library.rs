@@ -76,19 +76,21 @@ async fn a_model_names_a_chat_after_its_first_answer_unless_a_person_did() {
     assert_eq!(chats, 1);
 }
 
+/// Brings a file of conversations in, as the page of chats does.
+async fn bring(product: &Product, cookie: &str, content: &[u8]) -> (StatusCode, serde_json::Value) {
+    let request = product.app.client.post(format!("{}/chats/import", product.app.base_url));
+    let request = request.header("cookie", cookie).header("origin", &product.app.base_url);
+    let request = request.header("content-type", MULTIPART).header("accept", "application/json");
+    let answer = request.body(multipart(&[("a.json".to_owned(), content.to_vec())])).send().await.expect("an answer");
+    let status = answer.status();
+    (status, answer.json().await.expect("JSON"))
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_export_is_refused_and_a_damaged_conversation_costs_only_itself() {
     let product = Product::start().await;
     let cookie = product.sign_in().await;
-    let bring = async |content: &[u8]| {
-        let request = product.app.client.post(format!("{}/chats/import", product.app.base_url));
-        let request = request.header("cookie", &cookie).header("origin", &product.app.base_url);
-        let request = request.header("content-type", MULTIPART).header("accept", "application/json");
-        let answer =
-            request.body(multipart(&[("a.json".to_owned(), content.to_vec())])).send().await.expect("an answer");
-        let status = answer.status();
-        (status, answer.json::<serde_json::Value>().await.expect("JSON"))
-    };
+    let bring = async |content: &[u8]| bring(&product, &cookie, content).await;
     let (status, told) = bring(b"{}").await;
     assert_eq!((status, &told["error"]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &"chats:import_invalid".into()));
     let export = br#"[
@@ -133,8 +135,30 @@ async fn a_chat_is_taken_along_with_its_images_its_ratings_and_how_its_answers_e
         assert_eq!((&messages[1]["rating"], &messages[1]["rating_reason"]), (&"bad".into(), &"No es cierto".into()));
         assert!(messages[1]["status"].is_null() && messages[3]["status"] == "failed", "{file}");
     }
+    let exported: serde_json::Value =
+        serde_json::from_str(&open(format!("/chat/{chat}/export?format=json")).await).expect("JSON");
     let markdown = open(format!("/chat/{chat}/export?format=md")).await;
     assert!(markdown.contains("![Imagen 1][") && markdown.contains("]: <data:image/png;base64,iVBOR"), "{markdown}");
+
+    // Whoever lost it has it back, once.
+    product.api(Method::DELETE, &format!("/api/v1/chats/{chat}"), None).await;
+    let file = exported.to_string();
+    let (_, told) = bring(&product, &cookie, file.as_bytes()).await;
+    assert_eq!(told["imported"], 1, "{told}");
+    let (_, chats) = product.api(Method::GET, "/api/v1/chats", None).await;
+    let back = chats["chats"][0]["id"].as_str().expect("a chat").to_owned();
+    let again: serde_json::Value =
+        serde_json::from_str(&open(format!("/chat/{back}/export?format=json")).await).expect("JSON");
+    let (before, after) = (&exported["chats"][0]["messages"], &again["chats"][0]["messages"]);
+    for told in ["content", "images", "rating", "rating_reason", "model"] {
+        for at in 0..4 {
+            assert_eq!(before[at][told], after[at][told], "{told} of message {at}");
+        }
+    }
+    assert_eq!(after[3]["status"], "interrupted");
+    let image = product.app.get(&format!("/chat/{back}")).header("cookie", &cookie).header("accept", "text/html");
+    let page = image.send().await.expect("an answer").text().await.expect("a page");
+    assert!(page.contains("/images/"), "the image is shown: {page}");
 }
 
 #[tokio::test]

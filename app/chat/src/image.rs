@@ -69,6 +69,15 @@ pub(crate) async fn prepare(file: Vec<u8>) -> Result<Prepared, ImageError> {
     tokio::task::spawn_blocking(reading).await.map_err(|_| ImageError::Broken)?
 }
 
+/// Reads a file of a stranger as [`ChatService::add_image`](crate::ChatService::add_image) does, without keeping it: the
+/// image, and its width and height in pixels.
+///
+/// # Errors
+/// When it is none that can be read.
+pub async fn read_image(file: Vec<u8>) -> Result<(StoredImage, (u32, u32)), ImageError> {
+    prepare(file).await.map(|Prepared { image, size }| (image, size))
+}
+
 fn read(file: &[u8]) -> Result<Prepared, ImageError> {
     if file.len() > MAX_BYTES {
         return Err(ImageError::TooLarge);

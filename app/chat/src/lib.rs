@@ -35,7 +35,7 @@ pub use answer::render_answer;
 pub use artifacts::{ArtifactError, ArtifactService, Change, Draft, Opened, Saved};
 pub use complete::{Completion, CompletionEvent, CompletionRequest, CompletionStream, RetrievalOptions};
 pub use error::ChatError;
-pub use image::{MAX_BYTES as MAX_IMAGE_BYTES, image_turn};
+pub use image::{MAX_BYTES as MAX_IMAGE_BYTES, image_turn, read_image};
 pub use parts::{MessagePart, parts_of};
 pub use reader::{EventStream, SequencedEvent};
 pub use service::{Accepted, ChatService, SendMessage, Sent};

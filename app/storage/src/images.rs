@@ -1,7 +1,7 @@
 //! Images that people ask about.
 
 use cjhirashi_domain::{
-    Viewer,
+    Timestamp, Viewer,
     chat::MessageImage,
     id::{ImageId, MessageId, UserId},
 };
@@ -222,6 +222,34 @@ pub(crate) async fn copy(tx: &mut PgTransaction<'_>, old: &[String], new: &[Stri
     Ok(())
 }
 
+/// Keeps images that came with a message.
+pub(crate) async fn add_all(
+    tx: &mut PgTransaction<'_>,
+    user: &UserId,
+    message: &str,
+    pictures: &[(StoredImage, (u32, u32))],
+    at: Timestamp,
+) -> Result<()> {
+    for (place, (image, (width, height))) in (1..).zip(pictures) {
+        let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+        sqlx::query!(
+            "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
+             VALUES (replace(gen_random_uuid()::text, '-', ''), $1, $2, $3, $4, $5, $6, $7, $8)",
+            user.as_str(),
+            message,
+            place,
+            image.media_type,
+            side(*width),
+            side(*height),
+            image.content,
+            to_db(at),
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Copies images that a shared chat shows: each to a message of the user's.
 pub(crate) async fn copy_shared(
     tx: &mut PgTransaction<'_>,
@@ -320,12 +348,8 @@ mod tests {
         // Whoever goes on with a copy has copies of their own, by that link alone.
         let incoming = |content: &str| {
             let message = IncomingMessage {
-                parent: None,
-                role: MessageRole::User,
-                content: content.to_owned(),
-                model: None,
-                created_at: world.store.now(),
                 images: vec![shared.clone()],
+                ..IncomingMessage::new(MessageRole::User, content.to_owned(), world.store.now())
             };
             IncomingChat {
                 origin: None,

@@ -2,12 +2,12 @@
 
 use cjhirashi_domain::{
     Timestamp,
-    chat::MessageRole,
+    chat::{MessageRole, MessageStatus, Rating},
     id::{ChatId, ImageId, MessageId, UserId},
     text::ChatTitle,
 };
 
-use crate::{Result, Store, connect::to_db, images};
+use crate::{Result, Store, StoredImage, connect::to_db, images};
 
 /// A conversation that comes in.
 #[derive(Debug, Clone)]
@@ -45,8 +45,32 @@ pub struct IncomingMessage {
     pub model: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How it ended; never `Streaming`.
+    pub status: MessageStatus,
+    /// What its reader thinks of it, and why.
+    pub rating: Option<(Rating, Option<String>)>,
     /// Its images: those of the shared chat that it is copied from.
     pub images: Vec<ImageId>,
+    /// Its images, which came along: width and height in pixels.
+    pub pictures: Vec<(StoredImage, (u32, u32))>,
+}
+
+impl IncomingMessage {
+    /// A whole message that follows none, without anything beside its words.
+    #[must_use]
+    pub const fn new(role: MessageRole, content: String, created_at: Timestamp) -> Self {
+        Self {
+            parent: None,
+            role,
+            content,
+            model: None,
+            created_at,
+            status: MessageStatus::Complete,
+            rating: None,
+            images: Vec::new(),
+            pictures: Vec::new(),
+        }
+    }
 }
 
 impl Store {
@@ -101,12 +125,18 @@ impl Store {
         let roles: Vec<String> = chat.messages.iter().map(|message| message.role.as_str().to_owned()).collect();
         let contents: Vec<String> = chat.messages.iter().map(|message| message.content.clone()).collect();
         let models: Vec<Option<String>> = chat.messages.iter().map(|message| message.model.clone()).collect();
+        let statuses: Vec<String> = chat.messages.iter().map(|message| message.status.as_str().to_owned()).collect();
+        let rated = |message: &IncomingMessage| message.rating.as_ref().map(|(rating, _)| rating.as_i16());
+        let ratings: Vec<Option<i16>> = chat.messages.iter().map(rated).collect();
+        let why = |message: &IncomingMessage| message.rating.as_ref().and_then(|(_, reason)| reason.clone());
+        let reasons: Vec<Option<String>> = chat.messages.iter().map(why).collect();
         let moments: Vec<time::OffsetDateTime> = times.into_iter().map(to_db).collect();
         sqlx::query!(
-            "INSERT INTO messages (id, chat_id, parent_id, role, content, model, created_at)
-             SELECT m.id, $1, m.parent_id, m.role, m.content, m.model, m.created_at
-             FROM UNNEST($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-                 AS m (id, parent_id, role, content, model, created_at)",
+            "INSERT INTO messages (id, chat_id, parent_id, role, content, model, created_at, status, rating, rating_reason)
+             SELECT m.id, $1, m.parent_id, m.role, m.content, m.model, m.created_at, m.status, m.rating, m.rating_reason
+             FROM UNNEST($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
+                         $9::smallint[], $10::text[])
+                 AS m (id, parent_id, role, content, model, created_at, status, rating, rating_reason)",
             id.as_str(),
             &ids,
             &parents as &[Option<String>],
@@ -114,9 +144,15 @@ impl Store {
             &contents,
             &models as &[Option<String>],
             &moments,
+            &statuses,
+            &ratings as &[Option<i16>],
+            &reasons as &[Option<String>],
         )
         .execute(&mut *tx)
         .await?;
+        for (message, incoming) in ids.iter().zip(&chat.messages) {
+            images::add_all(&mut tx, user, message, &incoming.pictures, incoming.created_at).await?;
+        }
         if let Some(token) = token {
             let mut copies = (Vec::new(), Vec::new());
             for (id, message) in ids.iter().zip(&chat.messages) {
@@ -149,12 +185,9 @@ mod tests {
         let now = store.now();
         let message = |parent, role, content: &str| IncomingMessage {
             parent,
-            role,
-            content: content.to_owned(),
             model: Some("gpt".to_owned()),
             // All at the same moment, as some programs write them.
-            created_at: now,
-            images: Vec::new(),
+            ..IncomingMessage::new(role, content.to_owned(), now)
         };
         let chat = IncomingChat {
             origin: Some(("ChatGPT".to_owned(), "abc".to_owned())),

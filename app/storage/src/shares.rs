@@ -149,14 +149,7 @@ mod tests {
         let (_database, store, _clock) = testing::migrated().await;
         let viewer = Viewer { user_id: store.ensure_local_owner().await.unwrap().id, role: Role::Owner };
         let now = store.now();
-        let message = |role, content: &str| IncomingMessage {
-            parent: None,
-            role,
-            content: content.to_owned(),
-            model: None,
-            created_at: now,
-            images: Vec::new(),
-        };
+        let message = |role, content: &str| IncomingMessage::new(role, content.to_owned(), now);
         let chat = IncomingChat {
             origin: None,
             title: ChatTitle::parse("Antes").unwrap(),

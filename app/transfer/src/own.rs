@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 
-use cjhirashi_domain::{Timestamp, chat::MessageRole};
+use cjhirashi_domain::{
+    Timestamp,
+    chat::{MessageRole, MessageStatus, Rating},
+};
 use serde::Deserialize;
 use serde_json::{from_str, value::RawValue};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    CitedSource, Conversation, ImportedMessage, Kept, Source,
+    CitedSource, Conversation, ImportedMessage, Kept, KeptImage, Source,
     conversation::{MAX_CITATIONS, iso},
     error::Unread,
     lenient::{List, Maybe, Text, UNTOLD},
@@ -91,6 +94,18 @@ struct RawMessage {
     model: Maybe<Text>,
     created_at: Maybe<Text>,
     citations: Maybe<List<Maybe<RawSource>>>,
+    status: Maybe<MessageStatus>,
+    rating: Maybe<Rating>,
+    rating_reason: Maybe<Text>,
+    images: Maybe<List<Maybe<RawImage>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawImage {
+    width: Maybe<i32>,
+    height: Maybe<i32>,
+    data: Maybe<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -129,6 +144,17 @@ impl RawMessage {
         let mut citations: Vec<_> = sources.take(MAX_CITATIONS).collect();
         // It was collected within the longer list that was read.
         citations.shrink_to_fit();
+        let image = |image: RawImage| KeptImage {
+            width: image.width.or_none(),
+            height: image.height.or_none(),
+            data: image.data.text(),
+        };
+        let kept = Kept {
+            status: self.status.0,
+            rating: self.rating.0,
+            rating_reason: self.rating_reason.text(),
+            images: self.images.items().into_iter().filter_map(|found| found.0.map(image)).collect(),
+        };
         let message = self.role.0.map(|role| ImportedMessage {
             source_id: self.source_id.text().unwrap_or_default(),
             parent: None,
@@ -137,7 +163,7 @@ impl RawMessage {
             model: self.model.text(),
             created_at: moment(self.created_at),
             citations,
-            kept: Kept::default(),
+            kept,
         });
         Placed { parent: self.parent.0, message }
     }

@@ -1,5 +1,11 @@
-use cjhirashi_domain::{Timestamp, chat::MessageRole, settings::Language};
-use cjhirashi_transfer::{CitedSource, Conversation, Export, ImportError, ImportedMessage, Kept, Source, read};
+use cjhirashi_domain::{
+    Timestamp,
+    chat::{MessageRole, MessageStatus, Rating},
+    settings::Language,
+};
+use cjhirashi_transfer::{
+    CitedSource, Conversation, Export, ImportError, ImportedMessage, Kept, KeptImage, Source, read,
+};
 use proptest::{prelude::*, sample::select};
 
 use super::{NOW, all, only, outline};
@@ -24,11 +30,33 @@ fn citations() -> impl Strategy<Value = Vec<CitedSource>> {
     prop::collection::vec(citation, 0..3)
 }
 
+/// What is kept beside the words: of an answer how it ended and what was thought of it, of a question its images.
+fn kept() -> impl Strategy<Value = Kept> {
+    let status =
+        prop::option::of(select(vec![MessageStatus::Stopped, MessageStatus::Failed, MessageStatus::Interrupted]));
+    let rating = prop::option::of((select(vec![Rating::Good, Rating::Bad]), prop::option::of(words())));
+    let image = (1..2_048, 1..2_048, prop::option::of("data:image/png;base64,[A-Za-z0-9+/]{4,12}"));
+    let images = prop::collection::vec(image.prop_map(|(width, height, data)| KeptImage { width, height, data }), 0..3);
+    (status, rating, images).prop_map(|(status, rating, images)| {
+        let (rating, reason) = rating.unzip();
+        Kept { status, rating, rating_reason: reason.flatten(), images }
+    })
+}
+
+/// As a message of this role can have it.
+fn fitting(role: MessageRole, kept: Kept) -> Kept {
+    match role {
+        MessageRole::Assistant => Kept { images: Vec::new(), ..kept },
+        MessageRole::User => Kept { images: kept.images, ..Kept::default() },
+        MessageRole::System => Kept::default(),
+    }
+}
+
 fn conversations() -> impl Strategy<Value = Conversation> {
     let role = select(vec![MessageRole::User, MessageRole::Assistant, MessageRole::System]);
     let content = "([^\\p{C}\\s][^\\p{C}]{0,20}\n\t?){0,3}[^\\p{C}\\s]?".prop_map(|text| text.trim().to_owned());
     let parent = any::<Option<prop::sample::Index>>();
-    let message = (parent, role, content, prop::option::of(words()), citations(), "[a-z0-9-]{0,36}");
+    let message = (parent, role, content, prop::option::of(words()), (citations(), kept()), "[a-z0-9-]{0,36}");
     let chat = (words(), "[a-z0-9-]{0,36}", any::<[bool; 2]>(), prop::collection::hash_set(words(), 0..4));
     let source = select(vec![Source::ChatGpt, Source::OpenWebUi, Source::Cjhirashi]);
     let times = (1_000_000_000_000..NOW.0, 0..100_000_i64);
@@ -45,7 +73,7 @@ fn conversations() -> impl Strategy<Value = Conversation> {
             current: current.filter(|_| !messages.is_empty()).map(|current| current.index(messages.len())),
             messages: (0_i64..)
                 .zip(messages)
-                .map(|(at, (parent, role, content, model, citations, source_id))| ImportedMessage {
+                .map(|(at, (parent, role, content, model, (citations, kept), source_id))| ImportedMessage {
                     source_id,
                     parent: parent.filter(|_| at > 0).map(|parent| parent.index(at as usize)),
                     role,
@@ -53,7 +81,7 @@ fn conversations() -> impl Strategy<Value = Conversation> {
                     model,
                     created_at: Timestamp(begun + at * step),
                     citations,
-                    kept: Kept::default(),
+                    kept: fitting(role, kept),
                 })
                 .collect(),
         },

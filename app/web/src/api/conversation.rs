@@ -152,11 +152,9 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     let now = services.store.now();
     let messages = snapshot.messages.into_iter().enumerate().map(|(place, message)| IncomingMessage {
         parent: place.checked_sub(1),
-        role: message.role,
-        content: message.content,
         model: message.model,
-        created_at: message.created_at,
         images: message.images.into_iter().map(|image| image.id).collect(),
+        ..IncomingMessage::new(message.role, message.content, message.created_at)
     });
     let messages: Vec<_> = messages.collect();
     let copy = IncomingChat {
