@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The least time between two writes of one run.
 const FLUSH: Duration = Duration::from_millis(8);
+/// So long a stage waits for what comes next. Where the first words come sooner, one write has them all, and they need not wait
+/// until those before are done; nobody sees a stage that is shorter.
+const HOLD: Duration = Duration::from_millis(20);
 /// The most runs whose events are stored at once.
 const AT_ONCE: usize = 100;
 /// How long a run bears a database that does not answer.
@@ -209,6 +212,18 @@ async fn write(
     let mut last = 0;
     while let Some(first) = incoming.recv().await {
         let mut events = vec![first];
+        let held = tokio::time::sleep(HOLD);
+        tokio::pin!(held);
+        while !events.iter().any(is_said) {
+            tokio::select! {
+                next = incoming.recv() => match next {
+                    Some(next) => join(&mut events, next),
+                    None => break,
+                },
+                () = &mut held => break,
+                () = closing.cancelled() => break,
+            }
+        }
         while let Ok(next) = incoming.try_recv() {
             join(&mut events, next);
         }
@@ -221,10 +236,8 @@ async fn write(
             }
         }
         let count = i64::try_from(events.len()).unwrap_or(0);
-        // A stage is told at once and holds nothing up: the first words come right after it.
-        let has_text = events
-            .iter()
-            .any(|event| matches!(event, GenerationEvent::Text { .. } | GenerationEvent::Reasoning { .. }));
+        // A stage holds nothing up: the first words come right after it.
+        let has_text = events.iter().any(is_said);
         run.publish(last + 1, events);
         last += count;
         if has_text {
@@ -235,6 +248,10 @@ async fn write(
         }
     }
     last
+}
+
+const fn is_said(event: &GenerationEvent) -> bool {
+    matches!(event, GenerationEvent::Text { .. } | GenerationEvent::Reasoning { .. })
 }
 
 /// Text after text is one event.
