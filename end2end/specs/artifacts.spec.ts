@@ -59,10 +59,10 @@ test('ten thousand lines of code open at their beginning, come as one scrolls, a
 
 test('a tree is searched, what is missing in it comes, and a path is copied @script', async ({ page, context, product, workshop }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  const users = Array.from({ length: 1_000 }, (_, n) => ({ nombre: `persona ${n}`, edad: n % 90 }));
+  const users = Array.from({ length: 5_000 }, (_, n) => ({ nombre: `persona ${n}`, edad: n % 90 }));
   const id = await made(product, 'json', 'Personas', JSON.stringify({ activo: true, personas: users }, null, 2));
   await workshop.show(id);
-  await workshop.view.getByLabel('Buscar en claves y valores').fill('persona 999');
+  await workshop.view.getByLabel('Buscar en claves y valores').fill('persona 4999');
   await workshop.view.locator('.tree-found button').first().click();
   const found = workshop.view.locator('.tree .found');
   await expect(found).toBeVisible();
@@ -72,7 +72,7 @@ test('a tree is searched, what is missing in it comes, and a path is copied @scr
     node.focus();
     node.querySelector<HTMLElement>('.tree-copy')!.click();
   });
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("999");
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('4999');
   await workshop.edit();
   await workshop.type(',');
   await expect(workshop.problems).toHaveCount(1);

@@ -42,11 +42,11 @@ async function firstWord(page: Page, chat: ChatPage): Promise<number> {
     const time = page.evaluate(
       () =>
         new Promise<number>((done) => {
-          const seen = document.body.innerText.split('Primera').length;
+          const seen = document.body.textContent!.split('Primera').length;
           document.addEventListener('click', () => {
             const began = performance.now();
             new MutationObserver((_, observer) => {
-              if (document.body.innerText.split('Primera').length > seen) {
+              if (document.body.textContent!.split('Primera').length > seen) {
                 observer.disconnect();
                 // The callback runs right before the frame is painted, the task after it.
                 requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));

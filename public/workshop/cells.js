@@ -229,16 +229,25 @@ export async function edit(host, draft, where) {
   await table.whole;
   table.plain();
   const model = new Model(table);
-  if (Array.isArray(draft)) model.replay(draft);
+  // Drafts of before were the edits alone.
+  const kept = Array.isArray(draft) ? { edits: draft, title: host.called } : draft;
+  if (kept) model.replay(kept.edits);
+  const title = make('input', { class: 'input', value: kept?.title ?? host.called, maxlength: 200, 'aria-label': host.say('title'), placeholder: host.say('title') });
+  title.addEventListener('input', () => host.changed());
+  const named = () => title.value.trim() !== '' && title.value !== host.called;
+  host.editPlace.replaceChildren(make('div', { class: 'edit-bar' }, title));
   const cells = new Cells(host, table, model);
   if (where) cells.move(...where);
   // The edits count the rows of the version that they were made on, whatever was saved since.
   const { version } = host;
   return {
-    body: () => ({ edits: model.done.map(({ wire }) => wire), edits_base: version }),
+    body: () => ({
+      ...(model.done.length > 0 && { edits: model.done.map(({ wire }) => wire), edits_base: version }),
+      ...(named() && { title: title.value.trim() }),
+    }),
     where: () => [cells.at, cells.column],
-    draft: () => model.done.map(({ wire }) => wire),
-    dirty: () => model.done.length > 0,
+    draft: () => ({ edits: model.done.map(({ wire }) => wire), title: title.value }),
+    dirty: () => model.done.length > 0 || named(),
     can: () => ({ undo: model.done.length > 0, redo: model.undone.length > 0 }),
     undo: () => cells.step(model.done, model.undone, 'undo'),
     redo: () => cells.step(model.undone, model.done, 'redo'),

@@ -11,7 +11,9 @@ import { WORDS } from './words.js';
  * @param {Record<string, string | number>} [values]
  */
 export function say(element, key, values = {}) {
-  const said = WORDS[key]?.[element.ownerDocument.documentElement.lang === 'en' ? 1 : 0] ?? key;
+  // `one` of them is said differently.
+  const words = values.n === '1' || values.n === 1 ? (WORDS[`${key}_one`] ?? WORDS[key]) : WORDS[key];
+  const said = words?.[element.ownerDocument.documentElement.lang === 'en' ? 1 : 0] ?? key;
   return said.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
@@ -139,6 +141,7 @@ const ICONS = {
   left: 'M10 3 5 8l5 5',
   right: 'm6 3 5 5-5 5',
   down: 'm3.5 6 4.5 4.5L12.5 6',
+  chat: 'M2 3.5h12v8H7.5L4.5 14v-2.5H2z',
   filter: 'M2 3h12L9.5 8.5V13l-3 1.5v-6z',
   upload: 'M8 10.5V2M4.5 5 8 1.5 11.5 5M2.5 10.5v3h11v-3',
   trash: 'M2.5 4h11M6 4V2h4v2M4 4l.6 10h6.8L12 4M6.5 7v4M9.5 7v4',

@@ -24,6 +24,7 @@ export class Panel extends HTMLElement {
 
   connectedCallback() {
     this.addEventListener('artifact', this.asked);
+    this.addEventListener('artifact-growing', this.begun);
     this.addEventListener('artifact-close', this.closed);
     this.addEventListener('artifact-asked', this.wrote);
     this.addEventListener('artifact-shown', this.renamed);
@@ -169,6 +170,18 @@ export class Panel extends HTMLElement {
     }
   };
 
+  /** An answer begins to write one. */
+  begun = async () => {
+    await dressed();
+    this.build();
+    if (this.classList.contains('panel')) return;
+    this.show();
+    this.known.clear();
+    this.follow();
+    // It was over in the meantime.
+    if (!this.opened.length) this.hide();
+  };
+
   show() {
     if (this.classList.contains('panel')) return;
     this.classList.add('panel');
@@ -251,8 +264,8 @@ export class Panel extends HTMLElement {
       workshop?.tools?.();
       return;
     }
-    // Whoever writes leaves the editor first, and what was written stays kept.
-    if (workshop?.editing) return void workshop.cancel();
+    // Whoever writes leaves the editor by its buttons: a key that closes a cell must not end it all.
+    if (workshop?.editing) return;
     if (workshop && !workshop.side.hidden) return workshop.closeSide(true);
     this.hide();
   };
@@ -403,7 +416,7 @@ export class Panel extends HTMLElement {
         const was = this.shown === one;
         this.drop(one);
         if (was) this.select(open);
-        if (workshop?.editing) workshop.dataset.latest = version ?? workshop.dataset.latest;
+        if (workshop?.editing) workshop.newer(Number(version));
         else if (workshop && version) void workshop.load(Number(version));
         return;
       }

@@ -2,6 +2,12 @@
 // <cj-json>: a tree that is searched, whose paths are copied, and whose branches load what they do not hold yet.
 import { complaint, copy, count, fragment, getJson, iconButton, later, make, say, withQuery } from './common.js';
 
+/** Whether one is among those that a place stands for. @param {Element} place @param {number} at */
+function holds(place, at) {
+  const { searchParams } = new URL(place.getAttribute('data-more') ?? '', location.href);
+  return Number(searchParams.get('from')) <= at && at < Number(searchParams.get('until'));
+}
+
 export class Tree extends HTMLElement {
   connectedCallback() {
     if (this.querySelector('.tree-tools')) return;
@@ -88,9 +94,13 @@ export class Tree extends HTMLElement {
     void this.load(missing);
   };
 
-  /** Puts what a place stands for where it is. @param {Element} place @returns {Promise<boolean>} */
-  async load(place) {
-    const path = place.getAttribute('data-more');
+  /**
+   * Puts what a place stands for where it is; looked for in a long list, what is around `at`.
+   * @param {Element} place @param {number} [at] @returns {Promise<boolean>}
+   */
+  async load(place, at) {
+    const more = place.getAttribute('data-more');
+    const path = more && at !== undefined ? withQuery(more, { at }) : more;
     if (!path || place.getAttribute('aria-busy') === 'true') return false;
     place.setAttribute('aria-busy', 'true');
     try {
@@ -158,12 +168,16 @@ export class Tree extends HTMLElement {
       }
       // The nearest node above it that is there, and the place of what is missing in its list.
       let above = null;
+      let rest = path.slice(1);
       for (let end = path.length - 1; end > 0 && !above; end--) {
         if ('.['.includes(path[end])) above = find(path.slice(0, end));
+        if (above) rest = path.slice(end);
       }
-      const missing = above ? above.querySelectorAll(':scope > details > ul > [data-more]') : tree.querySelectorAll(':scope > [data-more]');
-      const own = [...missing].at(-1);
-      if (!own || !(await this.load(own))) break;
+      const index = /^\[(\d+)\]/.exec(rest)?.[1];
+      const at = index === undefined ? undefined : Number(index);
+      const missing = [...(above ? above.querySelectorAll(':scope > details > ul > [data-more]') : tree.querySelectorAll(':scope > [data-more]'))];
+      const own = (at !== undefined && missing.find((place) => holds(place, at))) || missing.at(-1);
+      if (!own || !(await this.load(own, at))) break;
     }
     if (this.status) this.status.textContent = say(this, 'not_shown', { path });
   }

@@ -30,6 +30,9 @@ const QUOTE = 4_000;
 /** The widest that the server makes a picture, in pixels. */
 const WIDTH_MOST = 8_192;
 
+/** Other pages of this browser hear what was saved here. */
+const others = new BroadcastChannel('cj-artifacts');
+
 export class Workshop extends HTMLElement {
   /** @type {Editing | null} */
   editing = null;
@@ -41,6 +44,8 @@ export class Workshop extends HTMLElement {
   busy = false;
   /** What was last selected in here: a click on a button may end the selection. */
   chosen = '';
+  /** @type {HTMLButtonElement | undefined} The button at what is selected. */
+  askHere;
   keep = later(() => this.keepDraft(), 400);
 
   connectedCallback() {
@@ -48,6 +53,8 @@ export class Workshop extends HTMLElement {
     window.addEventListener('beforeunload', this.guard);
     window.addEventListener('pagehide', this.keepNow);
     document.addEventListener('keydown', this.keys);
+    document.addEventListener('visibilitychange', this.lookAgain);
+    others.addEventListener('message', this.heard);
     if (this.woken) return;
     this.woken = true;
     this.addEventListener('click', this.clicked);
@@ -58,6 +65,16 @@ export class Workshop extends HTMLElement {
     void dressed();
     this.dress();
     this.offerDraft();
+    this.beginAtOnce();
+  }
+
+  /** One that was just made is made to be written in. */
+  beginAtOnce() {
+    const address = new URL(location.href);
+    if (!address.searchParams.has('edit') || this.closest('cj-panel')) return;
+    address.searchParams.delete('edit');
+    history.replaceState(history.state, '', address);
+    if (this.querySelector('[data-do="edit"]')) void this.edit();
   }
 
   disconnectedCallback() {
@@ -65,6 +82,9 @@ export class Workshop extends HTMLElement {
     window.removeEventListener('beforeunload', this.guard);
     window.removeEventListener('pagehide', this.keepNow);
     document.removeEventListener('keydown', this.keys);
+    document.removeEventListener('visibilitychange', this.lookAgain);
+    others.removeEventListener('message', this.heard);
+    this.askHere?.remove();
     this.keepNow();
   }
 
@@ -179,6 +199,38 @@ export class Workshop extends HTMLElement {
     this.tell(this.say('old_version', { version: this.version, latest: this.latest }), { acts });
   }
 
+  // What was saved elsewhere.
+
+  /** @param {MessageEvent} event */
+  heard = ({ data }) => {
+    if (data?.id === this.dataset.id) this.newer(Number(data.version));
+  };
+
+  /** Whoever comes back to the page hears of what was saved meanwhile, wherever that was. */
+  lookAgain = async () => {
+    if (document.hidden || this.dataset.owner === undefined) return;
+    try {
+      const newest = (await fragment(`${this.base}/history`)).querySelector('[data-version]');
+      this.newer(Number(newest?.getAttribute('data-version')));
+    } catch {
+      // It is said when it is saved.
+    }
+  };
+
+  /** There is a newer version than was known. @param {number} version */
+  newer(version) {
+    if (!(version > this.latest)) return;
+    this.dataset.latest = String(version);
+    if (this.editing) this.tellUnsaved();
+    else this.tellOld();
+  }
+
+  tellUnsaved() {
+    const latest = this.latest;
+    if (latest > this.from) this.tell(this.say('newer_there', { latest }));
+    else this.tell(this.say('unsaved'), { quiet: true });
+  }
+
   // What is pressed.
 
   /** @param {MouseEvent} event */
@@ -192,7 +244,7 @@ export class Workshop extends HTMLElement {
     if (!(button instanceof HTMLElement) || button.closest('cj-workshop') !== this) return;
     switch (button.dataset.do) {
       case 'edit':
-        return void this.edit();
+        return this.version < this.latest ? this.askWhich() : void this.edit();
       case 'save':
         return void this.save();
       case 'cancel':
@@ -217,6 +269,7 @@ export class Workshop extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   keys = (event) => {
+    if (event.key === 'Escape') this.askHere?.remove();
     const inside = event.target instanceof Node && this.contains(event.target);
     if (inside && this.editing && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's' && !event.altKey) {
       event.preventDefault();
@@ -238,7 +291,39 @@ export class Workshop extends HTMLElement {
     const at = selection?.anchorNode;
     if (at && this.view?.contains(at) && !selection.isCollapsed) this.chosen = selection.toString();
     else if (at && this.contains(at)) this.chosen = '';
+    this.offerAsking(selection);
   };
+
+  /** A button at what is selected, where there is a chat to ask in. @param {Selection | null} selection */
+  offerAsking(selection) {
+    this.askHere?.remove();
+    const range = this.chosen.trim() && selection?.rangeCount && this.view?.contains(selection.anchorNode) ? selection.getRangeAt(0) : null;
+    if (!range || this.editing || !this.querySelector('[data-do="ask"]:not([hidden])')) return;
+    this.askHere ??= make('button', { type: 'button', class: 'button primary ask-here', 'data-do': 'ask' }, icon('chat'), this.say('ask_here'));
+    this.view.parentElement?.append(this.askHere);
+    const box = range.getBoundingClientRect();
+    const around = (this.view.parentElement ?? this).getBoundingClientRect();
+    const { offsetWidth, offsetHeight } = this.askHere;
+    const left = Math.min(Math.max(box.left - around.left, 8), Math.max(8, around.width - offsetWidth - 8));
+    const above = box.top - around.top - offsetHeight - 6;
+    this.askHere.style.left = `${left}px`;
+    this.askHere.style.top = `${above > 4 ? above : Math.min(box.bottom - around.top + 6, around.height - offsetHeight - 8)}px`;
+  }
+
+  /** A version of before may be gone on with, or the newest: whoever is not asked loses what is in between from sight. */
+  askWhich() {
+    const { version, latest } = this;
+    const newest = async () => {
+      await this.load(latest);
+      void this.edit();
+    };
+    this.tell(this.say('edit_old', { latest }), {
+      acts: [
+        [this.say('edit_newest'), () => void newest()],
+        [this.say('edit_this', { version }), () => void this.edit()],
+      ],
+    });
+  }
 
   /** @param {BeforeUnloadEvent} event */
   guard = (event) => {
@@ -253,7 +338,7 @@ export class Workshop extends HTMLElement {
     const file = EDITORS[/** @type {keyof typeof EDITORS} */ (this.dataset.editor ?? 'text')] ?? EDITORS.text;
     this.busy = true;
     this.tools();
-    // A version of before is edited as the newest's next: that it is not the newest was said.
+    // A version of before is gone on with as the newest's next, if somebody chose to.
     this.from = draft ? this.version : this.latest;
     this.tell(this.say('opening'), { quiet: true });
     try {
@@ -276,7 +361,7 @@ export class Workshop extends HTMLElement {
     if (!this.editing) return;
     if (this.dirty) {
       this.keep();
-      this.tell(this.say('unsaved'), { quiet: true });
+      this.tellUnsaved();
     } else {
       this.keep.never();
       this.forgetDraft();
@@ -292,11 +377,12 @@ export class Workshop extends HTMLElement {
   }
 
   async cancel() {
-    // The draft stays where it is, and is offered again.
-    const left = this.dirty;
-    this.keepNow();
+    const left = this.dirty && this.editing ? { base: this.from, draft: this.editing.draft() } : null;
+    this.keep.never();
+    this.forgetDraft();
     await this.leave();
-    if (left) this.offerDraft();
+    // Gone, unless it was a slip.
+    if (left) this.tell(this.say('discarded'), { acts: [[this.say('recover'), () => void this.resume(left)]] });
   }
 
   /** Ends editing. The view is loaded anew where it was renewed meanwhile. */
@@ -344,6 +430,7 @@ export class Workshop extends HTMLElement {
         if (stay) await this.edit(undefined, where);
       }
       this.tell(this.say('saved', { version }), { quiet: true });
+      others.postMessage({ id: this.dataset.id, version });
       this.dispatchEvent(new CustomEvent('artifact-saved', { bubbles: true, detail: { version } }));
     } catch (error) {
       this.busy = false;
@@ -434,13 +521,6 @@ export class Workshop extends HTMLElement {
       return;
     }
     if (!kept?.draft) return;
-    const goOn = async () => {
-      // What was written goes back to the version it was written on.
-      if (this.version !== kept.base && this.dataset.editor === 'cells') await this.load(kept.base);
-      await this.edit(kept.draft);
-      this.from = kept.base;
-      this.changed();
-    };
     const forget = () => {
       this.forgetDraft();
       this.tell('');
@@ -448,10 +528,19 @@ export class Workshop extends HTMLElement {
     };
     this.tell(this.say('draft', { when: new Date(kept.at).toLocaleString(document.documentElement.lang || undefined, { dateStyle: 'medium', timeStyle: 'short' }) }), {
       acts: [
-        [this.say('draft_take'), () => void goOn()],
+        [this.say('draft_take'), () => void this.resume(kept)],
         [this.say('draft_forget'), forget],
       ],
     });
+  }
+
+  /** Goes on with what was written. @param {{ base: number, draft: any }} kept */
+  async resume({ base, draft }) {
+    // It goes back to the version it was written on.
+    if (this.version !== base && this.dataset.editor === 'cells') await this.load(base);
+    await this.edit(draft);
+    this.from = base;
+    this.changed();
   }
 
   // Versions.
@@ -492,6 +581,7 @@ export class Workshop extends HTMLElement {
   async restore(version) {
     try {
       const restored = await post(`${this.base}/restore`, { version });
+      others.postMessage({ id: this.dataset.id, version: restored.version });
       await this.load(restored.version);
       this.tell(this.say('restored', { version, latest: restored.version }), { quiet: true });
       if (!this.side.hidden) await this.history(true);
@@ -575,6 +665,7 @@ export class Workshop extends HTMLElement {
   ask() {
     const field = document.querySelector('.composer textarea, form textarea[name="text"]');
     if (!(field instanceof HTMLTextAreaElement)) return;
+    this.askHere?.remove();
     const chosen = (this.editing?.selection?.() || this.chosen).trim().slice(0, QUOTE);
     const quoted = chosen && `${chosen.split('\n').map((line) => `> ${line}`).join('\n')}\n\n`;
     const text = this.say(chosen ? 'ask_part' : 'ask_whole', { title: this.called });

@@ -34,7 +34,7 @@ const SAVE_BYTES: usize = MAX_BYTES * 3;
 /// The most bytes that are rendered while somebody writes.
 const PREVIEW_BYTES: usize = 1 << 20;
 /// Versions of a history that are listed; older ones are had by their number.
-pub(crate) const MOST_LISTED: usize = 500;
+pub(crate) const MOST_LISTED: i64 = 500;
 /// So many are rendered or given out at once; each may take a processor for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(8);
 /// So many are in memory at once, each with up to 16 MB; whoever has but a link keeps nobody who is signed in waiting.
@@ -251,8 +251,7 @@ pub(crate) async fn history(
     person: Person,
     ApiId(id): ApiId<ArtifactId>,
 ) -> ApiResult<Response> {
-    let mut versions = state.store.list_artifact_versions(&person.viewer(), &id).await?;
-    versions.truncate(MOST_LISTED);
+    let versions = state.store.list_artifact_versions(&person.viewer(), &id, MOST_LISTED).await?;
     if versions.is_empty() {
         return Err(ApiError::new(ErrorCode::ArtifactNotFound));
     }

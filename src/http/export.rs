@@ -202,7 +202,7 @@ async fn gather(state: &AppState, who: &SignedIn, entries: &mpsc::Sender<Entry>)
         after.clone_from(last);
         for (artifact, row) in &artifacts {
             let Ok(id) = ArtifactId::parse(artifact.as_str()) else { continue };
-            let versions = store.list_artifact_versions(&viewer, &id).await?;
+            let versions = store.list_artifact_versions(&viewer, &id, i64::MAX).await?;
             let known = serde_json::json!({"artifact": row, "versions": versions});
             send(Entry::json(format!("artifacts/{artifact}.json"), &known)?).await?;
             for version in versions {

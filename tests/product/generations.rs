@@ -136,8 +136,8 @@ async fn a_provider_that_fails_is_told_with_what_to_do_and_a_retry_heals_it() {
         (Script { chat_status: Some(404), ..Script::default() }, "models:not_found"),
         (Script { chat_status: Some(429), retry_after: Some(120), ..Script::default() }, "models:rate_limited"),
         (Script { chat_status: Some(500), ..Script::default() }, "models:unavailable"),
-        (Script { break_after: Some(3), ..Script::saying(TEXT) }, "models:unavailable"),
-        (Script { break_after: Some(3), break_how: Break::End, ..Script::saying(TEXT) }, "models:unavailable"),
+        (Script { break_after: Some(3), ..Script::saying(TEXT) }, "models:broke_off"),
+        (Script { break_after: Some(3), break_how: Break::End, ..Script::saying(TEXT) }, "models:broke_off"),
     ] {
         let broken = script.break_after.is_some();
         product.models.set(script);

@@ -11,7 +11,7 @@ use std::{
 use cjhirashi_domain::{
     Viewer,
     chat::{ChatSummary, MessageImage},
-    id::{ChatId, GenerationId, ImageId, MessageId},
+    id::{ChatId, FolderId, GenerationId, ImageId, MessageId},
     settings::{Choices, UserSettings},
     text::{ChatTitle, MessageText},
 };
@@ -50,6 +50,8 @@ pub struct SendMessage {
     pub images: Vec<ImageId>,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
+    /// The folder that a new chat begins in.
+    pub folder: Option<FolderId>,
     /// What is chosen for a new chat; one that has begun has its own choices.
     pub choices: Choices,
     /// An id that the sender chose, so that sending twice (a double click, a repeated request) is one question.
@@ -196,6 +198,7 @@ impl ChatService {
                 message: message.message_id.as_ref(),
                 model: &model.id,
                 temporary: message.temporary,
+                folder: message.folder.as_ref(),
                 choices: &message.choices,
             };
             let store = &service.shared.store;

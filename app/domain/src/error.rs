@@ -272,9 +272,12 @@ codes! {
     /// The provider is limiting us.
     ProviderRateLimited = "models:rate_limited", 503,
         es "El proveedor del modelo pide esperar (límite de uso). Reinténtalo en un minuto.", en "The model's provider asks to wait (rate limit). Try again in a minute.";
-    /// The provider cannot be reached or broke off.
+    /// The provider cannot be reached.
     ProviderUnavailable = "models:unavailable", 502,
         es "El proveedor del modelo no responde. Reinténtalo, o elige otro modelo en Ajustes.", en "The model's provider does not answer. Try again, or choose another model in the settings.";
+    /// The provider's stream ended before the answer did.
+    ProviderBrokeOff = "models:broke_off", 502,
+        es "La conexión con el proveedor del modelo se cortó a mitad de la respuesta. Lo escrito hasta ahí se conserva; puedes reintentarlo.", en "The connection to the model's provider broke off in the middle of the answer. What was written is kept; you can try again.";
     /// The provider refused the request itself.
     ProviderRefused = "models:refused", 502,
         es "El proveedor del modelo rechazó la petición.", en "The model's provider refused the request.";

@@ -167,9 +167,8 @@ impl ModelError {
             Self::RateLimited { .. } => ErrorCode::ProviderRateLimited,
             Self::ContextTooLong { .. } => ErrorCode::ContextTooLong,
             Self::Refused { .. } => ErrorCode::ProviderRefused,
-            Self::Unavailable { .. } | Self::Interrupted { .. } | Self::UnexpectedAnswer { .. } => {
-                ErrorCode::ProviderUnavailable
-            }
+            Self::Unavailable { .. } | Self::UnexpectedAnswer { .. } => ErrorCode::ProviderUnavailable,
+            Self::Interrupted { .. } => ErrorCode::ProviderBrokeOff,
             Self::LocalModelMissing { .. } | Self::LocalModel { .. } | Self::Fetch { .. } => {
                 ErrorCode::EmbeddingUnavailable
             }

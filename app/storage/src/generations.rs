@@ -376,8 +376,8 @@ impl Store {
         if chat.is_none() {
             return Ok(Ending::Gone);
         }
-        // After a failure whoever asked the questions behind it sees first what failed.
-        let held = matches!(end.status, MessageStatus::Failed | MessageStatus::Interrupted);
+        // After a failure whoever asked the questions behind it sees first what failed; who stops an answer stops.
+        let held = end.status != MessageStatus::Complete;
         let run = sqlx::query!(
             // By a statement of its own: it sees what was queued while the chat was waited for.
             r#"WITH behind AS (

@@ -136,7 +136,7 @@ impl Store {
                        AND ($2 = '' OR said.id IS NOT NULL OR to_tsvector('spanish', fold_accents(c.title)) @@ q.query
                            OR strpos(fold_accents(c.title), fold_accents($2)) > 0)
                        AND ($4::text IS NULL OR c.folder_id = $4)
-                       AND ($5::text IS NULL OR $5 = ANY(c.tags))
+                       AND ($5::text IS NULL OR fold_accents($5) IN (SELECT fold_accents(tag) FROM unnest(c.tags) tag))
                        AND ($6::timestamptz IS NULL OR c.updated_at < $6)
                        AND ($7::timestamptz IS NULL OR c.updated_at >= $7)
                    ORDER BY c.updated_at DESC, c.id DESC

@@ -145,6 +145,7 @@ impl Asker {
             message: None,
             model: "m",
             temporary,
+            folder: None,
             images,
             choices: &Choices::default(),
         };

@@ -43,6 +43,7 @@ pub(crate) use said;
 
 texts! {
     temporary: "Temporal", "Temporary";
+    search_messages: "Buscar en los mensajes", "Search in the messages";
     temporary_chat: "Chat temporal", "Temporary chat";
     keep_chat: "Guardar este chat", "Keep this chat";
     temporary_line: "No aparece en ninguna lista ni búsqueda y se borra un día después de su último mensaje.",
@@ -84,8 +85,6 @@ texts! {
     more: "Más", "More";
     editing: "Estás cambiando una pregunta: la anterior queda guardada a su lado.",
         "You are changing a question: the one before stays beside it.";
-    copied: "Copiado", "Copied";
-    not_copied: "El navegador no deja copiar aquí: selecciona el texto.", "The browser does not let us copy here: select the text.";
     go_home: "Ir al inicio", "Go to the start";
     loading: "Cargando…", "Loading…";
     offline: "Sin conexión con el servidor. Lo que escribas se queda aquí; se reintenta solo.", "No connection to the server. What you write stays here; it will be tried again.";

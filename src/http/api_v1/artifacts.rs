@@ -222,8 +222,7 @@ pub(super) async fn list_artifact_versions(
     Caller(viewer): Caller,
     ApiId(id): ApiId<ArtifactId>,
 ) -> ApiResult<Json<VersionsBody>> {
-    let mut versions = state.store.list_artifact_versions(&viewer, &id).await?;
-    versions.truncate(MOST_LISTED);
+    let versions = state.store.list_artifact_versions(&viewer, &id, MOST_LISTED).await?;
     if versions.is_empty() {
         return Err(ApiError::new(ErrorCode::ArtifactNotFound));
     }

@@ -160,8 +160,13 @@ impl Kind for Json {
             return Some(Part::Json(tree::search(content.text, wanted).to_string()));
         }
         let path = text::parameter(query, "path")?;
-        let from = text::parameter(query, "from").map_or(Some(0), |from| from.parse().ok())?;
-        tree::below(content.text, path, from, place).map(Part::Html)
+        let number = |name: &str| text::parameter(query, name).map(|value| value.parse().ok());
+        let wanted = tree::Wanted {
+            from: number("from").unwrap_or(Some(0))?,
+            until: number("until").unwrap_or(Some(usize::MAX))?,
+            at: number("at").flatten(),
+        };
+        tree::below(content.text, path, &wanted, place).map(Part::Html)
     }
 
     fn formats(&self) -> &'static [Format] {

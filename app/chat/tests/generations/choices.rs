@@ -14,6 +14,7 @@ impl World {
             images: Vec::new(),
             message_id: None,
             temporary: false,
+            folder: None,
             choices,
         };
         self.service.send(&self.viewer, message).await.unwrap()

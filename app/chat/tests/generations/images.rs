@@ -16,6 +16,7 @@ impl World {
             text: cjhirashi_domain::text::MessageText::parse(question).unwrap(),
             images,
             temporary: false,
+            folder: None,
             choices: Choices::default(),
             message_id: None,
         };

@@ -130,6 +130,7 @@ impl World {
                     images: Vec::new(),
                     message_id: None,
                     temporary: false,
+                    folder: None,
                     choices: Choices::default(),
                 },
             )
@@ -146,6 +147,7 @@ impl World {
             images: Vec::new(),
             message_id,
             temporary: false,
+            folder: None,
             choices: Choices::default(),
         };
         self.service.send_or_queue(&self.viewer, message).await
@@ -343,7 +345,7 @@ async fn what_the_provider_refuses_is_said_with_its_words_and_can_be_tried_again
     let answer = world.ended(&sent).await;
     // The last piece may be lost with the connection that carried it.
     assert!(answer.status == MessageStatus::Failed && answer.content.starts_with("uno"), "{answer:?}");
-    assert_eq!(answer.error.unwrap().code, "models:unavailable");
+    assert_eq!(answer.error.unwrap().code, "models:broke_off");
 }
 
 #[tokio::test]
@@ -395,6 +397,7 @@ async fn a_run_whose_process_died_is_interrupted_with_its_text_and_its_sources()
         message: None,
         model: "m",
         temporary: false,
+        folder: None,
         images: &[],
         choices: &Choices::default(),
     };
@@ -547,6 +550,7 @@ async fn the_first_words_are_there_soon_after_the_question() {
             images: Vec::new(),
             message_id: Some(id),
             temporary: false,
+            folder: None,
             choices: Choices::default(),
         };
         let sent = world.service.send(&world.viewer, message).await.unwrap();

@@ -140,6 +140,7 @@ async fn asked(world: &World, viewer: &Viewer, question: &str, temporary: bool) 
         message: None,
         model: "m",
         temporary,
+        folder: None,
         images: &[],
         choices: &Choices::default(),
     };

@@ -127,7 +127,7 @@ async fn a_stream_that_ends_before_the_answer_does_is_an_error_and_keeps_the_tex
         let (text, error) = ask(&openai(&server), "openai:m").await.expect_err("a cut stream");
         assert_eq!(text, "Las ");
         assert!(matches!(error, ModelError::Interrupted { .. }), "{error}");
-        assert_eq!(error.code(), ErrorCode::ProviderUnavailable);
+        assert_eq!(error.code(), ErrorCode::ProviderBrokeOff);
     }
 }
 

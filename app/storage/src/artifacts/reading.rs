@@ -141,7 +141,8 @@ impl Store {
                           count(*) OVER () AS total
                    FROM artifacts a LEFT JOIN chats c ON c.id = a.chat_id CROSS JOIN question q
                    WHERE a.user_id = $1 AND c.temporary IS NOT TRUE
-                       AND ($2 = '' OR a.search @@ q.query OR strpos(fold_accents(a.title), fold_accents($2)) > 0)
+                       AND ($2 = '' OR a.search @@ q.query OR strpos(fold_accents(a.title), fold_accents($2)) > 0
+                           OR lower($2) = ANY(a.tags) OR strpos(fold_accents(c.title), fold_accents($2)) > 0)
                        AND ($3::text IS NULL OR a.type = $3)
                        AND ($4::text IS NULL OR $4 = ANY(a.tags))
                        AND ($5::text IS NULL OR a.chat_id = $5)
@@ -270,14 +271,20 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_artifact_versions(&self, viewer: &Viewer, id: &ArtifactId) -> Result<Vec<ArtifactVersion>> {
+    pub async fn list_artifact_versions(
+        &self,
+        viewer: &Viewer,
+        id: &ArtifactId,
+        limit: i64,
+    ) -> Result<Vec<ArtifactVersion>> {
         let rows = sqlx::query!(
             r#"SELECT v.version, v.title, v.author, v.model, v.message_id, v.restored_from, m.chat_id AS "chat_id?",
                       COALESCE(v.blob_size, octet_length(v.content))::bigint AS "size_bytes!", v.created_at
                FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id LEFT JOIN messages m ON m.id = v.message_id
-               WHERE a.id = $1 AND a.user_id = $2 ORDER BY v.version DESC LIMIT 20000"#,
+               WHERE a.id = $1 AND a.user_id = $2 ORDER BY v.version DESC LIMIT $3"#,
             id.as_str(),
             viewer.user_id.as_str(),
+            limit,
         )
         .fetch_all(&self.pool)
         .await?;

@@ -59,6 +59,7 @@ impl World {
             message: None,
             model: "m",
             temporary,
+            folder: None,
             choices: &cjhirashi_domain::settings::Choices::default(),
         };
         match self.asker.store.start_turn(turn).await.unwrap() {
@@ -103,7 +104,7 @@ async fn every_save_is_a_version_and_one_on_an_old_version_is_told_the_newest() 
     assert_eq!(world.save(&id, 1, "dos").await.unwrap(), 2);
     assert!(matches!(world.save(&id, 1, "tres").await, Err(KeepArtifactError::Moved(2))));
     assert_eq!(world.asker.store.restore_artifact(&world.asker.viewer, &id, 1).await.unwrap(), 3);
-    let versions = world.asker.store.list_artifact_versions(&world.asker.viewer, &id).await.unwrap();
+    let versions = world.asker.store.list_artifact_versions(&world.asker.viewer, &id, 10).await.unwrap();
     let told: Vec<_> = versions.iter().map(|v| (v.version, v.title.as_str(), v.restored_from)).collect();
     assert_eq!(told, [(3, "Informe de señales", Some(1)), (2, "Informe", None), (1, "Informe de señales", None)]);
     assert_eq!(world.open(&id, None).await.unwrap().text, "uno");
@@ -127,7 +128,7 @@ async fn nobody_else_reads_saves_restores_labels_shares_or_deletes_an_artifact()
     let other = Viewer { user_id: cjhirashi_domain::id::UserId::parse("somebody").unwrap(), role: Role::Owner };
     assert_eq!(store.open_artifact(&other, &id, None).await.unwrap(), None);
     assert_eq!(store.list_artifacts(&other, &ArtifactsWanted::default(), 0, 10).await.unwrap(), (Vec::new(), 0));
-    assert_eq!(store.list_artifact_versions(&other, &id).await.unwrap(), []);
+    assert_eq!(store.list_artifact_versions(&other, &id, 10).await.unwrap(), []);
     assert!(matches!(store.restore_artifact(&other, &id, 1).await, Err(KeepArtifactError::NotFound)));
     assert!(!store.label_artifact(&other, &id, &[]).await.unwrap());
     assert_eq!(store.share_artifact(&other, &id).await.unwrap(), None);

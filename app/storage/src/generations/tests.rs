@@ -45,6 +45,7 @@ impl World {
             message,
             model,
             temporary: false,
+            folder: None,
             images: &[],
             choices: &Choices::default(),
         };

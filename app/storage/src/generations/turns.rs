@@ -3,7 +3,7 @@
 use cjhirashi_domain::{
     Timestamp, Viewer,
     chat::ChatSummary,
-    id::{ChatId, GenerationId, ImageId, MessageId},
+    id::{ChatId, FolderId, GenerationId, ImageId, MessageId},
     settings::Choices,
     text::{ChatTitle, MessageText},
 };
@@ -44,6 +44,8 @@ pub struct NewTurn<'a> {
     pub model: &'a str,
     /// A new chat is kept in no list, and for a day only.
     pub temporary: bool,
+    /// The folder of a new chat; one that is not the viewer's is none.
+    pub folder: Option<&'a FolderId>,
     /// What is chosen for a new chat.
     pub choices: &'a Choices,
 }
@@ -250,8 +252,9 @@ impl Store {
                 let id = ChatId::new(now, self.random());
                 sqlx::query!(
                     "INSERT INTO chats (id, user_id, title, created_at, updated_at, revision, titled_by, temporary, model,
-                                        temperature, max_tokens, rag_enabled, document_ids)
-                     VALUES ($1, $2, $3, $4, $4, 1, 'question', $5, $6, $7, $8, $9, $10)",
+                                        temperature, max_tokens, rag_enabled, document_ids, folder_id)
+                     VALUES ($1, $2, $3, $4, $4, 1, 'question', $5, $6, $7, $8, $9, $10,
+                             (SELECT id FROM folders WHERE id = $11 AND user_id = $2))",
                     id.as_str(),
                     turn.viewer.user_id.as_str(),
                     turn.title.as_str(),
@@ -262,12 +265,14 @@ impl Store {
                     turn.choices.max_tokens,
                     turn.choices.rag_enabled,
                     &ids(&turn.choices.documents),
+                    turn.folder.map(FolderId::as_str),
                 )
                 .execute(&mut *tx)
                 .await?;
                 let title = turn.title.as_str().to_owned();
                 let chat = ChatSummary { id, title, created_at: now, updated_at: now, answering: true };
-                Place { chat, parent: None, newest: None, narrowed: !turn.choices.documents.is_empty(), waits: false }
+                let narrowed = turn.folder.is_some() || !turn.choices.documents.is_empty();
+                Place { chat, parent: None, newest: None, narrowed, waits: false }
             }
         };
         let message = turn.message.cloned().unwrap_or_else(|| MessageId::new(now, self.random()));

@@ -208,6 +208,9 @@ mod server_side {
         Ok(ServedPage { title: t.artifacts.to_owned(), html: served::artifacts(t, shelf), moves: false })
     }
 
+    /// So many versions are listed where there is no script.
+    const VERSIONS: i64 = 50;
+
     /// `/artifacts/{id}`.
     pub(crate) async fn one(path: &str, query: &Asked) -> Result<ServedPage, Failure> {
         let (who, services) = (signed_in()?, services()?);
@@ -217,7 +220,9 @@ mod server_side {
         let opened = services.artifacts.open(&viewer, &id, version).await?;
         let link = services.store.artifact_share(&viewer, &id).await?;
         let link = link.map(|share| format!("{}/share/artifact/{}", services.instance.app_url, share.token));
+        let versions = services.store.list_artifact_versions(&viewer, &id, VERSIONS).await?;
         let (t, w) = (texts(&who), words(&who));
+        let now = services.store.now();
         let done = match query.get("done") {
             Some("saved") => Some(t.saved),
             Some("shared") => Some(w.artifact_shared),
@@ -225,7 +230,7 @@ mod server_side {
             _ => None,
         };
         let title = opened.stored.title.clone();
-        let html = cjhirashi_markdown::aside(move || served::artifact_page(t, &opened, link, done)).await;
+        let html = cjhirashi_markdown::aside(move || served::artifact_page(t, &opened, &versions, link, done, now)).await;
         Ok(ServedPage { title, html, moves: false })
     }
 }

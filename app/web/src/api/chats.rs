@@ -233,7 +233,7 @@ pub(crate) async fn send_message(
 ) -> Result<Option<SentView>, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{Accepted, ChatError, SendMessage};
-    use cjhirashi_domain::{ErrorCode, chat::Filing, id::ImageId, settings::Choices, text::MessageText};
+    use cjhirashi_domain::{ErrorCode, chat::Filing, id::{FolderId, ImageId}, settings::Choices, text::MessageText};
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
         "" => None,
@@ -246,6 +246,7 @@ pub(crate) async fn send_message(
         "" => None,
         id => Some(MessageId::parse(id).map_err(|_| fail(ErrorCode::ChatNotFound))?),
     };
+    let folder = FolderId::parse(chosen.folder.as_str()).ok().filter(|_| begins);
     // A chat that has begun has its own choices.
     let choices =
         if begins { choices::read(&services.store, &who.viewer(), chosen).await? } else { Choices::default() };
@@ -254,7 +255,7 @@ pub(crate) async fn send_message(
     let images: Result<Vec<_>, _> = images.into_iter().map(ImageId::parse).collect();
     let images = images.map_err(|_| fail(ErrorCode::ImageNotFound))?;
     let with_images = !images.is_empty() || instead_of.is_some();
-    let message = SendMessage { chat, instead_of, text, images, temporary, choices, message_id };
+    let message = SendMessage { chat, instead_of, text, images, temporary, folder, choices, message_id };
     let sent = match services.chat.send_or_queue(&who.viewer(), message).await? {
         Accepted::Asked(sent) => sent,
         Accepted::Waits(chat) => {

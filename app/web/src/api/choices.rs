@@ -18,6 +18,8 @@ pub(crate) struct Chosen {
     pub(crate) documents: Vec<String>,
     /// The title of one more.
     pub(crate) add: String,
+    /// The folder that a new chat begins in.
+    pub(crate) folder: String,
 }
 
 /// The form in which one chooses, for a chat or for one that has not begun.

@@ -84,6 +84,7 @@ pub(crate) async fn ask_prompt(id: String, #[server(default)] values: Vec<String
         text,
         images: Vec::new(),
         temporary: false,
+        folder: None,
         choices: Choices::default(),
         message_id: None,
     };

@@ -67,7 +67,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                     {(!begun).then(|| view! { <Temporary state=state /> })}
                 </header>
                 <FormProblem />
-                <div class="body from-end" id="conversation" tabindex="0" aria-label=t.conversation role="region" on:scroll=scrolled>
+                <div class="body from-end" class:fresh=empty id="conversation" tabindex="0" aria-label=t.conversation role="region" on:scroll=scrolled>
                     <div>
                         {move || empty().then(|| view! { <Welcome state=state /> })}
                         <div
@@ -102,7 +102,11 @@ fn Temporary(state: ChatState) -> impl IntoView {
     let wanted = Memo::new(move |_| query.with(|query| query.get("temporary").is_some()));
     state.temporary.set(wanted.get_untracked());
     Effect::new(move |_| state.temporary.set(wanted.get()));
+    let folder = move || query.with(|query| query.get("folder"));
     view! {
+        // The chat that begins is put there.
+        <input type="hidden" name="chosen[folder]" form="composer" value=folder />
+        <span class="temporary-line" hidden=move || !wanted.get()>{t.temporary_line}</span>
         <span class="spread"></span>
         <a
             class="button plain-line"

@@ -39,14 +39,45 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         }
     };
 
+    // A question that is changed is no draft: the draft waits until it is sent.
+    let changing = move || state.instead_of.with_untracked(Option::is_some);
+    let keep = move |text: &str| {
+        if !changing() {
+            browser::remember(&key.get_value(), text);
+        }
+    };
+    let take_up = move |field: &HtmlTextAreaElement, text: &str| {
+        field.set_value(text);
+        keep(text);
+        let _ = field.focus();
+    };
+    let leave = move || {
+        state.instead_of.set(None);
+        if let Some(images) = images {
+            images.set(Vec::new());
+        }
+        if let Some(field) = field.get_untracked() {
+            take_up(&field, &browser::recall(&key.get_value()).unwrap_or_default());
+        }
+    };
+
     let submit = move || {
         let Some(field) = field.get_untracked() else { return };
         let text = field.value();
-        if state.pending.with_untracked(Option::is_some) || text.trim().is_empty() {
+        if state.pending.with_untracked(Option::is_some) {
+            return;
+        }
+        if text.trim().is_empty() {
+            // A picture alone asks nothing.
+            if images.is_some_and(|images| images.list.with_untracked(|list| !list.is_empty())) {
+                state.say(t.ask_about);
+            }
             return;
         }
         let Some(images) = images.map_or(Some(Vec::new()), Images::take) else { return };
-        field.set_value("");
+        // What had been begun before a question was changed comes back.
+        let draft = if changing() { browser::recall(&key.get_value()) } else { None };
+        field.set_value(&draft.unwrap_or_default());
         prompts.typed(&field);
         let form = field.form().and_then(|form| FormData::new_with_form(&form).ok());
         state.send(text, form.map(|form| chosen(&form)).unwrap_or_default(), images);
@@ -70,7 +101,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             // What could not be sent comes back before what was typed since.
             let typed = field.value();
             let back = state.failure.with_untracked(Option::is_some) && !typed.is_empty();
-            take_up(&field, &if back { format!("{text}\n\n{typed}") } else { text }, key);
+            take_up(&field, &if back { format!("{text}\n\n{typed}") } else { text });
             state.draft.set(None);
         }
     });
@@ -87,6 +118,11 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
                 event.prevent_default();
                 submit();
             }
+            "Escape" if changing() => {
+                event.prevent_default();
+                event.stop_propagation();
+                leave();
+            }
             "ArrowUp" if field.value().is_empty() => {
                 if let (Some(text), Some(id)) = (last_question(), state.last_question()) {
                     event.prevent_default();
@@ -102,7 +138,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     };
     let on_input = move |_| {
         if let Some(field) = field.get_untracked() {
-            browser::remember(&key.get_value(), &field.value());
+            keep(&field.value());
             prompts.typed(&field);
         }
     };
@@ -128,22 +164,13 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             }
         })
     };
-    let leave = move |_| {
-        state.instead_of.set(None);
-        if let Some(images) = images {
-            images.set(Vec::new());
-        }
-        if let Some(field) = field.get_untracked() {
-            take_up(&field, "", key);
-        }
-    };
     let editing = move || {
         state.instead_of.with(Option::is_some).then(|| {
             view! {
                 <p class="composer-editing" role="status">
                     {icon(Icon::Edit)}
                     <span>{t.editing}</span>
-                    <button class="button icon-only" type="button" aria-label=t.close title=t.close on:click=leave>
+                    <button class="button icon-only" type="button" aria-label=t.close title=t.close on:click=move |_| leave()>
                         {icon(Icon::Close)}
                     </button>
                 </p>
@@ -347,13 +374,8 @@ fn chosen(form: &FormData) -> Chosen {
         search: field("search"),
         documents: form.get_all("chosen[documents][]").iter().filter_map(|id| id.as_string()).collect(),
         add: field("add"),
+        folder: field("folder"),
     }
-}
-
-fn take_up(field: &HtmlTextAreaElement, text: &str, key: StoredValue<String>) {
-    field.set_value(text);
-    browser::remember(&key.get_value(), text);
-    let _ = field.focus();
 }
 
 fn last_question() -> Option<String> {

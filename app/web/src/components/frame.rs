@@ -328,8 +328,10 @@ fn AccountMenu() -> impl IntoView {
 fn NoticeList() -> impl IntoView {
     let t = use_texts();
     let Some(notices) = use_context::<Notices>() else { return ().whole() };
+    let path = use_location().pathname;
+    let above = move || path.with(|path| path == "/" || path.starts_with("/chat/"));
     view! {
-        <div class="notices" role="status" aria-live="polite">
+        <div class="notices" class:above=above role="status" aria-live="polite">
             <For
                 each=move || notices.list.get()
                 key=|notice| notice.id
@@ -417,17 +419,6 @@ fn everywhere(palette: RwSignal<bool>, key_list: RwSignal<bool>) {
         }
         if browser::closest(&event, ".side a").is_some() {
             browser::close_drawer();
-        }
-        if let Some(button) = browser::closest(&event, "button[data-copy]")
-            && let Some(code) = button.parent_element().and_then(|block| block.query_selector("code").ok().flatten())
-        {
-            // Beside an icon the words have an element of their own.
-            let button = button.last_element_child().unwrap_or(button);
-            let words = button.text_content();
-            browser::copy_text(&code.text_content().unwrap_or_default(), move |done| {
-                button.set_text_content(Some(if done { t.copied } else { t.not_copied }));
-                set_timeout(move || button.set_text_content(words.as_deref()), Duration::from_millis(2_500));
-            });
         }
     });
     let hover = window_event_listener(ev::mouseover, move |event| {

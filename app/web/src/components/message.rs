@@ -62,11 +62,6 @@ pub(crate) fn clicked(state: ChatState, event: &MouseEvent) {
     let Some(article) = browser::closest(event, "article") else { return };
     let part = |selector| article.query_selector(selector).ok().flatten();
     match button.get_attribute("data-do").as_deref() {
-        Some("copy") => {
-            let done = part(":scope > .prose").is_some_and(|prose| browser::copy_rich(&prose));
-            let t = state.texts();
-            state.say(if done { t.copied } else { t.not_copied });
-        }
         Some("unfold") => {
             if let Some(said) = part(".said") {
                 let _ = said.class_list().remove_1("long");

@@ -119,6 +119,11 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
         let typed = typed.get();
         offers.retain(|offer| says(&offer.label, &typed));
         offers.truncate(60);
+        // Messages are searched by the page of chats, which shows them.
+        if let Some(words) = Some(typed.trim()).filter(|words| !words.is_empty()) {
+            let words = js_sys::encode_uri_component(words).as_string().unwrap_or_default();
+            offers.push(command(t.search_messages, Icon::Search, &format!("/chats?q={words}")));
+        }
         offers
     });
     let close = move || {

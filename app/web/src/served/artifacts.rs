@@ -305,7 +305,16 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
                         })} {tool("full", Icon::Full, w.full_screen, false)} {tool("close", Icon::Close, t.close, alone)}
                 </div>
             </header>
-            <p class="workshop-state" role="status" aria-live="polite"></p>
+            <p class="workshop-state" role="status" aria-live="polite">
+                {(owner && version < stored.artifact.version)
+                    .then(|| {
+                        view! {
+                            <span>{w.old_version(version, stored.artifact.version)}</span>
+                            " "
+                            <a href=base.to_owned()>{w.see_newest}</a>
+                        }
+                    })}
+            </p>
             <ul class="workshop-problems">{problems.iter().map(|problem| told(w, problem)).collect_view()}</ul>
             <div class="workshop-body">
                 <div class="workshop-edit" hidden></div>
@@ -382,8 +391,10 @@ fn exports(t: &'static Texts, kind: &'static dyn Kind, base: &str, version: i32)
 pub(crate) fn artifact_page(
     t: &'static Texts,
     opened: &Opened,
+    versions: &[ArtifactVersion],
     link: Option<String>,
     done: Option<&'static str>,
+    now: Timestamp,
 ) -> String {
     let w = Words::of(t.language);
     let artifact = &opened.stored.artifact;
@@ -402,7 +413,12 @@ pub(crate) fn artifact_page(
     let link = match link {
         Some(link) => view! {
             <div class="line">
-                <input class="input" readonly value=link aria-label=w.artifact_link />
+                <input class="input" readonly value=link.clone() aria-label=w.artifact_link />
+                <button class="button plain-line with-script" type="button" data-copy="">
+                    <code hidden>{link}</code>
+                    {icon(Icon::Copy)}
+                    <span>{t.copy}</span>
+                </button>
                 <form method="post" action=ShareArtifact::url()>
                     {hidden(fields())}
                     <button class="button plain-line" type="submit">
@@ -429,6 +445,12 @@ pub(crate) fn artifact_page(
         }
         .whole(),
     };
+    // The workshop's own list needs its script.
+    let history = format!(
+        "<h2>{}</h2>{}",
+        w.artifact_versions,
+        artifact_history(t.language, &artifact.id, versions, now)
+    );
     let keep = is_text.then(|| {
         view! {
             <form method="post" action=KeepAsDocument::url()>
@@ -448,6 +470,7 @@ pub(crate) fn artifact_page(
         {saved(done)}
         <div class="artifact-page">{opened_workshop(t, opened, &base, true, true)}</div>
         {chat}
+        <noscript inner_html=history></noscript>
         <section class="served">
             <header>
                 <div>

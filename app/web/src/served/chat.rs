@@ -152,14 +152,16 @@ pub(crate) fn chat_menu(
             <a href=format!("/chat/{id}?shown=100000") rel="external">{w.whole_for_print}</a>
         </div>
         {(tokens > 0).then(|| view! { <p class="faint">{spent}</p> })}
-        <form class="stack danger-zone" method="post" action=DeleteChat::url() data-act="">
-            {hidden(vec![("id", id)])}
-            <p class="faint">{w.delete_chat_line}</p>
-            <button class="button danger plain-line" type="submit">
-                {icon(Icon::Trash)}
-                {t.delete_now}
-            </button>
-        </form>
+        <details class="sure danger-zone">
+            <summary>{icon(Icon::Trash)} <span>{t.delete}</span></summary>
+            <form class="stack" method="post" action=DeleteChat::url() data-act="">
+                {hidden(vec![("id", id)])}
+                <p class="faint">{w.delete_chat_line}</p>
+                <button class="button danger plain-line" type="submit">
+                    {t.delete_now}
+                </button>
+            </form>
+        </details>
     }
     .to_html()
 }

@@ -67,6 +67,16 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
     let rows = view.found.chats.iter().map(|chat| row(t, chat, &view)).collect_view();
     let empty = view.found.chats.is_empty();
     let searched = !view.typed.trim().is_empty();
+    // In a folder one begins a chat in it.
+    let begin = view.folder().map_or_else(|| "/".to_owned(), |folder| format!("/?folder={}", folder.id));
+    let begin_here = view.folder().filter(|_| !empty).map(|_| {
+        view! {
+            <a class="button plain-line" href=begin.clone()>
+                {icon(Icon::Plus)}
+                {t.new_chat}
+            </a>
+        }
+    });
     let nothing = empty.then(|| {
         let words = if searched { w.no_chat_found } else { w.no_chats_here };
         view! {
@@ -75,7 +85,7 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
                 {if searched {
                     view! { <a class="button plain-line" href=CHATS>{t.clear_search}</a> }.whole()
                 } else {
-                    view! { <a class="button plain-line" href="/">{t.new_chat}</a> }.whole()
+                    view! { <a class="button plain-line" href=begin.clone()>{t.new_chat}</a> }.whole()
                 }}
             </div>
         }
@@ -88,6 +98,7 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
         <header class="page-head">
             <h1>{view.folder().map_or(t.chats.to_owned(), |folder| folder.name.clone())}</h1>
             <p>{w.chats_line}</p>
+            {begin_here}
         </header>
         <div class="columns">
             {sections(t, &view)}

@@ -71,6 +71,7 @@ fn question(t: &'static Texts, message: &Message) -> String {
     let w = Words::of(t.language);
     let long = is_long(&message.content);
     view! {
+        {heading(t.you_asked)}
         {images(t, &message.images, "/images")}
         <div class="said" class:long=long>
             {message.content.clone()}
@@ -85,6 +86,11 @@ fn question(t: &'static Texts, message: &Message) -> String {
         </div>
     }
     .to_html()
+}
+
+/// Who hears a chat goes from turn to turn by its headings; those of an answer's own text are below.
+pub(super) fn heading(words: &'static str) -> Piece {
+    view! { <h2 class="sr-only">{words}</h2> }.whole()
 }
 
 /// The images of a question, each of which opens in its full size; below `path`.
@@ -118,6 +124,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
     // An answer that came in without its question cannot be asked for again.
     let asked = message.parent_id.is_some();
     view! {
+        {heading(t.the_answer)}
         {message.thought.then(|| thoughts(w, &id))}
         {empty.then(|| view! { <p class="faint">{w.empty_answer}</p> })}
         <div class="prose" inner_html=html></div>

@@ -9,7 +9,13 @@ use cjhirashi_domain::{
 use cjhirashi_markdown::Place;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{ago, alone::document, hidden, message::images, words::Words};
+use super::{
+    ago,
+    alone::document,
+    hidden,
+    message::{heading, images},
+    words::Words,
+};
 use crate::{
     Assets,
     api::conversation::CopyShared,
@@ -65,6 +71,7 @@ fn turn(t: &'static Texts, message: SharedMessage, number: usize, path: &str) ->
     if message.role == MessageRole::User {
         return view! {
             <article class="message question" aria-label=t.you_asked>
+                {heading(t.you_asked)}
                 {images(t, &message.images, path)}
                 <div class="said">{message.content}</div>
             </article>
@@ -99,6 +106,7 @@ fn turn(t: &'static Texts, message: SharedMessage, number: usize, path: &str) ->
     });
     view! {
         <article class="message answer" aria-label=t.the_answer>
+            {heading(t.the_answer)}
             <div class="prose" inner_html=render_answer(&message.content, &[], &[], place)></div>
             {sources}
             <p class="faint facts">{message.model.map(|model| t.model_label(&model))}</p>

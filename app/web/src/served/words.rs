@@ -60,7 +60,7 @@ words! {
     folder_line: "Lo que dices aquí vale para todos sus chats.", "What you say here holds for all its chats.";
     folder_instructions: "Instrucciones para el modelo", "Instructions for the model";
     folder_documents: "Buscar solo en documentos con estas etiquetas (vacío: en todos)",
-        "Search only documents with these labels (empty: all of them)";
+        "Search only documents with these tags (empty: all of them)";
     delete_folder: "Eliminar la carpeta", "Delete the folder";
     delete_folder_line: "La carpeta desaparece; sus chats se quedan.", "The folder goes; its chats stay.";
     with_chosen: "Con los elegidos:", "With those chosen:";
@@ -132,7 +132,8 @@ words! {
     searched_weaker: "El índice de significado no estaba disponible: se buscó por palabras y entre los pasajes más recientes.", "The index of meaning was not available: words and the newest passages were searched.";
     nothing_relevant: "Ningún pasaje supera el umbral.", "No passage reaches the threshold.";
     best_was: "Lo más parecido:", "The closest:";
-    delete_chat_line: "Se borra con todos sus mensajes. No se puede deshacer.", "It goes with all its messages. This cannot be undone.";
+    delete_chat_line: "Se borra con todos sus mensajes y no se puede deshacer. Sus artefactos se quedan en tu biblioteca.",
+        "It goes with all its messages, and this cannot be undone. Its artifacts stay in your library.";
     empty_answer: "La respuesta quedó vacía.", "The answer stayed empty.";
     // Settings, people
     settings_line: "Cada cambio se guarda al momento.", "Each change is saved at once.";
@@ -374,7 +375,7 @@ words! {
     kind_of_artifact: "Tipo", "Type";
     every_kind: "Todos los tipos", "All types";
     artifacts_of_chat: "Artefactos de este chat", "Artifacts of this chat";
-    every_label: "Todas las etiquetas", "All labels";
+    every_label: "Todas las etiquetas", "All tags";
     changed_after: "Desde", "From";
     changed_before: "Antes de", "Before";
     new_artifact: "Nuevo artefacto", "New artifact";
@@ -401,7 +402,7 @@ words! {
         "The link shows the version there was when it was shared, for reading only.";
     delete_artifact_line: "Se borran todas sus versiones y su enlace, y no se puede deshacer.",
         "All its versions and its link are deleted, and this cannot be undone.";
-    labels_example: "Etiquetas, separadas por comas", "Labels, separated by commas";
+    labels_example: "Etiquetas, separadas por comas", "Tags, separated by commas";
     a_model: "Un modelo", "A model";
     from_an_answer: "ver el mensaje", "see the message";
     you_wrote_it: "Tú", "You";
@@ -410,6 +411,7 @@ words! {
     artifact_shared: "El enlace está listo: muestra esta versión.", "The link is ready: it shows this version.";
     make_artifact_of: "Hacer un artefacto", "Make an artifact";
     whole_message: "De todo el mensaje", "Of the whole message";
+    see_newest: "Ver la más nueva", "See the newest";
     newer: "Más recientes", "Newer";
     older: "Más antiguos", "Older";
 }

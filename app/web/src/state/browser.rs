@@ -57,46 +57,6 @@ fn set_cookie(cookie: &str) {
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 
-/// Puts text on the clipboard, and then tells whether it is there. On an address without TLS that is not this
-/// machine's, browsers have no clipboard.
-pub(crate) fn copy_text(text: &str, told: impl FnOnce(bool) + 'static) {
-    let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).unwrap_or_default();
-    if clipboard.is_undefined() {
-        return told(false);
-    }
-    let written = clipboard.unchecked_ref::<web_sys::Clipboard>().write_text(text);
-    leptos::task::spawn_local(async move { told(wasm_bindgen_futures::JsFuture::from(written).await.is_ok()) });
-}
-
-/// Puts what an element shows on the clipboard as it looks, for word processors, and as text. Whether the browser did it.
-pub(crate) fn copy_rich(element: &Element) -> bool {
-    let Ok(Some(selection)) = window().get_selection() else { return false };
-    let Ok(range) = document().create_range() else { return false };
-    let _ = selection.remove_all_ranges();
-    // On paper a source's number needs its brackets; on the page it has a box, and is no part of what one selects.
-    let marks = element.query_selector_all(".cite").ok();
-    let bracket = |open: &str, close: &str| {
-        let marks = marks.iter().flat_map(|marks| (0..marks.length()).filter_map(|at| marks.item(at)));
-        for mark in marks {
-            let number = mark.text_content().unwrap_or_default();
-            let number = number.trim_matches(['[', ']']);
-            mark.set_text_content(Some(&format!("{open}{number}{close}")));
-        }
-    };
-    let _ = element.class_list().add_1("copied");
-    bracket("[", "]");
-    let done = range.select_node_contents(element).is_ok() && selection.add_range(&range).is_ok() && {
-        // Of all ways it alone knows both kinds and works without TLS; web-sys has it on HtmlDocument only.
-        let copy = js_sys::Reflect::get(&document(), &"execCommand".into()).unwrap_or_default();
-        let copy = copy.dyn_into::<js_sys::Function>().ok();
-        copy.and_then(|copy| copy.call1(&document(), &"copy".into()).ok()).is_some_and(|done| done.is_truthy())
-    };
-    bracket("", "");
-    let _ = element.class_list().remove_1("copied");
-    let _ = selection.remove_all_ranges();
-    done
-}
-
 /// Sends fields to an address: whether it went well, and the answer's text. `None` when nobody answered.
 pub(crate) async fn post(address: &str, fields: &JsValue) -> Option<(bool, String)> {
     let init = web_sys::RequestInit::new();

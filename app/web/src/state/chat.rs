@@ -426,6 +426,10 @@ impl ChatState {
     pub(crate) fn acted(self, acted: Result<Acted, Failure>) {
         match acted {
             Ok(acted) => {
+                // What went wrong before went well now.
+                if let Some(notices) = self.notices {
+                    notices.forgive();
+                }
                 if let Some(words) = acted.say {
                     self.say(&words);
                 }
@@ -496,10 +500,6 @@ impl ChatState {
         if let Some(mark) = mark.and_then(|mark| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(mark).ok()) {
             let _ = mark.focus();
         }
-    }
-
-    pub(crate) const fn texts(&self) -> &'static Texts {
-        self.texts
     }
 
     pub(crate) fn say(&self, words: &str) {

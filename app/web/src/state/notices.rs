@@ -38,6 +38,11 @@ impl Notices {
         self.list.update(|list| list.retain(|notice| notice.id != id));
     }
 
+    /// What went wrong is told no longer.
+    pub(crate) fn forgive(&self) {
+        self.list.update(|list| list.retain(|notice| !notice.bad));
+    }
+
     fn add(&self, text: String, bad: bool, seconds: u64) {
         let id = self.next.get_untracked();
         self.next.set(id.wrapping_add(1));

@@ -43,10 +43,21 @@ fn long_lists_are_loaded_in_pieces_and_every_value_is_reached() {
         format!("{{\"list\":[{}],\"after\":1}}", (0..5_000).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
     let html = Json.view(&content(&text), PLACE);
     assert!(html.contains("data-path=\"$.after\""), "what follows a long list is seen");
-    let mut from: usize = html.split("path=%24.list&amp;from=").nth(1).map_or_else(
-        || html.split("path=$.list&amp;from=").nth(1).unwrap().split('"').next().unwrap().parse().unwrap(),
-        |rest| rest.split('"').next().unwrap().parse().unwrap(),
-    );
+    // The places of what is missing: from which one on, and until which.
+    let missing = |html: &str| -> Vec<(usize, usize)> {
+        let number = |text: &str| text.split(['&', '"']).next().unwrap().parse().unwrap();
+        let place = |text: &str| (number(text), number(text.split("&amp;until=").nth(1).unwrap()));
+        html.split("path=$.list&amp;from=").skip(1).map(place).collect()
+    };
+    let [(mut from, until)] = missing(&html)[..] else { panic!("{html}") };
+    assert_eq!(until, 5_000);
+    // One that is looked for comes with those around it, and what is before it is still to be loaded.
+    let asked = [("path", "$.list"), ("from", &from.to_string()), ("until", "5000"), ("at", "3000")];
+    let html = part(&text, &asked).unwrap();
+    assert!(html.contains("data-path=\"$.list[3000]\"") && !html.contains(&format!("data-path=\"$.list[{from}]\"")));
+    assert_eq!(missing(&html), [(from, 2_980), (3_480, 5_000)]);
+    let gap = part(&text, &[("path", "$.list"), ("from", "2700"), ("until", "2980")]).unwrap();
+    assert_eq!((gap.matches("data-path=").count(), missing(&gap)), (280, Vec::new()));
     while from < 5_000 {
         let html = part(&text, &[("path", "$.list"), ("from", &from.to_string())]).unwrap();
         assert!(html.contains(&format!("data-path=\"$.list[{from}]\"")));
@@ -54,6 +65,11 @@ fn long_lists_are_loaded_in_pieces_and_every_value_is_reached() {
     }
     assert_eq!(part(&text, &[("path", "$.nothing")]), None);
     assert_eq!(part(&text, &[("path", "$.list"), ("from", "x")]), None);
+    for (from, until, at) in
+        [("9", "3", "5"), ("0", "18446744073709551615", "18446744073709551615"), ("18446744073709551615", "1", "0")]
+    {
+        part(&text, &[("path", "$.list"), ("from", from), ("until", until), ("at", at)]).unwrap();
+    }
 }
 
 #[test]

@@ -77,14 +77,30 @@ pub(super) fn whole(text: &str, place: Place<'_>) -> String {
     writer.html
 }
 
-/// What is directly below a path, from one on, as `<li>`s.
-pub(super) fn below(text: &str, written: &str, from: usize, place: Place<'_>) -> Option<String> {
+/// A part of what is directly below a path.
+pub(super) struct Wanted {
+    /// The first that is missing.
+    pub(super) from: usize,
+    /// The first that is there again.
+    pub(super) until: usize,
+    /// One that is looked for. Far from the first, it comes with those around it, and what is before them stays missing.
+    pub(super) at: Option<usize>,
+}
+
+/// Before the one that is looked for come so many.
+const BEFORE: usize = 20;
+
+/// What is directly below a path, in part, as `<li>`s.
+pub(super) fn below(text: &str, written: &str, wanted: &Wanted, place: Place<'_>) -> Option<String> {
     let steps = path(written).filter(|_| written.len() <= MAX_PATH)?;
     let above = at_path(text, &steps)?;
+    let (from, until) = (wanted.from, wanted.until.min(above.count));
+    let far = wanted.at.filter(|at| (from.saturating_add(AT_ONCE)..until).contains(at));
+    let begin = far.map_or(from, |at| at - BEFORE);
     let first: Vec<Node> = children(text, &above.value)
         .enumerate()
-        .skip(from)
-        .take(AT_ONCE)
+        .skip(begin)
+        .take(AT_ONCE.min(until.saturating_sub(begin)))
         .map(|(index, found)| Node { found, index, depth: 1, inside: Vec::new() })
         .collect();
     let shown = first.len();
@@ -92,10 +108,11 @@ pub(super) fn below(text: &str, written: &str, from: usize, place: Place<'_>) ->
     // As the view writes it, whoever asked.
     let path = canonical(&steps);
     let mut writer = Writer { text, place, nodes, path, html: String::new() };
+    writer.more(from, begin);
     for at in 0..shown {
         writer.node(at, false);
     }
-    writer.more(from + shown, above.count);
+    writer.more(begin + shown, until);
     Some(writer.html)
 }
 
@@ -180,18 +197,18 @@ impl Writer<'_> {
         self.html.push_str(&format!("<span class=\"count\">{open}{close} {said}</span>"));
     }
 
-    /// The place where the rest of a value is loaded.
-    fn more(&mut self, from: usize, count: usize) {
-        if from >= count {
+    /// The place where a part of a value is loaded.
+    fn more(&mut self, from: usize, until: usize) {
+        if from >= until {
             return;
         }
-        let said = words::json_more(count - from, self.place.language);
+        let said = words::json_more(until - from, self.place.language);
         if self.path.len() > MAX_PATH {
             self.html.push_str(&format!("<li class=\"cut\">{said}</li>"));
             return;
         }
         self.html.push_str(&format!(
-            "<li data-more=\"{}/part?version={}&amp;path={}&amp;from={from}\">{said}</li>",
+            "<li data-more=\"{}/part?version={}&amp;path={}&amp;from={from}&amp;until={until}\">{said}</li>",
             escaped(self.place.base),
             self.place.version,
             encoded(&self.path)

@@ -86,17 +86,29 @@ pub(crate) fn of_column(table: &Table, column: usize, told: Option<&str>, langua
                 return Type::Boolean;
             }
             // "08001" is a postcode and a long row of digits a card: as numbers they would lose digits.
-            if filled().all(|cell| shape(&cell).is_some() && !is_code(&cell)) {
+            if most(filled(), |cell| shape(cell).is_some()) && !filled().any(|cell| shape(&cell).is_some() && is_code(&cell)) {
                 return Type::Number(point(filled(), language));
             }
-            if filled()
-                .all(|cell| [Order::DayFirst, Order::MonthFirst].iter().any(|order| date(&cell, *order).is_some()))
-            {
+            if most(filled(), |cell| [Order::DayFirst, Order::MonthFirst].iter().any(|order| date(cell, *order).is_some())) {
                 return Type::Date(order(filled(), language));
             }
             Type::Text
         }
     }
+}
+
+/// Whether two of three are so: a "pending" among amounts makes no text of them.
+fn most<'a>(cells: impl Iterator<Item = std::borrow::Cow<'a, str>>, is: impl Fn(&str) -> bool) -> bool {
+    let (mut fitting, mut all) = (0_usize, 0_usize);
+    for cell in cells {
+        all += 1;
+        fitting += usize::from(is(&cell));
+        // What is text shows it soon.
+        if all == 64 && fitting * 2 < all {
+            return false;
+        }
+    }
+    fitting * 3 >= all * 2
 }
 
 fn is_code(cell: &str) -> bool {

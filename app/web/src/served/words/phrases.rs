@@ -120,6 +120,14 @@ impl Words {
     }
 
     /// The name of a version.
+    /// A version that is not the newest.
+    pub(in crate::served) fn old_version(&self, version: i32, newest: i32) -> String {
+        match self.language {
+            Language::Es => format!("Estás viendo la versión {version}; la más nueva es la {newest}."),
+            Language::En => format!("You are looking at version {version}; the newest is {newest}."),
+        }
+    }
+
     pub(in crate::served) fn version(&self, version: i32) -> String {
         format!("{} {version}", self.choose("Versión", "Version"))
     }
