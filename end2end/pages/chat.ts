@@ -36,6 +36,8 @@ export class ChatPage extends PageObject {
 
   async delete(): Promise<void> {
     await this.page.getByLabel('Opciones del chat').click();
-    await this.page.getByRole('button', { name: 'Eliminar para siempre' }).click();
+    const sure = this.page.locator('.danger-zone');
+    await sure.getByText('Eliminar', { exact: true }).click();
+    await sure.getByRole('button', { name: 'Eliminar para siempre' }).click();
   }
 }

@@ -86,7 +86,7 @@ test('a schema is written beside its JSON, and what does not fit is told by line
   const id = await made(product, 'json', 'Precio', '{\n  "precio": "caro"\n}');
   await workshop.show(id);
   await workshop.edit();
-  await workshop.workshop.getByRole('button', { name: 'Esquema' }).click();
+  await workshop.workshop.getByRole('button', { name: 'Esquema', exact: true }).click();
   const schema = workshop.workshop.getByRole('textbox', { name: 'Esquema' });
   await expect(schema).toBeFocused();
   await page.keyboard.insertText('{"properties": {"precio": {"type": "number"}}');
@@ -98,7 +98,7 @@ test('a schema is written beside its JSON, and what does not fit is told by line
   await workshop.save(2);
   await expect(workshop.problems).toContainText(['Línea 2']);
   await workshop.edit();
-  await workshop.workshop.getByRole('button', { name: 'Esquema' }).click();
+  await workshop.workshop.getByRole('button', { name: 'Esquema', exact: true }).click();
   await expect(schema).toContainText('"type": "number"');
   await page.keyboard.press('ControlOrMeta+a');
   await page.keyboard.press('Delete');
@@ -282,4 +282,64 @@ test('a version that is not the newest says so, in its own address', async ({ pa
     await page.getByRole('button', { name: 'Ver la más nueva' }).click();
     await expect(workshop.view).toContainText('La segunda.');
   }
+});
+
+test('a version of before is not edited unasked, and what is discarded can come back @script', async ({ page, product, workshop }) => {
+  const id = await made(product, 'markdown', 'Nota', 'uno');
+  await product.api('PATCH', `/artifacts/${id}`, { version: 1, content: 'dos' });
+  await workshop.show(id, '?version=1');
+  await workshop.act('Editar');
+  await expect(workshop.state).toContainText('La más nueva es la versión 2');
+  await page.getByRole('button', { name: 'Editar la más nueva' }).click();
+  await expect(workshop.editor).toContainText('dos');
+  await workshop.type(' y tres');
+  await workshop.act('Cancelar');
+  await expect(workshop.state).toContainText('Cambios descartados');
+  await page.getByRole('button', { name: 'Recuperarlos' }).click();
+  await expect(workshop.editor).toContainText('dos y tres');
+  await workshop.save(3);
+});
+
+test('a page that is looked at hears of a version that was saved in another @script', async ({ page, context, product, workshop }) => {
+  const id = await made(product, 'markdown', 'Nota', 'uno');
+  await workshop.show(id);
+  const other = new WorkshopPage(await context.newPage(), true);
+  await other.show(id);
+  await other.edit();
+  await other.type(' dos');
+  await other.save(2);
+  await page.bringToFront();
+  await expect(workshop.state).toContainText('la más nueva es la 2');
+});
+
+test('what an answer begins to write opens beside the chat by itself, and one asks for a change of what is selected @script', async ({ page, product, chat, workshop }) => {
+  await product.script({ answer: { text: 'Va.\n\n<artifact identifier="n" type="markdown" title="Larga">\nuno dos tres cuatro cinco seis\n</artifact>\nListo.' }, hold_after: 8 });
+  await chat.open('/');
+  await chat.ask('Escribe');
+  await expect(workshop.panel.locator('.growing-text')).toContainText('uno');
+  await product.release();
+  await expect(workshop.view).toContainText('cinco seis');
+  await workshop.view.getByText('uno dos').selectText();
+  await page.getByRole('button', { name: 'Pedir un cambio aquí' }).click();
+  await expect(chat.question).toHaveValue(/En «Larga», cambia esta parte:[^]*> uno dos tres/);
+});
+
+test('a table is renamed where it is edited @script', async ({ page, product, workshop }) => {
+  const id = await made(product, 'table', 'Ventas', 'a,b\n1,2\n');
+  await workshop.show(id);
+  await workshop.edit();
+  await workshop.workshop.getByRole('textbox', { name: 'Título' }).fill('Ventas de mayo');
+  await workshop.save(2);
+  await expect(page.locator('.workshop-title')).toHaveText('Ventas de mayo');
+});
+
+test('without script the versions are listed, and an old one says so', async ({ page, product, script }) => {
+  test.skip(script, 'with script the workshop lists them');
+  const id = await made(product, 'markdown', 'Nota', 'uno');
+  await product.api('PATCH', `/artifacts/${id}`, { version: 1, content: 'dos' });
+  await page.goto(`/artifacts/${id}`);
+  await page.getByRole('link', { name: 'Versión 1' }).click();
+  await expect(page.getByText('Estás viendo la versión 1; la más nueva es la 2.')).toBeVisible();
+  await page.getByRole('link', { name: 'Ver la más nueva' }).click();
+  await expect(page.getByText('dos', { exact: true })).toBeVisible();
 });

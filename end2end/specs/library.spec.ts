@@ -117,3 +117,27 @@ test('chats of another program come in once, and go out again', async ({ page, p
   await page.getByRole('button', { name: 'Traer chats' }).click();
   await expect(page.getByText('no es una exportación')).toBeVisible();
 });
+
+test('a chat that is begun in a folder is in it', async ({ page, product, chat }) => {
+  await product.call('create_folder', { name: 'Obra' });
+  await page.goto('/chats');
+  await page.getByRole('link', { name: /^Obra/ }).click();
+  await page.locator('main').getByRole('link', { name: 'Nuevo chat' }).click();
+  await chat.ready();
+  await chat.ask('¿Dónde estoy?');
+  await chat.answer();
+  await page.goto('/chats');
+  await page.getByRole('link', { name: /^Obra/ }).click();
+  await expect(page.getByText('1 chat', { exact: true })).toBeVisible();
+});
+
+test('the palette leads to a search of the messages @script', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'La corchea dura medio tiempo.' } });
+  await product.ask('Una figura');
+  await chat.open('/');
+  await page.keyboard.press('ControlOrMeta+k');
+  await page.keyboard.type('corchea');
+  await page.getByRole('option', { name: 'Buscar en los mensajes' }).click();
+  await expect(page).toHaveURL(/\/chats\?q=corchea/);
+  await expect(page.locator('mark').first()).toHaveText('corchea');
+});

@@ -50,8 +50,8 @@ test('an answer is asked for again, rated, and the worse one deleted @script', a
   await chat.answers.last().getByRole('button', { name: 'Versión anterior' }).click();
   await expect(chat.answers.last()).toContainText('No sé.');
   await chat.answers.last().getByLabel('Más', { exact: true }).click();
-  await page.getByText('Eliminar', { exact: true }).click();
-  await page.getByRole('button', { name: 'Eliminar para siempre' }).last().click();
+  await chat.answers.last().getByText('Eliminar', { exact: true }).click();
+  await chat.answers.last().getByRole('button', { name: 'Eliminar para siempre' }).click();
   await expect(chat.answers.last()).toContainText('Cuatro.');
   await expect(page.getByRole('group', { name: 'Versiones' })).toHaveCount(0);
 });
@@ -122,4 +122,38 @@ test('what is done in one tab is seen in another @script', async ({ page, contex
   await chat.rename('Un título nuevo');
   await expect(other.getByRole('heading', { name: 'Un título nuevo' })).toBeVisible();
   await expect(other.getByRole('navigation').getByText('Un título nuevo')).toBeVisible();
+});
+
+test('what was being written waits while a question is changed, and Escape leaves the change @script', async ({ page, product, chat }) => {
+  const id = await product.ask('¿Uno?');
+  await chat.open(`/chat/${id}`);
+  await chat.question.fill('a medio escribir');
+  await page.getByRole('button', { name: 'Editar y volver a preguntar' }).first().click();
+  await expect(chat.question).toHaveValue('¿Uno?');
+  await page.keyboard.press('Escape');
+  await expect(page.getByText('Estás cambiando una pregunta')).toHaveCount(0);
+  await expect(chat.question).toHaveValue('a medio escribir');
+  await page.getByRole('button', { name: 'Editar y volver a preguntar' }).first().click();
+  await chat.question.fill('¿Dos?');
+  await page.reload();
+  await chat.ready();
+  await expect(chat.question).toHaveValue('a medio escribir');
+  await page.getByRole('button', { name: 'Editar y volver a preguntar' }).first().click();
+  await chat.question.fill('¿Dos?');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.question .said').last()).toHaveText('¿Dos?');
+  await expect(chat.question).toHaveValue('a medio escribir');
+});
+
+test('a copied answer brings its structure and not the look of the page @script', async ({ page, context, product, chat }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await product.script({ answer: { text: '## Título\n\nUna **tabla**:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n' } });
+  await chat.open('/');
+  await chat.ask('¿Y?');
+  await chat.answer();
+  await chat.answers.last().getByRole('button', { name: 'Copiar', exact: true }).click();
+  await expect(chat.answers.last().getByText('Copiado')).toBeVisible();
+  const html = await page.evaluate(async () => (await (await navigator.clipboard.read())[0].getType('text/html')).text());
+  expect(html).toContain('<td>1</td>');
+  expect(html).not.toMatch(/style=|class=|oklch/);
 });

@@ -230,7 +230,8 @@ mod server_side {
             _ => None,
         };
         let title = opened.stored.title.clone();
-        let html = cjhirashi_markdown::aside(move || served::artifact_page(t, &opened, &versions, link, done, now)).await;
+        let html =
+            cjhirashi_markdown::aside(move || served::artifact_page(t, &opened, &versions, link, done, now)).await;
         Ok(ServedPage { title, html, moves: false })
     }
 }

@@ -233,7 +233,13 @@ pub(crate) async fn send_message(
 ) -> Result<Option<SentView>, Failure> {
     use super::server::{fail, forward, services, signed_in, texts};
     use cjhirashi_chat::{Accepted, ChatError, SendMessage};
-    use cjhirashi_domain::{ErrorCode, chat::Filing, id::{FolderId, ImageId}, settings::Choices, text::MessageText};
+    use cjhirashi_domain::{
+        ErrorCode,
+        chat::Filing,
+        id::{FolderId, ImageId},
+        settings::Choices,
+        text::MessageText,
+    };
     let (who, services) = (signed_in()?, services()?);
     let chat = match chat.as_str() {
         "" => None,

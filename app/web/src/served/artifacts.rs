@@ -446,11 +446,8 @@ pub(crate) fn artifact_page(
         .whole(),
     };
     // The workshop's own list needs its script.
-    let history = format!(
-        "<h2>{}</h2>{}",
-        w.artifact_versions,
-        artifact_history(t.language, &artifact.id, versions, now)
-    );
+    let history =
+        format!("<h2>{}</h2>{}", w.artifact_versions, artifact_history(t.language, &artifact.id, versions, now));
     let keep = is_text.then(|| {
         view! {
             <form method="post" action=KeepAsDocument::url()>

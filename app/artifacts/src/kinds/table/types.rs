@@ -86,10 +86,14 @@ pub(crate) fn of_column(table: &Table, column: usize, told: Option<&str>, langua
                 return Type::Boolean;
             }
             // "08001" is a postcode and a long row of digits a card: as numbers they would lose digits.
-            if most(filled(), |cell| shape(cell).is_some()) && !filled().any(|cell| shape(&cell).is_some() && is_code(&cell)) {
+            if most(filled(), |cell| shape(cell).is_some())
+                && !filled().any(|cell| shape(&cell).is_some() && is_code(&cell))
+            {
                 return Type::Number(point(filled(), language));
             }
-            if most(filled(), |cell| [Order::DayFirst, Order::MonthFirst].iter().any(|order| date(cell, *order).is_some())) {
+            if most(filled(), |cell| {
+                [Order::DayFirst, Order::MonthFirst].iter().any(|order| date(cell, *order).is_some())
+            }) {
                 return Type::Date(order(filled(), language));
             }
             Type::Text
