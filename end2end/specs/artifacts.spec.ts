@@ -343,3 +343,23 @@ test('without script the versions are listed, and an old one says so', async ({ 
   await page.getByRole('link', { name: 'Ver la más nueva' }).click();
   await expect(page.getByText('dos', { exact: true })).toBeVisible();
 });
+
+test('a model draws a picture, which is described, changed and given out @script', async ({ page, product, chat, workshop }) => {
+  const svg = '<svg viewBox="0 0 120 80"><script>document.title="fuera"</script><circle cx="60" cy="40" r="30" fill="gold" onload="document.title=1"/></svg>';
+  await product.script({ answer: { text: `Un sol.\n\n<artifact identifier="sol" type="image" title="Un sol">\n${svg}\n</artifact>\n` } });
+  await chat.open('/');
+  await chat.ask('Dibuja un sol');
+  await page.locator('a.artifact-card', { hasText: 'Un sol' }).click();
+  const picture = workshop.view.getByRole('img', { name: 'Un sol' });
+  await expect(picture).toBeVisible();
+  expect(await picture.evaluate((img: HTMLImageElement) => [img.naturalWidth, img.naturalHeight])).toEqual([300, 200]);
+  await workshop.edit();
+  await workshop.workshop.getByRole('textbox', { name: 'Texto alternativo' }).fill('Un círculo dorado');
+  await workshop.save(2);
+  await expect(workshop.view.getByRole('img', { name: 'Un círculo dorado' })).toBeVisible();
+  const given = (await workshop.exported('SVG')).toString();
+  expect(given).toContain('fill="gold"');
+  expect(given).not.toMatch(/script|onload/);
+  expect((await workshop.exported('PNG')).subarray(1, 4).toString()).toBe('PNG');
+  await expect(page).not.toHaveTitle('fuera');
+});

@@ -7,21 +7,22 @@ import { keptSchema, openSchema } from './schema.js';
 /** @typedef {import('./workshop.js').Workshop} Workshop */
 
 /** What is worth looking at while one writes. */
-const LIVE = ['markdown', 'latex', 'html', 'diagram', 'json'];
+const LIVE = ['markdown', 'latex', 'html', 'diagram', 'json', 'image'];
 /** Characters above which the view waits until it is saved. */
 const LIVE_MOST = 400_000;
 /** Kinds that are a language themselves. */
-const LANGUAGES = /** @type {Record<string, string>} */ ({ json: 'json', html: 'html', markdown: 'markdown', latex: 'latex', diagram: 'mermaid' });
+const LANGUAGES = /** @type {Record<string, string>} */ ({ json: 'json', html: 'html', markdown: 'markdown', latex: 'latex', diagram: 'mermaid', image: 'xml' });
 
 /**
  * @param {Workshop} host
- * @param {{ text: string, title: string, language: string, schema?: string }} [draft]
+ * @param {{ text: string, title: string, language: string, schema?: string, alt?: string }} [draft]
  * @returns {Promise<import('./workshop.js').Editing>}
  */
 export async function edit(host, draft) {
   const kind = host.dataset.kind ?? '';
   const live = LIVE.includes(kind);
-  let saved = { text: await getText(withQuery(`${host.base}/content`, { version: host.version })), title: host.called, language: host.dataset.language ?? '', schema: kind === 'json' ? keptSchema(host) : '' };
+  const kept = JSON.parse(host.dataset.metadata ?? '{}');
+  let saved = { text: await getText(withQuery(`${host.base}/content`, { version: host.version })), title: host.called, language: host.dataset.language ?? '', schema: kind === 'json' ? keptSchema(host) : '', alt: String(kept.alt ?? '') };
   const first = draft ?? saved;
 
   const title = make('input', { class: 'input', value: first.title, maxlength: 200, 'aria-label': host.say('title'), placeholder: host.say('title') });
@@ -35,7 +36,8 @@ export async function edit(host, draft) {
           renew();
         })
       : null;
-  const bar = make('div', { class: 'edit-bar' }, title, kind === 'code' && language, schema?.button, panes);
+  const alt = kind === 'image' ? make('input', { class: 'input', value: first.alt ?? '', maxlength: 1_000, 'aria-label': host.say('alt'), placeholder: host.say('alt'), input: () => other() }) : null;
+  const bar = make('div', { class: 'edit-bar' }, title, kind === 'code' && language, alt, schema?.button, panes);
   host.editPlace.replaceChildren(bar, place, ...(schema ? [schema.pane] : []));
   host.classList.toggle('beside', live);
   if (live) host.dataset.pane = 'edit';
@@ -75,7 +77,7 @@ export async function edit(host, draft) {
     asking = new AbortController();
     const { signal } = asking;
     try {
-      const asked = { kind, content: text, language: language.value || undefined, metadata: schema ? { schema: schema.parsed() ?? null } : undefined };
+      const asked = { kind, content: text, language: language.value || undefined, metadata: schema ? { schema: schema.parsed() ?? null } : alt ? { alt: alt.value } : undefined };
       const shown = await post('/artifacts/preview', asked, { signal });
       if (signal.aborted || !host.editing) return;
       showProblems(shown.problems ?? []);
@@ -105,7 +107,7 @@ export async function edit(host, draft) {
     );
   };
 
-  const now = () => ({ text: editor.text(), title: title.value, language: language.value, schema: schema?.text() ?? '' });
+  const now = () => ({ text: editor.text(), title: title.value, language: language.value, schema: schema?.text() ?? '', alt: alt?.value ?? '' });
   if (draft || kind === 'json' || kind === 'html') void renewNow();
 
   return {
@@ -115,11 +117,12 @@ export async function edit(host, draft) {
         ...(text !== saved.text && { content: text }),
         ...(called.trim() && called !== saved.title && { title: called.trim() }),
         ...(kind === 'code' && spoken !== saved.language && { language: spoken.trim() }),
+        ...(alt && alt.value !== saved.alt && { metadata: { alt: alt.value.trim() } }),
         ...(schema && wanted.trim() !== saved.schema.trim() && { metadata: { schema: schema.value() } }),
       };
     },
     draft: now,
-    dirty: () => editor.text() !== saved.text || title.value !== saved.title || language.value !== saved.language || now().schema.trim() !== saved.schema.trim(),
+    dirty: () => editor.text() !== saved.text || title.value !== saved.title || language.value !== saved.language || now().schema.trim() !== saved.schema.trim() || now().alt !== saved.alt,
     can: () => editor.can(),
     undo: () => editor.undo(),
     redo: () => editor.redo(),

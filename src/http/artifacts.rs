@@ -217,7 +217,7 @@ pub(crate) async fn exported(
 ) -> ApiResult<Response> {
     let _turn = AT_ONCE.acquire().await;
     let name = cjhirashi_transfer::file_name(&opened.stored.title);
-    let shown = opened.kind.formats().iter().any(|known| known.id == format && known.way == Way::Page);
+    let shown = opened.kind.formats(&opened.text).iter().any(|known| known.id == format && known.way == Way::Page);
     let file = ArtifactService::export(opened, format, query, language).await?;
     let media_type = HeaderValue::from_str(&file.media_type);
     let name = format!("{name}.{}", file.extension);

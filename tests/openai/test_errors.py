@@ -106,7 +106,7 @@ class Errors(Case):
 
     def test_a_model_that_breaks_off_is_a_server_error_where_nothing_was_sent_yet(self):
         script("uno dos tres", break_after=2)
-        self.assertEqual(self.refused(openai.InternalServerError).code, "models:unavailable")
+        self.assertEqual(self.refused(openai.InternalServerError).code, "models:broke_off")
 
     def test_what_would_fail_again_is_not_tried_again_by_the_client(self):
         script(chat_status=401)

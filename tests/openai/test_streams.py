@@ -107,4 +107,4 @@ class Streams(Case):
                 said += chunk.choices[0].delta.content or ""
         self.assertEqual(said, "uno dos ")
         error = caught.exception
-        self.assertEqual((error.code, error.type, error.param), ("models:unavailable", "server_error", None))
+        self.assertEqual((error.code, error.type, error.param), ("models:broke_off", "server_error", None))

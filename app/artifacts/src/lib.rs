@@ -228,8 +228,9 @@ pub trait Kind: Sync + std::fmt::Debug {
         None
     }
 
-    /// How it is edited.
-    fn editor(&self) -> Editor {
+    /// How a content with this text is edited.
+    fn editor(&self, text: &str) -> Editor {
+        let _ = text;
         Editor::Text
     }
 
@@ -242,8 +243,8 @@ pub trait Kind: Sync + std::fmt::Debug {
         Err(Problem { line: None, column: None, words: kinds::words::no_such_edit(language).to_owned() })
     }
 
-    /// The forms in which it leaves, the plainest first.
-    fn formats(&self) -> &'static [Format];
+    /// The forms in which a content with this text leaves, the plainest first.
+    fn formats(&self, text: &str) -> &'static [Format];
 
     /// The file of a form. `query` as for [`Kind::part`].
     ///

@@ -18,7 +18,7 @@
 
 use std::{fmt::Write as _, ops::Range};
 
-use crate::{Editor, KINDS, kind};
+use crate::{KINDS, kind};
 
 /// The type that changes an artifact instead of making one.
 const UPDATE: &str = "update";
@@ -334,7 +334,7 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a s
 /// The kind that a model means, and the language that the word tells.
 fn known_kind(word: &str) -> (&'static str, Option<String>) {
     let known = kind(word).or_else(|| KINDS.iter().copied().find(|kind| kind.aliases().contains(&word)));
-    match known.filter(|kind| kind.editor() != Editor::File) {
+    match known {
         Some(kind) => (kind.name(), None),
         // What is no kind is code of that language.
         None => (crate::PLAINEST, Some(plain(word, 40)).filter(|word| !word.is_empty() && !word.contains('/'))),

@@ -183,7 +183,7 @@ impl ArtifactService {
             None => None,
         };
         let (text, file) = match bytes {
-            Some(bytes) if kind.editor() == Editor::File => (stored.text.clone(), Some(bytes)),
+            Some(bytes) if kind.editor(&stored.text) == Editor::File => (stored.text.clone(), Some(bytes)),
             Some(bytes) => (String::from_utf8_lossy(&bytes).into_owned(), None),
             None => (stored.text.clone(), None),
         };
@@ -217,7 +217,8 @@ impl ArtifactService {
             language: draft.language.or_else(|| language_of(kind, draft.file_name.as_deref())),
             metadata: draft.metadata,
         };
-        let (text, file) = if kind.editor() == Editor::File {
+        let drawn = std::str::from_utf8(&draft.content).unwrap_or_default();
+        let (text, file) = if kind.editor(drawn) == Editor::File {
             (String::new(), Some(written_anew(draft.content, language).await?))
         } else {
             (text_of(draft.content)?, None)
@@ -248,7 +249,7 @@ impl ArtifactService {
         let seen = Some(change.edits_base.unwrap_or(base));
         let stored = self.store.open_artifact(viewer, id, seen).await?.ok_or(ArtifactError::NotFound)?;
         let opened = match kind_of(&stored)? {
-            kind if change.text.is_some() && kind.editor() != Editor::File => {
+            kind if change.text.is_some() && kind.editor(&stored.text) != Editor::File => {
                 Opened { kind, text: String::new(), file: None, stored }
             }
             _ => self.whole(stored).await?,
@@ -277,7 +278,7 @@ impl ArtifactService {
             metadata: change.metadata.unwrap_or(opened.stored.metadata),
         };
         let file = match change.file {
-            Some(_) if opened.kind.editor() != Editor::File => return Err(ArtifactError::NoKind),
+            Some(_) if opened.kind.editor(&opened.text) != Editor::File => return Err(ArtifactError::NoKind),
             Some(file) => Some(written_anew(file, language).await?),
             None => opened.file,
         };

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use cjhirashi_artifacts::{
-    Content, Editor, kind,
+    Content, Editor, PLAINEST, kind,
     protocol::{self, ChangeError, Segment, Tag, changed, whole_text},
 };
 use cjhirashi_domain::{id::ArtifactId, settings::Language};
@@ -65,6 +65,11 @@ fn renewed(
     new_id: &mut impl FnMut() -> ArtifactId,
 ) -> (Made, ChatArtifact) {
     let text = whole_text(body, kind_name).to_owned();
+    // A file cannot be written down, so that is what it says in words.
+    let kind_name = match kind(kind_name) {
+        Some(kind) if kind.editor(&text) != Editor::File => kind_name,
+        _ => PLAINEST,
+    };
     let language = tag.language.clone().or_else(|| old.as_ref().and_then(|old| old.language.clone()));
     let metadata = metadata(kind_name, &text, language.as_deref(), &Value::Null, &tag.title);
     let content = MadeContent { title: tag.title.clone(), language, metadata, text };
@@ -93,8 +98,8 @@ fn renewed(
 
 /// Pairs of old and new text.
 fn patched(artifact: &ChatArtifact, tag: &Tag, body: &str) -> Result<(Made, ChatArtifact), ChangeError> {
-    let is_file = kind(&artifact.kind).is_some_and(|kind| kind.editor() == Editor::File);
-    let current = artifact.text.as_deref().filter(|_| !is_file).ok_or(ChangeError::NoText)?;
+    let is_text = |text: &&str| kind(&artifact.kind).is_none_or(|kind| kind.editor(text) != Editor::File);
+    let current = artifact.text.as_deref().filter(is_text).ok_or(ChangeError::NoText)?;
     let text = changed(current, body)?;
     let title = if tag.title.is_empty() { artifact.title.clone() } else { tag.title.clone() };
     let language = artifact.language.clone();
@@ -267,6 +272,18 @@ mod tests {
         assert!(matches!(&made[0].made, Made::New { content, .. } if content.text == "one"), "{made:?}");
         assert!(matches!(&made[1].made, Made::Version { base: 1, content, .. } if content.text == "two"), "{made:?}");
         assert!(matches!(&made[2].made, Made::Version { base: 2, content, .. } if content.text == "three"), "{made:?}");
+    }
+
+    #[test]
+    fn a_model_draws_a_picture_and_what_is_none_stays_words() {
+        let svg = "<svg viewBox=\"0 0 9 9\"><path/></svg>";
+        let made = planned(&(block("svg", svg) + &pair("<path/>", "<g/>")), &[], true);
+        assert!(
+            matches!(&made[0].made, Made::New { kind, content, .. } if kind == "image" && content.metadata["alt"] == "T")
+        );
+        assert!(matches!(&made[1].made, Made::Version { content, .. } if content.text.contains("<g/>")), "{made:?}");
+        let words = planned(&block("image", "A sunset"), &[], true);
+        assert!(matches!(&words[0].made, Made::New { kind, .. } if kind == "code"), "{words:?}");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub fn parts_of(text: &str, language: Language) -> Vec<MessagePart> {
         parts.extend(match extract {
             Extract::Code { language: word, text } => {
                 let found = Found { file_name: None, language: Some(&word), head: text.as_bytes() };
-                let kind = recognise(&found).filter(|kind| kind.editor() != Editor::File).or_else(|| kind(PLAINEST));
+                let kind =
+                    recognise(&found).filter(|kind| kind.editor(&text) != Editor::File).or_else(|| kind(PLAINEST));
                 kind.map(|kind| MessagePart {
                     kind: kind.name(),
                     title: match kind.source().fence {

@@ -45,7 +45,7 @@ texts! {
     temporary: "Temporal", "Temporary";
     search_messages: "Buscar en los mensajes", "Search in the messages";
     temporary_chat: "Chat temporal", "Temporary chat";
-    keep_chat: "Guardar este chat", "Keep this chat";
+    keep_chat: "Chat normal", "Ordinary chat";
     temporary_line: "No aparece en ninguna lista ni búsqueda y se borra un día después de su último mensaje.",
         "It is in no list and no search, and is deleted a day after its last message.";
     name: "Nombre", "Name";

@@ -266,7 +266,7 @@ pub(super) async fn create_artifact(
 ) -> ApiResult<Response> {
     let (parts, body) = request.into_parts();
     let new: NewArtifactBody = parse_json(&read(&parts.headers, body, BODY_BYTES).await?)?;
-    if new.r#type.as_deref().and_then(kind).is_some_and(|kind| kind.editor() == Editor::File) {
+    if new.r#type.as_deref().and_then(kind).is_some_and(|kind| kind.editor(&new.content) == Editor::File) {
         return Err(ApiError::new(ErrorCode::ArtifactUnsupported));
     }
     let tags = cjhirashi_sync::parse_tags(&new.tags)?;

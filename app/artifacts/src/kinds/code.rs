@@ -106,7 +106,7 @@ impl Kind for Code {
         Some(Part::Html(items))
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const { &[Format::new("file", Way::File, "Archivo", "File")] }
     }
 

@@ -138,7 +138,7 @@ impl Kind for Diagrams {
         out
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const {
             &[
                 Format::file("svg", "SVG"),

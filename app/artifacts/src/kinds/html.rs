@@ -51,7 +51,7 @@ impl Kind for Pages {
     }
 
     fn aliases(&self) -> &'static [&'static str] {
-        &["text/html", "webpage", "page", "svg", "image/svg+xml"]
+        &["text/html", "webpage", "page"]
     }
 
     fn source(&self) -> Source {
@@ -93,7 +93,7 @@ impl Kind for Pages {
         Some(document(content))
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const { &[Format::file("html", "HTML")] }
     }
 

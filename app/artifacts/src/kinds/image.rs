@@ -1,10 +1,13 @@
-//! Pictures: a file, its caption, and what it shows in words.
+//! Pictures: a file and its caption, or a drawing as SVG; and what it shows in words.
 //!
 //! A file is a stranger's: it is read within bounds and written anew, so that nothing is kept but the picture: no place
 //! where it was taken, no words of a camera, no second file behind the first.
 
+mod drawing;
+
 use std::io::Cursor;
 
+use base64::Engine as _;
 use cjhirashi_domain::settings::Language;
 use cjhirashi_markdown::escape;
 use image::{
@@ -19,7 +22,7 @@ use image::{
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::words;
+use super::{text as texts, words};
 use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, MAX_BYTES, Place, Problem, Source, Way};
 
 /// The longest side that is read, in pixels.
@@ -204,6 +207,13 @@ fn jpeg(picture: &DynamicImage) -> Result<Vec<u8>, Refused> {
     Ok(out)
 }
 
+fn drawing_problem(source: &str, wrong: &drawing::Wrong, language: Language) -> Problem {
+    match wrong {
+        drawing::Wrong::At(at) => texts::problem_at(source, *at, words::drawing_broken(language)),
+        drawing::Wrong::TooLarge => texts::problem(words::drawing_too_large(language)),
+    }
+}
+
 fn text<'a>(metadata: &'a Value, key: &str) -> &'a str {
     metadata.get(key).and_then(Value::as_str).unwrap_or_default().trim()
 }
@@ -218,16 +228,24 @@ impl Kind for Images {
     }
 
     fn instructions(&self) -> &'static str {
-        "a picture that somebody uploaded; its content is the caption. You cannot make one: use diagram for drawings."
+        "a picture: its content is SVG, with a viewBox and without scripts or links (for boxes and arrows use diagram). Of a picture that somebody uploaded the content is the caption."
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["svg", "image/svg+xml", "picture", "drawing"]
     }
 
     fn source(&self) -> Source {
-        Source { extension: "txt", media_type: "text/plain", fence: "text" }
+        Source { extension: "svg", media_type: "text/plain", fence: "svg" }
+    }
+
+    fn blank(&self) -> &'static str {
+        "<svg viewBox=\"0 0 320 180\">\n  <rect x=\"10\" y=\"10\" width=\"300\" height=\"160\" rx=\"12\" fill=\"none\" stroke=\"gray\"/>\n</svg>\n"
     }
 
     fn recognise(&self, found: &Found<'_>) -> u8 {
         // By its bytes, whatever its name says.
-        if format_of(found.head).is_some() { 98 } else { 0 }
+        if format_of(found.head).is_some() || drawing::is_drawing(&texts::head(found)) { 98 } else { 0 }
     }
 
     fn metadata(&self, content: &Content<'_>, language: Language) -> Result<Value, Problem> {
@@ -237,6 +255,18 @@ impl Kind for Images {
         };
         if alt.chars().count() > MAX_ALT {
             return Err(Problem { line: None, column: None, words: words::image_long_alt(MAX_ALT, language) });
+        }
+        if drawing::is_drawing(content.text) {
+            if content.file.is_some() {
+                return Err(texts::problem(words::image_caption_is_drawing(language)));
+            }
+            // Its title says it until somebody says it better.
+            let alt = if alt.is_empty() { content.title.trim() } else { alt };
+            let sides = drawing::cleaned(content.text).ok().and_then(|drawing| drawing.sides);
+            return Ok(match sides {
+                Some((width, height)) => json!({ "alt": alt, "width": width, "height": height }),
+                None => json!({ "alt": alt }),
+            });
         }
         let mut kept = Map::new();
         kept.insert("alt".to_owned(), alt.into());
@@ -265,26 +295,44 @@ impl Kind for Images {
 
     fn problems(&self, content: &Content<'_>, language: Language) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut say = |words: String| problems.push(Problem { line: None, column: None, words });
-        if let Some(file) = content.file {
+        if drawing::is_drawing(content.text) && content.file.is_none() {
+            problems.extend(
+                drawing::cleaned(content.text).err().map(|wrong| drawing_problem(content.text, &wrong, language)),
+            );
+        } else if let Some(file) = content.file {
+            let mut say = |words: String| problems.push(texts::problem(words));
             if let Err(refused) = looked_at(file) {
                 say(refused.problem(language).words);
             }
         } else if text(content.metadata, "media_type").is_empty() {
-            say(words::image_missing(language).to_owned());
+            problems.push(texts::problem(words::image_missing(language)));
         }
         if text(content.metadata, "alt").is_empty() {
-            say(words::image_without_alt(language).to_owned());
+            problems.push(texts::problem(words::image_without_alt(language)));
         }
-        if content.text.chars().count() > MAX_CAPTION {
-            say(words::image_long_caption(MAX_CAPTION, language));
+        if content.text.chars().count() > MAX_CAPTION && !drawing::is_drawing(content.text) {
+            problems.push(texts::problem(words::image_long_caption(MAX_CAPTION, language)));
         }
         problems
     }
 
     fn view(&self, content: &Content<'_>, place: Place<'_>) -> String {
-        let mut out = String::from("<cj-zoom><img src=\"");
-        escape(&format!("{}/content?version={}", place.base, place.version), &mut out);
+        let drawn = drawing::is_drawing(content.text) && content.file.is_none();
+        let mut out = String::from("<cj-zoom><img ");
+        if drawn {
+            let svg = match drawing::cleaned(content.text) {
+                Ok(drawing) => drawing.svg,
+                Err(wrong) => {
+                    let problem = drawing_problem(content.text, &wrong, place.language);
+                    return format!("<p class=\"diagram-note\">{}</p>", texts::escaped(&problem.words));
+                }
+            };
+            let base64 = base64::engine::general_purpose::STANDARD.encode(svg);
+            out.push_str(&format!("class=\"drawing\" src=\"data:image/svg+xml;base64,{base64}"));
+        } else {
+            out.push_str("src=\"");
+            escape(&format!("{}/content?version={}", place.base, place.version), &mut out);
+        }
         out.push_str("\" alt=\"");
         let alt = text(content.metadata, "alt");
         escape(&alt[..alt.floor_char_boundary(4 * MAX_ALT)], &mut out);
@@ -295,7 +343,7 @@ impl Kind for Images {
             }
         }
         out.push_str("></cj-zoom>");
-        let caption = content.text.trim();
+        let caption = if drawn { "" } else { content.text.trim() };
         if !caption.is_empty() {
             out.push_str("<p class=\"caption\">");
             escape(&caption[..caption.floor_char_boundary(4 * MAX_CAPTION)], &mut out);
@@ -304,11 +352,14 @@ impl Kind for Images {
         out
     }
 
-    fn editor(&self) -> Editor {
-        Editor::File
+    fn editor(&self, text: &str) -> Editor {
+        if drawing::is_drawing(text) { Editor::Text } else { Editor::File }
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, text: &str) -> &'static [Format] {
+        if drawing::is_drawing(text) {
+            return const { &[Format::file("original", "SVG"), Format::new("png", Way::InBrowser, "PNG", "PNG")] };
+        }
         const {
             &[
                 Format::file("original", "Original"),
@@ -325,8 +376,17 @@ impl Kind for Images {
         query: &[(&str, &str)],
         language: Language,
     ) -> Result<Exported, ExportError> {
-        if !self.formats().iter().any(|known| known.id == format) {
+        if !self.formats(content.text).iter().any(|known| known.id == format) {
             return Err(ExportError::NoSuchFormat);
+        }
+        if drawing::is_drawing(content.text) && content.file.is_none() {
+            if format != "original" {
+                return Err(ExportError::NoSuchFormat);
+            }
+            return match drawing::cleaned(content.text) {
+                Ok(drawing) => Ok(texts::file(drawing.svg, "image/svg+xml", "svg")),
+                Err(wrong) => Err(ExportError::Content(drawing_problem(content.text, &wrong, language))),
+            };
         }
         let wrong = |refused: Refused| ExportError::Content(refused.problem(language));
         let missing = || Problem { line: None, column: None, words: words::image_missing(language).to_owned() };
@@ -542,7 +602,7 @@ mod tests {
         let found = |name, head: &[u8]| Images.recognise(&Found { file_name: Some(name), language: None, head });
         assert_eq!(found("x.txt", &written(photo(2, 2), ImageFormat::Jpeg)), 98);
         assert_eq!(found("x.png", b"<html>"), 0);
-        assert_eq!(found("x.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), 0);
+        assert_eq!(found("x.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), 98);
         assert_eq!(found("x.bmp", b"BM0000"), 0);
     }
 
@@ -562,5 +622,29 @@ mod tests {
             bytes.truncate(length - cut % length.min(50));
             let _ = (accept(&bytes, Language::Es), Images.metadata(&content(Some(&bytes), &Value::Null), Language::Es));
         }
+    }
+
+    #[test]
+    fn a_drawing_is_a_picture_whose_content_is_svg() {
+        let svg = "<svg viewBox=\"0 0 400 300\"><script>alert(1)</script><circle r=\"5\"/></svg>";
+        let found = |head: &'static str| Found { file_name: None, language: None, head: head.as_bytes() };
+        assert_eq!(Images.recognise(&found("<?xml version=\"1.0\"?>\n<svg xmlns=\"x\">")), 98);
+        assert_eq!((Images.editor(svg), Images.editor("Un pie")), (Editor::Text, Editor::File));
+        let content = |metadata| Content { text: svg, language: None, metadata, file: None, title: "Sol" };
+        let metadata = Images.metadata(&content(&Value::Null), Language::Es).unwrap();
+        assert_eq!(metadata, json!({"alt": "Sol", "width": 400, "height": 300}));
+        assert_eq!(Images.problems(&content(&metadata), Language::Es), []);
+        let html = Images.view(&content(&metadata), PLACE);
+        assert!(
+            html.contains("src=\"data:image/svg+xml;base64,") && html.contains("alt=\"Sol\" width=\"400\""),
+            "{html}"
+        );
+        let file = Images.export(&content(&metadata), "original", &[], Language::Es).unwrap();
+        assert_eq!(file.extension, "svg");
+        assert!(!String::from_utf8(file.bytes).unwrap().contains("alert"));
+        let broken = Content { text: "<svg>\n<g>\n</svg>", ..content(&metadata) };
+        assert_eq!(Images.problems(&broken, Language::Es)[0].line, Some(3));
+        let photo = Content { text: svg, file: Some(&[1]), ..content(&metadata) };
+        assert!(Images.metadata(&photo, Language::Es).is_err(), "a caption is no drawing");
     }
 }

@@ -169,7 +169,7 @@ impl Kind for Json {
         tree::below(content.text, path, &wanted, place).map(Part::Html)
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const { &[Format::file("json", "JSON"), Format::file("compact", "JSON (min)")] }
     }
 

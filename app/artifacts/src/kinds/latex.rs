@@ -136,7 +136,7 @@ impl Kind for Formulas {
         html
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const { &[Format::file("tex", "LaTeX"), Format::file("svg", "SVG")] }
     }
 

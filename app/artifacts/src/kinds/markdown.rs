@@ -235,7 +235,7 @@ impl Kind for Texts {
         html
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const {
             &[
                 Format::file("md", "Markdown"),

@@ -176,6 +176,27 @@ pub(crate) fn image_long_caption(most: usize, language: Language) -> String {
     }
 }
 
+pub(crate) const fn image_caption_is_drawing(language: Language) -> &'static str {
+    match language {
+        Language::Es => "El pie de una imagen es texto, no SVG.",
+        Language::En => "The caption of a picture is text, not SVG.",
+    }
+}
+
+pub(crate) const fn drawing_broken(language: Language) -> &'static str {
+    match language {
+        Language::Es => "El SVG no se puede leer a partir de aquí: falta cerrar un elemento, o sobra uno.",
+        Language::En => "The SVG cannot be read on from here: an element is not closed, or one is too many.",
+    }
+}
+
+pub(crate) const fn drawing_too_large(language: Language) -> &'static str {
+    match language {
+        Language::Es => "El dibujo es demasiado grande: caben 500 kB y 20.000 elementos, en cien niveles.",
+        Language::En => "The drawing is too large: 500 kB and 20,000 elements fit, in a hundred levels.",
+    }
+}
+
 pub(crate) const fn image_missing(language: Language) -> &'static str {
     match language {
         Language::Es => "Todavía no hay imagen. Sube un archivo PNG, JPEG, WebP o GIF.",

@@ -152,15 +152,17 @@ async fn under_the_id_of_another_chats_question_nothing_waits_and_nothing_is_los
 }
 
 #[tokio::test]
-async fn after_a_stop_the_next_one_is_asked() {
+async fn after_a_stop_the_next_one_waits_until_it_is_asked() {
     let world = World::new().await;
     let sent = world.writing(Script::saying("uno dos")).await;
     let chat = &sent.chat.id;
     world.send_meanwhile(chat, "segunda", None).await.unwrap();
     world.models.set(Script::saying("bien"));
     world.service.stop(&world.viewer, &sent.generation).await.unwrap();
+    until("the stop", async || world.answer(&sent).await.status == MessageStatus::Stopped).await;
+    assert_eq!(world.said(chat).await.1, ["segunda"], "held: who stops an answer is not surprised by the next one");
+    world.service.ask_next(world.viewer.clone(), chat.clone()).await.unwrap();
     until("the second answer", async || world.said(chat).await.0.last().is_some_and(|text| text == "bien")).await;
-    assert_eq!(world.answer(&sent).await.status, MessageStatus::Stopped);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Artifacts: the library of them, and the workshop where one is looked at, edited, compared and given out. The workshop's
 //! script (`public/workshop`) is loaded only where one is; without it everything here can be read and downloaded.
 
-use cjhirashi_artifacts::{Editor, KINDS, Kind, Place, Problem, Way, kind};
+use cjhirashi_artifacts::{Editor, KINDS, Place, Problem, Way, kind};
 use cjhirashi_chat::Opened;
 use cjhirashi_domain::{
     Timestamp,
@@ -163,7 +163,7 @@ fn make_one(t: &'static Texts, open: bool) -> Piece {
     let w = Words::of(t.language);
     let kinds = KINDS
         .iter()
-        .filter(|kind| kind.editor() != Editor::File)
+        .filter(|kind| kind.editor(kind.blank()) != Editor::File)
         .map(|kind| view! { <option value=kind.name()>{kind.label(t.language)}</option> })
         .collect_view();
     view! {
@@ -253,7 +253,7 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
     let stored = &opened.stored;
     let (content, version) = (opened.content(), stored.version);
     let place = Place { id: stored.artifact.id.as_str(), language: t.language, base, version };
-    let editor = match opened.kind.editor() {
+    let editor = match opened.kind.editor(content.text) {
         Editor::Text => "text",
         Editor::Cells => "cells",
         Editor::File => "file",
@@ -294,7 +294,7 @@ fn opened_workshop(t: &'static Texts, opened: &Opened, base: &str, owner: bool, 
                 <h2 class="workshop-title">{stored.title.clone()}</h2>
                 <span class="badge">{opened.kind.label(t.language)}</span>
                 <div class="workshop-tools">
-                    {changing} {tool("copy", Icon::Copy, t.copy, editor == "file")} {exports(t, opened.kind, base, version)}
+                    {changing} {tool("copy", Icon::Copy, t.copy, editor == "file")} {exports(t, opened, base, version)}
                     {(!alone)
                         .then(|| {
                             view! {
@@ -356,10 +356,11 @@ fn told(w: &'static Words, problem: &Problem) -> Piece {
 }
 
 /// The forms in which it leaves.
-fn exports(t: &'static Texts, kind: &'static dyn Kind, base: &str, version: i32) -> Piece {
+fn exports(t: &'static Texts, opened: &Opened, base: &str, version: i32) -> Piece {
     let w = Words::of(t.language);
-    let items = kind
-        .formats()
+    let items = opened
+        .kind
+        .formats(&opened.text)
         .iter()
         .map(|format| {
             let label = format.label(t.language);
@@ -409,7 +410,7 @@ pub(crate) fn artifact_page(
             </p>
         }
     });
-    let is_text = opened.kind.editor() != Editor::File;
+    let is_text = opened.kind.editor(&opened.text) != Editor::File;
     let link = match link {
         Some(link) => view! {
             <div class="line">

@@ -43,8 +43,8 @@ words! {
     chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
         "Everything you have talked about: find it, sort it into folders, pin it or archive it.";
     search_in_chats: "Buscar en los chats", "Search in chats";
-    search_hint: "También: in:carpeta, tag:etiqueta, before:2026-01-31, after:2026-01-01, \"palabras seguidas\", -sin",
-        "Also: in:folder, tag:label, before:2026-01-31, after:2026-01-01, \"words in a row\", -without";
+    search_hint: "También: in:carpeta, tag:etiqueta, before:2026-01-31, after:2026-01-01, \"palabras seguidas\", -\u{2060}sin",
+        "Also: in:folder, tag:name, before:2026-01-31, after:2026-01-01, \"words in a row\", -\u{2060}without";
     no_chat_found: "Ningún chat tiene esas palabras", "No chat has these words";
     no_chats_here: "Aquí no hay chats", "There are no chats here";
     all_chats: "Todos", "All";

@@ -265,7 +265,7 @@ impl Kind for Tables {
         Some(Part::Json(String::from_utf8(out).ok()?))
     }
 
-    fn editor(&self) -> Editor {
+    fn editor(&self, _: &str) -> Editor {
         Editor::Cells
     }
 
@@ -273,7 +273,7 @@ impl Kind for Tables {
         edits::apply(&Self::read(content), edits, language)
     }
 
-    fn formats(&self) -> &'static [Format] {
+    fn formats(&self, _: &str) -> &'static [Format] {
         const { &[Format::file("csv", "CSV"), Format::file("xlsx", "Excel"), Format::file("md", "Markdown")] }
     }
 
@@ -288,7 +288,7 @@ impl Kind for Tables {
         let file = |bytes: Vec<u8>, media_type: &str, extension: &str| {
             Ok(Exported { bytes, media_type: media_type.to_owned(), extension: extension.to_owned() })
         };
-        if !self.formats().iter().any(|known| known.id == format) {
+        if !self.formats(content.text).iter().any(|known| known.id == format) {
             return Err(ExportError::NoSuchFormat);
         }
         let table = Self::read(content);

@@ -198,7 +198,9 @@ fn dates_are_days_that_there_are() {
 #[test]
 fn rows_are_sorted_by_what_they_are_and_empty_ones_come_last() {
     let text = "n,t,d\n10,Zorro,02/01/2026\n9,ñu,01/02/2025\n,Águila,\n-1,nube,31/12/2025\n9,oso,01/01/2026\nx,,\n";
-    assert_eq!(order(text, &[("sort", "0")]), [3, 0, 1, 4, 5, 2], "text: a column with an x is none of numbers");
+    assert_eq!(order(text, &[("sort", "0")]), [3, 1, 4, 0, 5, 2], "one x among numbers makes no text of them");
+    let words = "n\n10\n9\nx\ny\n";
+    assert_eq!(order(words, &[("sort", "0")]), [0, 1, 2, 3], "text: as many words as numbers");
     let told = json!({"columns": [{"name": "n", "type": "number"}]});
     let by_number = |sort| {
         let rows = window(text, &told, &[("sort", sort)]);
