@@ -300,6 +300,37 @@ test('a version of before is not edited unasked, and what is discarded can come 
   await workshop.save(3);
 });
 
+test('who starts from a version of before saves what it shows @script', async ({ page, product, workshop }) => {
+  const id = await made(product, 'table', 'Ventas', 'a\n1\n');
+  await product.api('PATCH', `/artifacts/${id}`, { version: 1, content: 'a\n2\n3\n' });
+  await workshop.show(id, '?version=1');
+  await workshop.act('Editar');
+  await page.getByRole('button', { name: 'Partir de la versión 1' }).click();
+  await workshop.workshop.getByRole('textbox', { name: 'Título' }).fill('Ventas de antes');
+  // Discarded and brought back it is the same.
+  await workshop.act('Cancelar');
+  await page.getByRole('button', { name: 'Recuperarlos' }).click();
+  await workshop.save(3);
+  const { content, title } = await product.api<{ content: string; title: string }>('GET', `/artifacts/${id}`);
+  expect([content, title]).toEqual(['a\n1\n', 'Ventas de antes']);
+});
+
+test('a draft that nobody took up stays when one leaves the editor without a change @script', async ({ page, product, workshop }) => {
+  const id = await made(product, 'markdown', 'Nota', 'uno');
+  await workshop.show(id);
+  await workshop.edit();
+  await workshop.type(' a medias');
+  await expect(workshop.state).toContainText('Sin guardar');
+  page.on('dialog', (dialog) => void dialog.accept());
+  await page.waitForTimeout(600);
+  await page.reload();
+  await expect(workshop.state).toContainText('Tienes cambios sin guardar');
+  await workshop.act('Editar');
+  await workshop.act('Cancelar');
+  await page.getByRole('button', { name: 'Seguir con ellos' }).click();
+  await expect(workshop.editor).toContainText('uno a medias');
+});
+
 test('a page that is looked at hears of a version that was saved in another @script', async ({ page, context, product, workshop }) => {
   const id = await made(product, 'markdown', 'Nota', 'uno');
   await workshop.show(id);

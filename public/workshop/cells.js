@@ -242,7 +242,8 @@ export async function edit(host, draft, where) {
   const { version } = host;
   return {
     body: () => ({
-      ...(model.done.length > 0 && { edits: model.done.map(({ wire }) => wire), edits_base: version }),
+      edits_base: version,
+      ...(model.done.length > 0 && { edits: model.done.map(({ wire }) => wire) }),
       ...(named() && { title: title.value.trim() }),
     }),
     where: () => [cells.at, cells.column],

@@ -105,7 +105,7 @@ export async function edit(host, draft) {
         host.from = version;
       }
       const words = said();
-      return Object.keys(words).length ? post(host.base, { base_version: version, ...words }) : { version };
+      return Object.keys(words).length ? post(host.base, { base_version: version, ...(version === base && { edits_base: host.version }), ...words }) : { version };
     },
     close: () => {
       URL.revokeObjectURL(address);

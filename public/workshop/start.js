@@ -48,6 +48,10 @@ const COPIED = { es: ['Copiado', 'El navegador no deja copiar aquí: selecciona 
 /** @param {boolean} done */
 const outcome = (done) => COPIED[document.documentElement.lang === 'en' ? 'en' : 'es'][done ? 0 : 1];
 const SEEN_FOR = 2_500;
+/** What buttons say that tell an outcome now. */
+const labels = new WeakMap();
+/** What is copied with what it stands in: lines of code, rows, items. */
+const HOLDS = ['code', 'pre', 'table', 'thead', 'tbody', 'tr', 'ul', 'ol', 'blockquote'];
 /** What is kept of an element that is copied. */
 const KEPT = ['href', 'src', 'alt', 'colspan', 'rowspan', 'start', 'checked', 'type'];
 
@@ -64,10 +68,12 @@ document.addEventListener('click', async ({ target }) => {
     return;
   }
   const code = button.parentElement?.querySelector('code');
+  if (!code) return;
   // Beside an icon the words have an element of their own.
   const words = button.lastElementChild ?? button;
-  const before = words.textContent;
-  const done = await (navigator.clipboard?.writeText(code?.textContent ?? '') ?? Promise.reject()).then(
+  const before = labels.get(words) ?? words.textContent;
+  labels.set(words, before);
+  const done = await (navigator.clipboard?.writeText(code.textContent ?? '') ?? Promise.reject()).then(
     () => true,
     () => false,
   );
@@ -98,10 +104,23 @@ document.addEventListener('copy', (event) => {
   const range = selection?.rangeCount ? selection.getRangeAt(0) : null;
   const around = range?.commonAncestorContainer;
   const within = around instanceof Element ? around : around?.parentElement;
-  if (!selection || !range || !event.clipboardData || !within?.closest('.prose') || within.closest('[contenteditable="true"], cj-table')) return;
+  const prose = within?.closest('.prose');
+  const field = event.target instanceof Element && event.target.closest('input, textarea, [contenteditable="true"]');
+  if (!selection || selection.isCollapsed || !range || !event.clipboardData || !within || !prose || field || within.closest('cj-table')) return;
   const copied = document.createElement('div');
-  copied.append(range.cloneContents());
-  for (const part of copied.querySelectorAll('button, script, style, .sr-only')) part.remove();
+  /** @type {Node} */
+  let content = range.cloneContents();
+  for (let holder = within; HOLDS.includes(holder.localName); holder = /** @type {Element} */ (holder.parentElement)) {
+    const held = holder.cloneNode(false);
+    held.appendChild(content);
+    content = held;
+  }
+  copied.append(content);
+  // Numbers of sources are no part of what one selects; of a whole answer they have their brackets.
+  const left = prose.classList.contains('copied') ? '' : ', .cite';
+  for (const part of copied.querySelectorAll(`button, script, style, .sr-only${left}`)) part.remove();
+  for (const link of copied.querySelectorAll('a')) link.setAttribute('href', link.href);
+  for (const image of copied.querySelectorAll('img')) image.setAttribute('src', image.src);
   for (const part of copied.querySelectorAll('*')) {
     for (const { name } of [...part.attributes]) if (!KEPT.includes(name) && !part.closest('svg, math')) part.removeAttribute(name);
   }

@@ -23,7 +23,7 @@ export async function edit(host, draft) {
   const live = LIVE.includes(kind);
   const kept = JSON.parse(host.dataset.metadata ?? '{}');
   let saved = { text: await getText(withQuery(`${host.base}/content`, { version: host.version })), title: host.called, language: host.dataset.language ?? '', schema: kind === 'json' ? keptSchema(host) : '', alt: String(kept.alt ?? '') };
-  const first = draft ?? saved;
+  const first = { ...saved, ...draft };
 
   const title = make('input', { class: 'input', value: first.title, maxlength: 200, 'aria-label': host.say('title'), placeholder: host.say('title') });
   const language = make('input', { class: 'input', value: first.language, maxlength: 40, 'aria-label': host.say('language'), placeholder: host.say('language'), spellcheck: 'false' });

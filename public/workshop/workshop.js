@@ -39,6 +39,8 @@ export class Workshop extends HTMLElement {
   /** Saved while the editor stayed open: the view below is older. */
   stale = false;
   woken = false;
+  /** A draft was kept since the editor opened. */
+  wrote = false;
   /** The version that what is written goes back to. */
   from = 0;
   busy = false;
@@ -71,7 +73,7 @@ export class Workshop extends HTMLElement {
   /** One that was just made is made to be written in. */
   beginAtOnce() {
     const address = new URL(location.href);
-    if (!address.searchParams.has('edit') || this.closest('cj-panel')) return;
+    if (!address.searchParams.has('edit') || this.closest('cj-panel') || this.offers) return;
     address.searchParams.delete('edit');
     history.replaceState(history.state, '', address);
     if (this.querySelector('[data-do="edit"]')) void this.edit();
@@ -175,7 +177,7 @@ export class Workshop extends HTMLElement {
       if (act === 'undo') button.disabled = !can.undo;
       if (act === 'redo') button.disabled = !can.redo;
       if (act === 'save') button.disabled = this.busy || !this.dirty;
-      if (act === 'edit') button.disabled = this.busy;
+      if (act === 'edit' || act === 'cancel') button.disabled = this.busy;
       if (act === 'full') button.setAttribute('aria-pressed', String(this.whole.classList.contains('full')));
       if (act === 'history') button.setAttribute('aria-expanded', String(!this.side.hidden));
     }
@@ -222,7 +224,13 @@ export class Workshop extends HTMLElement {
     if (!(version > this.latest)) return;
     this.dataset.latest = String(version);
     if (this.editing) this.tellUnsaved();
-    else this.tellOld();
+    // What is offered stays until somebody takes it or leaves it.
+    else if (!this.offers) this.tellOld();
+  }
+
+  /** Whether the line under the title has something to be pressed. */
+  get offers() {
+    return this.querySelector('.workshop-state button') !== null;
   }
 
   tellUnsaved() {
@@ -314,8 +322,7 @@ export class Workshop extends HTMLElement {
   askWhich() {
     const { version, latest } = this;
     const newest = async () => {
-      await this.load(latest);
-      void this.edit();
+      if (await this.load(latest)) void this.edit();
     };
     this.tell(this.say('edit_old', { latest }), {
       acts: [
@@ -364,31 +371,35 @@ export class Workshop extends HTMLElement {
       this.tellUnsaved();
     } else {
       this.keep.never();
-      this.forgetDraft();
+      // One of before, which nobody took up, is not this one's.
+      if (this.wrote) this.forgetDraft();
       this.tell('');
     }
   }
 
   /** @param {number} line @param {number | null} column */
   async jump(line, column) {
+    if (!this.editing && this.version < this.latest) return this.askWhich();
     if (!this.editing) await this.edit();
     this.dataset.pane = 'edit';
     this.editing?.jump?.(line, column);
   }
 
   async cancel() {
-    const left = this.dirty && this.editing ? { base: this.from, draft: this.editing.draft() } : null;
+    if (this.busy) return;
     this.keep.never();
-    this.forgetDraft();
+    // Kept until the page is left or something else is written: it may have been a slip.
+    const left = this.dirty ? this.keepDraft(true) : null;
     await this.leave();
-    // Gone, unless it was a slip.
     if (left) this.tell(this.say('discarded'), { acts: [[this.say('recover'), () => void this.resume(left)]] });
+    else this.offerDraft();
   }
 
   /** Ends editing. The view is loaded anew where it was renewed meanwhile. */
   async leave() {
     const { editing } = this;
     this.editing = null;
+    this.wrote = false;
     this.keep.never();
     editing?.close();
     this.editPlace.replaceChildren();
@@ -411,7 +422,8 @@ export class Workshop extends HTMLElement {
     try {
       const { version } = await (editing.save
         ? editing.save(this.from)
-        : post(this.base, { base_version: this.from, ...editing.body() }));
+        : // What is not sent is as in the version that was seen.
+          post(this.base, { base_version: this.from, edits_base: this.version, ...editing.body() }));
       this.busy = false;
       this.keep.never();
       this.forgetDraft();
@@ -493,15 +505,18 @@ export class Workshop extends HTMLElement {
     if (this.dirty) this.keepDraft();
   };
 
-  keepDraft() {
-    if (!this.editing || !this.dirty) return;
-    const draft = { base: this.from, at: Date.now(), draft: this.editing.draft() };
+  /** What is being written, as it is kept. @param {boolean} [discarded] */
+  keepDraft(discarded = false) {
+    if (!this.editing || !this.dirty) return null;
+    const draft = { base: this.from, seen: this.version, at: Date.now(), draft: this.editing.draft(), discarded };
+    this.wrote = true;
     try {
       localStorage.setItem(this.draftKey, JSON.stringify(draft));
     } catch {
       // No room, or none allowed: the person is told, and saves.
       this.tell(this.say('no_draft'), { bad: true });
     }
+    return draft;
   }
 
   forgetDraft() {
@@ -521,6 +536,7 @@ export class Workshop extends HTMLElement {
       return;
     }
     if (!kept?.draft) return;
+    if (kept.discarded) return this.forgetDraft();
     const forget = () => {
       this.forgetDraft();
       this.tell('');
@@ -534,27 +550,36 @@ export class Workshop extends HTMLElement {
     });
   }
 
-  /** Goes on with what was written. @param {{ base: number, draft: any }} kept */
-  async resume({ base, draft }) {
-    // It goes back to the version it was written on.
-    if (this.version !== base && this.dataset.editor === 'cells') await this.load(base);
-    await this.edit(draft);
+  /**
+   * Goes on with what was written.
+   * @param {{ base: number, seen?: number, draft: any }} kept The version that it is saved on, and the one that was seen.
+   */
+  async resume(kept) {
+    const { base, seen = base, draft } = kept;
+    // Changes of cells count the rows of the version that they were made on.
+    const there = this.version === seen || this.dataset.editor !== 'cells' || (await this.load(seen));
+    if (there) await this.edit(draft);
+    if (!this.editing) return this.tell(this.say('failed'), { bad: true, acts: [[this.say('again'), () => void this.resume(kept)]] });
     this.from = base;
+    this.wrote = true;
     this.changed();
   }
 
   // Versions.
 
-  /** Shows a version in the place of this one. @param {number} version */
+  /** Shows a version in the place of this one; whether it is there. @param {number} version @returns {Promise<boolean>} */
   async load(version) {
+    let there = false;
     this.setAttribute('aria-busy', 'true');
     try {
       const loaded = (await fragment(withQuery(`${this.base}/panel`, { version }))).querySelector('cj-workshop');
       if (loaded) this.become(loaded);
+      there = loaded !== null;
     } catch (error) {
       this.tell(complaint(this, error), { bad: true, acts: [[this.say('again'), () => void this.load(version)]] });
     }
     this.removeAttribute('aria-busy');
+    return there;
   }
 
   /** @param {Element} other */

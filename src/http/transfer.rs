@@ -166,15 +166,27 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
         rating: message.kept.rating.map(|rating| (rating, message.kept.rating_reason)),
         ..IncomingMessage::new(message.role, message.content, message.created_at)
     };
+    // What has no id there is told by when it was begun and what it is called.
+    let id = match chat.source_id.as_str() {
+        "" => format!("{} {}", chat.created_at.0, chat.title),
+        id => id.to_owned(),
+    };
+    let origin = (chat.source.as_str().to_owned(), id);
+    // Before its images are read.
+    if store.knows_chat(user, &origin.0, &origin.1).await? {
+        return Ok(None);
+    }
     let mut messages = Vec::with_capacity(kept);
+    let mut room = PICTURES;
     for mut told in chat.messages.into_iter().filter(|it| it.role != MessageRole::System) {
-        let pictures = pictures(std::mem::take(&mut told.kept.images)).await;
+        let mut images = std::mem::take(&mut told.kept.images);
+        images.truncate(room);
+        room -= images.len();
+        let pictures = pictures(images).await;
         messages.push(IncomingMessage { pictures, ..message(told) });
     }
-    // What has no id there is told by when it was begun and what it is called.
-    let id = if chat.source_id.is_empty() { format!("{} {}", chat.created_at.0, chat.title) } else { chat.source_id };
     let incoming = IncomingChat {
-        origin: Some((chat.source.as_str().to_owned(), id)),
+        origin: Some(origin),
         title: ChatTitle::shortened(&chat.title),
         created_at: chat.created_at,
         updated_at: chat.updated_at,
@@ -186,6 +198,9 @@ async fn keep(store: &Store, user: &UserId, chat: Conversation) -> Result<Option
     };
     store.import_chat(user, &incoming, None).await
 }
+
+/// Images of one chat that are brought in.
+const PICTURES: usize = 200;
 
 /// The images that a file has of a question, read as if somebody had chosen them now. What cannot be read is left out: the
 /// words count more.

@@ -248,6 +248,7 @@ impl ArtifactService {
         // Edits of cells count the rows of the version that was seen; a whole text stands alone, and what was there is not read.
         let seen = Some(change.edits_base.unwrap_or(base));
         let stored = self.store.open_artifact(viewer, id, seen).await?.ok_or(ArtifactError::NotFound)?;
+        let was_text = kind_of(&stored)?.editor(&stored.text) != Editor::File;
         let opened = match kind_of(&stored)? {
             kind if change.text.is_some() && kind.editor(&stored.text) != Editor::File => {
                 Opened { kind, text: String::new(), file: None, stored }
@@ -268,7 +269,8 @@ impl ArtifactService {
         if text.len() > MAX_BYTES {
             return Err(ArtifactError::TooLarge);
         }
-        if text.contains('\0') {
+        // What is a text stays one: of a drawing nothing would be left but words.
+        if text.contains('\0') || (was_text && opened.kind.editor(&text) == Editor::File) {
             return Err(ArtifactError::NoKind);
         }
         let given = Given {

@@ -32,6 +32,10 @@ pub(crate) fn plan(
         let cut_off = !written.closed && !whole;
         let at = known.iter().position(|artifact| artifact.identifier == written.tag.identifier);
         let outcome = match (written.tag.kind, at) {
+            // A file that somebody brought is not replaced by words.
+            (Some(_), Some(at)) if known.get(at).is_some_and(|old| is_file(old, whole_text(body, &old.kind))) => {
+                Err((ChangeError::NoText, known.get(at).map(|old| old.id.clone())))
+            }
             (Some(kind), _) => Ok(renewed(&written.tag, kind, body, at.and_then(|at| known.get_mut(at)), &mut new_id)),
             (None, None) => Err((ChangeError::Unknown, None)),
             (None, Some(at)) => match known.get_mut(at) {
@@ -96,11 +100,17 @@ fn renewed(
     }
 }
 
+/// Whether an artifact is a file, and would lose it by this text.
+fn is_file(artifact: &ChatArtifact, new: &str) -> bool {
+    let text = artifact.text.as_deref().unwrap_or_default();
+    kind(&artifact.kind).is_some_and(|kind| kind.editor(text) == Editor::File && kind.editor(new) == Editor::File)
+}
+
 /// Pairs of old and new text.
 fn patched(artifact: &ChatArtifact, tag: &Tag, body: &str) -> Result<(Made, ChatArtifact), ChangeError> {
     let is_text = |text: &&str| kind(&artifact.kind).is_none_or(|kind| kind.editor(text) != Editor::File);
     let current = artifact.text.as_deref().filter(is_text).ok_or(ChangeError::NoText)?;
-    let text = changed(current, body)?;
+    let text = Some(changed(current, body)?).filter(|text| is_text(&text.as_str())).ok_or(ChangeError::NoText)?;
     let title = if tag.title.is_empty() { artifact.title.clone() } else { tag.title.clone() };
     let language = artifact.language.clone();
     let metadata = metadata(&artifact.kind, &text, language.as_deref(), &artifact.metadata, &title);
@@ -282,6 +292,14 @@ mod tests {
             matches!(&made[0].made, Made::New { kind, content, .. } if kind == "image" && content.metadata["alt"] == "T")
         );
         assert!(matches!(&made[1].made, Made::Version { content, .. } if content.text.contains("<g/>")), "{made:?}");
+        let photo = [ChatArtifact { kind: "image".to_owned(), ..known("A caption")[0].clone() }];
+        for rewritten in [block("image", "Another caption"), block("code", "x"), pair("A caption", "x")] {
+            let refused = planned(&rewritten, &photo, true);
+            assert_eq!(refused[0].problem.as_deref(), Some("no_text"), "the picture stays: {refused:?}");
+        }
+        let lost =
+            planned(&pair("<svg", "<b"), &[ChatArtifact { text: Some(svg.to_owned()), ..photo[0].clone() }], true);
+        assert_eq!(lost[0].problem.as_deref(), Some("no_text"), "what is no drawing any more is not kept: {lost:?}");
         let words = planned(&block("image", "A sunset"), &[], true);
         assert!(matches!(&words[0].made, Made::New { kind, .. } if kind == "code"), "{words:?}");
     }

@@ -74,6 +74,22 @@ impl IncomingMessage {
 }
 
 impl Store {
+    /// Whether a conversation was brought in before, or is one of the user's own that is still here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn knows_chat(&self, user: &UserId, source: &str, source_id: &str) -> Result<bool> {
+        let known = sqlx::query_scalar!(
+            "SELECT EXISTS (SELECT FROM chats WHERE user_id = $1 AND (id = $3 OR (source = $2 AND source_id = $3))) AS \"known!\"",
+            user.as_str(),
+            source,
+            source_id,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(known)
+    }
+
     /// Keeps a conversation; `None` when it is here already. Copied from a chat that is shared by the link `token`, it gets
     /// copies of the images that the link shows.
     ///

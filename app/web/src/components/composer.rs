@@ -100,7 +100,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
         {
             // What could not be sent comes back before what was typed since.
             let typed = field.value();
-            let back = state.failure.with_untracked(Option::is_some) && !typed.is_empty();
+            let back = state.failure.with_untracked(Option::is_some) && !typed.is_empty() && !changing();
             take_up(&field, &if back { format!("{text}\n\n{typed}") } else { text });
             state.draft.set(None);
         }

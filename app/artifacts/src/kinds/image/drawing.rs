@@ -2,6 +2,9 @@
 //!
 //! It is shown as an image, where browsers run nothing and ask nobody. Whoever exports it opens it elsewhere, so it is
 //! written anew: elements and attributes that draw, references into itself, pictures that it brings along, nothing else.
+//! What is shown again and again is counted as often: a few references could be millions of elements.
+
+use std::collections::HashMap;
 
 use quick_xml::{
     Reader,
@@ -16,6 +19,10 @@ const MAX_BYTES: usize = 500_000;
 /// More elements are not drawn, nor are deeper ones.
 const MAX_ELEMENTS: usize = 20_000;
 const MAX_DEPTH: usize = 100;
+/// Elements with all that is shown again.
+const MAX_SHOWN: usize = 200_000;
+/// References that lead to what refers on.
+const MAX_STEPS: usize = 40;
 /// The longest side, in pixels.
 const MAX_SIDE: f64 = 12_000.0;
 
@@ -54,10 +61,59 @@ pub(super) fn is_drawing(text: &str) -> bool {
 /// An element that is open.
 struct Open {
     name: &'static str,
-    /// Others may show it again.
-    named: bool,
+    /// Its part, where others may show it again.
+    part: Option<usize>,
     /// What stands in a style sheet.
     css: Option<String>,
+}
+
+/// What has a name: how many elements are in it, and what these refer to.
+#[derive(Default)]
+struct Part {
+    elements: usize,
+    refers: Vec<String>,
+}
+
+/// The parts of a drawing; the first is all of it.
+struct Parts {
+    all: Vec<Part>,
+    named: HashMap<String, usize>,
+    /// What style sheets refer to: nobody knows how often.
+    sheets: Vec<String>,
+    /// The names of what holds no shapes.
+    plain: Vec<String>,
+}
+
+impl Parts {
+    /// An element with these references, in the parts that are open.
+    fn take(&mut self, open: &[Open], refers: &[String]) {
+        for at in std::iter::once(0).chain(open.iter().filter_map(|above| above.part)) {
+            if let Some(part) = self.all.get_mut(at) {
+                part.elements += 1;
+                part.refers.extend_from_slice(refers);
+            }
+        }
+    }
+
+    /// Elements of a part with all that it shows again; `None` beyond what is drawn.
+    fn shown(&self, at: usize, steps: usize, known: &mut HashMap<usize, usize>) -> Option<usize> {
+        if let Some(shown) = known.get(&at) {
+            return Some(*shown);
+        }
+        if steps > MAX_STEPS {
+            return None;
+        }
+        let part = self.all.get(at)?;
+        let mut shown = part.elements;
+        for target in part.refers.iter().filter_map(|name| self.named.get(name)) {
+            shown = shown.saturating_add(self.shown(*target, steps + 1, known)?);
+            if shown > MAX_SHOWN {
+                return None;
+            }
+        }
+        known.insert(at, shown);
+        Some(shown)
+    }
 }
 
 /// The drawing, written anew.
@@ -68,6 +124,7 @@ pub(super) fn cleaned(source: &str) -> Result<Drawing, Wrong> {
     let mut reader = Reader::from_str(source);
     let mut drawing = Drawing { svg: String::with_capacity(source.len()), sides: None };
     let mut open: Vec<Open> = Vec::new();
+    let mut parts = Parts { all: vec![Part::default()], named: HashMap::new(), sheets: Vec::new(), plain: Vec::new() };
     let (mut left_out, mut elements, mut ended) = (0_usize, 0_usize, false);
     loop {
         let event = match reader.read_event() {
@@ -85,9 +142,17 @@ pub(super) fn cleaned(source: &str) -> Result<Drawing, Wrong> {
                 let element = if left_out == 0 { element(&tag, &open) } else { None };
                 match element {
                     Some(name) if open.len() < MAX_DEPTH => {
-                        let named = begin(name, &tag, open.is_empty(), &mut drawing).ok_or(Wrong::At(here))?;
+                        let begun = begin(name, &tag, open.is_empty(), &mut drawing).ok_or(Wrong::At(here))?;
                         drawing.svg.push('>');
-                        open.push(Open { name, named, css: (name == "style").then(String::new) });
+                        parts.take(&open, &begun.refers);
+                        let part = begun.named.map(|called| {
+                            if ["linearGradient", "radialGradient", "filter"].contains(&name) {
+                                parts.plain.push(called.clone());
+                            }
+                            parts.all.push(Part::default());
+                            *parts.named.entry(called).or_insert(parts.all.len() - 1)
+                        });
+                        open.push(Open { name, part, css: (name == "style").then(String::new) });
                     }
                     Some(_) => return Err(Wrong::TooLarge),
                     None if open.is_empty() && left_out == 0 => return Err(Wrong::At(here)),
@@ -100,8 +165,9 @@ pub(super) fn cleaned(source: &str) -> Result<Drawing, Wrong> {
                     continue;
                 }
                 if let Some(name) = element(&tag, &open) {
-                    begin(name, &tag, open.is_empty(), &mut drawing).ok_or(Wrong::At(here))?;
+                    let begun = begin(name, &tag, open.is_empty(), &mut drawing).ok_or(Wrong::At(here))?;
                     drawing.svg.push_str("/>");
+                    parts.take(&open, &begun.refers);
                     ended |= open.is_empty();
                 } else if open.is_empty() {
                     return Err(Wrong::At(here));
@@ -111,6 +177,7 @@ pub(super) fn cleaned(source: &str) -> Result<Drawing, Wrong> {
             Event::End(_) => {
                 let done = open.pop().ok_or(Wrong::At(here))?;
                 if let Some(css) = done.css.filter(|css| is_harmless(css)) {
+                    parts.sheets.extend(references(&css));
                     drawing.svg.push_str(&escaped(&css));
                 }
                 for piece in ["</", done.name, ">"] {
@@ -134,7 +201,13 @@ pub(super) fn cleaned(source: &str) -> Result<Drawing, Wrong> {
             return Err(Wrong::TooLarge);
         }
     }
-    if ended && open.is_empty() { Ok(drawing) } else { Err(Wrong::At(source.len())) }
+    if !ended || !open.is_empty() {
+        return Err(Wrong::At(source.len()));
+    }
+    if !parts.sheets.iter().all(|name| parts.plain.contains(name)) {
+        return Err(Wrong::TooLarge);
+    }
+    parts.shown(0, 0, &mut HashMap::new()).map(|_| drawing).ok_or(Wrong::TooLarge)
 }
 
 fn place(at: u64, source: &str) -> usize {
@@ -145,8 +218,17 @@ fn said(text: &str, left_out: usize, open: &mut [Open], svg: &mut String) {
     let Some(inside) = open.last_mut().filter(|_| left_out == 0) else { return };
     match &mut inside.css {
         Some(css) => css.push_str(text),
-        None => svg.push_str(&escaped(text)),
+        None => svg.push_str(&written(text)),
     }
+}
+
+/// Text as XML may have it.
+fn written(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'))
+        .collect();
+    escaped(&text)
 }
 
 /// The element as it is written; `None` where it is left out with all that is in it.
@@ -161,19 +243,22 @@ fn element(tag: &BytesStart<'_>, open: &[Open]) -> Option<&'static str> {
     if name == "a" || name == "switch" {
         return Some("g");
     }
-    // What is shown again may not show others again: a few of them would be millions.
-    if name == "use" && open.iter().skip(1).any(|above| above.named) {
-        return None;
-    }
     ELEMENTS.iter().find(|known| **known == name).copied()
 }
 
-/// Writes a tag but for its end; whether it has a name. `None` when its attributes cannot be read.
-fn begin(name: &str, tag: &BytesStart<'_>, root: bool, drawing: &mut Drawing) -> Option<bool> {
+/// What an element is called, and what it refers to.
+#[derive(Default)]
+struct Begun {
+    named: Option<String>,
+    refers: Vec<String>,
+}
+
+/// Writes a tag but for its end. `None` when its attributes cannot be read.
+fn begin(name: &str, tag: &BytesStart<'_>, root: bool, drawing: &mut Drawing) -> Option<Begun> {
     let svg = &mut drawing.svg;
     svg.push('<');
     svg.push_str(name);
-    let (mut named, mut width, mut height, mut box_sides) = (false, None, None, None);
+    let (mut begun, mut keys, mut width, mut height, mut box_sides) = (Begun::default(), Vec::new(), None, None, None);
     if root {
         svg.push_str(" xmlns=\"http://www.w3.org/2000/svg\"");
     }
@@ -193,11 +278,17 @@ fn begin(name: &str, tag: &BytesStart<'_>, root: bool, drawing: &mut Drawing) ->
                 continue;
             }
         }
-        if !is_drawn(name, key, &value) {
+        // An old and a new name of the same are one.
+        if !is_drawn(name, key, &value) || keys.iter().any(|known| known == key) {
             continue;
         }
-        named |= key == "id";
-        for piece in [" ", key, "=\"", &escaped(&value), "\""] {
+        keys.push(key.to_owned());
+        match key {
+            "id" => begun.named = Some(value.to_string()),
+            "href" => begun.refers.extend(value.strip_prefix('#').map(str::to_owned)),
+            _ => begun.refers.extend(references(&value)),
+        }
+        for piece in [" ", key, "=\"", &written(&value), "\""] {
             svg.push_str(piece);
         }
     }
@@ -207,12 +298,26 @@ fn begin(name: &str, tag: &BytesStart<'_>, root: bool, drawing: &mut Drawing) ->
             drawing.svg.push_str(&format!(" width=\"{width}\" height=\"{height}\""));
         }
     }
-    Some(named)
+    Some(begun)
+}
+
+/// What each `url(` leads to: `'#name')`.
+fn references(css: &str) -> Vec<String> {
+    // Letters of ASCII alone change, so that places stay.
+    let lower = css.to_ascii_lowercase();
+    let places = lower.match_indices("url(").map(|(at, url)| &css[at + url.len()..]);
+    places
+        .filter_map(|rest| {
+            let name = rest.trim_start_matches([' ', '"', '\'', '\n', '\t']).strip_prefix('#')?;
+            Some(name.split([')', '"', '\'', ' ']).next().unwrap_or_default().to_owned())
+        })
+        .collect()
 }
 
 fn is_drawn(element: &str, key: &str, value: &str) -> bool {
     let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if !plain && !["xml:space", "xml:lang"].contains(&key) {
+    let begins = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !(plain && begins) && !["xml:space", "xml:lang"].contains(&key) {
         return false;
     }
     let lower = key.to_ascii_lowercase();
@@ -387,11 +492,34 @@ mod tests {
             svg("<!DOCTYPE svg [<!ENTITY x \"<script/>\">]><svg><text>a&x;b</text></svg>"),
             "<svg xmlns=\"http://www.w3.org/2000/svg\"><text>ab</text></svg>"
         );
-        // Copies of copies are not drawn.
-        let twice =
-            "<svg><g id=\"a\"><path/></g><g id=\"b\"><use href=\"#a\"/><use href=\"#a\"/></g><use href=\"#b\"/></svg>";
-        assert_eq!(svg(twice).matches("<use").count(), 1);
+        // An old and a new name are one, and what XML cannot have is left out.
+        assert_eq!(svg("<svg><use href=\"#a\" xlink:href=\"#b\"/></svg>").matches("href").count(), 1);
+        assert_eq!(
+            svg("<svg><text>a&#1;b</text><g 1x=\"1\"/></svg>"),
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"><text>ab</text><g/></svg>"
+        );
         assert!(svg("<svg><image href=\"data:image/png;base64,iVBO\"/></svg>").contains("iVBO"));
+    }
+
+    #[test]
+    fn what_is_shown_again_is_counted_as_often() {
+        // Letters as drawing programs write them.
+        let letters =
+            "<svg><defs><path id=\"l\"/></defs><g id=\"text\"><use href=\"#l\"/><use xlink:href=\"#l\"/></g></svg>";
+        assert_eq!(svg(letters).matches("<use href=\"#l\"/>").count(), 2);
+        // Copies of copies of copies: a thousand million.
+        for by in ["<use href=\"#X\"/>", "<rect fill=\"url(#X)\"/>", "<rect style=\"fill: URL( '#X' )\"/>"] {
+            let level = |n: usize| format!("<g id=\"x{n}\">{}</g>", by.replace('X', &format!("x{}", n + 1)).repeat(10));
+            let bomb: String = (0..9).map(level).collect();
+            assert_eq!(cleaned(&format!("<svg>{bomb}<use href=\"#x0\"/></svg>")), Err(Wrong::TooLarge), "{by}");
+        }
+        // In a circle browsers show nothing; here it ends.
+        assert_eq!(cleaned("<svg><g id=\"a\"><use href=\"#a\"/></g></svg>"), Err(Wrong::TooLarge));
+        // A sheet may colour with what holds no shapes.
+        let sheet =
+            |of: &str| format!("<svg><style>rect{{fill:url(#a)}}</style><{of} id=\"a\"><stop/></{of}><rect/></svg>");
+        assert!(svg(&sheet("linearGradient")).contains("fill:url(#a)"));
+        assert_eq!(cleaned(&sheet("pattern")), Err(Wrong::TooLarge));
     }
 
     #[test]
