@@ -317,7 +317,8 @@ fn references(css: &str) -> Vec<String> {
 fn is_drawn(element: &str, key: &str, value: &str) -> bool {
     let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let begins = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !(plain && begins) && !["xml:space", "xml:lang"].contains(&key) {
+    let named = plain && begins;
+    if !named && !["xml:space", "xml:lang"].contains(&key) {
         return false;
     }
     let lower = key.to_ascii_lowercase();
