@@ -63,7 +63,7 @@ test('a temporary chat is in no list', async ({ page, product, chat, sidebar }) 
   await product.script({ answer: { text: 'Queda entre nosotros.' } });
   await chat.open('/');
   await page.getByRole('link', { name: 'Chat temporal' }).click();
-  await expect(page.getByRole('link', { name: 'Guardar este chat' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Chat normal' })).toBeVisible();
   await chat.ask('Un secreto');
   await expect(await chat.answer()).toContainText('Queda entre nosotros.');
   await expect(page.getByText('Temporal', { exact: true })).toBeVisible();
