@@ -21,8 +21,8 @@ export default defineConfig({
     trace: 'retain-on-failure',
   },
   projects: [
-    { name: 'chromium', testIgnore: /(screenshots|figures).*\.spec\.ts/ },
-    // Reading and asking must work without any script; what needs one is tagged.
+    { name: 'chromium', testIgnore: /(screenshots|figures).*\.spec\.ts/, grepInvert: /@noscript/ },
+    // Reading and asking must work without any script; what needs one is tagged, and what is there for want of one.
     { name: 'without-javascript', testIgnore: /(screenshots|figures).*\.spec\.ts/, grepInvert: /@script/, use: { javaScriptEnabled: false } },
     { name: 'screenshots', testMatch: 'screenshots*.spec.ts', timeout: 300_000 },
     // A trace takes pictures of the page while it is measured.

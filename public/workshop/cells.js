@@ -238,11 +238,8 @@ export async function edit(host, draft, where) {
   host.editPlace.replaceChildren(make('div', { class: 'edit-bar' }, title));
   const cells = new Cells(host, table, model);
   if (where) cells.move(...where);
-  // The edits count the rows of the version that they were made on, whatever was saved since.
-  const { version } = host;
   return {
     body: () => ({
-      edits_base: version,
       ...(model.done.length > 0 && { edits: model.done.map(({ wire }) => wire) }),
       ...(named() && { title: title.value.trim() }),
     }),

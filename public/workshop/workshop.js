@@ -212,7 +212,7 @@ export class Workshop extends HTMLElement {
   lookAgain = async () => {
     if (document.hidden || this.dataset.owner === undefined) return;
     try {
-      const newest = (await fragment(`${this.base}/history`)).querySelector('[data-version]');
+      const newest = (await fragment(withQuery(`${this.base}/history`, { most: 1 }))).querySelector('[data-version]');
       this.newer(Number(newest?.getAttribute('data-version')));
     } catch {
       // It is said when it is saved.
@@ -422,7 +422,7 @@ export class Workshop extends HTMLElement {
     try {
       const { version } = await (editing.save
         ? editing.save(this.from)
-        : // What is not sent is as in the version that was seen.
+        : // Edits count the rows of the version that was seen, whatever was saved since, and what is not sent is as in it.
           post(this.base, { base_version: this.from, edits_base: this.version, ...editing.body() }));
       this.busy = false;
       this.keep.never();

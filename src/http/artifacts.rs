@@ -245,13 +245,21 @@ pub(crate) async fn panel(asked: Asked) -> ApiResult<Response> {
     Ok(kept_short(Html(html.await).into_response()))
 }
 
-/// `GET /artifacts/{id}/history`: its versions.
+/// How much of a history is wanted.
+#[derive(Deserialize)]
+pub(crate) struct Most {
+    most: Option<i64>,
+}
+
+/// `GET /artifacts/{id}/history`: its versions, or the newest of them.
 pub(crate) async fn history(
     State(state): State<AppState>,
     person: Person,
     ApiId(id): ApiId<ArtifactId>,
+    ApiQuery(Most { most }): ApiQuery<Most>,
 ) -> ApiResult<Response> {
-    let versions = state.store.list_artifact_versions(&person.viewer(), &id, MOST_LISTED).await?;
+    let most = most.unwrap_or(MOST_LISTED).clamp(1, MOST_LISTED);
+    let versions = state.store.list_artifact_versions(&person.viewer(), &id, most).await?;
     if versions.is_empty() {
         return Err(ApiError::new(ErrorCode::ArtifactNotFound));
     }

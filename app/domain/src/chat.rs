@@ -336,6 +336,16 @@ pub enum Rating {
 }
 
 impl Rating {
+    /// Characters of what somebody says beside it.
+    const MAX_REASON: usize = 1_000;
+
+    /// What somebody says beside it, within its bound; `None` where that is nothing.
+    #[must_use]
+    pub fn reason(said: &str) -> Option<String> {
+        let said: String = said.chars().filter(|c| !c.is_control() || *c == '\n').take(Self::MAX_REASON).collect();
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+    }
+
     /// The stored number.
     #[must_use]
     pub const fn as_i16(self) -> i16 {

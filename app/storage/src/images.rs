@@ -1,13 +1,13 @@
 //! Images that people ask about.
 
 use cjhirashi_domain::{
-    Timestamp, Viewer,
+    Viewer,
     chat::MessageImage,
     id::{ImageId, MessageId, UserId},
 };
 use sqlx::PgTransaction;
 
-use crate::{Result, StorageError, Store, connect::to_db};
+use crate::{IncomingMessage, Result, StorageError, Store, connect::to_db};
 
 /// So many that are not sent yet a person has at most; the oldest make room.
 const UNSENT: i64 = 50;
@@ -222,31 +222,40 @@ pub(crate) async fn copy(tx: &mut PgTransaction<'_>, old: &[String], new: &[Stri
     Ok(())
 }
 
-/// Keeps images that came with a message.
+/// Keeps images that came with messages: each with its message, its place among that one's and its time.
 pub(crate) async fn add_all(
     tx: &mut PgTransaction<'_>,
     user: &UserId,
-    message: &str,
-    pictures: &[(StoredImage, (u32, u32))],
-    at: Timestamp,
+    messages: &[(&str, &IncomingMessage)],
 ) -> Result<()> {
-    for (place, (image, (width, height))) in (1..).zip(pictures) {
-        let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
-        sqlx::query!(
-            "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
-             VALUES (replace(gen_random_uuid()::text, '-', ''), $1, $2, $3, $4, $5, $6, $7, $8)",
-            user.as_str(),
-            message,
-            place,
-            image.media_type,
-            side(*width),
-            side(*height),
-            image.content,
-            to_db(at),
-        )
-        .execute(&mut **tx)
-        .await?;
+    let all = || messages.iter().flat_map(|(id, of)| (1..).zip(&of.pictures).map(move |picture| (*id, *of, picture)));
+    let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+    let owners: Vec<String> = all().map(|(id, ..)| id.to_owned()).collect();
+    if owners.is_empty() {
+        return Ok(());
     }
+    let places: Vec<i32> = all().map(|(.., (place, _))| place).collect();
+    let types: Vec<String> = all().map(|(.., (_, (image, _)))| image.media_type.clone()).collect();
+    let widths: Vec<i32> = all().map(|(.., (_, (_, (width, _))))| side(*width)).collect();
+    let heights: Vec<i32> = all().map(|(.., (_, (_, (_, height))))| side(*height)).collect();
+    let contents: Vec<&[u8]> = all().map(|(.., (_, (image, _)))| image.content.as_slice()).collect();
+    let times: Vec<time::OffsetDateTime> = all().map(|(_, of, _)| to_db(of.created_at)).collect();
+    sqlx::query!(
+        "INSERT INTO images (id, user_id, message_id, place, media_type, width, height, content, created_at)
+         SELECT replace(gen_random_uuid()::text, '-', ''), $1, came.*
+         FROM UNNEST($2::text[], $3::integer[], $4::text[], $5::integer[], $6::integer[], $7::bytea[], $8::timestamptz[])
+             AS came (message, place, media_type, width, height, content, created_at)",
+        user.as_str(),
+        &owners,
+        &places,
+        &types,
+        &widths,
+        &heights,
+        &contents as &[&[u8]],
+        &times,
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -166,9 +166,8 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        for (message, incoming) in ids.iter().zip(&chat.messages) {
-            images::add_all(&mut tx, user, message, &incoming.pictures, incoming.created_at).await?;
-        }
+        let came: Vec<(&str, &IncomingMessage)> = ids.iter().map(String::as_str).zip(&chat.messages).collect();
+        images::add_all(&mut tx, user, &came).await?;
         if let Some(token) = token {
             let mut copies = (Vec::new(), Vec::new());
             for (id, message) in ids.iter().zip(&chat.messages) {

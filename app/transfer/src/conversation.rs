@@ -17,8 +17,6 @@ const NAME: usize = 200;
 const URL: usize = 2_000;
 /// Labels of one conversation.
 const MAX_TAGS: usize = 50;
-/// Characters of what somebody says of an answer.
-const MAX_REASON: usize = 1_000;
 /// Sources of one answer.
 pub(crate) const MAX_CITATIONS: usize = 200;
 /// 2000-01-01: no program wrote a chat before.
@@ -207,8 +205,7 @@ impl ImportedMessage {
         self.kept.status = self.kept.status.filter(ended);
         self.kept.rating = self.kept.rating.filter(|_| answer);
         let reason = self.kept.rating_reason.take().filter(|_| self.kept.rating.is_some());
-        self.kept.rating_reason =
-            reason.map(|reason| shortened(&reason, MAX_REASON)).filter(|reason| !reason.is_empty());
+        self.kept.rating_reason = reason.and_then(|reason| Rating::reason(&reason));
         if self.role != MessageRole::User {
             self.kept.images.clear();
         }
@@ -220,12 +217,6 @@ impl ImportedMessage {
 pub(crate) fn is_web_address(url: &str) -> bool {
     let web = url.starts_with("https://") || url.starts_with("http://");
     web && url.len() <= URL && !url.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\\".contains(c))
-}
-
-/// Text without control characters, cut at so many.
-fn shortened(text: &str, max: usize) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control() || *c == '\n').take(max).collect();
-    text.trim().to_owned()
 }
 
 /// One line without control characters, cut with an ellipsis.

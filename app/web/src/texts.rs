@@ -230,7 +230,6 @@ texts! {
     // Palette and keys
     palette: "Buscar chats y acciones", "Search chats and commands";
     palette_hint: "Buscar chats y acciones…", "Search chats and commands…";
-    nothing_found: "Nada coincide.", "Nothing matches.";
     command: "Acción", "Command";
     chat: "Chat", "Chat";
     keyboard: "Atajos de teclado", "Keyboard shortcuts";

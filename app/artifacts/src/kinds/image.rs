@@ -4,6 +4,7 @@
 //! where it was taken, no words of a camera, no second file behind the first.
 
 mod drawing;
+mod words;
 
 use std::io::Cursor;
 
@@ -22,7 +23,8 @@ use image::{
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::{text as texts, words};
+use self::drawing::{Drawing, Wrong};
+use super::text as texts;
 use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, MAX_BYTES, Place, Problem, Source, Way};
 
 /// The longest side that is read, in pixels.
@@ -207,11 +209,15 @@ fn jpeg(picture: &DynamicImage) -> Result<Vec<u8>, Refused> {
     Ok(out)
 }
 
-fn drawing_problem(source: &str, wrong: &drawing::Wrong, language: Language) -> Problem {
-    match wrong {
-        drawing::Wrong::At(at) => texts::problem_at(source, *at, words::drawing_broken(language)),
-        drawing::Wrong::TooLarge => texts::problem(words::drawing_too_large(language)),
+/// The drawing of a content that is one and has no file: as it may be shown, or what is wrong with it.
+fn drawn(content: &Content<'_>, language: Language) -> Option<Result<Drawing, Problem>> {
+    if content.file.is_some() || !drawing::is_drawing(content.text) {
+        return None;
     }
+    Some(drawing::cleaned(content.text).map_err(|wrong| match wrong {
+        Wrong::At(at) => texts::problem_at(content.text, at, words::drawing_broken(language)),
+        Wrong::TooLarge => texts::problem(words::drawing_too_large(language)),
+    }))
 }
 
 fn text<'a>(metadata: &'a Value, key: &str) -> &'a str {
@@ -256,17 +262,16 @@ impl Kind for Images {
         if alt.chars().count() > MAX_ALT {
             return Err(Problem { line: None, column: None, words: words::image_long_alt(MAX_ALT, language) });
         }
-        if drawing::is_drawing(content.text) {
-            if content.file.is_some() {
-                return Err(texts::problem(words::image_caption_is_drawing(language)));
-            }
+        if let Some(drawing) = drawn(content, language) {
             // Its title says it until somebody says it better.
             let alt = if alt.is_empty() { content.title.trim() } else { alt };
-            let sides = drawing::cleaned(content.text).ok().and_then(|drawing| drawing.sides);
-            return Ok(match sides {
+            return Ok(match drawing.ok().and_then(|drawing| drawing.sides) {
                 Some((width, height)) => json!({ "alt": alt, "width": width, "height": height }),
                 None => json!({ "alt": alt }),
             });
+        }
+        if drawing::is_drawing(content.text) {
+            return Err(texts::problem(words::image_caption_is_drawing(language)));
         }
         let mut kept = Map::new();
         kept.insert("alt".to_owned(), alt.into());
@@ -294,44 +299,40 @@ impl Kind for Images {
     }
 
     fn problems(&self, content: &Content<'_>, language: Language) -> Vec<Problem> {
+        let drawing = drawn(content, language);
         let mut problems = Vec::new();
-        if drawing::is_drawing(content.text) && content.file.is_none() {
-            problems.extend(
-                drawing::cleaned(content.text).err().map(|wrong| drawing_problem(content.text, &wrong, language)),
-            );
-        } else if let Some(file) = content.file {
-            let mut say = |words: String| problems.push(texts::problem(words));
-            if let Err(refused) = looked_at(file) {
-                say(refused.problem(language).words);
+        if content.text.chars().count() > MAX_CAPTION && drawing.is_none() {
+            problems.push(texts::problem(words::image_long_caption(MAX_CAPTION, language)));
+        }
+        match (drawing, content.file) {
+            (Some(drawing), _) => problems.extend(drawing.err()),
+            (None, Some(file)) => problems.extend(looked_at(file).err().map(|refused| refused.problem(language))),
+            (None, None) if text(content.metadata, "media_type").is_empty() => {
+                problems.push(texts::problem(words::image_missing(language)));
             }
-        } else if text(content.metadata, "media_type").is_empty() {
-            problems.push(texts::problem(words::image_missing(language)));
+            (None, None) => {}
         }
         if text(content.metadata, "alt").is_empty() {
             problems.push(texts::problem(words::image_without_alt(language)));
-        }
-        if content.text.chars().count() > MAX_CAPTION && !drawing::is_drawing(content.text) {
-            problems.push(texts::problem(words::image_long_caption(MAX_CAPTION, language)));
         }
         problems
     }
 
     fn view(&self, content: &Content<'_>, place: Place<'_>) -> String {
-        let drawn = drawing::is_drawing(content.text) && content.file.is_none();
+        let drawing = match drawn(content, place.language).transpose() {
+            Ok(drawing) => drawing,
+            Err(problem) => return format!("<p class=\"diagram-note\">{}</p>", texts::escaped(&problem.words)),
+        };
         let mut out = String::from("<cj-zoom><img ");
-        if drawn {
-            let svg = match drawing::cleaned(content.text) {
-                Ok(drawing) => drawing.svg,
-                Err(wrong) => {
-                    let problem = drawing_problem(content.text, &wrong, place.language);
-                    return format!("<p class=\"diagram-note\">{}</p>", texts::escaped(&problem.words));
-                }
-            };
-            let base64 = base64::engine::general_purpose::STANDARD.encode(svg);
-            out.push_str(&format!("class=\"drawing\" src=\"data:image/svg+xml;base64,{base64}"));
-        } else {
-            out.push_str("src=\"");
-            escape(&format!("{}/content?version={}", place.base, place.version), &mut out);
+        match &drawing {
+            Some(drawing) => {
+                let base64 = base64::engine::general_purpose::STANDARD.encode(&drawing.svg);
+                out.push_str(&format!("class=\"drawing\" src=\"data:image/svg+xml;base64,{base64}"));
+            }
+            None => {
+                out.push_str("src=\"");
+                escape(&format!("{}/content?version={}", place.base, place.version), &mut out);
+            }
         }
         out.push_str("\" alt=\"");
         let alt = text(content.metadata, "alt");
@@ -343,7 +344,7 @@ impl Kind for Images {
             }
         }
         out.push_str("></cj-zoom>");
-        let caption = if drawn { "" } else { content.text.trim() };
+        let caption = if drawing.is_some() { "" } else { content.text.trim() };
         if !caption.is_empty() {
             out.push_str("<p class=\"caption\">");
             escape(&caption[..caption.floor_char_boundary(4 * MAX_CAPTION)], &mut out);
@@ -379,13 +380,11 @@ impl Kind for Images {
         if !self.formats(content.text).iter().any(|known| known.id == format) {
             return Err(ExportError::NoSuchFormat);
         }
-        if drawing::is_drawing(content.text) && content.file.is_none() {
-            if format != "original" {
-                return Err(ExportError::NoSuchFormat);
-            }
-            return match drawing::cleaned(content.text) {
-                Ok(drawing) => Ok(texts::file(drawing.svg, "image/svg+xml", "svg")),
-                Err(wrong) => Err(ExportError::Content(drawing_problem(content.text, &wrong, language))),
+        if let Some(drawing) = drawn(content, language) {
+            // The other form is made in the browser, which has the fonts.
+            return match format {
+                "original" => Ok(texts::file(drawing.map_err(ExportError::Content)?.svg, "image/svg+xml", "svg")),
+                _ => Err(ExportError::NoSuchFormat),
             };
         }
         let wrong = |refused: Refused| ExportError::Content(refused.problem(language));

@@ -5,11 +5,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod words;
 
 use cjhirashi_domain::settings::Language;
 use serde_json::{Value, json};
 
-use super::{text, words};
+use super::text;
 use crate::{Content, ExportError, Exported, Format, Found, Kind, Part, Place, Problem, Source};
 use scan::{Fault, What};
 

@@ -4,12 +4,13 @@ mod drawing;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use cjhirashi_domain::settings::Language;
 use cjhirashi_markdown::{FormulaError, formula};
 use serde_json::{Value, json};
 
-use super::{text, words};
+use super::text;
 use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source};
 use reading::{Piece, pieces};
 

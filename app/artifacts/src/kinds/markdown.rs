@@ -4,12 +4,13 @@ mod docx;
 mod omml;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use cjhirashi_domain::settings::Language;
 use cjhirashi_markdown::{DIAGRAM_COLOURS, render};
 use serde_json::{Value, json};
 
-use super::{text, words};
+use super::text;
 use crate::{Content, ExportError, Exported, Format, Found, Kind, Place, Problem, Source, Way};
 
 /// So much of a text is shown, in bytes: a browser lays all of it out at once.

@@ -218,9 +218,11 @@ mod server_side {
         let id = id(path.to_owned())?;
         let version = query.get("version").and_then(|version| version.parse().ok());
         let opened = services.artifacts.open(&viewer, &id, version).await?;
-        let link = services.store.artifact_share(&viewer, &id).await?;
+        let (link, versions) = futures::try_join!(
+            services.store.artifact_share(&viewer, &id),
+            services.store.list_artifact_versions(&viewer, &id, VERSIONS),
+        )?;
         let link = link.map(|share| format!("{}/share/artifact/{}", services.instance.app_url, share.token));
-        let versions = services.store.list_artifact_versions(&viewer, &id, VERSIONS).await?;
         let (t, w) = (texts(&who), words(&who));
         let now = services.store.now();
         let done = match query.get("done") {

@@ -190,9 +190,8 @@ pub(crate) async fn rate_answer(
         "" => None,
         _ => return Err(fail(ErrorCode::InvalidRequest)),
     };
-    let reason: String = reason.chars().filter(|c| !c.is_control() || *c == '\n').take(1_000).collect();
-    let reason = Some(reason.trim()).filter(|reason| !reason.is_empty() && rating.is_some());
-    if !services.store.rate_message(&who.viewer(), &server_side::id(message)?, rating, reason).await? {
+    let reason = rating.and_then(|_| Rating::reason(&reason));
+    if !services.store.rate_message(&who.viewer(), &server_side::id(message)?, rating, reason.as_deref()).await? {
         return Err(fail(ErrorCode::ChatNotFound));
     }
     forward_back();

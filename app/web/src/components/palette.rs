@@ -209,9 +209,6 @@ pub(crate) fn Palette(open: RwSignal<bool>, key_list: RwSignal<bool>) -> impl In
             <ul class="dialog-inside" id="offers" role="listbox" aria-label=t.palette>
                 {rows}
             </ul>
-            <p class="nothing dialog-inside" hidden=move || !offers.with(Vec::is_empty)>
-                {t.nothing_found}
-            </p>
         </dialog>
     }
     .whole()

@@ -12,8 +12,9 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::{
-    super::{text, words},
+    super::text,
     scan::{Found, children, decoded, root},
+    words,
 };
 use crate::Problem;
 

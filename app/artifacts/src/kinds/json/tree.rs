@@ -5,11 +5,9 @@ use cjhirashi_markdown::escape;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        text::{escaped, show_hidden_signs},
-        words,
-    },
+    super::text::{escaped, show_hidden_signs},
     scan::{Found, Step, at_path, children, decoded, path, root, step},
+    words,
 };
 use crate::Place;
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    super::words,
     reading::{MAX_COLUMNS, MAX_ROWS, Table},
+    words,
 };
 use crate::{MAX_BYTES, Problem};
 

@@ -12,6 +12,7 @@ mod reading;
 mod tests;
 mod types;
 mod window;
+mod words;
 
 use std::sync::Arc;
 
@@ -24,7 +25,6 @@ use reading::{MAX_COLUMNS, MAX_ROWS, Separator, Table};
 use types::{Type, boolean, number};
 use window::{Asked, MAX_COUNT};
 
-use super::words;
 use crate::{Content, Editor, ExportError, Exported, Format, Found, Kind, Part, Place, Problem, Source};
 
 /// Rows that are there before a script asks for more.
