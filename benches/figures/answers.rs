@@ -16,6 +16,9 @@ const WORDS_PER_SECOND: u64 = 50;
 /// Questions of one person: more at once are refused, so that nobody takes what others need.
 const PER_PERSON: usize = 25;
 
+/// Questions before those that are measured.
+const WARM_UP: usize = 100;
+
 /// What one reader saw.
 struct Seen {
     /// From sending to the first word.
@@ -33,15 +36,20 @@ fn said(html: &str) -> impl Iterator<Item = f64> {
 
 /// So many people ask in the same instant, each in a chat of their own, and follow their answers.
 pub(crate) async fn at_once(app: &TestApp, models: &ScriptedModels, people: usize) -> anyhow::Result<()> {
-    models.set(Script { pace_ms: 1_000 / WORDS_PER_SECOND, answer: Answer::Clock(WORDS), ..Script::default() });
     // The model server is in this process, so that both read one clock.
     let clock = Instant::now().checked_sub(models.elapsed()).context("a clock that has run for a while")?;
     let mut cookies = Vec::new();
-    for number in 0..people.div_ceil(PER_PERSON) {
-        let email = format!("reader{number}@example.org");
+    for number in 0..(people + WARM_UP).div_ceil(PER_PERSON) {
+        let email = format!("reader{number}-of-{people}@example.org");
         app.command(&["api-key", "create", "--email", &email, "--name", "bench"]).await?;
         cookies.push(app.sign_in_as(&email).await?);
     }
+    // A server that answers people has answered before: its connections know its statements.
+    models.set(Script::saying("t0 "));
+    for number in people..people + WARM_UP {
+        follow(&app.client, &app.base_url, &cookies[number / PER_PERSON], number, clock).await?;
+    }
+    models.set(Script { pace_ms: 1_000 / WORDS_PER_SECOND, answer: Answer::Clock(WORDS), ..Script::default() });
     let processor = processor_seconds(app).context("the server's processor time")?;
     let mut asked = JoinSet::new();
     for person in 0..people {

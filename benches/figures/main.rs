@@ -2,7 +2,8 @@
 //! that it brings itself: one that writes to the disk what it acknowledges.
 //!
 //! Prints rows of `make bench`'s table; judges nothing. The machine is shared with the load generator, so read the
-//! ratios.
+//! ratios. `cargo bench --bench figures -- answers` measures one part alone: `start`, `documents`, `chats`, `answers`,
+//! `library` or `sign-in`.
 
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
@@ -30,22 +31,37 @@ fn row(work: &str, measured: &str, target: &str) {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    sizes();
-    start().await?;
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
+    if wanted("start") {
+        sizes();
+        start().await?;
+    }
     let models = ScriptedModels::start().await?;
     // Nothing was asked of it yet when documents come in, so that memory afterwards is told against an idle server's.
     let app = TestApp::spawn(PROGRAM, options(models.openai_env(), TestDatabase::Embedded)).await?;
-    ingest(&app).await?;
-    chats(&app).await?;
-    for people in [50, 200] {
-        answers::at_once(&app, &models, people).await?;
+    if wanted("documents") {
+        ingest(&app).await?;
     }
-    library::long_chat(&app).await?;
-    library::search(&app).await?;
+    if wanted("chats") {
+        chats(&app).await?;
+    }
+    if wanted("answers") {
+        for people in [50, 200] {
+            answers::at_once(&app, &models, people).await?;
+        }
+    }
+    if wanted("library") {
+        library::long_chat(&app).await?;
+        library::search(&app).await?;
+    }
     drop(app);
-    let app = TestApp::spawn(PROGRAM, options(sign_in::github().await?, TestDatabase::Embedded)).await?;
-    sign_in::knowing_who(&app).await?;
-    sign_in::at_once(&app).await
+    if wanted("sign-in") {
+        let app = TestApp::spawn(PROGRAM, options(sign_in::github().await?, TestDatabase::Embedded)).await?;
+        sign_in::knowing_who(&app).await?;
+        sign_in::at_once(&app).await?;
+    }
+    Ok(())
 }
 
 fn options(env: Vec<(String, String)>, database: TestDatabase) -> TestAppOptions {

@@ -78,6 +78,10 @@ test('stop keeps the text so far and offers to write it again', async ({ product
   await page.getByRole('button', { name: 'Reintentar' }).click();
   await expect(await chat.answer()).toContainText('Ahora sí.');
   if (script) await expect(chat.send).toBeVisible();
+  // What was stopped is the version before.
+  await chat.answers.last().hover();
+  await chat.answers.last().getByRole('button', { name: 'Versión anterior' }).click();
+  await expect(chat.answers.last()).toContainText('uno dos tres');
 });
 
 test('a provider that fails is told with what to do', async ({ page, product, chat }) => {

@@ -141,3 +141,17 @@ test('the palette leads to a search of the messages @script', async ({ page, pro
   await expect(page).toHaveURL(/\/chats\?q=corchea/);
   await expect(page.locator('mark').first()).toHaveText('corchea');
 });
+
+test('what was found leads to its message, in whichever version of the chat it stands', async ({ page, product, chat }) => {
+  await product.script({ answer: { text: 'La corchea dura medio tiempo.' } });
+  const id = await product.ask('¿Cuánto dura?');
+  await product.script({ answer: { text: 'Nada.' } });
+  for (let number = 0; number < 12; number++) await product.ask(`Pregunta ${number}: ${'y una línea más. '.repeat(20)}`, id);
+  await page.goto('/chats?q=medio');
+  await page.locator('.snippet a').click();
+  await expect(page).toHaveURL(new RegExp(`/chat/${id}\\?shown=\\d+#`));
+  await chat.ready();
+  const found = page.locator(':target');
+  await expect(found).toContainText('medio tiempo');
+  await expect(found).toBeInViewport();
+});

@@ -13,7 +13,7 @@ use axum::{
 };
 use cjhirashi_domain::{
     ErrorCode,
-    id::{ArtifactId, ChatId, DocumentId, GenerationId, ImageId},
+    id::{ArtifactId, ChatId, DocumentId, GenerationId, ImageId, MessageId},
 };
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -146,6 +146,7 @@ public_ids! {
     DocumentId => DocumentNotFound,
     GenerationId => GenerationNotFound,
     ImageId => ImageNotFound,
+    MessageId => ChatNotFound,
     ArtifactId => ArtifactNotFound,
 }
 

@@ -18,6 +18,7 @@ mod headers;
 mod health;
 mod images;
 mod limits;
+mod messages;
 mod metrics;
 mod observe;
 mod openai;
@@ -55,7 +56,7 @@ use tower_http::{
 use crate::AppState;
 
 /// What people's browsers ask for beside pages and server functions: the method, the address, and who answers.
-fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 37] {
+fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 38] {
     [
         ("POST", "/uploads", post(uploads::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/events/generations/{id}", get(events::follow)),
@@ -67,6 +68,7 @@ fn people() -> [(&'static str, &'static str, MethodRouter<AppState>); 37] {
         ("GET", "/chats/export", get(transfer::export_all)),
         ("POST", "/chats/import", post(transfer::import).layer(DefaultBodyLimit::disable())),
         ("GET", "/chat/{id}/export", get(transfer::export_one)),
+        ("GET", "/messages/{id}", get(messages::find)),
         ("POST", "/artifacts", post(artifacts::upload).layer(DefaultBodyLimit::disable())),
         ("GET", "/artifacts/frame", get(artifacts::empty_frame)),
         ("POST", "/artifacts/preview", post(artifacts::preview)),

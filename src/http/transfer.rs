@@ -55,6 +55,8 @@ struct Imported {
     known: u64,
     /// Could not be read.
     damaged: u64,
+    /// Had not a word.
+    empty: u64,
 }
 
 /// `POST /chats/import`: a form with one `file`, an export of ChatGPT, Open WebUI, or our own.
@@ -63,8 +65,8 @@ pub(crate) async fn import(State(state): State<AppState>, person: Person, reques
     let done = read_and_keep(&state, &person, request).await;
     match done {
         Ok(done) if html => {
-            let Imported { imported, known, damaged } = done;
-            let place = format!("/chats?imported={imported}&known={known}&damaged={damaged}");
+            let Imported { imported, known, damaged, empty } = done;
+            let place = format!("/chats?imported={imported}&known={known}&damaged={damaged}&empty={empty}");
             Ok(Redirect::to(&place).into_response())
         }
         Ok(done) => Ok(Json(done).into_response()),
@@ -92,7 +94,7 @@ async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> A
     let mut done = Imported::default();
     while let Some(conversation) = read_ahead.recv().await {
         match conversation {
-            Ok(conversation) if conversation.messages.is_empty() => {}
+            Ok(conversation) if conversation.messages.is_empty() => done.empty += 1,
             Ok(conversation) => match keep(&state.store, &user, conversation).await? {
                 Some(_) => done.imported += 1,
                 None => done.known += 1,

@@ -158,8 +158,11 @@ async fn a_provider_that_fails_is_told_with_what_to_do_and_a_retry_heals_it() {
         let (status, retried) = product.call(&cookie, "retry_answer", &[("message", &asked.answer)]).await;
         assert_eq!(status, StatusCode::OK, "{retried}");
         let started = Instant::now();
+        // What broke off keeps its words, and the new answer stands beside it.
         let message = loop {
-            let message = product.message(&asked.chat, &asked.answer).await;
+            let shown = product.chat(&asked.chat).await;
+            let message = shown["messages"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
+            assert_eq!(message["id"] != asked.answer.as_str(), broken, "{message}");
             if message["status"] != "streaming" {
                 break message;
             }

@@ -109,6 +109,7 @@ pub(crate) fn table() -> BTreeMap<&'static str, (Door, Sent)> {
         ("GET /chats/export", (SignedIn, Nothing)),
         ("POST /chats/import", (SignedIn, File)),
         ("GET /chat/{chat}/export", (Own, Nothing)),
+        ("GET /messages/{message}", (Own, Nothing)),
         ("GET /documents/{document}/file", (Own, Nothing)),
         ("POST /documents/{document}/versions", (Own, File)),
         ("GET /sign-in/link", (Open, Nothing)),

@@ -1,10 +1,10 @@
 //! The events of one run: stored in order, then shown to readers in this process.
 //!
-//! Whoever runs a generation only pushes; a task stores what gathered, at most every [`FLUSH`], and publishes it after
+//! Whoever runs a generation only pushes; a task stores what gathered, at most every [`PACE`], and publishes it after
 //! the commit, so that no reader ever sees what a crash could take back. A run never waits for the database.
 //!
-//! Many answers at once would be many small commits: while one is on its way, what all runs of the process have meanwhile
-//! gathers for the next ([`Appends`]), so that words come soon and the database has no more to do for many than for a few.
+//! Many answers at once would be many small commits: what all runs of the process have meanwhile gathers for the next
+//! ([`Appends`]), so that words come soon and the database has no more to do for many than for a few.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,8 +21,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The least time between two writes of one run.
-const FLUSH: Duration = Duration::from_millis(8);
+/// The least time from one write to the next: what all runs of the process gather meanwhile is one commit, and their readers
+/// wake up together.
+const PACE: Duration = Duration::from_millis(4);
 /// So long a stage waits for what comes next. Where the first words come sooner, one write has them all, and they need not wait
 /// until those before are done; nobody sees a stage that is shorter.
 const HOLD: Duration = Duration::from_millis(20);
@@ -114,12 +115,13 @@ struct Waiting {
 pub(crate) struct Appends {
     store: Store,
     waiting: Mutex<Vec<Waiting>>,
-    storing: tokio::sync::Mutex<()>,
+    /// Held by whoever stores; when the next write may begin.
+    storing: tokio::sync::Mutex<Instant>,
 }
 
 impl Appends {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, waiting: Mutex::default(), storing: tokio::sync::Mutex::default() }
+        Self { store, waiting: Mutex::default(), storing: tokio::sync::Mutex::new(Instant::now()) }
     }
 
     async fn append(
@@ -135,9 +137,10 @@ impl Appends {
                 biased;
                 // It fails when whoever stored was dropped in between: then nobody else will.
                 state = &mut told => break state.unwrap_or(Ok(None))?,
-                turn = self.storing.lock() => {
+                mut next = self.storing.lock() => {
+                    tokio::time::sleep_until(*next).await;
+                    *next = Instant::now() + PACE;
                     self.store_waiting().await;
-                    drop(turn);
                 }
             }
         };
@@ -236,16 +239,8 @@ async fn write(
             }
         }
         let count = i64::try_from(events.len()).unwrap_or(0);
-        // A stage holds nothing up: the first words come right after it.
-        let has_text = events.iter().any(is_said);
         run.publish(last + 1, events);
         last += count;
-        if has_text {
-            tokio::select! {
-                () = tokio::time::sleep(FLUSH) => {}
-                () = closing.cancelled() => {}
-            }
-        }
     }
     last
 }

@@ -260,8 +260,8 @@ impl ChatService {
         })
     }
 
-    /// Writes an answer again, in its place: after a failure, a stop or an interruption, or because another is
-    /// wanted. What it said before is kept until the new text ends.
+    /// Answers once more after a failure, a stop or an interruption: in the place of an answer that has not a word, beside
+    /// one that has, so that what was said stays.
     ///
     /// # Errors
     /// As [`ChatService::send`].

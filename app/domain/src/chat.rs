@@ -89,6 +89,13 @@ pub struct SharedMessage {
     /// The images of a question: copies that are the link's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<MessageImage>,
+    /// How an answer ended; what was shared before that was kept counts as whole.
+    #[serde(default = "whole")]
+    pub status: MessageStatus,
+}
+
+const fn whole() -> MessageStatus {
+    MessageStatus::Complete
 }
 
 /// A source of a shared answer: its passage is frozen with it.

@@ -34,6 +34,10 @@ pub struct BlockRenderer {
     numbers: Numbers,
     /// The blocks of `tail` as they were given out last.
     given: Vec<Given>,
+    /// The last of them, where more words may follow its own.
+    open: Option<Open>,
+    /// `tail` may hold the fence of a diagram.
+    may_draw: bool,
     /// How long the text is, in bytes.
     bytes: usize,
 }
@@ -47,6 +51,62 @@ struct Given {
     numbers: Numbers,
 }
 
+/// A block that ends in running text: words that follow change nothing else of it, so they need no parser.
+#[derive(Debug)]
+struct Open {
+    /// Where it begins, and where the text that it was made of ends, in `tail`.
+    start: usize,
+    end: usize,
+    /// As it was given out.
+    html: String,
+    /// Where its last words end.
+    grows_at: usize,
+}
+
+impl Open {
+    /// Takes up the words behind its text; `false` where they may be more than words.
+    fn grow(&mut self, tail: &str) -> bool {
+        let before = &tail[..self.end];
+        let had = before.strip_suffix(' ').unwrap_or(before);
+        let last = had.rsplit([' ', '\n']).next().unwrap_or_default();
+        // A space at its end is not in the HTML.
+        let (from, to) = (had.len(), tail.trim_end_matches(' ').len().max(had.len()));
+        let grows = !last.is_empty() && are_words(last, &tail[from..]) && self.html[..self.grows_at].ends_with(last);
+        if !grows {
+            return false;
+        }
+        self.html.insert_str(self.grows_at, &tail[from..to]);
+        self.grows_at += to - from;
+        self.end = tail.len();
+        true
+    }
+}
+
+/// Whether words that follow a word are nothing but words to Markdown: letters, digits, single spaces, and what ends a
+/// sentence behind a letter. (Behind a digit it may begin a list, before a letter it may be a part of an address.)
+fn are_words(last: &str, added: &str) -> bool {
+    let mut before = ' ';
+    for c in last.chars().chain(added.chars()) {
+        let follows = match c {
+            ' ' => before != ' ',
+            '.' | ',' | ';' | ':' | '!' | '?' => before.is_alphabetic(),
+            _ => c.is_alphanumeric() && (before == ' ' || before.is_alphanumeric()),
+        };
+        if !follows {
+            return false;
+        }
+        before = c;
+    }
+    true
+}
+
+/// Whether a text may hold the word that makes a fence a diagram.
+fn names_diagram(text: &[u8]) -> bool {
+    text.windows(DIAGRAM.len()).any(|window| window.eq_ignore_ascii_case(DIAGRAM))
+}
+
+const DIAGRAM: &[u8] = b"mermaid";
+
 impl BlockRenderer {
     /// Nothing written yet, to be shown at a place.
     #[must_use]
@@ -58,12 +118,15 @@ impl BlockRenderer {
     pub fn set_citations(&mut self, citations: Vec<Citation>) {
         self.citations = citations;
         self.given.clear();
+        self.open = None;
     }
 
     /// More text.
     pub fn push(&mut self, delta: &str) {
         self.bytes += delta.len();
+        let from = self.tail.len().saturating_sub(DIAGRAM.len());
         self.tail.push_str(delta);
+        self.may_draw |= names_diagram(&self.tail.as_bytes()[from..]);
     }
 
     /// Bytes written so far.
@@ -92,28 +155,42 @@ impl BlockRenderer {
 
     /// Whether an open block may become a diagram, which takes longer than words.
     #[must_use]
-    pub fn may_draw(&self) -> bool {
-        const WORD: &[u8] = b"mermaid";
-        self.tail.as_bytes().windows(WORD.len()).any(|window| window.eq_ignore_ascii_case(WORD))
+    pub const fn may_draw(&self) -> bool {
+        self.may_draw
     }
 
     /// Blocks that look different since the last call, by number, as safe HTML. A block that ceased to be (the text
     /// after it made both one) is given as empty.
     pub fn changes(&mut self) -> Vec<(u32, String)> {
+        if let Some(grown) = self.grown() {
+            return vec![grown];
+        }
         let starts = block_starts(&self.tail);
         let ends = starts.iter().skip(1).copied().chain([self.tail.len()]);
         let mut changed = Vec::new();
         let mut given = Vec::with_capacity(starts.len());
         let mut numbers = self.numbers.clone();
+        // Only the last block is of use here: what others end with is whole.
+        let mut last = self.open.take().filter(|_| self.given.len() == starts.len());
+        let mut open = None;
         for (at, (start, end)) in starts.iter().copied().zip(ends).enumerate() {
             let source = &self.tail[start..end];
             let hash = HASHERS[0].hash_one((source, &numbers));
             match self.given.get(at).filter(|given| given.hash == hash) {
-                Some(same) => numbers = same.numbers.clone(),
+                Some(same) => {
+                    numbers = same.numbers.clone();
+                    open = last.take_if(|_| at + 1 == starts.len());
+                }
                 None => {
                     let place = Place { id: &self.id, language: self.language };
-                    let write = || html::write(source, &self.citations, State::Live, place, &mut numbers).html;
+                    let mut grows_at = None;
+                    let write = || {
+                        let written = html::write(source, &self.citations, State::Live, place, &mut numbers);
+                        grows_at = written.grows_at;
+                        written.html
+                    };
                     let html = guarded(source, write);
+                    open = grows_at.map(|grows_at| Open { start, end, html: html.clone(), grows_at });
                     changed.push((self.number(at), html));
                 }
             }
@@ -128,13 +205,35 @@ impl BlockRenderer {
             starts.iter().skip(1).rposition(|start| self.tail[*start..].contains('\n')).map_or(0, |at| at + 1);
         if let Some(cut) = starts.get(settled).copied().filter(|_| settled > 0) {
             self.tail.drain(..cut);
+            self.may_draw = names_diagram(self.tail.as_bytes());
+            open = open.map(|open| Open { start: open.start - cut, end: open.end - cut, ..open });
             if let Some(last) = given.drain(..settled).next_back() {
                 self.numbers = last.numbers;
             }
             self.settled = self.number(settled);
         }
         self.given = given;
+        self.open = open;
         changed
+    }
+
+    /// The last block, where only words were added to it since.
+    fn grown(&mut self) -> Option<(u32, String)> {
+        let open = self.open.as_mut().filter(|open| open.end < self.tail.len())?;
+        if !open.grow(&self.tail) {
+            return None;
+        }
+        let (last, before) = self.given.split_last_mut()?;
+        let numbers = before.last().map_or(&self.numbers, |given| &given.numbers);
+        last.hash = HASHERS[0].hash_one((&self.tail[open.start..], numbers));
+        let html = open.html.clone();
+        Some((self.number(self.given.len() - 1), html))
+    }
+
+    /// The next change reads all that is open.
+    #[cfg(test)]
+    pub(crate) fn distrust_words(&mut self) {
+        self.open = None;
     }
 
     fn number(&self, at: usize) -> u32 {

@@ -73,6 +73,8 @@ pub(crate) struct Written {
     pub(crate) html: String,
     /// It would look the same another time.
     pub(crate) lasting: bool,
+    /// Where in the HTML the source's last words end, when they are running text: what follows are ends of elements.
+    pub(crate) grows_at: Option<usize>,
 }
 
 /// Renders a whole text, or one block of one that is being written.
@@ -100,6 +102,7 @@ pub(crate) fn write(
         columns: Vec::new(),
         column: 0,
         in_head: false,
+        grows_at: None,
     };
     writer.run()
 }
@@ -126,11 +129,14 @@ struct Writer<'a> {
     columns: Vec<Alignment>,
     column: usize,
     in_head: bool,
+    /// See [`Written::grows_at`].
+    grows_at: Option<usize>,
 }
 
 impl<'a> Writer<'a> {
     fn run(mut self) -> Written {
         let source = self.source;
+        let end = source.trim_end_matches(' ').len();
         let parsed = Parser::new_ext(source, options()).into_offset_iter().map(|(event, range)| match event {
             // A bracket that was escaped begins no citation; once texts are merged nothing else tells it from one.
             Event::Text(text) if text.starts_with('[') && is_escaped(source, range.start) => {
@@ -154,7 +160,11 @@ impl<'a> Writer<'a> {
                 }
                 Event::Start(tag) => self.open(tag),
                 Event::End(_) => self.close(),
-                Event::Text(text) => self.text(&text),
+                Event::Text(text) => {
+                    self.text(&text);
+                    let last = range.end == end && !self.closing.contains(&NOTE);
+                    self.grows_at = Some(self.out.len()).filter(|_| last);
+                }
                 Event::Code(text) => {
                     self.out.push_str("<code>");
                     escape(&text, &mut self.out);
@@ -181,7 +191,7 @@ impl<'a> Writer<'a> {
             self.close();
         }
         self.notes.rest(&mut self.out);
-        Written { html: self.out, lasting: self.lasting }
+        Written { html: self.out, lasting: self.lasting, grows_at: self.grows_at }
     }
 
     fn element(&mut self, open: &str, close: &'static str) {

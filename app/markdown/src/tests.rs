@@ -403,6 +403,17 @@ fn what_is_nested_without_end_is_cut_and_costs_little() {
 }
 
 /// The page as a browser builds it from the blocks it is given.
+/// What a page looks like after changes, as the browser builds it.
+fn put(page: &mut Vec<String>, changes: Vec<(u32, String)>) {
+    for (index, html) in changes {
+        let index = index as usize;
+        if page.len() <= index {
+            page.resize(index + 1, String::new());
+        }
+        page[index] = html;
+    }
+}
+
 fn replay(pieces: &[&str]) -> (Vec<String>, usize) {
     let mut renderer = BlockRenderer::new(PLACE);
     renderer.set_citations(vec![citation(1, None)]);
@@ -410,14 +421,9 @@ fn replay(pieces: &[&str]) -> (Vec<String>, usize) {
     let mut given = 0;
     for piece in pieces {
         renderer.push(piece);
-        for (index, html) in renderer.changes() {
-            let index = index as usize;
-            if page.len() <= index {
-                page.resize(index + 1, String::new());
-            }
-            given += 1;
-            page[index] = html;
-        }
+        let changes = renderer.changes();
+        given += changes.len();
+        put(&mut page, changes);
     }
     while page.last().is_some_and(String::is_empty) {
         page.pop();
@@ -473,5 +479,26 @@ proptest! {
         let (by_word, _) = replay(&words);
         let (at_once, _) = replay(&[&source, ""]);
         prop_assert_eq!(by_word, at_once, "{:?}", source);
+    }
+
+    #[test]
+    fn words_that_are_only_added_are_shown_as_if_the_text_had_been_read_again(pieces in prop::collection::vec(prop::sample::select(vec![
+        "uno", "Dos ", " tres", ".", ". ", ", ", "1", "2. ", "1.", ") ", ":", "://x", "http", "https:", " ", "  ", "\n", "\n\n", "-", "- ", "* ", "+ ",
+        "> ", "# ", "|", " | ", "---", "===", "`", "``` ", "*", "**", "_", "~~", "[", "](", "]", ")", "[1]", "[^n", "]: ", "<", "<div", "<a ", ">",
+        "&amp", ";", "$", "\\", "\\(", "\\)", "ñ", "é ", "…", "á́", "\t", "<br", "!", "![", "[x]: /u", " \"t", "www.", "a@b.c",
+    ]), 1..24)) {
+        let citations = [citation(1, Some("Manual"))];
+        let (mut by_piece, mut read_again) = (BlockRenderer::new(PLACE), BlockRenderer::new(PLACE));
+        by_piece.set_citations(citations.to_vec());
+        read_again.set_citations(citations.to_vec());
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for piece in &pieces {
+            by_piece.push(piece);
+            read_again.push(piece);
+            read_again.distrust_words();
+            put(&mut one, by_piece.changes());
+            put(&mut other, read_again.changes());
+            prop_assert_eq!(&one, &other, "{:?}", pieces);
+        }
     }
 }

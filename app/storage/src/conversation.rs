@@ -29,18 +29,39 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn show_branch(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<ChatId>> {
+        Ok(self.turn_to(viewer, message, false).await?.map(|(chat, _)| chat))
+    }
+
+    /// Sees to it that a message is in the branch that is shown. `None` when there is no such message of the viewer, else
+    /// its chat, and how many messages of the branch there are from it on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn show_message(&self, viewer: &Viewer, message: &MessageId) -> Result<Option<(ChatId, usize)>> {
+        self.turn_to(viewer, message, true).await
+    }
+
+    /// `stay`: the branch that is shown remains where it has the message.
+    async fn turn_to(&self, viewer: &Viewer, message: &MessageId, stay: bool) -> Result<Option<(ChatId, usize)>> {
         let Some(chat) = self.chat_of(viewer, message).await? else { return Ok(None) };
         let mut tx = self.pool.begin().await?;
-        if lock(&mut tx, &chat).await?.is_none() {
-            return Ok(None);
-        }
+        let Some(shown) = lock(&mut tx, &chat).await? else { return Ok(None) };
         let tree = read_tree(&mut *tx, &chat).await?;
-        let Some(leaf) = tree.newest_leaf(message.as_str()) else { return Ok(None) };
+        let message = message.as_str();
+        let from = |leaf: Option<&str>| {
+            let branch = tree.branch(leaf);
+            branch.iter().position(|id| *id == message).map(|at| branch.len() - at)
+        };
+        if let Some(count) = from(shown.as_deref()).filter(|_| stay) {
+            return Ok(Some((chat, count)));
+        }
+        let Some(leaf) = tree.newest_leaf(message) else { return Ok(None) };
         sqlx::query!("UPDATE chats SET leaf_id = $2, revision = revision + 1 WHERE id = $1", chat.as_str(), leaf)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(Some(chat))
+        let count = from(Some(leaf)).unwrap_or_default();
+        Ok(Some((chat, count)))
     }
 
     /// Deletes a question with its answers, or one answer. What followed stays, after the message before; what followed
@@ -319,15 +340,19 @@ mod tests {
         assert_eq!(page.messages[0].siblings, [one.assistant_message.clone(), again.assistant_message]);
         assert_eq!(page.messages[1].siblings, [two.user_message.clone().unwrap(), edited.user_message.unwrap()]);
         // A question follows what is shown.
-        world.store.show_branch(&world.viewer, &two.assistant_message).await.unwrap();
+        let found = world.store.show_message(&world.viewer, &two.assistant_message).await.unwrap();
+        assert_eq!(found, Some((chat.clone(), 1)), "it was in the other branch");
+        let found = world.store.show_message(&world.viewer, one.user_message.as_ref().unwrap()).await.unwrap();
+        assert_eq!(found, Some((chat.clone(), 4)), "the branch stays where it has the message");
         world.ask(Some(&chat), None, "three").await;
         assert_eq!(world.shown(&chat).await, ["one", "to one", "two", "to two", "three", "to three"]);
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_written_again_is_shown_with_what_follows_it() {
+    async fn an_answer_that_is_tried_again_is_shown_with_what_follows_it() {
         let world = Asker::new().await;
-        let one = world.ask(None, None, "one").await;
+        let one = world.started(None, "one").await;
+        let one = world.answered(TurnOutcome::Started(one), "").await;
         let chat = one.chat.id.clone();
         world.ask(Some(&chat), None, "two").await;
         again(&world, &one.assistant_message).await;
@@ -395,6 +420,7 @@ mod tests {
         let title = |title: &str| ChatTitle::parse(title).unwrap();
         let answer = &one.assistant_message;
         assert_eq!(world.store.show_branch(&other, answer).await.unwrap(), None);
+        assert_eq!(world.store.show_message(&other, answer).await.unwrap(), None);
         assert_eq!(world.store.delete_message(&other, answer).await.unwrap(), MessageDeletion::NotFound);
         assert_eq!(world.store.fork_chat(&other, &one.chat.id, None, title).await.unwrap(), None);
         assert!(!world.store.rate_message(&other, answer, Some(Rating::Good), None).await.unwrap());

@@ -80,8 +80,7 @@ pub struct FinishedGeneration<'a> {
     pub status: MessageStatus,
     /// Why, when it failed.
     pub error: Option<&'a MessageError>,
-    /// The whole answer. Of a retry that broke off before it had as much text as the answer has, the message keeps
-    /// what it had, with its sources and the name of its model; only how the run ended is noted.
+    /// The whole answer.
     pub content: &'a str,
     /// What the model was told and said.
     pub tokens: Option<Tokens>,
@@ -395,70 +394,59 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(run) = run else { return Ok(Ending::Gone) };
-        let kept = sqlx::query_scalar!(
-            r#"WITH last_event AS (
-                 INSERT INTO generation_events (generation_id, seq, event)
-                 SELECT $4, GREATEST($5::bigint, COALESCE(max(seq), 0) + 1), $6
-                 FROM generation_events WHERE generation_id = $4
-             )
-             UPDATE messages SET status = $2, error = $3 WHERE id = $1
-             RETURNING $2 <> 'complete' AND content <> ''
-                 AND ($7 = 0 OR $2 <> 'stopped' AND $7 < char_length(content)) AS "kept!""#,
-            run.message_id,
-            end.status.as_str(),
-            error,
-            end.generation.as_str(),
-            end.seq,
-            event,
-            i32::try_from(end.content.chars().count()).unwrap_or(i32::MAX),
-        )
-        .fetch_one(&mut *tx)
-        .await?;
         let cost = match end.tokens {
             Some(tokens) => add_spending(&mut tx, &run.user_id, &run.model, 1, tokens, end.price, now).await?,
             None => None,
         };
-        if !kept {
+        sqlx::query!(
+            "WITH last_event AS (
+                 INSERT INTO generation_events (generation_id, seq, event)
+                 SELECT $13, GREATEST($14::bigint, COALESCE(max(seq), 0) + 1), $15
+                 FROM generation_events WHERE generation_id = $13
+             ), sources AS (
+                 DELETE FROM citations WHERE message_id = $1
+             )
+             UPDATE messages
+             SET content = $2, model = $3, tokens_used = $4, latency_ms = $5, retrieval = $6, prompt_tokens = $7,
+                 completion_tokens = $8, cost = $9, reasoning = $10, left_out = $11, memory_used = $12, status = $16,
+                 error = $17
+             WHERE id = $1",
+            run.message_id,
+            end.content,
+            run.model,
+            end.tokens.map(Tokens::total),
+            end.latency_ms,
+            retrieval,
+            end.tokens.map(|tokens| tokens.prompt),
+            end.tokens.map(|tokens| tokens.completion),
+            cost,
+            end.reasoning,
+            end.left_out,
+            end.memory_used,
+            end.generation.as_str(),
+            end.seq,
+            event,
+            end.status.as_str(),
+            error,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if !end.citations.is_empty() {
+            store_citations(&mut tx, &run.message_id, end.citations).await?;
+        }
+        if !store_made(&mut tx, &run.message_id, &run.model, now, end.artifacts).await? {
+            return Ok(Ending::ArtifactsMoved);
+        }
+        if let Some(trace) = end.trace {
             sqlx::query!(
-                "WITH sources AS (
-                     DELETE FROM citations WHERE message_id = $1
-                 )
-                 UPDATE messages
-                 SET content = $2, model = $3, tokens_used = $4, latency_ms = $5, retrieval = $6, prompt_tokens = $7,
-                     completion_tokens = $8, cost = $9, reasoning = $10, left_out = $11, memory_used = $12
-                 WHERE id = $1",
+                "INSERT INTO retrieval_traces (message_id, trace, created_at) VALUES ($1, $2, $3)
+                 ON CONFLICT (message_id) DO UPDATE SET trace = excluded.trace, created_at = excluded.created_at",
                 run.message_id,
-                end.content,
-                run.model,
-                end.tokens.map(Tokens::total),
-                end.latency_ms,
-                retrieval,
-                end.tokens.map(|tokens| tokens.prompt),
-                end.tokens.map(|tokens| tokens.completion),
-                cost,
-                end.reasoning,
-                end.left_out,
-                end.memory_used,
+                trace,
+                now,
             )
             .execute(&mut *tx)
             .await?;
-            if !end.citations.is_empty() {
-                store_citations(&mut tx, &run.message_id, end.citations).await?;
-            }
-            if !store_made(&mut tx, &run.message_id, &run.model, now, end.artifacts).await? {
-                return Ok(Ending::ArtifactsMoved);
-            }
-            if let Some(trace) = end.trace {
-                sqlx::query!(
-                    "INSERT INTO retrieval_traces (message_id, trace, created_at) VALUES ($1, $2, $3)
-                     ON CONFLICT (message_id) DO UPDATE SET trace = excluded.trace, created_at = excluded.created_at",
-                    run.message_id,
-                    trace,
-                    now,
-                )
-                .execute(&mut *tx)
-                .await?;
-            }
         }
         if self.sends_mail() && end.status != MessageStatus::Stopped && now - run.started_at > SLOW_ANSWER {
             self.write_answer_mail(&mut tx, end.generation.as_str(), end.status).await?;

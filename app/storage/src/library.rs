@@ -128,6 +128,13 @@ impl Store {
                    -- The index has whose a message is (migration 0020), so it reads nobody else's.
                    JOIN messages m ON m.search @@ (q.query && array_to_tsvector(ARRAY['user:' || $1])::text::tsquery)
                    WHERE numnode(q.query) > 0 AND m.user_id = $1 AND m.role <> 'system'
+                       -- The column has the words twice, by the rules of both languages: what ends the one and begins the
+                       -- other stands side by side in no message.
+                       AND (strpos($2, '"') = 0
+                            OR to_tsvector('spanish', fold_accents(left(m.content, 200000)))
+                               @@ websearch_to_tsquery('spanish', fold_accents($2))
+                            OR to_tsvector('english', fold_accents(left(m.content, 200000)))
+                               @@ websearch_to_tsquery('english', fold_accents($2)))
                    ORDER BY m.chat_id, m.created_at DESC
                ), listed AS (
                    SELECT c.*, said.id AS message, count(*) OVER () AS total
@@ -365,6 +372,8 @@ mod tests {
         assert_eq!(words(&world, "valve").await, ["How is it mended?"]);
         assert_eq!(words(&world, "llaves inglesas").await, ["¿Cómo se arregla?"]);
         assert_eq!(words(&world, "\"la llave\" -valves").await, ["¿Cómo se arregla?"]);
+        assert_eq!(words(&world, "\"valves slowly\"").await, ["How is it mended?"]);
+        assert!(words(&world, "\"paciencia llave\"").await.is_empty(), "the last word and the first are no phrase");
         assert_eq!(words(&world, "otra").await, ["Otra cosa"]);
         assert!(words(&world, "unicornio").await.is_empty());
         let wanted = Wanted { words: "cañería".to_owned(), ..Wanted::default() };

@@ -134,6 +134,7 @@ fn frozen(message: Message, copied: impl FnMut(MessageImage) -> MessageImage) ->
         created_at: message.created_at,
         sources: message.citations.into_iter().filter_map(source).collect(),
         images: message.images.into_iter().map(copied).collect(),
+        status: message.status,
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use cjhirashi_domain::{chat::MessageRole, settings::Language, text::unaccented};
+use cjhirashi_domain::{
+    chat::{MessageRole, MessageStatus},
+    settings::Language,
+    text::unaccented,
+};
 
 use crate::{
     CitedSource, Conversation, ImportedMessage,
@@ -38,6 +42,16 @@ pub fn markdown(conversation: &Conversation, language: Language) -> String {
         _ = writeln!(out, "{content}");
         if let Some(fence) = open_fence(content) {
             _ = writeln!(out, "{fence}");
+        }
+        if message.kept.status.is_some_and(|status| status != MessageStatus::Complete) {
+            _ = writeln!(
+                out,
+                "\n*{}*",
+                match language {
+                    Language::Es => "Esta respuesta se detuvo antes de terminar.",
+                    Language::En => "This answer stopped before its end.",
+                }
+            );
         }
         sources(&mut out, &message.citations, language);
     }

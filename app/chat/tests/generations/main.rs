@@ -284,9 +284,9 @@ async fn stopping_keeps_the_text_and_leaves_the_provider_at_once() {
 
     world.models.set(Script::saying("entero"));
     let again = world.service.retry(&world.viewer, &sent.assistant_message).await.unwrap();
-    assert_eq!(again.assistant_message, sent.assistant_message);
-    let answer = world.ended(&again).await;
-    assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Complete, "entero"));
+    let whole = world.ended(&again).await;
+    assert_eq!((whole.status, whole.content.as_str()), (MessageStatus::Complete, "entero"));
+    assert_eq!(whole.siblings, [sent.assistant_message, again.assistant_message], "what was said stays");
 }
 
 #[tokio::test]

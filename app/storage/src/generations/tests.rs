@@ -187,29 +187,29 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_retry_that_breaks_off_keeps_the_answer_before_it_whole() {
+async fn a_retry_takes_the_place_of_an_answer_without_a_word_and_stands_beside_one_that_speaks() {
     let world = world().await;
     let turn = world.started(None).await;
-    world.finish(&turn, "half an ans [1]", MessageStatus::Stopped, &[citation()]).await;
-    let before = world.message(&turn).await;
-    for (text, status) in
-        [("", MessageStatus::Failed), ("", MessageStatus::Stopped), ("half", MessageStatus::Interrupted)]
-    {
-        let again = world.again(&turn).await;
-        assert_eq!(again.assistant_message, turn.assistant_message);
-        assert_eq!(again.user_message, turn.user_message);
-        let running = world.message(&turn).await;
-        assert_eq!((running.content.as_str(), running.citations.len()), ("", 0), "a new run shows its own text");
-        assert_eq!((running.model.as_deref(), running.tokens_used), (Some("other"), None));
-        world.finish(&again, text, status, &[]).await;
-        let kept = Message { status, ..before.clone() };
-        assert_eq!(world.message(&turn).await, kept);
-    }
+    world.finish(&turn, "", MessageStatus::Failed, &[]).await;
     let again = world.again(&turn).await;
-    world.finish(&again, "all", MessageStatus::Complete, &[]).await;
-    let answer = world.message(&turn).await;
-    assert_eq!((answer.content.as_str(), answer.model.as_deref()), ("all", Some("other")));
-    assert!(answer.citations.is_empty());
+    assert_eq!((&again.assistant_message, &again.user_message), (&turn.assistant_message, &turn.user_message));
+    let running = world.message(&again).await;
+    assert_eq!((running.model.as_deref(), running.tokens_used), (Some("other"), None));
+    world.finish(&again, "half an ans [1]", MessageStatus::Stopped, &[citation()]).await;
+    let before = world.message(&again).await;
+    for (text, status) in
+        [("", MessageStatus::Failed), ("half", MessageStatus::Stopped), ("all", MessageStatus::Complete)]
+    {
+        let beside = world.again(&again).await;
+        assert_ne!(beside.assistant_message, again.assistant_message);
+        assert_eq!(beside.user_message, turn.user_message);
+        world.finish(&beside, text, status, &[]).await;
+        assert_eq!(world.message(&beside).await.content, text);
+    }
+    world.store.show_branch(&world.viewer, &again.assistant_message).await.unwrap();
+    let after = world.message(&again).await;
+    assert_eq!(after.siblings.len(), 4);
+    assert_eq!(Message { siblings: Vec::new(), ..after }, before, "what was said is as it was");
 }
 
 #[tokio::test]

@@ -103,6 +103,8 @@ struct AnswerChat {
     /// The question, where there is one.
     parent_id: Option<String>,
     narrowed: bool,
+    /// Whether the answer has a word.
+    says: bool,
 }
 
 impl AnswerChat {
@@ -350,7 +352,21 @@ impl Store {
     async fn try_answer_again(&self, viewer: &Viewer, answer: &MessageId, model: &str) -> Result<TurnOutcome> {
         let now = self.now();
         let mut tx = self.pool.begin().await?;
-        let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
+        match self.take_chat(&mut tx, viewer, answer, now).await? {
+            Some(chat) => self.answer_beside(tx, viewer, chat, model, now).await,
+            None => Ok(TurnOutcome::NotFound),
+        }
+    }
+
+    /// An answer beside those that the question has, in a chat that is held.
+    async fn answer_beside(
+        &self,
+        mut tx: PgTransaction<'_>,
+        viewer: &Viewer,
+        chat: AnswerChat,
+        model: &str,
+        now: Timestamp,
+    ) -> Result<TurnOutcome> {
         let newest = sqlx::query_scalar!("SELECT max(created_at) FROM messages WHERE chat_id = $1", chat.id)
             .fetch_one(&mut *tx)
             .await?;
@@ -395,7 +411,8 @@ impl Store {
                FROM messages answer
                WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
                RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
-                   (chats.folder_id IS NOT NULL OR chats.document_ids <> '{}') AS "narrowed!""#,
+                   (chats.folder_id IS NOT NULL OR chats.document_ids <> '{}') AS "narrowed!",
+                   answer.content <> '' AS "says!""#,
             answer.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -438,8 +455,8 @@ impl Store {
         }
     }
 
-    /// Begins a new run for an answer that is there, in its place. What it has is kept until the new run has ended and
-    /// has more to show.
+    /// Begins a new run for an answer that is there: in its place when it has not a word, beside it otherwise, so that
+    /// nothing that was said is lost.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -455,6 +472,9 @@ impl Store {
         let generation = GenerationId::new(now, self.random());
         let mut tx = self.pool.begin().await?;
         let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
+        if chat.says {
+            return self.answer_beside(tx, viewer, chat, model, now).await;
+        }
         // It may stand in a branch that is not shown.
         let id =
             ChatId::parse(chat.id.as_str()).map_err(|_| StorageError::corrupt("chats", "id", &chat.id, &chat.id))?;
@@ -464,9 +484,6 @@ impl Store {
                  UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
              ), shown AS (
                  UPDATE chats SET leaf_id = $7 WHERE id = $2
-             ), forgotten AS (
-                 -- A summary may tell what it said before.
-                 DELETE FROM chat_summaries WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $2)
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($1, $2, $3, $5, $4, $6)",

@@ -300,7 +300,7 @@ pub(crate) async fn send_message(
     Ok(Some(SentView { chat: sent.chat, model, menu, question: MessageView::of(question, t, now), answer, now }))
 }
 
-/// Writes an answer again that failed, was stopped or was interrupted.
+/// Answers once more where an answer failed, was stopped or was interrupted; what it said stays.
 #[server(prefix = "/fn", endpoint = "retry_answer")]
 pub(crate) async fn retry_answer(message: String) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in};

@@ -153,6 +153,7 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     let messages = snapshot.messages.into_iter().enumerate().map(|(place, message)| IncomingMessage {
         parent: place.checked_sub(1),
         model: message.model,
+        status: message.status,
         images: message.images.into_iter().map(|image| image.id).collect(),
         ..IncomingMessage::new(message.role, message.content, message.created_at)
     });

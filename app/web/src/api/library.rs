@@ -147,14 +147,14 @@ mod server_side {
     }
 
     /// What somebody typed: words, and filters among them (`in:`, `tag:`, `before:`, `after:`), each with its value or
-    /// with one in quotation marks.
-    pub(crate) fn read(text: &str, folders: &[Folder]) -> Wanted {
+    /// with one in quotation marks. With it the filter that could not be understood, if there is one: nothing is found by it.
+    pub(crate) fn read(text: &str, folders: &[Folder]) -> (Wanted, Option<String>) {
         let mut wanted = Wanted::default();
-        let mut words = Vec::new();
+        let (mut words, mut misread) = (Vec::new(), None);
         let text: String = text.chars().filter(|c| !c.is_control()).take(400).collect();
         let mut rest = text.trim();
         while !rest.is_empty() {
-            let filter = ["in:", "en:", "tag:", "before:", "antes:", "after:", "desde:"]
+            let filter = ["in:", "en:", "carpeta:", "tag:", "etiqueta:", "before:", "antes:", "after:", "desde:"]
                 .into_iter()
                 .find_map(|name| rest.strip_prefix(name).map(|value| (name, value)));
             let (from, quoted) = filter.map_or((rest, false), |(_, value)| (value, value.starts_with('"')));
@@ -164,20 +164,24 @@ mod server_side {
                 from.split_once(char::is_whitespace).unwrap_or((from, ""))
             };
             match filter {
-                Some(("in:" | "en:", _)) => {
+                Some(("in:" | "en:" | "carpeta:", _)) => {
                     let named = folders.iter().find(|folder| folder.name.to_lowercase() == value.to_lowercase());
                     // A folder that is not there has no chats.
                     wanted.folder = named.map(|folder| folder.id.clone()).or_else(|| FolderId::parse("none").ok());
                 }
-                Some(("tag:", _)) => wanted.tag = tags(value).pop(),
-                Some(("before:" | "antes:", _)) => wanted.before = day(value),
-                Some(_) => wanted.after = day(value),
+                Some(("tag:" | "etiqueta:", _)) if !tags(value).is_empty() => wanted.tag = tags(value).pop(),
+                Some(("before:" | "antes:", _)) if day(value).is_some() => wanted.before = day(value),
+                Some(("after:" | "desde:", _)) if day(value).is_some() => wanted.after = day(value),
+                Some((name, _)) => {
+                    misread = Some(format!("{name}{value}"));
+                    wanted.folder = FolderId::parse("none").ok();
+                }
                 None => words.push(value),
             }
             rest = after.trim_start();
         }
         wanted.words = words.join(" ");
-        wanted
+        (wanted, misread)
     }
 
     /// The beginning of a day in UTC, `2026-11-30`.
@@ -193,7 +197,7 @@ mod server_side {
         let store = &services.store;
         let (folders, tags) = futures::future::try_join(store.list_folders(user), store.list_chat_tags(user)).await?;
         let typed = query.get("q").unwrap_or_default().to_owned();
-        let mut wanted = read(&typed, &folders);
+        let (mut wanted, misread) = read(&typed, &folders);
         if let Some(id) = query.get("folder").and_then(|id| FolderId::parse(id).ok()) {
             wanted.folder = Some(id);
         }
@@ -205,9 +209,9 @@ mod server_side {
         let found = store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await?;
         let t = texts(&who);
         let count = |name| query.get(name).and_then(|count| count.parse().ok());
-        let imported = count("imported").map(|imported| {
-            words(&who).imported(t, imported, count("known").unwrap_or_default(), count("damaged").unwrap_or_default())
-        });
+        let counts = ["imported", "known", "damaged", "empty"];
+        let imported =
+            count("imported").map(|_: i64| words(&who).imported(t, counts.map(|name| count(name).unwrap_or_default())));
         let view = served::Library {
             typed,
             wanted,
@@ -216,6 +220,7 @@ mod server_side {
             found,
             folders,
             tags,
+            misread,
             done: imported.or_else(|| query.get("saved").map(|_| t.saved.to_owned())),
             now: services.store.now(),
         };
@@ -236,13 +241,20 @@ mod server_side {
                 document_tags: Vec::new(),
                 chats: 0,
             };
-            let wanted = read("dos palabras in:\"Mi casa\" tag:#Luz before:2026-03-01", &[folder("mi casa")]);
-            assert_eq!(wanted.words, "dos palabras");
+            let (wanted, misread) =
+                read("dos palabras in:\"Mi casa\" tag:#Luz before:2026-03-01", &[folder("mi casa")]);
+            assert_eq!((wanted.words.as_str(), misread), ("dos palabras", None));
             assert_eq!((wanted.folder, wanted.tag.as_deref()), (Some(id.clone()), Some("luz")));
             assert_eq!(wanted.before, Some(Timestamp(1_772_323_200_000)));
-            assert_ne!(read("in:otra", &[folder("mi casa")]).folder, Some(id));
-            assert_eq!(read("before:ayer after:2026-02-31 tag:", &[]), Wanted::default());
-            assert_eq!(read("in:\"", &[]).words, "");
+            assert_eq!(read("carpeta:\"mi casa\"", &[folder("mi casa")]).0.folder.as_ref(), Some(&id));
+            assert_ne!(read("in:otra", &[folder("mi casa")]).0.folder, Some(id));
+            for (typed, filter) in
+                [("a before:ayer", "before:ayer"), ("desde:2026-02-31", "desde:2026-02-31"), ("tag:", "tag:")]
+            {
+                let (wanted, misread) = read(typed, &[]);
+                assert_eq!((misread.as_deref(), wanted.folder.is_some()), (Some(filter), true), "it finds nothing");
+            }
+            assert_eq!(read("in:\"", &[]).0.words, "");
         }
 
         #[test]

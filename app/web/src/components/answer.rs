@@ -153,7 +153,7 @@ fn settle(state: ChatState, id: StoredValue<String>, wait: Option<u32>) {
                 state.replace(ended);
                 if reads {
                     request_animation_frame(move || {
-                        browser::click(&format!("[data-id={message:?}] [data-menu*=thoughts] summary"))
+                        browser::click(&format!("[id={message:?}] [data-menu*=thoughts] summary"))
                     });
                 }
                 return;

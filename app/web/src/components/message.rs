@@ -46,7 +46,7 @@ pub(crate) fn MessageItem(state: ChatState, message: MessageView) -> impl IntoVi
             class:question=question
             class:answer=!question
             aria-label=if question { t.you_asked } else { t.the_answer }
-            data-id=message.id.to_string()
+            id=message.id.to_string()
             node_ref=article
             inner_html=message.html
         ></article>
@@ -69,7 +69,7 @@ pub(crate) fn clicked(state: ChatState, event: &MouseEvent) {
             button.remove();
         }
         Some("edit") => {
-            let id = article.get_attribute("data-id").and_then(|id| cjhirashi_domain::id::MessageId::parse(id).ok());
+            let id = cjhirashi_domain::id::MessageId::parse(article.id()).ok();
             if let (Some(said), Some(id)) = (part(".said"), id) {
                 state.edit(id, browser::shown_text(&said));
             }

@@ -32,6 +32,8 @@ pub(crate) struct Library {
     pub(crate) folders: Vec<Folder>,
     /// Labels, with the number of chats.
     pub(crate) tags: Vec<(String, i64)>,
+    /// A filter that could not be understood.
+    pub(crate) misread: Option<String>,
     /// What was just commanded, or brought in, in words.
     pub(crate) done: Option<String>,
     pub(crate) now: Timestamp,
@@ -115,6 +117,7 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
                     </form>
                     <span class="count">{w.count_chats(t, view.found.total)}</span>
                 </div>
+                {view.misread.as_ref().map(|filter| view! { <p class="callout error" role="alert">{w.misread(filter)}</p> })}
                 <p class="faint hint">{w.search_hint}</p>
                 <div hidden=empty>{bulk(t, &view)}</div>
                 <ul class="library" hidden=empty>
@@ -253,7 +256,8 @@ fn row(t: &'static Texts, listed: &ListedChat, view: &Library) -> Piece {
     });
     let tags = listed.filing.tags.iter().map(|tag| view! { <span class="badge">{tag.clone()}</span> }).collect_view();
     let found = listed.found.as_ref().map(|found| {
-        view! { <p class="snippet">{marked(&found.snippet)}</p> }
+        let address = format!("/messages/{}", found.message);
+        view! { <p class="snippet"><a href=address rel="external">{marked(&found.snippet)}</a></p> }
     });
     view! {
         <li>

@@ -3,7 +3,7 @@
 use cjhirashi_chat::render_answer;
 use cjhirashi_domain::{
     Timestamp,
-    chat::{MessageRole, SharedMessage, Snapshot},
+    chat::{MessageRole, MessageStatus, SharedMessage, Snapshot},
     settings::Language,
 };
 use cjhirashi_markdown::Place;
@@ -108,6 +108,7 @@ fn turn(t: &'static Texts, message: SharedMessage, number: usize, path: &str) ->
         <article class="message answer" aria-label=t.the_answer>
             {heading(t.the_answer)}
             <div class="prose" inner_html=render_answer(&message.content, &[], &[], place)></div>
+            {(message.status != MessageStatus::Complete).then(|| view! { <p class="faint">{w.not_whole}</p> })}
             {sources}
             <p class="faint facts">{message.model.map(|model| t.model_label(&model))}</p>
         </article>

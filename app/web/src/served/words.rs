@@ -39,11 +39,12 @@ words! {
     shared_now: "El enlace está en el menú del chat y lo muestra tal como está ahora.", "The link is in the menu of the chat and shows it as it is now.";
     unshared_now: "El enlace ya no lleva a nada.", "The link leads to nothing any more.";
     shared_line: "Un chat compartido, tal como estaba", "A shared chat, as it was";
+    not_whole: "Esta respuesta se detuvo antes de terminar.", "This answer stopped before its end.";
     continue_as_copy: "Continuar con una copia", "Continue as my copy";
     chats_line: "Todo lo que has hablado: búscalo, ordénalo en carpetas, fíjalo o archívalo.",
         "Everything you have talked about: find it, sort it into folders, pin it or archive it.";
     search_in_chats: "Buscar en los chats", "Search in chats";
-    search_hint: "También: in:carpeta, tag:etiqueta, before:2026-01-31, after:2026-01-01, \"palabras seguidas\", -\u{2060}sin",
+    search_hint: "También: carpeta:nombre, etiqueta:nombre, antes:2026-01-31, desde:2026-01-01, \"palabras seguidas\", -\u{2060}sin",
         "Also: in:folder, tag:name, before:2026-01-31, after:2026-01-01, \"words in a row\", -\u{2060}without";
     no_chat_found: "Ningún chat tiene esas palabras", "No chat has these words";
     no_chats_here: "Aquí no hay chats", "There are no chats here";

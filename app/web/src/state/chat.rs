@@ -416,7 +416,7 @@ impl ChatState {
     pub(crate) fn edit(self, question: MessageId, text: String) {
         // What it was about comes along, to be kept or taken out.
         if let Some(images) = self.images {
-            images.set(browser::sources(&format!("[data-id={:?}] .images img", question.as_str())));
+            images.set(browser::sources(&format!("[id={:?}] .images img", question.as_str())));
         }
         self.instead_of.set(Some(question));
         self.draft.set(Some(text));

@@ -84,17 +84,29 @@ impl Words {
     }
 
     /// What an import came to.
-    pub(crate) fn imported(&self, texts: &Texts, imported: i64, known: i64, damaged: i64) -> String {
+    pub(crate) fn imported(&self, texts: &Texts, [imported, known, damaged, empty]: [i64; 4]) -> String {
         let mut words = format!("{} {}.", self.choose("Chats traídos:", "Chats brought in:"), texts.number(imported));
         for (count, said) in [
             (known, self.choose("Ya estaban:", "Here before:")),
             (damaged, self.choose("No se han podido leer:", "Could not be read:")),
+            (empty, self.choose("Vacíos:", "Empty:")),
         ] {
             if count > 0 {
                 words.push_str(&format!(" {said} {}.", texts.number(count)));
             }
         }
         words
+    }
+
+    /// A filter of the search that could not be understood.
+    pub(crate) fn misread(&self, filter: &str) -> String {
+        let day = filter.split_once(':').is_some_and(|(name, _)| !matches!(name, "tag" | "etiqueta"));
+        match (self.language, day) {
+            (Language::Es, true) => format!("«{filter}»: el día se escribe así, 2026-01-31."),
+            (Language::Es, false) => format!("«{filter}»: falta la etiqueta."),
+            (Language::En, true) => format!("“{filter}”: a day is written like this, 2026-01-31."),
+            (Language::En, false) => format!("“{filter}”: the tag is missing."),
+        }
     }
 
     /// How many chats there are.
