@@ -16,8 +16,8 @@ const WORDS_PER_SECOND: u64 = 50;
 /// Questions of one person: more at once are refused, so that nobody takes what others need.
 const PER_PERSON: usize = 25;
 
-/// Questions before those that are measured.
-const WARM_UP: usize = 100;
+/// Questions before those that are measured, one person's at once.
+const WARM_UP: usize = 4 * PER_PERSON;
 
 /// What one reader saw.
 struct Seen {
@@ -46,8 +46,9 @@ pub(crate) async fn at_once(app: &TestApp, models: &ScriptedModels, people: usiz
     }
     // A server that answers people has answered before: its connections know its statements.
     models.set(Script::saying("t0 "));
-    for number in people..people + WARM_UP {
-        follow(&app.client, &app.base_url, &cookies[number / PER_PERSON], number, clock).await?;
+    for cookie in &cookies[people / PER_PERSON..] {
+        let asked = (0..PER_PERSON).map(|number| follow(&app.client, &app.base_url, cookie, number, clock));
+        futures::future::try_join_all(asked).await?;
     }
     models.set(Script { pace_ms: 1_000 / WORDS_PER_SECOND, answer: Answer::Clock(WORDS), ..Script::default() });
     let processor = processor_seconds(app).context("the server's processor time")?;

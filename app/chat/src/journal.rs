@@ -138,7 +138,10 @@ impl Appends {
                 // It fails when whoever stored was dropped in between: then nobody else will.
                 state = &mut told => break state.unwrap_or(Ok(None))?,
                 mut next = self.storing.lock() => {
-                    tokio::time::sleep_until(*next).await;
+                    // A timer that is due waits for its next tick all the same.
+                    if *next > Instant::now() {
+                        tokio::time::sleep_until(*next).await;
+                    }
                     *next = Instant::now() + PACE;
                     self.store_waiting().await;
                 }

@@ -29,7 +29,8 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
     keys(state);
     hear(state);
 
-    let empty = move || !begun && state.pending.with(Option::is_none);
+    let on_its_way = move || state.pending.get().filter(|_| state.slow.get());
+    let empty = move || !begun && on_its_way().is_none();
     // The server writes the document's head last, when no arena of signals is active any more: even asking whether a
     // signal is still there would end the request. There it is the title as it was. In the browser it is asked for once
     // more on the way from one chat to another, when the first one's signals are gone.
@@ -81,7 +82,7 @@ pub(crate) fn Conversation(chat: Option<ChatView>) -> impl IntoView {
                                 key=|m| (m.id.to_string(), m.look, m.generation_id.is_some())
                                 children=move |message| view! { <MessageItem state=state message=message /> }.whole()
                             />
-                            {move || state.pending.get().map(|text| view! { <Pending text=text /> })}
+                            {move || on_its_way().map(|text| view! { <Pending text=text /> })}
                         </div>
                     </div>
                 </div>

@@ -23,6 +23,9 @@ use crate::{
     texts::Texts,
 };
 
+/// A question that is longer on its way is shown meanwhile.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// After a question was sent, the list of chats is asked for so much later.
 const LIST_WAITS: Duration = Duration::from_millis(60);
 
@@ -198,6 +201,8 @@ pub(crate) struct ChatState {
     pub(crate) instead_of: RwSignal<Option<MessageId>>,
     /// A question on its way to the server.
     pub(crate) pending: RwSignal<Option<String>>,
+    /// It has been for a moment, and is shown: what is answered at once is painted once, with the answer's first words.
+    pub(crate) slow: RwSignal<bool>,
     /// What the last command came to, if it failed.
     pub(crate) failure: RwSignal<Option<Failure>>,
     /// Stop was asked for and the answer has not ended yet.
@@ -239,6 +244,7 @@ impl ChatState {
             queue: RwSignal::new(queue),
             instead_of: RwSignal::new(None),
             pending: RwSignal::new(None),
+            slow: RwSignal::new(false),
             failure: RwSignal::new(None),
             stopping: RwSignal::new(false),
             passage: RwSignal::new(None),
@@ -278,8 +284,10 @@ impl ChatState {
         }
         self.failure.set(None);
         if self.generation_untracked().is_none() {
+            self.slow.set(false);
             self.pending.set(Some(text.clone()));
             self.at_end.set(true);
+            set_timeout(move || _ = self.slow.try_set(true), MOMENT);
         }
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
