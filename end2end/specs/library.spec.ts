@@ -142,7 +142,7 @@ test('the palette leads to a search of the messages @script', async ({ page, pro
   await expect(page.locator('mark').first()).toHaveText('corchea');
 });
 
-test('what was found leads to its message, in whichever version of the chat it stands', async ({ page, product, chat }) => {
+test('what was found leads to its message, however far back it stands', async ({ page, product, chat }) => {
   await product.script({ answer: { text: 'La corchea dura medio tiempo.' } });
   const id = await product.ask('¿Cuánto dura?');
   await product.script({ answer: { text: 'Nada.' } });

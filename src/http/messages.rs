@@ -10,7 +10,8 @@ use super::{
 };
 use crate::AppState;
 
-/// `GET /messages/{id}`: leads to the message in its chat, which shows the branch that has it, and far enough back.
+/// `GET /messages/{id}`: leads to the message in its chat, far enough back. Where another branch is shown it turns to the one
+/// that has the message, which is no more than a look at it.
 pub(crate) async fn find(
     State(state): State<AppState>,
     person: Person,

@@ -178,6 +178,28 @@ async fn a_provider_that_fails_is_told_with_what_to_do_and_a_retry_heals_it() {
 }
 
 #[tokio::test]
+async fn a_question_is_embedded_once_and_not_at_all_where_there_is_nothing_to_search() {
+    let product = Product::start().await;
+    let cookie = product.app.sign_in().await.expect("a session");
+    let embedded = || product.models.requests().iter().filter(|request| request.path == "/v1/embeddings").count();
+    product.models.set(Script::saying("El barco zarpa."));
+    let before = embedded();
+    let (first, _) = product.answer(&cookie, None, "¿A qué hora zarpa el barco de la isla?").await;
+    assert_eq!(embedded(), before, "there are no documents");
+    product.add_text("Nota", "El barco de la isla zarpa al amanecer.").await;
+    for (chat, question) in [
+        (None, "¿A qué hora zarpa el barco de la isla?"),
+        (Some(first.chat.as_str()), "¿Y qué día de la semana zarpa el barco de la isla grande?"),
+        (Some(first.chat.as_str()), "¿Y por qué?"),
+    ] {
+        let before = embedded();
+        let (_, message) = product.answer(&cookie, chat, question).await;
+        assert_eq!(embedded(), before + 1, "{question}");
+        assert_eq!(message["retrieval"]["searched_documents"], 1, "{message}");
+    }
+}
+
+#[tokio::test]
 async fn embeddings_that_fail_for_a_while_delay_a_document_and_search_falls_back_to_words() {
     let product = Product::start().await;
     product.models.set(Script { embedding_status: Some(503), failures: Some(3), ..Script::default() });

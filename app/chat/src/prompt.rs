@@ -292,7 +292,7 @@ fn names_a_thing(words: &[String]) -> bool {
 
 /// Whether a question only makes sense after the one before it. Most short questions are whole, and searched together
 /// with another they find the other's passages.
-fn leans_on_what_was_said(question: &str) -> bool {
+pub(crate) fn leans_on_what_was_said(question: &str) -> bool {
     if question.chars().count() >= SHORT_QUESTION {
         return false;
     }

@@ -23,6 +23,7 @@ use cjhirashi_storage::{
     Conversation, Ending, FinishedGeneration, MadeArtifact, StorageError, Store, StoredImage, Surroundings, Texts,
 };
 use futures::StreamExt as _;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     ChatService, EXTRACTIVE, cited, extractive,
@@ -51,6 +52,28 @@ pub(crate) struct Job {
     pub(crate) model: ResolvedModel,
     pub(crate) started_at: Timestamp,
     pub(crate) narrowed: bool,
+    /// The search that began with the question.
+    pub(crate) ahead: Option<Ahead>,
+}
+
+/// A search that began while its question was being stored: most questions say all that is searched for. Dropped, it ends.
+pub(crate) struct Ahead {
+    wanted: Wanted,
+    found: AbortOnDropHandle<Result<Option<Retrieved>, Failure>>,
+}
+
+impl Ahead {
+    /// Begins to search for a question, as its run will where nothing narrows the search.
+    pub(crate) fn begin(shared: &Arc<Shared>, viewer: &Viewer, settings: &UserSettings, question: &str) -> Self {
+        let wanted = Wanted::of(settings, prompt::search_text([(MessageRole::User, question)].into_iter()), Vec::new());
+        let (shared, viewer, query) = (Arc::clone(shared), viewer.clone(), wanted.clone());
+        let found = tokio::spawn(async move {
+            // Whoever has no documents pays for no embedding.
+            let documents = shared.store.search_scope(&viewer, &[]).await?.documents;
+            Ok(retrieve(&shared, &viewer, query, documents).await?)
+        });
+        Self { wanted, found: AbortOnDropHandle::new(found) }
+    }
 }
 
 /// What a search gave an answer.
@@ -76,12 +99,18 @@ impl Retrieved {
 }
 
 /// How a search for an answer is done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Wanted {
     pub(crate) text: String,
     pub(crate) top_k: i32,
     pub(crate) min_score: f64,
     pub(crate) tags: Vec<String>,
+}
+
+impl Wanted {
+    fn of(settings: &UserSettings, text: String, tags: Vec<String>) -> Self {
+        Self { text, top_k: settings.rag_top_k, min_score: settings.rag_min_score, tags }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +156,9 @@ impl Failure {
     }
 }
 
+/// Of prose in our languages, about.
+const CHARS_PER_TOKEN: usize = 4;
+
 /// What a run has gathered, however it ends.
 #[derive(Default)]
 struct Answer {
@@ -150,15 +182,25 @@ impl Answer {
         let percent = (said * 100).checked_div(self.budget)?;
         Some(i16::try_from(percent.min(100)).unwrap_or(100))
     }
+
+    /// What the provider counts is told with the end; of an answer that ended before, it is estimated, since it is billed all
+    /// the same.
+    fn spent(&self) -> Option<Tokens> {
+        let said = self.text.chars().count() + self.reasoning.chars().count();
+        let estimated = |chars: usize| i32::try_from(chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(i32::MAX);
+        let unknown = || Tokens { prompt: estimated(self.told), completion: estimated(said) };
+        self.tokens.or_else(|| (self.told > 0 && said > 0).then(unknown))
+    }
 }
 
 /// Runs a generation to its end, whatever happens, and stores it.
-pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
+pub(crate) async fn generate(service: ChatService, run: Arc<Run>, mut job: Job) {
+    let ahead = job.ahead.take();
     let shared = &service.shared;
     let journal = Journal::open(Arc::clone(&shared.appends), Arc::clone(&run));
     let mut answer = Answer::default();
     // A panic (a library's, on a stranger's text) must not leave the answer open until the reaper finds it.
-    let work = std::panic::AssertUnwindSafe(write(shared, &run, &job, &journal, &mut answer));
+    let work = std::panic::AssertUnwindSafe(write(shared, &run, &job, ahead, &journal, &mut answer));
     let result = tokio::select! {
         biased;
         cause = run.cancelled() => Err(Failure::Cancelled(cause)),
@@ -195,7 +237,7 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, job: Job) {
         status,
         error: error.as_ref(),
         content: answer.text.trim_end(),
-        tokens: answer.tokens,
+        tokens: if whole { answer.tokens } else { answer.spent() },
         price: shared.models.known_of(&job.model.id).1,
         reasoning: Some(answer.reasoning.trim()).filter(|text| !text.is_empty()),
         left_out: i32::try_from(answer.left_out).unwrap_or(i32::MAX),
@@ -260,7 +302,14 @@ async fn finish(shared: &Shared, end: FinishedGeneration<'_>) -> Ending {
     Ending::Gone
 }
 
-async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer: &mut Answer) -> Result<(), Failure> {
+async fn write(
+    shared: &Shared,
+    run: &Run,
+    job: &Job,
+    ahead: Option<Ahead>,
+    journal: &Journal,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
     let around = if job.narrowed { shared.store.surroundings(&run.message).await? } else { Surroundings::default() };
     // Somebody waits for the first word: what does not need each other is asked together.
     let scope = async {
@@ -280,16 +329,20 @@ async fn write(shared: &Shared, run: &Run, job: &Job, journal: &Journal, answer:
     };
     let (history, documents, artifacts) = tokio::try_join!(history, scope, artifacts)?;
     if let Some(documents) = documents {
-        let wanted = Wanted {
-            text: prompt::search_text(history.turns.iter().map(|turn| (turn.role, turn.content.as_str()))),
-            top_k: job.settings.rag_top_k,
-            min_score: job.settings.rag_min_score,
-            tags: around.only.clone(),
-        };
+        let text = prompt::search_text(history.turns.iter().map(|turn| (turn.role, turn.content.as_str())));
+        let wanted = Wanted::of(&job.settings, text, around.only.clone());
         if documents > 0 {
             journal.push(GenerationEvent::Stage(AnswerStage::Searching { documents }));
         }
-        answer.retrieved = retrieve(shared, &job.viewer, wanted, documents).await?;
+        let ahead = match ahead.filter(|ahead| ahead.wanted == wanted) {
+            // It fails when it panicked, and then it is done once more.
+            Some(ahead) => ahead.found.await.ok(),
+            None => None,
+        };
+        answer.retrieved = match ahead {
+            Some(found) => found?,
+            None => retrieve(shared, &job.viewer, wanted, documents).await?,
+        };
         if let Some(found) = &answer.retrieved {
             journal.push(GenerationEvent::Sources {
                 citations: found.citations.clone(),

@@ -27,7 +27,8 @@ use crate::{
     ChatError,
     image::{self, Prepared},
     journal::{Appends, Cancel, Run},
-    run::{self, Job},
+    prompt,
+    run::{self, Ahead, Job},
     title::Titles,
 };
 
@@ -182,6 +183,10 @@ impl ChatService {
         };
         let (settings, chosen) = tokio::try_join!(store.get_settings(&viewer.user_id), chosen)?;
         let settings = chosen.over(settings);
+        let question = message.text.as_str();
+        let whole = message.folder.is_none() && (message.chat.is_none() || !prompt::leans_on_what_was_said(question));
+        let ahead = (settings.rag_enabled && whole && message.choices.documents.is_empty())
+            .then(|| Ahead::begin(&self.shared, viewer, &settings, question));
         let model = self.shared.models.resolve_to_ask(&settings.default_model).await;
         let title = ChatTitle::from_question(&message.text);
         let (service, viewer) = (self.clone(), viewer.clone());
@@ -204,7 +209,7 @@ impl ChatService {
             let store = &service.shared.store;
             let outcome = store.start_turn(turn).await?;
             let (TurnOutcome::Busy, Some(chat), true) = (&outcome, message.chat, may_wait) else {
-                return service.begin(&viewer, outcome, settings, model).map(Accepted::Asked);
+                return service.begin(&viewer, outcome, settings, model, ahead).map(Accepted::Asked);
             };
             let (id, text) = (message.message_id.as_ref(), &message.text);
             match store.queue_message(&viewer, &chat, id, text, &message.images).await? {
@@ -250,7 +255,7 @@ impl ChatService {
             let task = service.shared.runs.clone().spawn(async move {
                 service.check_open()?;
                 let outcome = service.shared.store.start_queued_turn(&viewer, &chat, &model.id).await?;
-                match service.begin(&viewer, outcome, settings, model) {
+                match service.begin(&viewer, outcome, settings, model, None) {
                     // Nothing waits any more, or an answer is being written, after which it is asked again.
                     Ok(_) | Err(ChatError::Busy | ChatError::ChatNotFound) => Ok(()),
                     Err(error) => Err(error),
@@ -273,7 +278,7 @@ impl ChatService {
         committed(self.shared.runs.spawn(async move {
             service.check_open()?;
             let outcome = service.shared.store.restart_turn(&viewer, &message, &model.id).await?;
-            service.begin(&viewer, outcome, settings, model)
+            service.begin(&viewer, outcome, settings, model, None)
         }))
         .await
     }
@@ -295,7 +300,7 @@ impl ChatService {
         committed(self.shared.runs.spawn(async move {
             service.check_open()?;
             let outcome = service.shared.store.answer_again(&viewer, &answer, &model.id).await?;
-            service.begin(&viewer, outcome, settings, model)
+            service.begin(&viewer, outcome, settings, model, None)
         }))
         .await
     }
@@ -341,6 +346,7 @@ impl ChatService {
         outcome: TurnOutcome,
         settings: UserSettings,
         model: ResolvedModel,
+        ahead: Option<Ahead>,
     ) -> Result<Sent, ChatError> {
         let turn = match outcome {
             TurnOutcome::Started(turn) => turn,
@@ -353,7 +359,7 @@ impl ChatService {
         self.shared.running.lock().insert(run.id.clone(), Arc::clone(&run));
         let narrowed = turn.narrowed;
         let (viewer, chat) = (viewer.clone(), turn.chat.id.clone());
-        let job = Job { viewer, chat, settings, model, started_at: turn.started_at, narrowed };
+        let job = Job { viewer, chat, settings, model, started_at: turn.started_at, narrowed, ahead };
         self.shared.runs.spawn(run::generate(self.clone(), run, job));
         Ok(turn.into())
     }

@@ -147,7 +147,8 @@ impl BlockRenderer {
         self.bytes == 0
     }
 
-    /// Bytes that are rendered again at every change: what a call of [`Self::changes`] costs grows with it.
+    /// Bytes that may be rendered again at a change: what a call of [`Self::changes`] costs grows with it, unless only words
+    /// came.
     #[must_use]
     pub const fn open_bytes(&self) -> usize {
         self.tail.len()

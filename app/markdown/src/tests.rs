@@ -402,7 +402,6 @@ fn what_is_nested_without_end_is_cut_and_costs_little() {
     }
 }
 
-/// The page as a browser builds it from the blocks it is given.
 /// What a page looks like after changes, as the browser builds it.
 fn put(page: &mut Vec<String>, changes: Vec<(u32, String)>) {
     for (index, html) in changes {
@@ -414,6 +413,7 @@ fn put(page: &mut Vec<String>, changes: Vec<(u32, String)>) {
     }
 }
 
+/// The page after every piece, and how many blocks were given.
 fn replay(pieces: &[&str]) -> (Vec<String>, usize) {
     let mut renderer = BlockRenderer::new(PLACE);
     renderer.set_citations(vec![citation(1, None)]);

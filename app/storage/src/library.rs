@@ -130,7 +130,7 @@ impl Store {
                    WHERE numnode(q.query) > 0 AND m.user_id = $1 AND m.role <> 'system'
                        -- The column has the words twice, by the rules of both languages: what ends the one and begins the
                        -- other stands side by side in no message.
-                       AND (strpos($2, '"') = 0
+                       AND (q.query::text !~ '<(-|[0-9]+)>'
                             OR to_tsvector('spanish', fold_accents(left(m.content, 200000)))
                                @@ websearch_to_tsquery('spanish', fold_accents($2))
                             OR to_tsvector('english', fold_accents(left(m.content, 200000)))

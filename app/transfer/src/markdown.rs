@@ -43,7 +43,7 @@ pub fn markdown(conversation: &Conversation, language: Language) -> String {
         if let Some(fence) = open_fence(content) {
             _ = writeln!(out, "{fence}");
         }
-        if message.kept.status.is_some_and(|status| status != MessageStatus::Complete) {
+        if !matches!(message.kept.status, None | Some(MessageStatus::Complete | MessageStatus::Streaming)) {
             _ = writeln!(
                 out,
                 "\n*{}*",

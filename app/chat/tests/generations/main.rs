@@ -279,6 +279,7 @@ async fn stopping_keeps_the_text_and_leaves_the_provider_at_once() {
     world.service.stop(&world.viewer, &sent.generation).await.unwrap();
     let answer = world.ended(&sent).await;
     assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Stopped, "uno dos tres"));
+    assert!(answer.tokens_used > Some(3), "what was said is billed, so it is estimated: {:?}", answer.tokens_used);
     until("the provider sees it", async || world.models.abandoned_streams() == 1).await;
     world.service.stop(&world.viewer, &sent.generation).await.unwrap();
 

@@ -103,8 +103,6 @@ struct AnswerChat {
     /// The question, where there is one.
     parent_id: Option<String>,
     narrowed: bool,
-    /// Whether the answer has a word.
-    says: bool,
 }
 
 impl AnswerChat {
@@ -411,8 +409,7 @@ impl Store {
                FROM messages answer
                WHERE answer.id = $1 AND answer.role = 'assistant' AND chats.id = answer.chat_id AND chats.user_id = $2
                RETURNING chats.id, chats.title, chats.created_at, answer.parent_id,
-                   (chats.folder_id IS NOT NULL OR chats.document_ids <> '{}') AS "narrowed!",
-                   answer.content <> '' AS "says!""#,
+                   (chats.folder_id IS NOT NULL OR chats.document_ids <> '{}') AS "narrowed!""#,
             answer.as_str(),
             viewer.user_id.as_str(),
             to_db(now),
@@ -472,7 +469,13 @@ impl Store {
         let generation = GenerationId::new(now, self.random());
         let mut tx = self.pool.begin().await?;
         let Some(chat) = self.take_chat(&mut tx, viewer, answer, now).await? else { return Ok(TurnOutcome::NotFound) };
-        if chat.says {
+        // By a statement of its own: another run may have ended while the chat was waited for.
+        let says =
+            sqlx::query_scalar!(r#"SELECT content <> '' AS "says!" FROM messages WHERE id = $1"#, answer.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(says) = says else { return Ok(TurnOutcome::NotFound) };
+        if says {
             return self.answer_beside(tx, viewer, chat, model, now).await;
         }
         // It may stand in a branch that is not shown.
@@ -484,6 +487,9 @@ impl Store {
                  UPDATE messages SET status = 'streaming', error = NULL WHERE id = $3
              ), shown AS (
                  UPDATE chats SET leaf_id = $7 WHERE id = $2
+             ), forgotten AS (
+                 -- A summary of what follows knows nothing of what is said now.
+                 DELETE FROM chat_summaries WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $2)
              )
              INSERT INTO generations (id, chat_id, message_id, user_id, model, started_at)
              VALUES ($1, $2, $3, $5, $4, $6)",

@@ -144,7 +144,7 @@ pub(crate) async fn unshare_chat(chat: String) -> Result<Acted, Failure> {
 #[server(prefix = "/fn", endpoint = "copy_shared")]
 pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     use super::server::{fail, forward, services, signed_in, words};
-    use cjhirashi_domain::{ErrorCode, text::ChatTitle};
+    use cjhirashi_domain::{ErrorCode, chat::MessageStatus, text::ChatTitle};
     use cjhirashi_storage::{IncomingChat, IncomingMessage};
     let (who, services) = (signed_in()?, services()?);
     let gone = || fail(ErrorCode::ChatNotFound);
@@ -153,7 +153,11 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     let messages = snapshot.messages.into_iter().enumerate().map(|(place, message)| IncomingMessage {
         parent: place.checked_sub(1),
         model: message.model,
-        status: message.status,
+        // Why it failed there is told nowhere here.
+        status: match message.status {
+            MessageStatus::Failed => MessageStatus::Interrupted,
+            other => other,
+        },
         images: message.images.into_iter().map(|image| image.id).collect(),
         ..IncomingMessage::new(message.role, message.content, message.created_at)
     });

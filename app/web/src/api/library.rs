@@ -113,6 +113,7 @@ mod server_side {
         chat::{Folder, Wanted},
         id::FolderId,
     };
+    use cjhirashi_storage::LibraryPage;
     use time::macros::format_description;
 
     use super::Failure;
@@ -147,7 +148,7 @@ mod server_side {
     }
 
     /// What somebody typed: words, and filters among them (`in:`, `tag:`, `before:`, `after:`), each with its value or
-    /// with one in quotation marks. With it the filter that could not be understood, if there is one: nothing is found by it.
+    /// with one in quotation marks. With it the filter that could not be understood, if there is one.
     pub(crate) fn read(text: &str, folders: &[Folder]) -> (Wanted, Option<String>) {
         let mut wanted = Wanted::default();
         let (mut words, mut misread) = (Vec::new(), None);
@@ -172,10 +173,7 @@ mod server_side {
                 Some(("tag:" | "etiqueta:", _)) if !tags(value).is_empty() => wanted.tag = tags(value).pop(),
                 Some(("before:" | "antes:", _)) if day(value).is_some() => wanted.before = day(value),
                 Some(("after:" | "desde:", _)) if day(value).is_some() => wanted.after = day(value),
-                Some((name, _)) => {
-                    misread = Some(format!("{name}{value}"));
-                    wanted.folder = FolderId::parse("none").ok();
-                }
+                Some((name, _)) => misread = Some(format!("{name}{value}")),
                 None => words.push(value),
             }
             rest = after.trim_start();
@@ -206,7 +204,11 @@ mod server_side {
         }
         wanted.archived = query.get("archived") == Some("1");
         let number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_i64).clamp(1, 10_000);
-        let found = store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await?;
+        // What was not understood finds nothing, instead of more than was wanted.
+        let found = match misread {
+            Some(_) => LibraryPage::default(),
+            None => store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await?,
+        };
         let t = texts(&who);
         let count = |name| query.get(name).and_then(|count| count.parse().ok());
         let counts = ["imported", "known", "damaged", "empty"];
@@ -251,8 +253,7 @@ mod server_side {
             for (typed, filter) in
                 [("a before:ayer", "before:ayer"), ("desde:2026-02-31", "desde:2026-02-31"), ("tag:", "tag:")]
             {
-                let (wanted, misread) = read(typed, &[]);
-                assert_eq!((misread.as_deref(), wanted.folder.is_some()), (Some(filter), true), "it finds nothing");
+                assert_eq!(read(typed, &[]).1.as_deref(), Some(filter));
             }
             assert_eq!(read("in:\"", &[]).0.words, "");
         }

@@ -109,7 +109,7 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
                 <div class="filters">
                     <form method="get" action=CHATS role="search">
                         {search_field(view.typed.clone(), w.search_in_chats)}
-                        {folder.clone().map(|id| view! { <input type="hidden" name="folder" value=id /> })}
+                        {view.folder().map(|folder| folder.id.to_string()).map(|id| view! { <input type="hidden" name="folder" value=id /> })}
                         {archived.then(|| view! { <input type="hidden" name="archived" value="1" /> })}
                         <button class="button plain-line" type="submit">
                             {t.filter}

@@ -148,9 +148,11 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
 fn facts(t: &'static Texts, message: &Message) -> String {
     let model = message.model.as_deref();
     let tokens = message.tokens_used.filter(|_| model != Some(EXTRACTIVE));
+    // Estimated where the answer ended before the provider had counted.
+    let about = if message.status == MessageStatus::Complete { "" } else { "≈ " };
     let facts = [
         model.map(|model| t.model_label(model)),
-        tokens.map(|tokens| t.tokens(i64::from(tokens))),
+        tokens.map(|tokens| format!("{about}{}", t.tokens(i64::from(tokens)))),
         message.cost.map(|cost| Words::of(t.language).money(t, cost)),
         message.latency_ms.map(|latency| t.seconds(latency)),
         (message.left_out > 0).then(|| Words::of(t.language).left_out(message.left_out)),

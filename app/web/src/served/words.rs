@@ -74,8 +74,8 @@ words! {
     summarised: "Hasta aquí se resumió para el modelo", "Up to here it was summarised for the model";
     summarised_line: "El chat es largo: desde aquí se le contó esto en lugar de lo anterior.", "The chat is long: from here on it was told this instead of what came before.";
     spent_title: "Consumo", "Usage";
-    spent_line: "Tokens y coste de tus respuestas por mes y modelo. El coste solo cuenta los modelos con precio.",
-        "Tokens and cost of your answers by month and model. The cost counts only models with a price.";
+    spent_line: "Tokens y coste de tus respuestas por mes y modelo. El coste solo cuenta los modelos con precio; lo que se detuvo antes de terminar se estima.",
+        "Tokens and cost of your answers by month and model. The cost counts only models with a price; what stopped before its end is estimated.";
     nothing_spent: "Aún no se ha gastado nada.", "Nothing was spent yet.";
     month: "Mes", "Month";
     tokens_in: "Tokens leídos", "Tokens read";
