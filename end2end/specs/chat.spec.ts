@@ -184,3 +184,16 @@ test('when nothing fits, the answer says what came closest', async ({ product, c
   await expect(answer.getByRole('link', { name: 'Recetas de tortilla' })).toHaveAttribute('href', `/documents/${recipe}`);
   await expect(answer.getByRole('region', { name: 'Fuentes' })).toHaveCount(0);
 });
+
+test('a long chat shows its end again with the next question, and the way back to what was before @script', async ({ page, product, chat }) => {
+  const id = await product.bringIn('Largo', Array.from({ length: 100 }, (_, place) => `Mensaje ${place}.`));
+  await product.script({ answer: { text: 'Hasta aquí.' } });
+  await chat.open(`/chat/${id}?shown=100`);
+  await expect(page.getByText('Mensaje 0.', { exact: true })).toBeAttached();
+  await chat.ask('¿Y ahora?');
+  await expect(await chat.answer()).toContainText('Hasta aquí.');
+  await expect(chat.questions).toHaveCount(30);
+  await expect(chat.answers).toHaveCount(30);
+  await page.getByRole('link', { name: 'Ver mensajes anteriores (42)' }).click();
+  await expect(page.getByText('Mensaje 0.', { exact: true })).toBeAttached();
+});

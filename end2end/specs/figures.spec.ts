@@ -77,28 +77,8 @@ test('send to the first word painted', async ({ page, product, chat }) => {
 async function longChat(product: Product, messages: number): Promise<string> {
   const paragraph =
     'El **arranque** se hace en tres pasos: la base de datos, el índice y el servidor.\n\n- uno\n- dos\n\n```rust\nfn main() { println!("hola"); }\n```\n\n';
-  const at = (place: number) => new Date(Date.UTC(2026, 0, 1) + place * 1_000).toISOString();
-  const chat = {
-    title: 'Largo',
-    created_at: at(0),
-    current: messages - 1,
-    messages: Array.from({ length: messages }, (_, place) => ({
-      parent: place === 0 ? null : place - 1,
-      role: place % 2 === 0 ? 'user' : 'assistant',
-      content: `Mensaje ${place}.\n\n${paragraph.repeat(12)}`,
-      created_at: at(place),
-    })),
-  };
-  const form = new FormData();
-  form.append('file', new Blob([JSON.stringify({ format: 'cjhirashi-chats', version: 1, chats: [chat] })]), 'chats.json');
-  const answer = await fetch(`${product.url}/chats/import`, {
-    method: 'POST',
-    headers: { cookie: product.cookie, origin: product.url, accept: 'application/json' },
-    body: form,
-  });
-  if (!answer.ok) throw new Error(`the chat did not come in: ${answer.status} ${await answer.text()}`);
-  const { chats } = await product.api<{ chats: { id: string }[] }>('GET', '/chats?limit=1');
-  return `/chat/${chats[0]?.id}`;
+  const contents = Array.from({ length: messages }, (_, place) => `Mensaje ${place}.\n\n${paragraph.repeat(12)}`);
+  return `/chat/${await product.bringIn('Largo', contents)}`;
 }
 
 /** The longest tasks of the page's main thread while somebody types, in ms. */

@@ -235,6 +235,32 @@ export class Product {
     }
   }
 
+  /** Brings in a chat of these messages, in turn a person's and a model's; its id. */
+  async bringIn(title: string, contents: string[]): Promise<string> {
+    const at = (place: number) => new Date(Date.UTC(2026, 0, 1) + place * 1_000).toISOString();
+    const chat = {
+      title,
+      created_at: at(0),
+      current: contents.length - 1,
+      messages: contents.map((content, place) => ({
+        parent: place === 0 ? null : place - 1,
+        role: place % 2 === 0 ? 'user' : 'assistant',
+        content,
+        created_at: at(place),
+      })),
+    };
+    const form = new FormData();
+    form.append('file', new Blob([JSON.stringify({ format: 'cjhirashi-chats', version: 1, chats: [chat] })]), 'chats.json');
+    const answer = await fetch(`${this.url}/chats/import`, {
+      method: 'POST',
+      headers: { cookie: this.cookie, origin: this.url, accept: 'application/json' },
+      body: form,
+    });
+    if (!answer.ok) throw new Error(`the chat did not come in: ${answer.status} ${await answer.text()}`);
+    const { chats } = await this.api<{ chats: { id: string }[] }>('GET', '/chats?limit=1');
+    return chats[0]?.id ?? '';
+  }
+
   /** Deletes all kept questions; there is no API for them but the page's forms. */
   async forgetPrompts(): Promise<void> {
     const page = await (await fetch(`${this.url}/prompts`, { headers: { cookie: this.cookie, accept: 'text/html' } })).text();

@@ -26,6 +26,9 @@ use crate::{
 /// A question that is longer on its way is shown meanwhile.
 const MOMENT: Duration = Duration::from_millis(50);
 
+/// A chat with more messages shows its last [`SHOWN`] again when the next question is asked.
+const MOST_SHOWN: usize = SHOWN + 20;
+
 /// After a question was sent, the list of chats is asked for so much later.
 const LIST_WAITS: Duration = Duration::from_millis(60);
 
@@ -340,6 +343,12 @@ impl ChatState {
                             let at = messages.iter().position(|old| Some(&old.id) == instead_of.as_ref());
                             messages.truncate(at.unwrap_or(messages.len()));
                             messages.extend([sent.question, sent.answer]);
+                            // Who talks all day needs no more memory than who has just come.
+                            if messages.len() > MOST_SHOWN {
+                                let gone = messages.len() - SHOWN;
+                                messages.drain(..gone);
+                                self.earlier.update(|earlier| *earlier += gone);
+                            }
                         });
                         self.pending.set(None);
                         if instead_of.is_some() {
