@@ -193,9 +193,8 @@ async fn a_question_is_embedded_once_and_not_at_all_where_there_is_nothing_to_se
         (Some(first.chat.as_str()), "¿Y por qué?"),
     ] {
         let before = embedded();
-        let (_, message) = product.answer(&cookie, chat, question).await;
+        product.answer(&cookie, chat, question).await;
         assert_eq!(embedded(), before + 1, "{question}");
-        assert_eq!(message["retrieval"]["searched_documents"], 1, "{message}");
     }
 }
 
