@@ -117,7 +117,7 @@ test('what is done in one tab is seen in another @script', async ({ page, contex
   await product.script({ answer: { text: 'Segunda respuesta.' } });
   await chat.ask('¿Y ahora?');
   await expect(other.getByRole('article', { name: 'Tu pregunta' }).last()).toContainText('¿Y ahora?');
-  await expect(other.getByText('Segunda respuesta.')).toBeVisible();
+  await expect(other.getByRole('article', { name: 'Respuesta' }).last()).toContainText('Segunda respuesta.');
   await chat.answer();
   await chat.rename('Un título nuevo');
   await expect(other.getByRole('heading', { name: 'Un título nuevo' })).toBeVisible();
