@@ -14,7 +14,8 @@ use futures::{StreamExt as _, stream::BoxStream};
 
 use crate::{
     ChatError, ChatService, EXTRACTIVE, prompt,
-    run::{self, Ask, MAX_ANSWER, Retrieved, Wanted},
+    retrieved::{Retrieved, Wanted, retrieve},
+    run::{self, Ask, MAX_ANSWER},
     side::{self, Side},
     stop::StopAt,
 };
@@ -132,7 +133,7 @@ impl ChatService {
                 tags: options.tags,
             };
             let documents = self.shared.store.search_scope(viewer, &wanted.tags).await?.documents;
-            run::retrieve(&self.shared, viewer, wanted, documents).await?
+            retrieve(&self.shared, viewer, wanted, documents).await?
         } else {
             None
         };

@@ -23,6 +23,7 @@ mod parts;
 mod prompt;
 mod reader;
 mod recovery;
+mod retrieved;
 mod run;
 mod service;
 mod side;

@@ -28,7 +28,8 @@ use crate::{
     image::{self, Prepared},
     journal::{Appends, Cancel, Run},
     prompt,
-    run::{self, Ahead, Job},
+    retrieved::Ahead,
+    run::{self, Job},
     title::Titles,
 };
 
