@@ -1,3 +1,5 @@
+import type { Page } from '@playwright/test';
+
 import { expect, test } from '../support/test';
 
 const COUNT = 'uno dos tres cuatro cinco seis siete ocho nueve diez';
@@ -61,6 +63,34 @@ test('a second tab sees the answer being written @script', async ({ page, contex
   await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('uno dos');
   await product.release();
   await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('diez');
+});
+
+test('tabs that nobody looks at leave the connections to the one in view, and catch up later @script', async ({ page, context, product, chat }) => {
+  const look = (tab: Page, hidden: boolean) =>
+    tab.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, hidden);
+  await product.script({ answer: { text: COUNT }, hold_after: 2 });
+  await chat.open('/');
+  await chat.ask('Cuenta en muchas pestañas');
+  await expect(chat.answers.last()).toContainText('uno dos');
+  await look(page, true);
+  // A browser keeps six connections to one server.
+  for (let tab = 0; tab < 6; tab++) {
+    const other = await context.newPage();
+    await other.goto(page.url());
+    await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('uno dos');
+    await expect(other.locator('html[data-hydrated]')).toHaveCount(1);
+    await look(other, true);
+  }
+  await product.release();
+  const last = await context.newPage();
+  await last.goto(page.url());
+  await expect(last.getByRole('article', { name: 'Respuesta' })).toContainText('diez');
+  await expect(chat.answers.last()).not.toContainText('diez');
+  await look(page, false);
+  await expect(await chat.answer()).toContainText(COUNT);
 });
 
 test('stop keeps the text so far and offers to write it again', async ({ product, chat, page, script }) => {

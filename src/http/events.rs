@@ -11,10 +11,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use cjhirashi_domain::{
-    event::ChatNotice,
-    id::{GenerationId, UserId},
-};
+use cjhirashi_domain::id::{GenerationId, UserId};
 use cjhirashi_storage::SessionToken;
 use futures::StreamExt as _;
 use serde::Deserialize;
@@ -71,15 +68,13 @@ pub(crate) async fn follow(
     Ok(stream(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
 }
 
-/// `GET /events/chats`: every change of one's chats, wherever it was made. Hears nothing of what was before it began; a
-/// browser that comes again by itself, which says so by the id that it was given, is told that it may have missed some.
+/// `GET /events/chats`: every change of one's chats, wherever it was made. Hears nothing of what was before it began: who
+/// comes again looks anew.
 pub(crate) async fn follow_chats(
     State(state): State<AppState>,
     person: Person,
     token: Option<Extension<SessionToken>>,
-    headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let again = headers.contains_key("last-event-id");
     let mut listener = state.store.listen_to_chats(&person.viewer().user_id).await?;
     let shutdown = state.shutdown.clone();
     let stop = async move {
@@ -89,10 +84,7 @@ pub(crate) async fn follow_chats(
         }
     };
     let events = async_stream::stream! {
-        yield Event::default().id("0").retry(RECONNECT).comment("hears");
-        if again {
-            yield Event::default().json_data(ChatNotice::default()).unwrap_or_default();
-        }
+        yield Event::default().retry(RECONNECT).comment("hears");
         while let Ok(notice) = listener.next().await {
             yield Event::default().json_data(&notice).unwrap_or_else(|_| Event::default().comment("unreadable"));
         }

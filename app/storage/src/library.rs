@@ -103,8 +103,8 @@ impl ListedRow {
 
 impl Store {
     /// A part of somebody's chats as they are wanted: by words in their titles and messages, and by where they are kept.
-    /// Without words the newest first; with them too, each chat once, with the newest message that has them all, and some of
-    /// its words where `snippets` are wanted: cutting one takes a millisecond.
+    /// Without words the pinned ones first, then the newest; with words the newest, each chat once, with the newest message
+    /// that has them all, and some of its words where `snippets` are wanted: cutting one takes a millisecond.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -146,7 +146,7 @@ impl Store {
                        AND ($5::text IS NULL OR fold_accents($5) IN (SELECT fold_accents(tag) FROM unnest(c.tags) tag))
                        AND ($6::timestamptz IS NULL OR c.updated_at < $6)
                        AND ($7::timestamptz IS NULL OR c.updated_at >= $7)
-                   ORDER BY c.updated_at DESC, c.id DESC
+                   ORDER BY ($2 = '' AND c.pinned_at IS NOT NULL) DESC, c.updated_at DESC, c.id DESC
                    OFFSET $8 LIMIT $9
                )
                SELECT l.id, l.title, l.created_at, l.updated_at,
@@ -160,7 +160,7 @@ impl Store {
                       ) END AS "snippet?",
                       l.total AS "total!"
                FROM listed l CROSS JOIN question q
-               ORDER BY l.updated_at DESC, l.id DESC"#,
+               ORDER BY ($2 = '' AND l.pinned_at IS NOT NULL) DESC, l.updated_at DESC, l.id DESC"#,
             user.as_str(),
             words,
             wanted.archived,
@@ -398,6 +398,7 @@ mod tests {
         }
         let kept = filing(&world, &one).await.unwrap();
         assert!(kept.pinned && kept.tags == ["luz"] && kept.folder.as_ref() == Some(&folder));
+        assert_eq!(find(&world, &Wanted::default()).await, ["uno", "dos"], "the pinned one is above the newer one");
         assert_eq!(store.list_pinned(&viewer.user_id).await.unwrap()[0].id, one);
         let unpinned = store.list_chats(&viewer.user_id, Listed::Unpinned, 9, None).await.unwrap();
         assert_eq!(unpinned.len(), 1);

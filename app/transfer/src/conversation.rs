@@ -243,8 +243,8 @@ fn bounded(content: &str, language: Language) -> String {
                 text = format!("{text}\n{fence}");
             }
             let note = match language {
-                Language::Es => "*[Recortado al importar: el mensaje era más largo.]*",
-                Language::En => "*[Cut when it was imported: the message was longer.]*",
+                Language::Es => "[Recortado al importar: el mensaje era más largo.]",
+                Language::En => "[Cut when it was imported: the message was longer.]",
             };
             format!("{text}\n\n{note}")
         }
@@ -254,8 +254,8 @@ fn bounded(content: &str, language: Language) -> String {
 /// What stands in place of a picture.
 pub(crate) const fn picture(language: Language) -> &'static str {
     match language {
-        Language::Es => "*[Imagen]*",
-        Language::En => "*[Picture]*",
+        Language::Es => "[Imagen]",
+        Language::En => "[Picture]",
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
         let long = format!("```rust\n{}", "let ñ = 1;\n".repeat(20_000));
         let cut = bounded(&long, Language::En);
         assert!(cut.chars().count() <= MessageText::MAX);
-        assert!(cut.ends_with("\n```\n\n*[Cut when it was imported: the message was longer.]*"), "{}", &cut[99_000..]);
+        assert!(cut.ends_with("\n```\n\n[Cut when it was imported: the message was longer.]"), "{}", &cut[99_000..]);
         assert_eq!(bounded(&cut, Language::Es), cut);
     }
 

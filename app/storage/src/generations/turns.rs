@@ -218,22 +218,18 @@ impl Store {
     /// When the database does not answer.
     pub async fn start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
         match self.try_start_turn(turn).await {
-            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT => Ok(TurnOutcome::Busy),
-            // The same question was committed by another request in between: it is found now, or is another's.
-            Err(StorageError::Constraint(name)) if name == MESSAGE_KEY => match turn.message {
-                Some(message) => self.find_turn(turn.viewer, message).await,
-                None => Ok(TurnOutcome::NotFound),
-            },
-            other => other,
+            Err(StorageError::Constraint(name)) if name == ONE_PER_CHAT || name == MESSAGE_KEY => {}
+            Ok(TurnOutcome::Busy) => {}
+            other => return other,
+        }
+        // Asked twice is rare: who asks once does not wait until it is known that they did.
+        match turn.message {
+            Some(message) if self.message_exists(message).await? => self.find_turn(turn.viewer, message).await,
+            _ => Ok(TurnOutcome::Busy),
         }
     }
 
     async fn try_start_turn(&self, turn: NewTurn<'_>) -> Result<TurnOutcome> {
-        if let Some(message) = turn.message
-            && self.message_exists(message).await?
-        {
-            return self.find_turn(turn.viewer, message).await;
-        }
         let now = self.now();
         let mut tx = self.pool.begin().await?;
         let place = match turn.chat {

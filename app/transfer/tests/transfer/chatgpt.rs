@@ -126,7 +126,7 @@ fn pictures_leave_a_note_and_what_was_spoken_its_words() {
         "What is this?", ""
     ]);
     let nodes = [("q", "", message("user", json!({"content_type": "multimodal_text", "parts": parts})))];
-    assert_eq!(read_one(&nodes, "q"), ["- user*: *[Picture]*\n\nand hello\n\nWhat is this?"]);
+    assert_eq!(read_one(&nodes, "q"), ["- user*: [Picture]\n\nand hello\n\nWhat is this?"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn images_are_named_where_they_were_and_their_files_stand_below_everything() {
     question.source_id = "q1".to_owned();
     question.kept.images = vec![image(Some("data:image/png;base64,AA==")), image(None)];
     let written = markdown(&conversation(vec![question], None), Language::En);
-    let end = "## You\n\n![Picture 1][q1-1]\n\n*[Picture]*\n\nWhat is it?\n\n[q1-1]: <data:image/png;base64,AA==>\n";
+    let end = "## You\n\n![Picture 1][q1-1]\n\n[Picture]\n\nWhat is it?\n\n[q1-1]: <data:image/png;base64,AA==>\n";
     assert!(written.ends_with(end), "{written}");
 }
 

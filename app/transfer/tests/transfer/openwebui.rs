@@ -38,7 +38,7 @@ fn check_tree(found: &Conversation) {
             "- user: Why?",
             "0 assistant: Because.",
             "0 assistant: So.",
-            "2 user*: And this?\n\n*[Picture]*\n\n*[Picture]*"
+            "2 user*: And this?\n\n[Picture]\n\n[Picture]"
         ]
     );
     let models: Vec<_> = found.messages.iter().map(|message| message.model.as_deref()).collect();

@@ -8,10 +8,11 @@ use super::{Failure, conversation::Acted};
 pub(crate) const CHATS: &str = "/chats";
 
 /// Does something with chats, or `nothing`: `pin`, `unpin`, `archive`, `unarchive`, `move` into `folder` (by name; empty: out of all),
-/// `label`, `relabel`, or `delete`.
+/// `label`, `relabel`, or `delete`. `every` names more chats, separated by commas: a page's one box for all of them.
 #[server(prefix = "/fn", endpoint = "arrange_chats")]
 pub(crate) async fn arrange_chats(
     #[server(default)] ids: Vec<String>,
+    #[server(default)] every: String,
     what: String,
     #[server(default)] folder: String,
     #[server(default)] tags: String,
@@ -20,7 +21,8 @@ pub(crate) async fn arrange_chats(
     use cjhirashi_domain::{ErrorCode, id::ChatId};
     use cjhirashi_storage::Arrange;
     let (who, services) = (signed_in()?, services()?);
-    let ids: Vec<ChatId> = ids.into_iter().take(1_000).filter_map(|id| ChatId::parse(id).ok()).collect();
+    let ids = ids.iter().map(String::as_str).chain(every.split(','));
+    let ids: Vec<ChatId> = ids.take(1_000).filter_map(|id| ChatId::parse(id).ok()).collect();
     let what = match what.as_str() {
         "pin" => Arrange::Pin(true),
         "unpin" => Arrange::Pin(false),

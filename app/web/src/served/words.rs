@@ -64,6 +64,7 @@ words! {
         "Search only documents with these tags (empty: all of them)";
     delete_folder: "Eliminar la carpeta", "Delete the folder";
     delete_folder_line: "La carpeta desaparece; sus chats se quedan.", "The folder goes; its chats stay.";
+    every_chat: "Todos los de esta página", "All on this page";
     with_chosen: "Con los elegidos:", "With those chosen:";
     move_to_folder: "Mover a carpeta", "Move to a folder";
     move_verb: "Mover", "Move";

@@ -285,17 +285,12 @@ impl ChatState {
         if text.trim().is_empty() || self.pending.with_untracked(Option::is_some) {
             return;
         }
-        self.failure.set(None);
-        if self.generation_untracked().is_none() {
-            self.slow.set(false);
-            self.pending.set(Some(text.clone()));
-            self.at_end.set(true);
-            set_timeout(move || _ = self.slow.try_set(true), MOMENT);
-        }
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
         let message = browser::new_id();
         let (instead_of, temporary) = (self.instead_of.get_untracked(), self.temporary.get_untracked());
+        let shown = self.generation_untracked().is_none().then(|| text.clone());
+        // The request leaves before anything of the page is made anew.
         spawn_local(async move {
             let other = instead_of.as_ref().map(ToString::to_string).unwrap_or_default();
             let mut again = true;
@@ -371,6 +366,13 @@ impl ChatState {
                 }
             }
         });
+        self.failure.set(None);
+        if shown.is_some() {
+            self.slow.set(false);
+            self.pending.set(shown);
+            self.at_end.set(true);
+            set_timeout(move || _ = self.slow.try_set(true), MOMENT);
+        }
     }
 
     /// Shows the chat as it is by now: something in it was changed. Changes that come while it is asked for are shown by

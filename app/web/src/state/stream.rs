@@ -1,22 +1,31 @@
-//! Follows a generation over its event stream.
+//! Follows the server's event streams.
 //!
-//! The browser reconnects by itself and says what it saw last; only a refusal (the stream has ended, or the server is
-//! away for long) comes back to us. Events replace blocks, so one that comes twice does no harm.
+//! The browser reconnects by itself and says what it saw last; only a refusal (the stream has ended, or the server is away
+//! for long) comes back to us. A browser keeps few connections to one server, so pages that nobody looks at keep none.
+//! Events replace blocks, so one that comes twice does no harm.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use cjhirashi_domain::{
     event::{ChatNotice, StreamEvent},
     id::GenerationId,
 };
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventSource, MessageEvent};
+use web_sys::{EventSource, MessageEvent};
+
+/// After so many refusals in a row a stream is tried again only when the page is looked at again.
+const REFUSALS: u32 = 3;
 
 /// What a stream tells its reader.
-pub(crate) enum Told {
-    /// An event of the generation.
-    Event(StreamEvent),
+pub(crate) enum Told<E> {
+    /// An event.
+    Event(E),
     /// The connection broke and is being made again.
     Broken,
     /// The connection stands.
@@ -25,12 +34,59 @@ pub(crate) enum Told {
     Over,
 }
 
-/// What must live as long as the connection.
+impl Told<String> {
+    /// The same with its event read; `None` of one that cannot be.
+    fn read<E: DeserializeOwned>(self) -> Option<Told<E>> {
+        Some(match self {
+            Self::Event(text) => Told::Event(serde_json::from_slice(text.as_bytes()).ok()?),
+            Self::Broken => Told::Broken,
+            Self::Open => Told::Open,
+            Self::Over => Told::Over,
+        })
+    }
+}
+
+/// Follows a generation after an event until it is over or the component is gone. Browser only.
+pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: impl Fn(Told<StreamEvent>) + 'static) {
+    let tell = move |told: Told<String>| {
+        let Some(told) = told.read() else { return false };
+        let last = matches!(told, Told::Event(StreamEvent::End { .. }));
+        tell(told);
+        last
+    };
+    follow(format!("/events/generations/{generation}?after="), after.to_string(), tell);
+}
+
+/// Hears of changes of one's chats, and whenever the connection had to be made again, that something may have been
+/// missed. Browser only.
+pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + 'static) {
+    let opened = Cell::new(document().hidden());
+    let tell = move |told: Told<String>| {
+        match told.read() {
+            Some(Told::Event(notice)) => tell(notice),
+            Some(Told::Open) if opened.replace(true) => tell(ChatNotice::default()),
+            _ => {}
+        }
+        false
+    };
+    follow("/events/chats".to_owned(), String::new(), tell);
+}
+
+struct Stream {
+    /// Its address, up to the id of the last event that was seen.
+    address: String,
+    last: RefCell<String>,
+    /// Answers whether that was the last.
+    tell: Box<dyn Fn(Told<String>) -> bool>,
+    refusals: Cell<u32>,
+    over: Cell<bool>,
+    connection: RefCell<Option<Connection>>,
+}
+
+/// A connection, and what must live as long.
 struct Connection {
     source: EventSource,
-    _message: Closure<dyn FnMut(MessageEvent)>,
-    _error: Closure<dyn FnMut(Event)>,
-    _open: Closure<dyn FnMut(Event)>,
+    _heard: Closure<dyn FnMut(MessageEvent)>,
 }
 
 impl Drop for Connection {
@@ -42,131 +98,85 @@ impl Drop for Connection {
     }
 }
 
-/// Follows a generation after an event until it is over or the component is gone. Browser only.
-pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: impl Fn(Told) + Clone + 'static) {
-    let connection: StoredValue<Option<Connection>, LocalStorage> = StoredValue::new_local(None);
-    on_cleanup(move || {
-        connection.try_set_value(None);
+fn follow(address: String, after: String, tell: impl Fn(Told<String>) -> bool + 'static) {
+    let stream = Rc::new(Stream {
+        address,
+        last: RefCell::new(after),
+        tell: Box::new(tell),
+        refusals: Cell::default(),
+        over: Cell::default(),
+        connection: RefCell::default(),
     });
-    connect(format!("/events/generations/{generation}?after={after}"), connection, tell, Rc::default());
-}
-
-/// A connection, and what must live as long.
-type Notices = (EventSource, Closure<dyn FnMut(MessageEvent)>);
-
-/// Hears of changes of one's chats as long as the page is in view: a browser keeps few connections to one server, and
-/// pages that nobody looks at need none. Back in view, it is told that something may have been missed. Browser only.
-pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + Clone + 'static) {
-    let connection: StoredValue<Option<Notices>, LocalStorage> = StoredValue::new_local(None);
-    let close = move || {
-        if let Some(Some((source, _))) = connection.try_update_value(Option::take) {
-            source.set_onmessage(None);
-            source.close();
-        }
-    };
-    let open = {
-        let tell = tell.clone();
-        move || {
-            let Ok(source) = EventSource::new("/events/chats") else { return };
-            let tell = tell.clone();
-            let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-                let text = event.data().as_string().unwrap_or_default();
-                if let Ok(notice) = serde_json::from_slice(text.as_bytes()) {
-                    tell(notice);
-                }
-            });
-            source.set_onmessage(Some(message.as_ref().unchecked_ref()));
-            connection.try_set_value(Some((source, message)));
-        }
-    };
-    open();
-    let seen = leptos::leptos_dom::helpers::window_event_listener_untyped("visibilitychange", move |_| {
-        close();
-        if !document().hidden() {
-            open();
-            tell(ChatNotice::default());
-        }
+    stream.connect();
+    let stream = StoredValue::new_local(stream);
+    let looked_at = leptos::leptos_dom::helpers::window_event_listener_untyped("visibilitychange", move |_| {
+        stream.try_with_value(|stream| if document().hidden() { stream.close() } else { stream.connect() });
     });
     on_cleanup(move || {
-        seen.remove();
-        close();
+        looked_at.remove();
+        stream.try_with_value(|stream| stream.end());
     });
 }
 
-fn connect(
-    url: String,
-    connection: StoredValue<Option<Connection>, LocalStorage>,
-    tell: impl Fn(Told) + Clone + 'static,
-    failures: Rc<Cell<u32>>,
-) {
-    let Ok(source) = EventSource::new(&url) else { return tell(Told::Over) };
-    let message = {
-        let tell = tell.clone();
-        Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let Some(text) = event.data().as_string() else { return };
-            let Ok(event) = serde_json::from_slice::<StreamEvent>(text.as_bytes()) else { return };
-            let over = matches!(event, StreamEvent::End { .. });
-            tell(Told::Event(event));
-            if over {
-                close_later(connection);
-                tell(Told::Over);
-            }
-        })
-    };
-    let open = {
-        let (tell, failures) = (tell.clone(), failures.clone());
-        Closure::<dyn FnMut(Event)>::new(move |_| {
-            failures.set(0);
-            tell(Told::Open);
-        })
-    };
-    let error = {
-        let source = source.clone();
-        Closure::<dyn FnMut(Event)>::new(move |_| {
-            if source.ready_state() != EventSource::CLOSED {
-                return tell(Told::Broken);
-            }
-            // Closed for good: an answer that is no stream. Three times may be a restart; then the answer is read.
-            close_later(connection);
-            let before = failures.get();
-            if before >= 3 {
-                return tell(Told::Over);
-            }
-            failures.set(before + 1);
-            tell(Told::Broken);
-            let (url, tell, failures) = (url.clone(), tell.clone(), failures.clone());
-            set_timeout(
-                move || {
-                    if connection.try_with_value(|_| ()).is_some() {
-                        connect(url, connection, tell, failures);
-                    }
-                },
-                Duration::from_millis(400 << before),
-            );
-        })
-    };
-    source.set_onmessage(Some(message.as_ref().unchecked_ref()));
-    source.set_onerror(Some(error.as_ref().unchecked_ref()));
-    source.set_onopen(Some(open.as_ref().unchecked_ref()));
-    connection.try_set_value(Some(Connection { source, _message: message, _error: error, _open: open }));
-}
-
-/// Closes from within one of the connection's own closures, which must not be dropped while it runs.
-fn close_later(connection: StoredValue<Option<Connection>, LocalStorage>) {
-    connection.try_update_value(|connection| {
-        if let Some(connection) = connection {
-            connection.source.close();
+impl Stream {
+    fn connect(self: &Rc<Self>) {
+        if self.over.get() || document().hidden() {
+            return;
         }
-    });
-    set_timeout(
-        move || {
-            connection.try_update_value(|connection| {
-                if connection.as_ref().is_some_and(|connection| connection.source.ready_state() == EventSource::CLOSED)
-                {
-                    *connection = None;
+        let Ok(source) = EventSource::new(&format!("{}{}", self.address, self.last.borrow())) else {
+            (self.tell)(Told::Over);
+            return;
+        };
+        let stream = Rc::clone(self);
+        let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| stream.hear(&event));
+        let function = Some(heard.as_ref().unchecked_ref());
+        source.set_onmessage(function);
+        source.set_onerror(function);
+        source.set_onopen(function);
+        self.connection.replace(Some(Connection { source, _heard: heard }));
+    }
+
+    fn hear(self: &Rc<Self>, event: &MessageEvent) {
+        match event.type_().as_str() {
+            "message" => {
+                self.last.replace(event.last_event_id());
+                if (self.tell)(Told::Event(event.data().as_string().unwrap_or_default())) {
+                    self.end();
+                    (self.tell)(Told::Over);
                 }
-            });
-        },
-        Duration::from_millis(0),
-    );
+            }
+            "open" => {
+                self.refusals.set(0);
+                (self.tell)(Told::Open);
+            }
+            _ => self.broken(),
+        }
+    }
+
+    /// The connection broke: the browser makes it again, unless it was refused. Some refusals may be a restart.
+    fn broken(self: &Rc<Self>) {
+        let closed =
+            self.connection.borrow().as_ref().is_some_and(|now| now.source.ready_state() == EventSource::CLOSED);
+        if closed {
+            let before = self.refusals.get();
+            if before >= REFUSALS {
+                self.close();
+                (self.tell)(Told::Over);
+                return;
+            }
+            self.refusals.set(before + 1);
+            let stream = Rc::clone(self);
+            set_timeout(move || stream.connect(), Duration::from_millis(400 << before));
+        }
+        (self.tell)(Told::Broken);
+    }
+
+    fn end(&self) {
+        self.over.set(true);
+        self.close();
+    }
+
+    fn close(&self) {
+        self.connection.replace(None);
+    }
 }
