@@ -34,12 +34,7 @@ fn row() -> Value {
 fn check_tree(found: &Conversation) {
     assert_eq!(
         outline(found),
-        [
-            "- user: Why?",
-            "0 assistant: Because.",
-            "0 assistant: So.",
-            "2 user*: And this?\n\n[Picture]\n\n[Picture]"
-        ]
+        ["- user: Why?", "0 assistant: Because.", "0 assistant: So.", "2 user*: And this?\n\n[Picture]\n\n[Picture]"]
     );
     let models: Vec<_> = found.messages.iter().map(|message| message.model.as_deref()).collect();
     assert_eq!(models, [None, Some("llama3"), Some("qwen3"), None]);

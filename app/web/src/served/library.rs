@@ -119,10 +119,11 @@ pub(crate) fn library(t: &'static Texts, view: Library) -> String {
                 </div>
                 {view.misread.as_ref().map(|filter| view! { <p class="callout error" role="alert">{w.misread(filter)}</p> })}
                 <p class="faint hint">{w.search_hint}</p>
-                {(!empty).then(|| bulk(t, &view))}
+                {(!empty).then(|| every(t, &view))}
                 <ul class="library" hidden=empty>
                     {rows}
                 </ul>
+                {(!empty).then(|| bulk(t, &view))}
                 {nothing}
                 {pages}
                 {match view.folder() {
@@ -188,63 +189,68 @@ fn sections(t: &'static Texts, view: &Library) -> Piece {
     .whole()
 }
 
+/// One box for all chats of the page.
+fn every(t: &'static Texts, view: &Library) -> Piece {
+    let all = view.found.chats.iter().map(|listed| listed.chat.id.as_str()).collect::<Vec<_>>().join(",");
+    view! {
+        <label class="every">
+            <input type="checkbox" form=CHOSEN name="every" value=all />
+            {Words::of(t.language).every_chat}
+        </label>
+    }
+    .whole()
+}
+
 /// What can be done with the chosen chats, seen once there are any. The boxes stand in the rows and belong to this form.
 fn bulk(t: &'static Texts, view: &Library) -> Piece {
     let w = Words::of(t.language);
-    let every = view.found.chats.iter().map(|listed| listed.chat.id.as_str()).collect::<Vec<_>>().join(",");
     let archive = if view.wanted.archived { ("unarchive", w.unarchive) } else { ("archive", w.archive_verb) };
     view! {
         <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
             // Enter in one of the fields presses the form's first button: nothing is to be done by that.
             <button class="sr-only" type="submit" name="what" value="nothing" tabindex="-1" aria-hidden="true"></button>
-            <label>
-                <input type="checkbox" name="every" value=every />
-                {w.every_chat}
-            </label>
-            <div class="acts">
-                <span class="faint">{w.with_chosen}</span>
-                <button class="button plain-line" type="submit" name="what" value=archive.0>
-                    {icon(Icon::Archive)}
-                    {archive.1}
-                </button>
-                <button class="button plain-line" type="submit" name="what" value="pin">
-                    {icon(Icon::Pin)}
-                    {w.pin}
-                </button>
-                <details class="menu">
-                    <summary class="button plain-line">{icon(Icon::Folder)} {w.move_to_folder}</summary>
-                    <div class="menu-items wide stack">
-                        <label>
-                            <span>{w.folder}</span>
-                            <input class="input" name="folder" maxlength="80" list="folders" />
-                        </label>
-                        <button class="button plain-line" type="submit" name="what" value="move">
-                            {w.move_verb}
-                        </button>
-                    </div>
-                </details>
-                <details class="menu">
-                    <summary class="button plain-line">{icon(Icon::Tag)} {w.label_verb}</summary>
-                    <div class="menu-items wide stack">
-                        <label>
-                            <span>{t.tags}</span>
-                            <input class="input" name="tags" maxlength="400" />
-                        </label>
-                        <button class="button plain-line" type="submit" name="what" value="label">
-                            {w.label_verb}
-                        </button>
-                    </div>
-                </details>
-                <details class="menu">
-                    <summary class="button plain-line">{icon(Icon::Trash)} {t.delete}</summary>
-                    <div class="menu-items wide stack">
-                        <p>{w.delete_chosen_line}</p>
-                        <button class="button danger plain-line" type="submit" name="what" value="delete">
-                            {t.delete_now}
-                        </button>
-                    </div>
-                </details>
-            </div>
+            <span class="faint">{w.with_chosen}</span>
+            <button class="button plain-line" type="submit" name="what" value=archive.0>
+                {icon(Icon::Archive)}
+                {archive.1}
+            </button>
+            <button class="button plain-line" type="submit" name="what" value="pin">
+                {icon(Icon::Pin)}
+                {w.pin}
+            </button>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Folder)} {w.move_to_folder}</summary>
+                <div class="menu-items wide stack above">
+                    <label>
+                        <span>{w.folder}</span>
+                        <input class="input" name="folder" maxlength="80" list="folders" />
+                    </label>
+                    <button class="button plain-line" type="submit" name="what" value="move">
+                        {w.move_verb}
+                    </button>
+                </div>
+            </details>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Tag)} {w.label_verb}</summary>
+                <div class="menu-items wide stack above">
+                    <label>
+                        <span>{t.tags}</span>
+                        <input class="input" name="tags" maxlength="400" />
+                    </label>
+                    <button class="button plain-line" type="submit" name="what" value="label">
+                        {w.label_verb}
+                    </button>
+                </div>
+            </details>
+            <details class="menu">
+                <summary class="button plain-line">{icon(Icon::Trash)} {t.delete}</summary>
+                <div class="menu-items wide stack above">
+                    <p>{w.delete_chosen_line}</p>
+                    <button class="button danger plain-line" type="submit" name="what" value="delete">
+                        {t.delete_now}
+                    </button>
+                </div>
+            </details>
             <datalist id="folders">
                 {view.folders.iter().map(|folder| view! { <option value=folder.name.clone()></option> }).collect_view()}
             </datalist>
