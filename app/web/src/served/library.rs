@@ -209,7 +209,7 @@ fn bulk(t: &'static Texts, view: &Library) -> Piece {
         <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
             // Enter in one of the fields presses the form's first button: nothing is to be done by that.
             <button class="sr-only" type="submit" name="what" value="nothing" tabindex="-1" aria-hidden="true"></button>
-            <span class="faint">{w.with_chosen}</span>
+            <span class="sr-only">{w.with_chosen}</span>
             <button class="button plain-line" type="submit" name="what" value=archive.0>
                 {icon(Icon::Archive)}
                 {archive.1}
