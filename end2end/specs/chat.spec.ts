@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
 
+import { ChatPage } from '../pages/chat';
 import { expect, test } from '../support/test';
 
 const COUNT = 'uno dos tres cuatro cinco seis siete ocho nueve diez';
@@ -65,12 +66,31 @@ test('a second tab sees the answer being written @script', async ({ page, contex
   await expect(other.getByRole('article', { name: 'Respuesta' })).toContainText('diez');
 });
 
+/** Takes a tab out of view, or brings it back: no tab of a browser without windows is ever out of view. */
+const look = (tab: Page, hidden: boolean) =>
+  tab.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+  }, hidden);
+
+test('a tab that was out of view hears what it missed @script', async ({ page, context, product, chat, sidebar }) => {
+  await product.script({ answer: { text: 'Vale.' } });
+  const id = await product.ask('El nombre de antes');
+  await chat.open(`/chat/${id}`);
+  await expect(sidebar.chat('El nombre de antes')).toHaveCount(1);
+  await look(page, true);
+  const tab = await context.newPage();
+  const other = new ChatPage(tab, true);
+  await other.open(`/chat/${id}`);
+  await other.rename('El nombre de ahora');
+  await expect(tab.getByRole('heading', { level: 1, name: 'El nombre de ahora' })).toBeVisible();
+  await expect(sidebar.chat('El nombre de antes')).toHaveCount(1);
+  await look(page, false);
+  await expect(sidebar.chat('El nombre de ahora')).toHaveCount(1);
+  await expect(page.getByRole('heading', { level: 1, name: 'El nombre de ahora' })).toBeVisible();
+});
+
 test('tabs that nobody looks at leave the connections to the one in view, and catch up later @script', async ({ page, context, product, chat }) => {
-  const look = (tab: Page, hidden: boolean) =>
-    tab.evaluate((hidden) => {
-      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
-      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
-    }, hidden);
   await product.script({ answer: { text: COUNT }, hold_after: 2 });
   await chat.open('/');
   await chat.ask('Cuenta en muchas pestañas');

@@ -53,6 +53,10 @@ test('images are chosen, pasted and taken out, go with their question, and are s
   await page.locator('.composer input[type=file]').setInputFiles([{ name: 'roto.png', mimeType: 'image/png', buffer: Buffer.from('no') }]);
   await expect(page.getByText('Esta imagen no se puede leer')).toBeVisible();
   await expect(thumbs).toHaveCount(1);
+  // As what is typed, it is still there after a reload.
+  await page.reload();
+  await chat.ready();
+  await expect(thumbs.locator('img')).toHaveCount(1);
   await chat.ask('¿Qué ves?');
   const shown = page.locator('.question .images img');
   await expect(shown).toHaveCount(1);
@@ -101,7 +105,28 @@ test('an edited question keeps its images, or leaves some out @script', async ({
   // Who does not go on with it takes nothing along.
   await edit();
   await expect(thumbs).toHaveCount(1);
-  await page.locator('.composer-editing').getByRole('button', { name: 'Cerrar' }).click();
+  const close = page.locator('.composer-editing').getByRole('button', { name: 'Cerrar' });
+  await close.click();
+  await expect(thumbs).toHaveCount(0);
+
+  // What a draft has is there again after a question was changed, and after one left while changing one.
+  await page.locator('.composer input[type=file]').setInputFiles([RED, RED]);
+  await expect(thumbs.locator('img')).toHaveCount(2);
+  await edit();
+  await expect(thumbs).toHaveCount(1);
+  await close.click();
+  await expect(thumbs).toHaveCount(2);
+  await edit();
+  await expect(thumbs).toHaveCount(1);
+  await page.getByRole('link', { name: 'Nuevo chat' }).first().click();
+  await expect(page).toHaveURL(/\/$/);
+  await expect(thumbs.locator('img')).toHaveCount(2);
+  await chat.ask('¿Y estas dos?');
+  await expect(shown).toHaveCount(2);
+  await expect(thumbs).toHaveCount(0);
+  await chat.answer();
+  await page.reload();
+  await chat.ready();
   await expect(thumbs).toHaveCount(0);
 });
 

@@ -37,8 +37,13 @@ test('an answer is asked for again, rated, and the worse one deleted @script', a
 
   await chat.answers.last().getByLabel('Mala respuesta').click();
   await page.getByLabel('No responde a la pregunta').check();
+  await page.getByLabel('Con tus palabras').fill('Faltan los números.');
   await page.getByRole('button', { name: 'Enviar valoración' }).click();
   await expect(page.getByText('Gracias')).toBeVisible();
+  await chat.answers.last().getByLabel('Mala respuesta').click();
+  await expect(page.getByLabel('No responde a la pregunta')).toBeChecked();
+  await expect(page.getByLabel('Con tus palabras')).toHaveValue('Faltan los números.');
+  await page.keyboard.press('Escape');
 
   await product.script({ answer: { text: 'Cuatro.' } });
   await chat.answers.last().getByRole('button', { name: 'Responder otra vez' }).click();

@@ -18,13 +18,17 @@ export class BareBrowser {
 
   private constructor(
     private readonly browser: ChildProcess,
-    private readonly profile: string,
+    profile: string,
   ) {
     let text = '';
     (browser.stdio[4] as Readable).setEncoding('utf8').on('data', (piece: string) => {
       const messages = (text + piece).split('\0');
       text = messages.pop() ?? '';
       for (const message of messages) this.hear(JSON.parse(message) as Answer);
+    });
+    browser.once('exit', () => {
+      for (const { reject } of this.waiting.values()) reject(new Error('the browser is gone'));
+      rmSync(profile, { recursive: true, force: true });
     });
   }
 
@@ -53,8 +57,8 @@ export class BareBrowser {
 
   /** Opens an address with a cookie in a new tab. */
   async open(url: string, cookie: string): Promise<BarePage> {
-    const [name, value] = cookie.split('=');
-    await this.send('Storage.setCookies', { cookies: [{ name, value, url }] });
+    const [name, ...value] = cookie.split('=');
+    await this.send('Storage.setCookies', { cookies: [{ name, value: value.join('='), url }] });
     const { targetId } = await this.send<{ targetId: string }>('Target.createTarget', { url });
     const attached = await this.send<{ sessionId: string }>('Target.attachToTarget', { targetId, flatten: true });
     return new BarePage(this, attached.sessionId);
@@ -64,7 +68,6 @@ export class BareBrowser {
     const gone = new Promise((resolve) => this.browser.once('exit', resolve));
     await this.send('Browser.close');
     await gone;
-    rmSync(this.profile, { recursive: true, force: true });
   }
 }
 
@@ -90,10 +93,10 @@ export class BarePage {
     return told.result.value;
   }
 
-  /** Waits until an expression holds, for at most a minute. */
+  /** Waits until an expression holds, for at most a minute; in a page that is just being loaded none does. */
   async until(expression: string): Promise<void> {
     for (let turn = 0; turn < 600; turn++) {
-      if (await this.evaluate<boolean>(`Boolean(${expression})`)) return;
+      if (await this.evaluate<boolean>(`Boolean(${expression})`).catch(() => false)) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`never came to be: ${expression}`);

@@ -24,10 +24,12 @@ const NOT_A_PAGE: HeaderValue = HeaderValue::from_static(
 
 /// The policy of a page: our own script, started by the one inline script that carries this nonce. Styles may stand in
 /// attributes, where progress bars have their width. Frames are ours alone: a page that runs in one cannot lead it elsewhere.
-pub(crate) fn page_policy(nonce: &str) -> String {
+/// With `reload_port` a page may hear there that it is to be loaded again, see [`super::pages::reload_port`].
+pub(crate) fn page_policy(nonce: &str, reload_port: Option<u16>) -> String {
+    let hears = reload_port.map(|port| format!(" ws://*:{port}")).unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; manifest-src 'self'; form-action 'self'; \
+         img-src 'self' data: blob:; font-src 'self'; connect-src 'self'{hears}; frame-src 'self'; manifest-src 'self'; form-action 'self'; \
          frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
     )
 }

@@ -39,6 +39,13 @@ const ARGUMENT_BYTES: usize = 2 << 20;
 pub(super) struct PageState {
     options: LeptosOptions,
     services: Services,
+    reload_port: Option<u16>,
+}
+
+/// Where `cargo leptos watch`, and nobody else, tells pages that they are to be loaded again.
+fn reload_port() -> Option<u16> {
+    std::env::var_os("LEPTOS_WATCH")?;
+    std::env::var("LEPTOS_RELOAD_PORT").ok()?.parse().ok()
 }
 
 impl FromRef<PageState> for LeptosOptions {
@@ -49,18 +56,20 @@ impl FromRef<PageState> for LeptosOptions {
 
 impl PageState {
     pub(super) fn new(services: Services) -> Self {
-        let options = LeptosOptions::builder().output_name("cjhirashi").site_pkg_dir("pkg").build();
-        Self { options, services }
+        let mut options = LeptosOptions::builder().output_name("cjhirashi").site_pkg_dir("pkg").build();
+        let reload_port = reload_port();
+        options.reload_port = reload_port.map_or(options.reload_port, u32::from);
+        Self { options, services, reload_port }
     }
 
     /// What pages and server functions find in their context.
     fn context(&self) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
-        let services = self.services.clone();
+        let (services, reload_port) = (self.services.clone(), self.reload_port);
         move || {
             provide_context(services.clone());
             // The nonce is made per response; only the response's own policy can name it.
             if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>())
-                && let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&nonce))
+                && let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&nonce, reload_port))
             {
                 response.insert_header(CONTENT_SECURITY_POLICY, policy);
             }

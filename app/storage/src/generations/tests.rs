@@ -159,7 +159,32 @@ async fn the_same_question_sent_twice_is_one_question() {
         .collect();
     assert_eq!(turns[0].generation, turns[1].generation);
     assert_eq!(world.store.list_chats(&world.viewer.user_id, Listed::All, 10, None).await.unwrap().len(), 1);
+    sqlx::query(
+        "INSERT INTO users (id, email, role, created_at, updated_at) VALUES ('eva', 'e@x.org', 'user', now(), now())",
+    )
+    .execute(&world.store.pool)
+    .await
+    .unwrap();
     assert_eq!(world.send_as(&world.stranger, None, Some(&id)).await, TurnOutcome::NotFound);
+    let chats = world.store.list_chats(&world.stranger.user_id, Listed::All, 10, None).await.unwrap();
+    assert!(chats.is_empty(), "nothing was begun for it");
+
+    // In its chat too, while its answer is being written, and while other questions wait after it.
+    let chat = Some(&turns[0].chat.id);
+    let generation = |outcome| match outcome {
+        TurnOutcome::Repeated(turn) => turn.generation,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(generation(world.send(chat, Some(&id)).await), turns[0].generation);
+    let text = MessageText::parse("And then?").unwrap();
+    let waits = world.store.queue_message(&world.viewer, &turns[0].chat.id, None, &text, &[]).await.unwrap();
+    assert_eq!(waits, Queueing::Waits);
+    assert_eq!(generation(world.send(chat, Some(&id)).await), turns[0].generation);
+    world.finish(&turns[0], "Two years.", MessageStatus::Complete, &[]).await;
+    assert_eq!(generation(world.send(chat, Some(&id)).await), turns[0].generation);
+    let messages =
+        world.store.open_chat(&world.viewer, &turns[0].chat.id, Part::Whole).await.unwrap().unwrap().messages;
+    assert_eq!(messages.len(), 2);
 }
 
 #[tokio::test]

@@ -179,12 +179,13 @@ pub(crate) async fn copy_shared(token: String) -> Result<Acted, Failure> {
     Ok(Acted { go: Some(address), ..Acted::default() })
 }
 
-/// Keeps what somebody thinks of an answer: `good`, `bad`, or nothing any more.
+/// Keeps what somebody thinks of an answer: `good`, `bad`, or nothing any more; why, and more of it in their `own` words.
 #[server(prefix = "/fn", endpoint = "rate_answer")]
 pub(crate) async fn rate_answer(
     message: String,
     #[server(default)] rating: String,
     #[server(default)] reason: String,
+    #[server(default)] own: String,
 ) -> Result<Acted, Failure> {
     use super::server::{fail, forward_back, services, signed_in, words};
     use cjhirashi_domain::{ErrorCode, chat::Rating};
@@ -195,7 +196,7 @@ pub(crate) async fn rate_answer(
         "" => None,
         _ => return Err(fail(ErrorCode::InvalidRequest)),
     };
-    let reason = rating.and_then(|_| Rating::reason(&reason));
+    let reason = rating.and_then(|_| Rating::reason(&format!("{reason}\n{own}")));
     if !services.store.rate_message(&who.viewer(), &server_side::id(message)?, rating, reason.as_deref()).await? {
         return Err(fail(ErrorCode::ChatNotFound));
     }

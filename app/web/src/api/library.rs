@@ -205,12 +205,18 @@ mod server_side {
             wanted.tag = Some(tag.chars().take(40).collect());
         }
         wanted.archived = query.get("archived") == Some("1");
-        let number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_i64).clamp(1, 10_000);
+        let mut number = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_i64).clamp(1, 10_000);
         // What was not understood finds nothing, instead of more than was wanted.
-        let found = match misread {
-            Some(_) => LibraryPage::default(),
-            None => store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await?,
+        let find = async |number: i64| match misread {
+            Some(_) => Ok(LibraryPage::default()),
+            None => store.find_chats(user, &wanted, (number - 1) * PAGE, PAGE, true).await,
         };
+        let mut found = find(number).await?;
+        if found.chats.is_empty() && number > 1 {
+            // Whoever archived or deleted all of the last page stands beyond the end.
+            number = 1;
+            found = find(number).await?;
+        }
         let t = texts(&who);
         let count = |name| query.get(name).and_then(|count| count.parse().ok());
         let counts = ["imported", "known", "damaged", "empty"];

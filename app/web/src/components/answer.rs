@@ -54,7 +54,7 @@ pub(crate) fn LiveAnswer(state: ChatState, message: MessageView) -> impl IntoVie
                 // The stream may be refused because the answer is whole by now.
                 settle(state, id, None);
             }
-            Told::Open => {
+            Told::Open { .. } => {
                 broken.try_set(false);
             }
             Told::Over => settle(state, id, Some(FIRST)),

@@ -54,7 +54,7 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
     let leave = move || {
         state.instead_of.set(None);
         if let Some(images) = images {
-            images.set(Vec::new());
+            images.recall();
         }
         if let Some(field) = field.get_untracked() {
             take_up(&field, &browser::recall(&key.get_value()).unwrap_or_default());
@@ -74,13 +74,16 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             }
             return;
         }
-        let Some(images) = images.map_or(Some(Vec::new()), Images::take) else { return };
+        let Some(sent) = images.map_or(Some(Vec::new()), Images::take) else { return };
         // What had been begun before a question was changed comes back.
         let draft = if changing() { browser::recall(&key.get_value()) } else { None };
         field.set_value(&draft.unwrap_or_default());
+        if let Some(images) = images.filter(|_| changing()) {
+            images.recall();
+        }
         prompts.typed(&field);
         let form = field.form().and_then(|form| FormData::new_with_form(&form).ok());
-        state.send(text, form.map(|form| chosen(&form)).unwrap_or_default(), images);
+        state.send(text, form.map(|form| chosen(&form)).unwrap_or_default(), sent);
     };
     Effect::new(move |_| {
         let Some(field) = field.get() else { return };
@@ -88,6 +91,9 @@ pub(crate) fn Composer(state: ChatState) -> impl IntoView {
             && let Some(kept) = browser::recall(&key.get_value())
         {
             field.set_value(&kept);
+        }
+        if let Some(images) = images {
+            images.recall();
         }
         // On a phone, focus would open the keyboard on the screen.
         if browser::matches("(min-width: 900px)") {

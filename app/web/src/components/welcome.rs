@@ -15,7 +15,7 @@ pub(crate) fn Welcome(state: ChatState) -> impl IntoView {
     let t = use_texts();
     let session = use_session();
     let admin = session.as_ref().is_some_and(crate::state::Session::is_admin);
-    let extractive = session.is_some_and(|session| session.answering().id == EXTRACTIVE);
+    let extractive = session.is_some_and(|session| untrack(|| session.answering()).id == EXTRACTIVE);
     let begin = if extractive {
         view! { <WithoutModel state=state admin=admin /> }.whole()
     } else {

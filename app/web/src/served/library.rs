@@ -192,11 +192,15 @@ fn sections(t: &'static Texts, view: &Library) -> Piece {
 /// One box for all chats of the page.
 fn every(t: &'static Texts, view: &Library) -> Piece {
     let all = view.found.chats.iter().map(|listed| listed.chat.id.as_str()).collect::<Vec<_>>().join(",");
+    let w = Words::of(t.language);
     view! {
-        <label class="every">
-            <input type="checkbox" form=CHOSEN name="every" value=all />
-            {Words::of(t.language).every_chat}
-        </label>
+        <p class="every">
+            <label>
+                <input type="checkbox" form=CHOSEN name="every" value=all />
+                {w.every_chat}
+            </label>
+            <a href=format!("#{CHOSEN}")>{w.with_chosen}</a>
+        </p>
     }
     .whole()
 }
@@ -206,10 +210,9 @@ fn bulk(t: &'static Texts, view: &Library) -> Piece {
     let w = Words::of(t.language);
     let archive = if view.wanted.archived { ("unarchive", w.unarchive) } else { ("archive", w.archive_verb) };
     view! {
-        <form class="bulk" id=CHOSEN method="post" action=ArrangeChats::url()>
+        <form class="bulk" id=CHOSEN tabindex="-1" method="post" action=ArrangeChats::url() aria-label=w.with_chosen>
             // Enter in one of the fields presses the form's first button: nothing is to be done by that.
             <button class="sr-only" type="submit" name="what" value="nothing" tabindex="-1" aria-hidden="true"></button>
-            <span class="sr-only">{w.with_chosen}</span>
             <button class="button plain-line" type="submit" name="what" value=archive.0>
                 {icon(Icon::Archive)}
                 {archive.1}

@@ -6,6 +6,7 @@ use cjhirashi_domain::{
     Timestamp,
     chat::{Citation, Message, MessageImage, MessageRole, MessageStatus, Rating, RetrievalSummary, Verdict},
     id::{ChatId, MessageId},
+    settings::Language,
 };
 use cjhirashi_markdown::{self as markdown, Place};
 use cjhirashi_models::ModelInfo;
@@ -18,6 +19,7 @@ use crate::{
         artifacts::MakeArtifact,
         chats::RetryAnswer,
         conversation::{AnswerAgain, DeleteMessage, ForkChat, RateAnswer, ShowBranch},
+        server::escape,
     },
     components::{Icon, Piece, Whole as _, icon},
     texts::Texts,
@@ -484,8 +486,19 @@ fn make_artifacts(t: &'static Texts, message: &Message) -> Piece {
 /// Why an answer is of no use.
 pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
     let w = Words::of(t.language);
-    let reasons = [w.reason_wrong, w.reason_sources, w.reason_question, w.reason_style].map(|reason| {
-        let chosen = message.rating_reason.as_deref() == Some(reason);
+    let reasons = |language| {
+        let w = Words::of(language);
+        [w.reason_wrong, w.reason_sources, w.reason_question, w.reason_style]
+    };
+    // One of them, in the language of that day, and below it what somebody said in their own words.
+    let said = message.rating_reason.as_deref().unwrap_or_default();
+    let (first, rest) = said.split_once('\n').unwrap_or((said, ""));
+    let chosen = [Language::Es, Language::En]
+        .into_iter()
+        .find_map(|language| reasons(language).iter().position(|known| *known == first));
+    let own = escape(if chosen.is_some() { rest } else { said });
+    let reasons = reasons(t.language).into_iter().enumerate().map(|(place, reason)| {
+        let chosen = chosen == Some(place);
         view! {
             <label class="choice">
                 <input type="radio" name="reason" value=reason checked=chosen />
@@ -493,6 +506,7 @@ pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
             </label>
         }
     });
+    let reasons = reasons.collect_view();
     view! {
         <form class="stack" method="post" action=RateAnswer::url() data-act="">
             {hidden(vec![("message", message.id.to_string()), ("rating", "bad".to_owned())])}
@@ -500,6 +514,10 @@ pub(crate) fn bad_answer(t: &'static Texts, message: &Message) -> String {
                 <legend>{w.what_was_wrong}</legend>
                 {reasons}
             </fieldset>
+            <label>
+                <span>{w.in_own_words}</span>
+                <textarea class="input" name="own" rows="2" maxlength="800" inner_html=own></textarea>
+            </label>
             <button class="button primary" type="submit">
                 {w.send_rating}
             </button>

@@ -65,7 +65,7 @@ words! {
     delete_folder: "Eliminar la carpeta", "Delete the folder";
     delete_folder_line: "La carpeta desaparece; sus chats se quedan.", "The folder goes; its chats stay.";
     every_chat: "Todos los de esta página", "All on this page";
-    with_chosen: "Con los elegidos:", "With those chosen:";
+    with_chosen: "Con los elegidos", "With those chosen";
     move_to_folder: "Mover a carpeta", "Move to a folder";
     move_verb: "Mover", "Move";
     label_verb: "Etiquetar", "Label";
@@ -118,6 +118,7 @@ words! {
     reason_sources: "Las fuentes no son las adecuadas", "The sources are not the right ones";
     reason_question: "No responde a la pregunta", "It does not answer the question";
     reason_style: "Es demasiado larga, corta o confusa", "It is too long, too short or confusing";
+    in_own_words: "Con tus palabras (opcional)", "In your own words (optional)";
     send_rating: "Enviar valoración", "Send rating";
     thanks: "Gracias: queda anotado junto a la respuesta.", "Thank you: it is kept with the answer.";
     versions: "Versiones", "Versions";

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cjhirashi_domain::{
+    ErrorCode,
     chat::{MessageRole, MessageStatus, Verdict},
     event::ChatNotice,
     id::{ChatId, GenerationId, MessageId},
@@ -169,14 +170,6 @@ pub(crate) fn draft_key(chat: &str) -> String {
     format!("draft:{chat}")
 }
 
-/// Forgets what was typed once the server has it, unless something else is being typed by now.
-fn forget_draft(chat: &str, text: &str) {
-    let key = draft_key(chat);
-    if browser::recall(&key).as_deref() == Some(text) {
-        browser::remember(&key, "");
-    }
-}
-
 /// What was typed while a chat began is typed in it.
 fn move_draft(from: &str, to: &str) {
     if let Some(typed) = browser::recall(&draft_key(from)) {
@@ -305,12 +298,12 @@ impl ChatState {
             };
             match sent {
                 Ok(None) => {
-                    forget_draft(&chat, &text);
+                    self.forget_draft(&chat, &text);
                     self.pending.try_set(None);
                     self.reload();
                 }
                 Ok(Some(sent)) => {
-                    forget_draft(&chat, &text);
+                    self.forget_draft(&chat, &text);
                     // Whoever left the page meanwhile stays where they are.
                     let here = self.pending.try_with_untracked(|_| ()).is_some();
                     if here
@@ -357,12 +350,19 @@ impl ChatState {
                     }
                 }
                 Err(failure) => {
+                    if let Some(unsent) = self.images {
+                        if failure.code == Some(ErrorCode::ImageNotFound) {
+                            // What is gone cannot be sent next time either.
+                            unsent.keep();
+                        } else if instead_of.is_some() {
+                            unsent.change(images);
+                        } else {
+                            unsent.put_back(images);
+                        }
+                    }
                     self.pending.set(None);
                     self.failure.set(Some(failure));
                     self.draft.set(Some(text));
-                    if let Some(unsent) = self.images {
-                        unsent.put_back(images);
-                    }
                 }
             }
         });
@@ -372,6 +372,17 @@ impl ChatState {
             self.pending.set(shown);
             self.at_end.set(true);
             set_timeout(move || _ = self.slow.try_set(true), MOMENT);
+        }
+    }
+
+    /// Forgets what was asked once the server has it, unless something else is being typed by now.
+    fn forget_draft(&self, chat: &str, text: &str) {
+        let key = draft_key(chat);
+        if browser::recall(&key).as_deref() == Some(text) {
+            browser::remember(&key, "");
+        }
+        if let Some(unsent) = self.images {
+            unsent.keep();
         }
     }
 
@@ -435,7 +446,7 @@ impl ChatState {
     pub(crate) fn edit(self, question: MessageId, text: String) {
         // What it was about comes along, to be kept or taken out.
         if let Some(images) = self.images {
-            images.set(browser::sources(&format!("[id={:?}] .images img", question.as_str())));
+            images.change(browser::sources(&format!("[id={:?}] .images img", question.as_str())));
         }
         self.instead_of.set(Some(question));
         self.draft.set(Some(text));

@@ -6,6 +6,9 @@ use web_sys::{File, FormData};
 use super::{Notices, browser, uploads::Answer};
 use crate::texts::{Texts, said};
 
+/// Under which name the browser keeps which ones there are.
+const KEPT: &str = "images";
+
 /// The server's limit for one file; larger ones are refused before they travel.
 const MAX_BYTES: f64 = 20.0 * 1024.0 * 1024.0;
 
@@ -21,13 +24,15 @@ pub(crate) struct Attached {
 #[derive(Clone, Copy)]
 pub(crate) struct Images {
     pub(crate) list: RwSignal<Vec<Attached>>,
+    /// Whether they are those of a question that is being changed; meanwhile those of the draft are kept.
+    changing: StoredValue<bool>,
     notices: Notices,
     texts: &'static Texts,
 }
 
 impl Images {
     pub(crate) fn new(notices: Notices, texts: &'static Texts) -> Self {
-        Self { list: RwSignal::new(Vec::new()), notices, texts }
+        Self { list: RwSignal::new(Vec::new()), changing: StoredValue::new(false), notices, texts }
     }
 
     /// Whether a file can be asked about here: it is an image, and there is a field for questions.
@@ -62,6 +67,7 @@ impl Images {
                     attached.id = Some(id);
                 }
             });
+            self.keep();
         });
     }
 
@@ -83,9 +89,11 @@ impl Images {
 
     pub(crate) fn remove(self, key: u32) {
         self.list.update(|list| list.retain(|attached| attached.key != key));
+        self.keep();
     }
 
-    /// Takes them for a question; `None` while one is still on its way.
+    /// Takes them for a question; `None` while one is still on its way. They are kept until the server has the question, see
+    /// [`Self::keep`].
     pub(crate) fn take(self) -> Option<Vec<String>> {
         let ids: Option<Vec<String>> =
             self.list.with_untracked(|list| list.iter().map(|attached| attached.id.clone()).collect());
@@ -94,15 +102,44 @@ impl Images {
         Some(ids)
     }
 
-    /// Takes up those of a question, by their addresses, instead of those that there are.
-    pub(crate) fn set(self, addresses: Vec<String>) {
+    /// Takes up those of a question that is to be changed, by their addresses or ids, instead of the draft's.
+    pub(crate) fn change(self, addresses: Vec<String>) {
+        self.changing.set_value(true);
         self.list.set(Vec::new());
         self.put_back(addresses.iter().filter_map(|at| at.rsplit('/').next().map(str::to_owned)).collect());
+    }
+
+    /// Keeps the draft's over a reload, as what is typed is.
+    pub(crate) fn keep(self) {
+        if self.changing.get_value() {
+            return;
+        }
+        let mut kept = String::new();
+        self.list.with_untracked(|list| {
+            for id in list.iter().filter_map(|attached| attached.id.as_deref()) {
+                kept.push_str(id);
+                kept.push(',');
+            }
+        });
+        browser::remember(KEPT, &kept);
+    }
+
+    /// Takes up the draft's again.
+    pub(crate) fn recall(self) {
+        if self.changing.try_update_value(std::mem::take) == Some(true) {
+            self.list.set(Vec::new());
+        }
+        if let Some(kept) = browser::recall(KEPT)
+            && self.list.with_untracked(Vec::is_empty)
+        {
+            self.put_back(kept.split_terminator(',').map(str::to_owned).collect());
+        }
     }
 
     /// Puts back what could not be sent.
     pub(crate) fn put_back(self, ids: Vec<String>) {
         let back = ids.into_iter().map(|id| Attached { key: browser::turn(), id: Some(id) });
         self.list.update(|list| list.splice(..0, back).for_each(drop));
+        self.keep();
     }
 }

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
-/// After so many refusals in a row a stream is tried again only when the page is looked at again.
+/// After so many refusals in a row nothing more is to be had, or not before the page is looked at again.
 const REFUSALS: u32 = 3;
 
 /// What a stream tells its reader.
@@ -28,8 +28,8 @@ pub(crate) enum Told<E> {
     Event(E),
     /// The connection broke and is being made again.
     Broken,
-    /// The connection stands.
-    Open,
+    /// The connection stands; whether it did not for a while, in which something may have been missed.
+    Open { again: bool },
     /// The stream is over, by its last event or because the server has nothing more.
     Over,
 }
@@ -40,7 +40,7 @@ impl Told<String> {
         Some(match self {
             Self::Event(text) => Told::Event(serde_json::from_slice(text.as_bytes()).ok()?),
             Self::Broken => Told::Broken,
-            Self::Open => Told::Open,
+            Self::Open { again } => Told::Open { again },
             Self::Over => Told::Over,
         })
     }
@@ -50,21 +50,24 @@ impl Told<String> {
 pub(crate) fn follow_generation(generation: &GenerationId, after: i64, tell: impl Fn(Told<StreamEvent>) + 'static) {
     let tell = move |told: Told<String>| {
         let Some(told) = told.read() else { return false };
-        let last = matches!(told, Told::Event(StreamEvent::End { .. }));
+        let end = matches!(told, Told::Event(StreamEvent::End { .. }));
+        let over = end || matches!(told, Told::Over);
         tell(told);
-        last
+        if end {
+            tell(Told::Over);
+        }
+        over
     };
     follow(format!("/events/generations/{generation}?after="), after.to_string(), tell);
 }
 
-/// Hears of changes of one's chats, and whenever the connection had to be made again, that something may have been
-/// missed. Browser only.
+/// Hears of changes of one's chats, and after the connection was away for a while, that something may have been missed.
+/// Browser only.
 pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + 'static) {
-    let opened = Cell::new(document().hidden());
     let tell = move |told: Told<String>| {
         match told.read() {
             Some(Told::Event(notice)) => tell(notice),
-            Some(Told::Open) if opened.replace(true) => tell(ChatNotice::default()),
+            Some(Told::Open { again: true }) => tell(ChatNotice::default()),
             _ => {}
         }
         false
@@ -79,6 +82,7 @@ struct Stream {
     /// Answers whether that was the last.
     tell: Box<dyn Fn(Told<String>) -> bool>,
     refusals: Cell<u32>,
+    away: Cell<bool>,
     over: Cell<bool>,
     connection: RefCell<Option<Connection>>,
 }
@@ -104,6 +108,7 @@ fn follow(address: String, after: String, tell: impl Fn(Told<String>) -> bool + 
         last: RefCell::new(after),
         tell: Box::new(tell),
         refusals: Cell::default(),
+        away: Cell::default(),
         over: Cell::default(),
         connection: RefCell::default(),
     });
@@ -120,12 +125,15 @@ fn follow(address: String, after: String, tell: impl Fn(Told<String>) -> bool + 
 
 impl Stream {
     fn connect(self: &Rc<Self>) {
-        if self.over.get() || document().hidden() {
+        let stands = |now: &Connection| now.source.ready_state() != EventSource::CLOSED;
+        if self.over.get() || self.connection.borrow().as_ref().is_some_and(stands) {
             return;
         }
+        if document().hidden() {
+            return self.close();
+        }
         let Ok(source) = EventSource::new(&format!("{}{}", self.address, self.last.borrow())) else {
-            (self.tell)(Told::Over);
-            return;
+            return self.say(Told::Over);
         };
         let stream = Rc::clone(self);
         let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| stream.hear(&event));
@@ -140,14 +148,11 @@ impl Stream {
         match event.type_().as_str() {
             "message" => {
                 self.last.replace(event.last_event_id());
-                if (self.tell)(Told::Event(event.data().as_string().unwrap_or_default())) {
-                    self.end();
-                    (self.tell)(Told::Over);
-                }
+                self.say(Told::Event(event.data().as_string().unwrap_or_default()));
             }
             "open" => {
                 self.refusals.set(0);
-                (self.tell)(Told::Open);
+                self.say(Told::Open { again: self.away.take() });
             }
             _ => self.broken(),
         }
@@ -155,20 +160,25 @@ impl Stream {
 
     /// The connection broke: the browser makes it again, unless it was refused. Some refusals may be a restart.
     fn broken(self: &Rc<Self>) {
-        let closed =
-            self.connection.borrow().as_ref().is_some_and(|now| now.source.ready_state() == EventSource::CLOSED);
-        if closed {
+        self.away.set(true);
+        let refused = |now: &Connection| now.source.ready_state() == EventSource::CLOSED;
+        if self.connection.borrow().as_ref().is_some_and(refused) {
             let before = self.refusals.get();
             if before >= REFUSALS {
                 self.close();
-                (self.tell)(Told::Over);
-                return;
+                return self.say(Told::Over);
             }
             self.refusals.set(before + 1);
             let stream = Rc::clone(self);
             set_timeout(move || stream.connect(), Duration::from_millis(400 << before));
         }
-        (self.tell)(Told::Broken);
+        self.say(Told::Broken);
+    }
+
+    fn say(&self, told: Told<String>) {
+        if (self.tell)(told) {
+            self.end();
+        }
     }
 
     fn end(&self) {
@@ -177,6 +187,7 @@ impl Stream {
     }
 
     fn close(&self) {
+        self.away.set(true);
         self.connection.replace(None);
     }
 }
