@@ -50,6 +50,14 @@ test('all chats of a page are chosen by one box', async ({ page, product, chat }
   await chat.open('/chats');
   const archive = page.getByRole('button', { name: 'Archivar' });
   await expect(archive).toBeHidden();
+  // With the keys: from the box past all rows to what can be done.
+  const one = page.getByRole('checkbox', { name: 'Dos', exact: true });
+  await one.check();
+  await page.getByRole('link', { name: 'Con los elegidos' }).press('Enter');
+  await page.keyboard.press('Tab');
+  await expect(archive).toBeFocused();
+  await one.uncheck();
+  await expect(archive).toBeHidden();
   await page.getByRole('checkbox', { name: 'Todos los de esta página' }).check();
   await archive.click();
   await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();

@@ -44,6 +44,9 @@ test('an answer is asked for again, rated, and the worse one deleted @script', a
   await expect(page.getByLabel('No responde a la pregunta')).toBeChecked();
   await expect(page.getByLabel('Con tus palabras')).toHaveValue('Faltan los números.');
   await page.keyboard.press('Escape');
+  // It is seen that it was pressed.
+  const colour = (label: string) => chat.answers.last().getByLabel(label, { exact: true }).evaluate((button) => getComputedStyle(button).color);
+  await expect.poll(async () => (await colour('Mala respuesta')) !== (await colour('Más'))).toBe(true);
 
   await product.script({ answer: { text: 'Cuatro.' } });
   await chat.answers.last().getByRole('button', { name: 'Responder otra vez' }).click();

@@ -199,7 +199,10 @@ fn every(t: &'static Texts, view: &Library) -> Piece {
                 <input type="checkbox" form=CHOSEN name="every" value=all />
                 {w.every_chat}
             </label>
-            <a href=format!("#{CHOSEN}")>{w.with_chosen}</a>
+            // The router would change the address alone; the browser moves the focus, too.
+            <a href=format!("#{CHOSEN}") rel="external">
+                {w.with_chosen}
+            </a>
         </p>
     }
     .whole()

@@ -72,6 +72,7 @@ pub(crate) fn follow_chats(tell: impl Fn(ChatNotice) + 'static) {
         }
         false
     };
+    // These events have no ids: who comes again looks anew.
     follow("/events/chats".to_owned(), String::new(), tell);
 }
 
