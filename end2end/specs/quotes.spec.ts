@@ -56,3 +56,16 @@ test('a sentence in its own words leads to the sentence that says most of it @sc
   await expect(chat.panel).toContainText('Coincidencia parcial');
   await expect(chat.panel.locator('mark.quote')).toContainText(QUOTE);
 });
+
+test('two quotations of one passage lead to two places', async ({ chat, product, page, script }) => {
+  const other = 'Cláusula 3 sobre el pago';
+  await product.script({ answer: { text: `La garantía «${QUOTE}» [1].\n\nY «${other}» [1].` } });
+  const id = await product.ask('¿Y el pago?');
+  await chat.open(`/chat/${id}`);
+  const marks = chat.answers.last().locator('.prose a.cite');
+  for (const [mark, words] of [[marks.first(), QUOTE], [marks.last(), other]] as const) {
+    await mark.click();
+    await expect(page.locator('mark.quote')).toHaveText(words);
+    if (!script) await page.goBack();
+  }
+});

@@ -6,7 +6,7 @@ use cjhirashi_artifacts::{
     card, growing,
     protocol::{self, Fences, MOST_PER_ANSWER, Segment, Tag, closing, may_open, opening},
 };
-use cjhirashi_domain::{artifact::MessageArtifact, chat::Citation, settings::Language};
+use cjhirashi_domain::{artifact::MessageArtifact, chat::{Citation, CitationUse}, settings::Language};
 use cjhirashi_markdown::{self as markdown, BlockRenderer, Place};
 
 /// A saved answer as safe HTML. `made`: what it made of artifacts; empty where that is not known.
@@ -22,7 +22,8 @@ pub fn render_answer(text: &str, citations: &[Citation], made: &[MessageArtifact
         match segment {
             Segment::Text(range) => {
                 let id = format!("{}-{at}", place.id);
-                html.push_str(&markdown::render_shared(&text[range], citations, Place { id: &id, ..place }));
+                let citations = cited_in(text, &range, citations);
+                html.push_str(&markdown::render_shared(&text[range], &citations, Place { id: &id, ..place }));
             }
             Segment::Artifact(written) => {
                 let made = made.iter().find(|made| made.n == number);
@@ -32,6 +33,19 @@ pub fn render_answer(text: &str, citations: &[Citation], made: &[MessageArtifact
         }
     }
     html
+}
+
+/// Citations as a stretch of the text sees them.
+fn cited_in(text: &str, range: &Range<usize>, citations: &[Citation]) -> Vec<Citation> {
+    let before = i32::try_from(text[..range.start].chars().count()).unwrap_or(i32::MAX);
+    let moved = |used: &CitationUse| {
+        let at = used.at.checked_sub(before).filter(|at| *at >= 0)?;
+        Some(CitationUse { at, ..used.clone() })
+    };
+    citations
+        .iter()
+        .map(|citation| Citation { uses: citation.uses.iter().filter_map(moved).collect(), ..citation.clone() })
+        .collect()
 }
 
 /// An answer while it is being written: as [`BlockRenderer`], with one block more for each artifact.
@@ -192,7 +206,7 @@ impl LiveAnswer {
 
 #[cfg(test)]
 mod tests {
-    use cjhirashi_domain::id::ArtifactId;
+    use cjhirashi_domain::{chat::Verdict, id::ArtifactId, passage::TextRange};
     use proptest::prelude::*;
 
     use super::*;
@@ -247,6 +261,27 @@ mod tests {
         let end = TEXT.find("</artifact>").unwrap();
         let page = live(&TEXT[..end + 5], &[]);
         assert!(page[2].contains("growing") && !page[2].contains("&lt;/"), "{}", page[2]);
+    }
+
+    #[test]
+    fn a_mark_behind_an_artifact_leads_to_its_own_words() {
+        let citation: Citation = serde_json::from_value(serde_json::json!({
+            "n": 1, "document_id": "d", "version": 1, "seq": 0, "start": 0, "end": 90, "page": null, "score": 0.9,
+            "verdict": "weak", "source": { "title": "T", "text": "" },
+        }))
+        .unwrap();
+        let text = format!("«Año» [1].\n\n{TEXT}");
+        let at = |byte: usize| i32::try_from(text[..byte].chars().count()).unwrap();
+        let used = |byte, start| CitationUse {
+            at: at(byte),
+            verdict: Verdict::Verified,
+            quote: TextRange::new(start, start + 5),
+        };
+        let uses = vec![used(text.find("[1]").unwrap(), 10), used(text.rfind("[1]").unwrap(), 40)];
+        let html = render_answer(&text, &[Citation { uses, ..citation }], &[], PLACE);
+        let (first, second) = html.split_once("artifact-card").expect("a card");
+        assert!(first.contains("quote_start=10&amp;quote_end=15#quote"), "{first}");
+        assert!(second.contains("quote_start=40&amp;quote_end=45#quote\" data-n=\"1\" data-verdict=\"verified\""), "{second}");
     }
 
     #[test]

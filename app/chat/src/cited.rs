@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, ops::Range};
 
+use cjhirashi_artifacts::protocol::{self, Segment};
 use cjhirashi_domain::{
-    chat::{Citation, Verdict},
+    chat::{Citation, CitationUse, Verdict},
     passage::TextRange,
 };
 use cjhirashi_retrieval::{Checked, CitedPassage};
@@ -16,8 +17,8 @@ const MAX_USES: usize = 50;
 /// A claim is looked for in so many bytes before its mark.
 const MAX_CLAIM: usize = 2_000;
 
-/// The citations that a text names, each with the verdict of its weakest use and the place of its best, computed away
-/// from the threads that serve requests. `passages` are the sources' texts, in their order.
+/// The citations that a text names, each with its uses, the verdict of the weakest and the place of the best, computed
+/// away from the threads that serve requests. `passages` are the sources' texts, in their order.
 pub(crate) async fn check(
     store: &Store,
     text: String,
@@ -40,19 +41,25 @@ pub(crate) async fn check(
 }
 
 fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<Citation> {
-    let mut uses: HashMap<i32, (usize, Vec<String>)> = HashMap::new();
-    for mark in marks(text) {
-        let mut claimed = None;
-        for n in mark.numbers {
-            if sources.iter().all(|source| source.n != n) {
-                continue;
-            }
-            let (count, claims) = uses.entry(n).or_default();
-            *count += 1;
-            if *count <= MAX_USES {
-                let claimed = claimed.get_or_insert_with(|| claim(&text[..mark.range.start]));
-                if !claims.contains(claimed) {
-                    claims.push(claimed.clone());
+    // The first character of each mark of a source, and what it stands behind.
+    let mut uses: HashMap<i32, Vec<(i32, String)>> = HashMap::new();
+    for words in protocol::segments(text) {
+        // What is made is no answer: a table has brackets of its own.
+        let Segment::Text(words) = words else { continue };
+        for mark in marks(&text[words.clone()]) {
+            let begin = words.start + mark.range.start;
+            let mut claimed = None;
+            for n in mark.numbers {
+                if sources.iter().all(|source| source.n != n) {
+                    continue;
+                }
+                let uses = uses.entry(n).or_default();
+                if uses.len() < MAX_USES {
+                    let (at, claim) = claimed.get_or_insert_with(|| {
+                        let at = i32::try_from(text[..begin].chars().count()).unwrap_or(i32::MAX);
+                        (at, claim(&text[words.start..begin]))
+                    });
+                    uses.push((*at, claim.clone()));
                 }
             }
         }
@@ -61,23 +68,26 @@ fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<C
         .iter()
         .zip(passages)
         .filter_map(|(source, passage)| {
-            let (_, claims) = uses.get(&source.n)?;
+            let claims = uses.remove(&source.n)?;
             let passage = passage.as_deref().map(CitedPassage::new);
-            let checked: Vec<Checked> = claims
-                .iter()
-                .map(|claim| match &passage {
-                    Some(passage) => passage.check(claim),
-                    None => Checked { verdict: Verdict::NotFound, place: None },
+            let mut checked: HashMap<String, (Verdict, Option<TextRange>)> = HashMap::new();
+            let uses: Vec<CitationUse> = claims
+                .into_iter()
+                .map(|(at, claim)| {
+                    let (verdict, quote) = *checked.entry(claim).or_insert_with_key(|claim| match &passage {
+                        Some(passage) => {
+                            let Checked { verdict, place } = passage.check(claim);
+                            (verdict, place.and_then(|place| in_document(source, &place)))
+                        }
+                        None => (Verdict::NotFound, None),
+                    });
+                    CitationUse { at, verdict, quote }
                 })
                 .collect();
-            let verdict = checked.iter().map(|checked| checked.verdict).max_by_key(|verdict| weakness(*verdict))?;
+            let verdict = uses.iter().map(|used| used.verdict).max_by_key(|verdict| weakness(*verdict))?;
             // The first of several as good.
-            let best = checked.into_iter().min_by_key(|checked| weakness(checked.verdict))?;
-            Some(Citation {
-                verdict,
-                quote: best.place.and_then(|place| in_document(source, &place)),
-                ..source.clone()
-            })
+            let quote = uses.iter().min_by_key(|used| weakness(used.verdict))?.quote;
+            Some(Citation { verdict, quote, uses, ..source.clone() })
         })
         .collect()
 }
@@ -170,6 +180,7 @@ mod tests {
             page: None,
             score: 0.9,
             verdict: Verdict::Weak,
+            uses: Vec::new(),
             source: None,
         }
     }
@@ -205,6 +216,24 @@ mod tests {
         let text = "The warranty never ends in 2030 [1]. It “lasts two years” [1].";
         assert_eq!(of(text), Some((Verdict::NotFound, Some((62, 77)))));
         assert_eq!(of("The warranty never ends in 2030 [1]."), Some((Verdict::NotFound, None)));
+    }
+
+    #[test]
+    fn each_mark_has_the_place_of_the_words_before_it() {
+        let passages = [Some("The warranty lasts two years. It covers faults of the maker.".to_owned())];
+        let table = "<artifact identifier=\"t\" type=\"table\" title=\"T\">\na[1]\n</artifact>\n";
+        let text = format!("Dos años: «lasts two years» [1].\n\n{table}\nY «covers faults of the maker» [1], siempre [1].");
+        let judged = judge(&text, &[source(1)], &passages);
+        let used: Vec<_> = judged[0].uses.iter().map(|used| (used.at, used.verdict, used.quote)).collect();
+        let mark = |nth: usize| {
+            let byte = text.match_indices("[1]").nth(nth).expect("a mark").0;
+            i32::try_from(text[..byte].chars().count()).expect("a short text")
+        };
+        let (first, second) = (TextRange::new(13, 28), TextRange::new(33, 59));
+        // The second mark of the text is in a table, which is no part of the answer.
+        assert_eq!(used[..2], [(mark(0), Verdict::Verified, first), (mark(2), Verdict::Verified, second)]);
+        assert_eq!(used.len(), 3);
+        assert_eq!(judged[0].quote, first);
     }
 
     #[test]

@@ -157,9 +157,10 @@ fn choose(mut sentences: Vec<Sentence>) -> Vec<Sentence> {
             break;
         }
     }
-    // The best first; what follows it in the same passage stays behind it.
-    let first = chosen.first().map(|sentence| sentence.n);
-    chosen.sort_by_key(|sentence| (Some(sentence.n) != first, sentence.n, sentence.at));
+    // The best first, whatever stands before it; the others as they are read, those of its passage before the rest.
+    if let Some((first, others)) = chosen.split_first_mut() {
+        others.sort_by_key(|sentence| (sentence.n != first.n, sentence.n, sentence.at));
+    }
     chosen
 }
 
@@ -411,6 +412,17 @@ mod tests {
         assert!(text.starts_with("Esto dicen los documentos"), "{text}");
         assert!(text.contains("«La garantía cubre dos años desde la compra.» [1]"), "{text}");
         assert!(!text.contains("lunes"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_best_sentence_comes_first_whatever_stands_before_it() {
+        let passages = [passage(
+            "La máquina hierve el agua en un minuto. Cada mes se limpia la máquina con agua y ácido cítrico.",
+            0.8,
+        )];
+        let text = text_of("¿Cómo se limpia la máquina? ¿Con agua?", Language::Es, &passages, &summary(1)).await;
+        let (best, other) = (text.find("ácido cítrico"), text.find("hierve"));
+        assert!(best.is_some() && other.is_some() && best < other, "{text}");
     }
 
     #[tokio::test]

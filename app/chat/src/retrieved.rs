@@ -129,6 +129,7 @@ fn retrieved(outcome: SearchOutcome, min_score: f64) -> Retrieved {
             page: passage.page,
             score: passage.score,
             verdict: Verdict::Weak,
+            uses: Vec::new(),
             // Events are stored, and a stored passage would outlive its document.
             source: None,
         })

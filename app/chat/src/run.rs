@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use base64::Engine as _;
 
-use cjhirashi_artifacts::protocol::as_history;
 use cjhirashi_domain::{
     ErrorCode, Timestamp, Viewer,
     chat::{MessageError, MessageRole, MessageStatus},
@@ -168,7 +167,7 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, mut job: Job) 
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
     let citations = match &answer.retrieved {
         // What stands in artifacts are no marks.
-        Some(found) => found.cited_in(&shared.store, &as_history(&answer.text)).await,
+        Some(found) => found.cited_in(&shared.store, &answer.text).await,
         None => Vec::new(),
     };
     let memory_used = answer.memory_used();

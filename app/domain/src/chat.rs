@@ -422,29 +422,49 @@ pub struct Citation {
     pub start: i32,
     /// One after its last character.
     pub end: i32,
-    /// The words in it that the answer stands on, as far as they were found.
+    /// The words in it that the answer stands on, as far as they were found: those of the use that they bear out best.
     #[serde(default)]
     pub quote: Option<TextRange>,
     /// The page that these words begin on, else the passage, for paged documents.
     pub page: Option<i32>,
     /// Relevance, 0 to 1.
     pub score: f64,
-    /// Whether the words quoted beside the mark stand in the passage.
+    /// Whether the words beside its marks stand in the passage: what is true of the weakest.
     pub verdict: Verdict,
+    /// Each place of the answer that names it, in their order, as far as they were checked: the first fifty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<CitationUse>,
     /// What is there now: `None` when the document was deleted, replaced or is no longer shared.
     pub source: Option<CitationSource>,
 }
 
 impl Citation {
-    /// Where it leads.
+    /// Where it leads: to the words that its best use stands on.
     #[must_use]
     pub fn address(&self) -> PassageAddress {
+        self.address_of(self.quote)
+    }
+
+    /// Where a use of it leads that stands on these words.
+    #[must_use]
+    pub fn address_of(&self, quote: Option<TextRange>) -> PassageAddress {
         PassageAddress {
             document: self.document_id.to_string(),
             passage: TextRange { start: self.start, end: self.end },
-            quote: self.quote,
+            quote,
         }
     }
+}
+
+/// One mark of an answer, and what it stands on: two quotations of one passage lead to two places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CitationUse {
+    /// The first character of the mark in the answer's text.
+    pub at: i32,
+    /// Whether the words beside it stand in the passage.
+    pub verdict: Verdict,
+    /// The words of the passage, as far as they were found, by their characters in the document's text.
+    pub quote: Option<TextRange>,
 }
 
 /// Reads a citation mark at the beginning of a text: `[3]`, `[1, 2]`, `[^3]` or `【3】`. Gives its numbers, from 1, and its

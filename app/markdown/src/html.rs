@@ -1,8 +1,8 @@
 //! The writer: Markdown's events in, our own elements out.
 
-use std::{ops::Range, time::Duration};
+use std::{collections::HashMap, ops::Range, time::Duration};
 
-use cjhirashi_domain::chat::{Citation, citation_mark};
+use cjhirashi_domain::chat::{Citation, CitationUse, citation_mark};
 use pulldown_cmark::{
     Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TextMergeWithOffset,
 };
@@ -12,7 +12,7 @@ use super::{
     code::{highlight, language},
     diagram::{self, Drawing},
     links::{bare_address, next_mark, safe_address},
-    marks::{is_escaped, referred},
+    marks::{Mark, is_escaped, marks_in, referring},
     math::{self, FILLER},
     notes::{self, Notes, Numbers},
 };
@@ -89,6 +89,7 @@ pub(crate) fn write(
     let writer = Writer {
         source: &source,
         citations,
+        uses: uses(&source, citations),
         state,
         place,
         out: String::with_capacity(source.len() + source.len() / 2 + 64),
@@ -107,9 +108,26 @@ pub(crate) fn write(
     writer.run()
 }
 
+/// What was checked of each mark, by its citation's number and its first byte.
+fn uses<'a>(source: &str, citations: &'a [Citation]) -> HashMap<(i32, usize), &'a CitationUse> {
+    let of = |citation: &'a Citation| citation.uses.iter().map(|used| (citation.n, used));
+    let mut told: Vec<(i32, &CitationUse)> = citations.iter().flat_map(of).collect();
+    told.sort_unstable_by_key(|(_, used)| used.at);
+    let mut bytes = source.char_indices().map(|(byte, _)| byte).zip(0..).peekable();
+    let mut found = HashMap::with_capacity(told.len());
+    for (n, used) in told {
+        while bytes.next_if(|(_, character)| *character < used.at).is_some() {}
+        if let Some((byte, _)) = bytes.peek().filter(|(_, character)| *character == used.at) {
+            found.insert((n, *byte), used);
+        }
+    }
+    found
+}
+
 struct Writer<'a> {
     source: &'a str,
     citations: &'a [Citation],
+    uses: HashMap<(i32, usize), &'a CitationUse>,
     state: State,
     place: Place<'a>,
     out: String,
@@ -149,10 +167,9 @@ impl<'a> Writer<'a> {
             match event {
                 Event::Start(Tag::CodeBlock(kind)) => self.code_block(&kind, &range, &mut events),
                 Event::Start(Tag::Link { link_type, dest_url, id, .. }) => {
-                    match self.cited_by_reference(link_type, &id) {
-                        // "[1]: https://elsewhere" must not take a citation's place.
-                        Some(n) => {
-                            self.citation(n);
+                    match self.cited_by_reference(link_type, &id, &range) {
+                        Some((citation, at)) => {
+                            self.citation(citation, Some(at));
                             skip_to_end(&mut events);
                         }
                         None => self.open_link(&dest_url),
@@ -161,7 +178,7 @@ impl<'a> Writer<'a> {
                 Event::Start(tag) => self.open(tag),
                 Event::End(_) => self.close(),
                 Event::Text(text) => {
-                    self.text(&text);
+                    self.text(&text, &mut marks_in(source, range.clone()));
                     let last = range.end == end && !self.closing.contains(&NOTE);
                     self.grows_at = Some(self.out.len()).filter(|_| last);
                 }
@@ -368,7 +385,7 @@ impl<'a> Writer<'a> {
     fn inline_math(&mut self, latex: &str, range: &Range<usize>) {
         // "$5 a $7": money, as pandoc tells it from formulas.
         if self.source[range.end..].starts_with(|c: char| c.is_ascii_digit()) {
-            self.text(&format!("${latex}$"));
+            self.text(&format!("${latex}$"), &mut std::iter::empty());
         } else {
             self.math(latex, false);
         }
@@ -395,8 +412,8 @@ impl<'a> Writer<'a> {
         self.notes.refer(label, &mut self.out).then_some(length)
     }
 
-    /// Text with citations and bare addresses made into links.
-    fn text(&mut self, text: &str) {
+    /// Text with citations and bare addresses made into links. `marks` are those of the source behind it.
+    fn text(&mut self, text: &str, marks: &mut impl Iterator<Item = Mark>) {
         if self.links > 0 {
             return self.plain(text);
         }
@@ -405,7 +422,7 @@ impl<'a> Writer<'a> {
             self.plain(&rest[..at]);
             let from = &rest[at..];
             let taken = if from.starts_with(['[', '【']) {
-                self.citations_at(from).or_else(|| self.note_to_come(from))
+                self.citations_at(from, marks).or_else(|| self.note_to_come(from))
             } else {
                 bare_address(from, rest[..at].chars().next_back()).and_then(|address| self.address(address))
             };
@@ -425,13 +442,15 @@ impl<'a> Writer<'a> {
     }
 
     /// A mark whose numbers are all citations; tells how many bytes it took.
-    fn citations_at(&mut self, text: &str) -> Option<usize> {
+    fn citations_at(&mut self, text: &str, marks: &mut impl Iterator<Item = Mark>) -> Option<usize> {
         let (numbers, length) = citation_mark(text)?;
-        if self.cites + numbers.len() > MAX_CITES || !numbers.iter().all(|n| self.find_citation(*n).is_some()) {
+        let at = marks.find(|mark| mark.numbers == numbers).map(|mark| mark.range.start);
+        let cited: Vec<&Citation> = numbers.iter().map(|n| self.find_citation(*n)).collect::<Option<_>>()?;
+        if self.cites + cited.len() > MAX_CITES {
             return None;
         }
-        for n in numbers {
-            self.citation(n);
+        for citation in cited {
+            self.citation(citation, at);
         }
         Some(length)
     }
@@ -440,12 +459,22 @@ impl<'a> Writer<'a> {
         self.citations.iter().find(|citation| citation.n == n)
     }
 
-    fn cited_by_reference(&self, link_type: LinkType, id: &str) -> Option<i32> {
-        referred(link_type, id).filter(|n| self.cites < MAX_CITES && self.find_citation(*n).is_some())
+    fn cited_by_reference(
+        &self,
+        link_type: LinkType,
+        id: &str,
+        range: &Range<usize>,
+    ) -> Option<(&'a Citation, usize)> {
+        let mark = referring(self.source, link_type, id, range).filter(|_| self.cites < MAX_CITES)?;
+        Some((self.find_citation(*mark.numbers.first()?)?, mark.range.start))
     }
 
-    fn citation(&mut self, n: i32) {
-        let Some(citation) = self.find_citation(n) else { return };
+    /// A link to the words that this use of a citation stands on. `at` is the first byte of its mark.
+    fn citation(&mut self, citation: &Citation, at: Option<usize>) {
+        let n = citation.n;
+        let checked = at.and_then(|at| self.uses.get(&(n, at)).copied());
+        let (verdict, quote) =
+            checked.map_or((citation.verdict, citation.quote), |checked| (checked.verdict, checked.quote));
         self.cites += 1;
         // A mark stays with the word it follows.
         if self.out.ends_with(' ') {
@@ -457,10 +486,10 @@ impl<'a> Writer<'a> {
             return;
         }
         self.out.push_str("<a class=\"cite\" href=\"");
-        escape(&citation.address().to_string(), &mut self.out);
+        escape(&citation.address_of(quote).to_string(), &mut self.out);
         self.out.push_str(&format!("\" data-n=\"{n}\""));
         if self.state == State::Saved {
-            self.out.push_str(&format!(" data-verdict=\"{}\"", citation.verdict.as_str()));
+            self.out.push_str(&format!(" data-verdict=\"{}\"", verdict.as_str()));
         }
         if let Some(source) = &citation.source {
             self.out.push_str(" title=\"");

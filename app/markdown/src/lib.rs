@@ -27,7 +27,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use cjhirashi_domain::{chat::Citation, settings::Language};
+use cjhirashi_domain::{
+    chat::{Citation, Verdict},
+    passage::TextRange,
+    settings::Language,
+};
 use quick_cache::{Weighter, sync::Cache};
 
 pub use blocks::BlockRenderer;
@@ -83,7 +87,9 @@ pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> 
     let key = HASHERS.each_ref().map(|hasher| {
         let cited = citations.iter().map(|c| {
             let title = c.source.as_ref().map(|source| source.title.as_str());
-            (c.n, c.document_id.as_str(), c.start, c.end, c.verdict.as_str(), title)
+            let place = |verdict: Verdict, quote: Option<TextRange>| (verdict.as_str(), quote.map(|q| (q.start, q.end)));
+            let uses: Vec<_> = c.uses.iter().map(|used| (used.at, place(used.verdict, used.quote))).collect();
+            (c.n, c.document_id.as_str(), c.start, c.end, place(c.verdict, c.quote), uses, title)
         });
         hasher.hash_one((source, cited.collect::<Vec<_>>(), place.id, place.language.as_str()))
     });

@@ -39,38 +39,45 @@ fn read(text: &str) -> Vec<Mark> {
             Event::Start(Tag::CodeBlock(_)) => in_code = true,
             Event::End(TagEnd::CodeBlock) => in_code = false,
             Event::Start(Tag::Link { link_type, id, .. }) => {
-                if let Some(n) = referred(link_type, &id).filter(|_| links == 0) {
-                    let own = if link_type == LinkType::Reference { source[range.clone()].rfind('[') } else { None };
-                    marks.push(Mark { numbers: vec![n], range: range.start + own.unwrap_or(0)..range.end });
-                }
+                marks.extend(referring(&source, link_type, &id, &range).filter(|_| links == 0));
                 links += 1;
             }
             Event::Start(Tag::Image { .. }) => links += 1,
             Event::End(TagEnd::Link | TagEnd::Image) => links = links.saturating_sub(1),
-            Event::Text(_) if !in_code && links == 0 => {
-                let mut at = range.start;
-                while let Some(next) = source[at..range.end].find(['[', '【']) {
-                    at += next;
-                    match citation_mark(&source[at..range.end]).filter(|_| !is_escaped(&source, at)) {
-                        Some((numbers, length)) => {
-                            marks.push(Mark { numbers, range: at..at + length });
-                            at += length;
-                        }
-                        None => at += source[at..].chars().next().map_or(1, char::len_utf8),
-                    }
-                }
-            }
+            Event::Text(_) if !in_code && links == 0 => marks.extend(marks_in(&source, range)),
             _ => {}
         }
     }
     marks
 }
 
-/// The number that a reference names: "[1]: https://elsewhere" must not take a citation's place.
-pub(crate) fn referred(link_type: LinkType, id: &str) -> Option<i32> {
-    matches!(link_type, LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut)
-        .then(|| id.trim().parse().ok())
-        .flatten()
+/// The marks in a stretch of a text that is nothing but running text.
+pub(crate) fn marks_in(source: &str, range: Range<usize>) -> impl Iterator<Item = Mark> {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        while let Some(next) = source[at..range.end].find(['[', '【']) {
+            at += next;
+            let begin = at;
+            match citation_mark(&source[at..range.end]).filter(|_| !is_escaped(source, at)) {
+                Some((numbers, length)) => {
+                    at += length;
+                    return Some(Mark { numbers, range: begin..at });
+                }
+                None => at += source[at..].chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        None
+    })
+}
+
+/// The mark that a link is whose reference is a number: "[1]: https://elsewhere" must not take a citation's place.
+pub(crate) fn referring(source: &str, link_type: LinkType, id: &str, range: &Range<usize>) -> Option<Mark> {
+    let own = match link_type {
+        LinkType::Reference => source[range.clone()].rfind('[').unwrap_or(0),
+        LinkType::Collapsed | LinkType::Shortcut => 0,
+        _ => return None,
+    };
+    Some(Mark { numbers: vec![id.trim().parse().ok()?], range: range.start + own..range.end })
 }
 
 /// Whether a backslash makes a bracket a plain character.

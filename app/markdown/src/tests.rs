@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cjhirashi_domain::{
-    chat::{Citation, CitationSource, Verdict},
+    chat::{Citation, CitationSource, CitationUse, Verdict},
     id::DocumentId,
+    passage::TextRange,
     settings::Language,
 };
 use proptest::prelude::*;
@@ -29,6 +30,7 @@ fn citation(n: i32, title: Option<&str>) -> Citation {
         page: None,
         score: 0.8,
         verdict: Verdict::Verified,
+        uses: Vec::new(),
         source: title.map(|title| CitationSource { title: title.to_owned(), text: "passage".to_owned() }),
     }
 }
@@ -451,8 +453,46 @@ fn a_fence_that_was_none_gives_its_block_back() {
     assert_eq!(page.len(), 1, "{page:?}");
 }
 
+#[test]
+fn a_mark_that_was_not_checked_leads_where_its_citation_does() {
+    let used = CitationUse { at: 4, verdict: Verdict::NotFound, quote: None };
+    let cited = Citation { quote: TextRange::new(20, 30), uses: vec![used], ..citation(1, Some("T")) };
+    let html = render("Uno [1] y dos [1].", &[cited]);
+    let (first, second) = html.split_once(" y ").expect("both");
+    assert!(first.contains("end=90#passage\" data-n=\"1\" data-verdict=\"not_found\""), "{html}");
+    assert!(second.contains("quote_end=30#quote\" data-n=\"1\" data-verdict=\"verified\""), "{html}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_mark_leads_to_the_words_that_were_found_for_it(pieces in prop::collection::vec(prop::sample::select(vec![
+        "año [1]", " [1, 2] ", "【2】", "[^1]", "[2][1]", "\n\n", "\n- ", "`a[1]`", "\\[1]", "**b [2]**", "[x](https://a.example) ",
+        "[t [1]](https://a.example)", "![i [2]](https://a.example)", "\n> ", "\n\n| a [1] |\n|---|\n| [2] |\n\n", "$x[1]$", " $3 [1] $4",
+        "[1, 9]", "&amp;", "\n\n```\n[1]\n```\n\n", "«q» ",
+    ]), 0..30)) {
+        let source = pieces.concat();
+        let mut cited = [citation(1, Some("T")), citation(2, Some("T"))];
+        let mut expected = Vec::new();
+        for (place, mark) in (100..).step_by(10).zip(crate::marks(&source)) {
+            let at = i32::try_from(source[..mark.range.start].chars().count()).unwrap();
+            let known = mark.numbers.iter().all(|n| *n < 3);
+            for n in mark.numbers.into_iter().filter(|n| *n < 3) {
+                let quote = TextRange::new(place + n, place + n + 3);
+                let uses = &mut cited[usize::try_from(n - 1).unwrap()].uses;
+                uses.push(CitationUse { at, verdict: Verdict::Weak, quote });
+                expected.extend(quote.filter(|_| known).map(|quote| quote.start));
+            }
+        }
+        let html = render(&source, &cited);
+        let shown: Vec<i32> = html
+            .split("class=\"cite\"")
+            .skip(1)
+            .filter_map(|link| link.split_once("quote_start=")?.1.split_once('&')?.0.parse().ok())
+            .collect();
+        prop_assert_eq!(shown, expected, "{}\n{}", source, html);
+    }
 
     #[test]
     fn nothing_that_can_be_written_gets_out(pieces in prop::collection::vec(prop::sample::select(vec![

@@ -206,9 +206,9 @@ impl Store {
         .await?;
         sqlx::query!(
             "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, quote_start,
-                                    quote_end, page, score, verdict)
+                                    quote_end, page, score, verdict, uses)
              SELECT copy.new, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.quote_start,
-                    c.quote_end, c.page, c.score, c.verdict
+                    c.quote_end, c.page, c.score, c.verdict, c.uses
              FROM UNNEST($1::text[], $2::text[]) AS copy (old, new)
              JOIN citations c ON c.message_id = copy.old
              JOIN messages m ON m.id = copy.new",

@@ -355,7 +355,6 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn finish_generation(&self, end: FinishedGeneration<'_>) -> Result<Ending> {
-        let encode = |error: serde_json::Error| StorageError::Query(sqlx::Error::Encode(error.into()));
         let error = end.error.map(serde_json::to_value).transpose().map_err(encode)?;
         let retrieval = end.retrieval.map(without_title).map(serde_json::to_value).transpose().map_err(encode)?;
         let event = GenerationEvent::End { status: end.status, error: end.error.cloned() };
@@ -562,17 +561,23 @@ fn without_title(retrieval: &RetrievalSummary) -> RetrievalSummary {
     retrieval
 }
 
+fn encode(error: serde_json::Error) -> StorageError {
+    StorageError::Query(sqlx::Error::Encode(error.into()))
+}
+
 async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &[Citation]) -> Result<()> {
     let numbers = |field: fn(&Citation) -> i32| citations.iter().map(field).collect::<Vec<i32>>();
     let documents: Vec<String> = citations.iter().map(|c| c.document_id.as_str().to_owned()).collect();
     let optional = |field: fn(&Citation) -> Option<i32>| citations.iter().map(field).collect::<Vec<_>>();
     let scores: Vec<f64> = citations.iter().map(|c| c.score).collect();
+    let uses: Vec<serde_json::Value> =
+        citations.iter().map(|c| serde_json::to_value(&c.uses)).collect::<Result<_, _>>().map_err(encode)?;
     let verdicts: Vec<String> = citations.iter().map(|c| c.verdict.as_str().to_owned()).collect();
     sqlx::query!(
         "INSERT INTO citations (message_id, n, document_id, version, seq, start_offset, end_offset, page, score, verdict,
-                                quote_start, quote_end)
+                                quote_start, quote_end, uses)
          SELECT $1, c.* FROM UNNEST($2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[],
-                                    $9::float8[], $10::text[], $11::int[], $12::int[]) AS c
+                                    $9::float8[], $10::text[], $11::int[], $12::int[], $13::jsonb[]) AS c
          ON CONFLICT (message_id, n) DO NOTHING",
         message,
         &numbers(|c| c.n),
@@ -586,6 +591,7 @@ async fn store_citations(tx: &mut PgTransaction<'_>, message: &str, citations: &
         &verdicts,
         &optional(|c| c.quote.map(|quote| quote.start)) as &[Option<i32>],
         &optional(|c| c.quote.map(|quote| quote.end)) as &[Option<i32>],
+        &uses,
     )
     .execute(&mut **tx)
     .await?;

@@ -123,6 +123,7 @@ struct CitationRow {
     page: Option<i32>,
     score: f64,
     verdict: String,
+    uses: serde_json::Value,
     title: Option<String>,
     text: Option<String>,
 }
@@ -142,6 +143,7 @@ impl CitationRow {
             page: self.page,
             score: self.score,
             verdict: Verdict::parse(&self.verdict).ok_or_else(|| corrupt("verdict", &self.verdict))?,
+            uses: serde_json::from_value(self.uses).unwrap_or_default(),
             source: self.title.zip(self.text).map(|(title, text)| CitationSource { title, text }),
         };
         Ok((self.message_id, citation))
@@ -264,7 +266,8 @@ impl Store {
         let rows = sqlx::query_as!(
             CitationRow,
             r#"SELECT c.message_id, c.n, c.document_id, c.version, c.seq, c.start_offset, c.end_offset, c.quote_start,
-                      c.quote_end, c.page, c.score, c.verdict, d.title AS "title?", k.text AS "text?"
+                      c.quote_end, c.page, c.score, c.verdict, c.uses,
+                      d.title AS "title?", k.text AS "text?"
                FROM citations c
                JOIN messages m ON m.id = c.message_id AND m.status <> 'streaming'
                LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL

@@ -4,7 +4,7 @@
 use cjhirashi_domain::{
     Timestamp,
     access::Visibility,
-    chat::{ChatSummary, Citation, Message},
+    chat::{ChatSummary, Citation, CitationUse, Message},
     document::Document,
     sync::DocumentEvent,
 };
@@ -254,7 +254,8 @@ pub(super) struct CitationBody {
     start: i32,
     /// One after its last.
     end: i32,
-    /// First character of the words in the passage that the answer stands on; null when none were found.
+    /// First character of the words in the passage that the answer stands on, those of its best use; null when none were
+    /// found.
     quote_start: Option<i32>,
     /// One after their last.
     quote_end: Option<i32>,
@@ -262,12 +263,34 @@ pub(super) struct CitationBody {
     page: Option<i32>,
     /// Relevance.
     score: f64,
-    /// `verified`, `weak` or `not_found`: whether what the answer says stands in the passage.
+    /// `verified`, `weak` or `not_found`: whether what the answer says stands in the passage; that of its weakest use.
     verdict: &'static str,
+    /// The places of the answer that name it, in their order: the first 50. Empty while the answer is being written.
+    uses: Vec<CitationUseBody>,
     /// The document's title; null when it was deleted, replaced or is no longer shared.
     title: Option<String>,
     /// The passage; null like `title`.
     text: Option<String>,
+}
+
+/// One mark of an answer, and what it stands on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CitationUseBody {
+    /// First character of the mark in the answer's text.
+    at: i32,
+    /// `verified`, `weak` or `not_found`: whether the words beside the mark stand in the passage.
+    verdict: &'static str,
+    /// First character of the words in the passage that they stand on; null when none were found.
+    quote_start: Option<i32>,
+    /// One after their last.
+    quote_end: Option<i32>,
+}
+
+impl From<CitationUse> for CitationUseBody {
+    fn from(used: CitationUse) -> Self {
+        let (quote_start, quote_end) = used.quote.map(|quote| (quote.start, quote.end)).unzip();
+        Self { at: used.at, verdict: used.verdict.as_str(), quote_start, quote_end }
+    }
 }
 
 impl From<Citation> for CitationBody {
@@ -285,6 +308,7 @@ impl From<Citation> for CitationBody {
             page: citation.page,
             score: citation.score,
             verdict: citation.verdict.as_str(),
+            uses: citation.uses.into_iter().map(CitationUseBody::from).collect(),
             title,
             text,
         }

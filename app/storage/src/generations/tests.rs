@@ -1,7 +1,7 @@
 //! Turns and runs on a real database.
 
 use cjhirashi_domain::{
-    chat::{BestMatch, Message, MessageRole, Verdict},
+    chat::{BestMatch, CitationUse, Message, MessageRole, Verdict},
     id::DocumentId,
     passage::TextRange,
     settings::Choices,
@@ -107,6 +107,7 @@ fn citation() -> Citation {
         page: Some(4),
         score: 0.8,
         verdict: Verdict::Verified,
+        uses: Vec::new(),
         source: None,
     }
 }
@@ -352,14 +353,16 @@ async fn a_run_whose_heart_stopped_is_found() {
 }
 
 #[tokio::test]
-async fn a_citation_keeps_the_place_of_its_quote_and_names_that_page() {
+async fn a_citation_keeps_the_places_of_its_quotes_and_names_the_page_of_the_best() {
     let world = world().await;
     let turn = world.started(None).await;
     world.add_document().await;
     let paged = "INSERT INTO document_versions (document_id, version, blob_key, size_bytes, mime_type, page_starts)
                  VALUES ('doc', 2, '', 1, 'application/pdf', '{0, 3, 6}')";
     sqlx::query(paged).execute(world.store.pool()).await.unwrap();
-    let quoted = Citation { quote: TextRange::new(4, 9), ..citation() };
+    let uses = [(15, Verdict::Verified, TextRange::new(4, 9)), (40, Verdict::NotFound, None)];
+    let uses = uses.map(|(at, verdict, quote)| CitationUse { at, verdict, quote }).to_vec();
+    let quoted = Citation { quote: TextRange::new(4, 9), uses, ..citation() };
     let unpaged = Citation { n: 2, page: None, ..quoted.clone() };
     let unknown = Citation { n: 3, version: 9, ..quoted.clone() };
     let mut citations = [quoted, unpaged, unknown, Citation { n: 4, ..citation() }];
@@ -367,8 +370,8 @@ async fn a_citation_keeps_the_place_of_its_quote_and_names_that_page() {
     assert_eq!(citations.each_ref().map(|citation| citation.page), [Some(2), None, Some(4), Some(4)]);
     world.finish(&turn, "Two years [1].", MessageStatus::Complete, &citations).await;
     let shown = world.message(&turn).await.citations;
-    let told: Vec<_> = shown.iter().map(|citation| (citation.quote, citation.page)).collect();
-    assert_eq!(told, citations.map(|citation| (citation.quote, citation.page)));
+    let told: Vec<_> = shown.into_iter().map(|citation| (citation.quote, citation.page, citation.uses)).collect();
+    assert_eq!(told, citations.map(|citation| (citation.quote, citation.page, citation.uses)));
 }
 
 #[tokio::test]
