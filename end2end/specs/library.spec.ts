@@ -61,12 +61,28 @@ test('all chats of a page are chosen by one box', async ({ page, product, chat }
   await page.getByRole('checkbox', { name: 'Todos los de esta página' }).check();
   await archive.click();
   await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();
+  await expect(page.getByRole('status').getByText('3 chats archivados. Están en «Archivo».')).toBeVisible();
   await page.getByRole('link', { name: 'Archivo', exact: true }).click();
   await expect(page.getByText('3 chats', { exact: true })).toBeVisible();
   await page.getByRole('checkbox', { name: 'Todos los de esta página' }).check();
   await page.getByText('Eliminar', { exact: true }).click();
   await page.getByRole('button', { name: 'Eliminar para siempre' }).click();
   await expect(page.getByRole('heading', { name: 'Aquí no hay chats' })).toBeVisible();
+});
+
+test('one of all chats of a page is left out @script', async ({ page, product, chat }) => {
+  for (const title of ['Uno', 'Dos', 'Tres']) await product.bringIn(title, ['Hola', 'Buenas']);
+  await chat.open('/chats');
+  const every = page.getByRole('checkbox', { name: 'Todos los de esta página' });
+  const left = page.getByRole('checkbox', { name: 'Dos', exact: true });
+  await every.check();
+  await expect(left).toBeChecked();
+  await left.uncheck();
+  await expect(every).not.toBeChecked();
+  await page.getByRole('button', { name: 'Archivar' }).click();
+  await expect(page.getByText('2 chats archivados. Están en «Archivo».')).toBeVisible();
+  await expect(page.getByRole('main').getByRole('link', { name: 'Dos', exact: true })).toBeVisible();
+  await expect(page.getByText('1 chat', { exact: true })).toBeVisible();
 });
 
 test('a chat is pinned from its menu @script', async ({ page, product, chat }) => {

@@ -42,6 +42,17 @@ document.addEventListener(
   true,
 );
 
+// One box for all rows of a list checks theirs, and is checked no longer than all of them are.
+document.addEventListener('change', ({ target }) => {
+  if (!(target instanceof HTMLInputElement) || target.type !== 'checkbox' || !target.form?.matches('.bulk')) return;
+  const boxes = /** @type {HTMLInputElement[]} */ ([...target.form.elements]).filter(({ type }) => type === 'checkbox');
+  const every = boxes.find(({ name }) => name === 'every');
+  if (!every) return;
+  const rows = boxes.filter((box) => box !== every);
+  if (target === every) for (const row of rows) row.checked = every.checked;
+  else every.checked = rows.every(({ checked }) => checked);
+});
+
 // Copying: an answer, a block of code, a link.
 
 const COPIED = { es: ['Copiado', 'El navegador no deja copiar aquí: selecciona el texto.'], en: ['Copied', 'The browser does not let us copy here: select the text.'] };

@@ -53,6 +53,10 @@ async fn a_document_goes_in_and_an_answer_comes_out_that_cites_it() {
     let quoted: String = quoted.take(usize::try_from(place("quote_end") - place("quote_start")).unwrap_or(0)).collect();
     let said = message["content"].as_str().unwrap_or_default();
     assert!(quoted.len() > 20 && said.contains(&quoted), "{quoted} is quoted in {said}");
+    let used = &citation["uses"][0];
+    let marks = said.chars().skip(usize::try_from(used["at"].as_i64().expect("a place")).unwrap_or(0));
+    assert!(marks.collect::<String>().starts_with("[1]"), "{used}");
+    assert_eq!((&used["quote_start"], &used["verdict"]), (&citation["quote_start"], &citation["verdict"]), "{used}");
 
     // A click on the citation opens the document at the passage.
     let (start, end) = (&citation["start"], &citation["end"]);

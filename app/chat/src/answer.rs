@@ -6,7 +6,11 @@ use cjhirashi_artifacts::{
     card, growing,
     protocol::{self, Fences, MOST_PER_ANSWER, Segment, Tag, closing, may_open, opening},
 };
-use cjhirashi_domain::{artifact::MessageArtifact, chat::{Citation, CitationUse}, settings::Language};
+use cjhirashi_domain::{
+    artifact::MessageArtifact,
+    chat::{Citation, CitationUse},
+    settings::Language,
+};
 use cjhirashi_markdown::{self as markdown, BlockRenderer, Place};
 
 /// A saved answer as safe HTML. `made`: what it made of artifacts; empty where that is not known.
@@ -281,7 +285,10 @@ mod tests {
         let html = render_answer(&text, &[Citation { uses, ..citation }], &[], PLACE);
         let (first, second) = html.split_once("artifact-card").expect("a card");
         assert!(first.contains("quote_start=10&amp;quote_end=15#quote"), "{first}");
-        assert!(second.contains("quote_start=40&amp;quote_end=45#quote\" data-n=\"1\" data-verdict=\"verified\""), "{second}");
+        assert!(
+            second.contains("quote_start=40&amp;quote_end=45#quote\" data-n=\"1\" data-verdict=\"verified\""),
+            "{second}"
+        );
     }
 
     #[test]

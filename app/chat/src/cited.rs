@@ -222,7 +222,8 @@ mod tests {
     fn each_mark_has_the_place_of_the_words_before_it() {
         let passages = [Some("The warranty lasts two years. It covers faults of the maker.".to_owned())];
         let table = "<artifact identifier=\"t\" type=\"table\" title=\"T\">\na[1]\n</artifact>\n";
-        let text = format!("Dos años: «lasts two years» [1].\n\n{table}\nY «covers faults of the maker» [1], siempre [1].");
+        let text =
+            format!("Dos años: «lasts two years» [1].\n\n{table}\nY «covers faults of the maker» [1], siempre [1].");
         let judged = judge(&text, &[source(1)], &passages);
         let used: Vec<_> = judged[0].uses.iter().map(|used| (used.at, used.verdict, used.quote)).collect();
         let mark = |nth: usize| {

@@ -459,12 +459,7 @@ impl<'a> Writer<'a> {
         self.citations.iter().find(|citation| citation.n == n)
     }
 
-    fn cited_by_reference(
-        &self,
-        link_type: LinkType,
-        id: &str,
-        range: &Range<usize>,
-    ) -> Option<(&'a Citation, usize)> {
+    fn cited_by_reference(&self, link_type: LinkType, id: &str, range: &Range<usize>) -> Option<(&'a Citation, usize)> {
         let mark = referring(self.source, link_type, id, range).filter(|_| self.cites < MAX_CITES)?;
         Some((self.find_citation(*mark.numbers.first()?)?, mark.range.start))
     }

@@ -87,7 +87,8 @@ pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> 
     let key = HASHERS.each_ref().map(|hasher| {
         let cited = citations.iter().map(|c| {
             let title = c.source.as_ref().map(|source| source.title.as_str());
-            let place = |verdict: Verdict, quote: Option<TextRange>| (verdict.as_str(), quote.map(|q| (q.start, q.end)));
+            let place =
+                |verdict: Verdict, quote: Option<TextRange>| (verdict.as_str(), quote.map(|q| (q.start, q.end)));
             let uses: Vec<_> = c.uses.iter().map(|used| (used.at, place(used.verdict, used.quote))).collect();
             (c.n, c.document_id.as_str(), c.start, c.end, place(c.verdict, c.quote), uses, title)
         });

@@ -17,13 +17,14 @@ pub(crate) async fn arrange_chats(
     #[server(default)] folder: String,
     #[server(default)] tags: String,
 ) -> Result<Acted, Failure> {
-    use super::server::{fail, forward_back, services, signed_in};
+    use super::server::{fail, forward_back, forward_back_told, services, signed_in, texts, words};
     use cjhirashi_domain::{ErrorCode, id::ChatId};
     use cjhirashi_storage::Arrange;
     let (who, services) = (signed_in()?, services()?);
     let ids = ids.iter().map(String::as_str).chain(every.split(','));
     let ids: Vec<ChatId> = ids.take(1_000).filter_map(|id| ChatId::parse(id).ok()).collect();
-    let what = match what.as_str() {
+    let asked = what;
+    let what = match asked.as_str() {
         "pin" => Arrange::Pin(true),
         "unpin" => Arrange::Pin(false),
         "archive" => Arrange::Archive(true),
@@ -45,8 +46,9 @@ pub(crate) async fn arrange_chats(
     if done == 0 && !ids.is_empty() {
         return Err(fail(ErrorCode::ChatNotFound));
     }
-    forward_back();
-    Ok(Acted::default())
+    forward_back_told(&asked, done);
+    let say = words(&who).arranged(texts(&who), &asked, i64::try_from(done).unwrap_or(i64::MAX));
+    Ok(Acted { say, ..Acted::default() })
 }
 
 /// Makes a folder.
@@ -222,6 +224,8 @@ mod server_side {
         let counts = ["imported", "known", "damaged", "empty"];
         let imported =
             count("imported").map(|_: i64| words(&who).imported(t, counts.map(|name| count(name).unwrap_or_default())));
+        let arranged =
+            query.get("done").and_then(|what| words(&who).arranged(t, what, count("chats").unwrap_or_default()));
         let view = served::Library {
             typed,
             wanted,
@@ -231,7 +235,7 @@ mod server_side {
             folders,
             tags,
             misread,
-            done: imported.or_else(|| query.get("saved").map(|_| t.saved.to_owned())),
+            done: imported.or(arranged).or_else(|| query.get("saved").map(|_| t.saved.to_owned())),
             now: services.store.now(),
         };
         Ok(ServedPage { title: t.chats.to_owned(), html: served::library(t, view), moves: false })

@@ -89,6 +89,25 @@ pub(crate) fn forward_back() {
     forward(&format!("/{}", path.as_deref().unwrap_or("chats")));
 }
 
+/// The same, and the page tells what was done with how many chats.
+pub(crate) fn forward_back_told(what: &str, chats: u64) {
+    match came_from().filter(|path| path.split(['?', '#', '/']).next() == Some("chats")) {
+        Some(path) => {
+            let query = path.split('#').next().and_then(|path| path.split_once('?')).map_or("", |(_, query)| query);
+            let told_before =
+                |pair: &&str| !pair.is_empty() && !DONE.iter().any(|name| pair.starts_with(&format!("{name}=")));
+            let mut query: Vec<&str> = query.split('&').filter(told_before).collect();
+            let (what, chats) = (format!("done={what}"), format!("chats={chats}"));
+            query.extend([what.as_str(), &chats]);
+            forward(&format!("/chats?{}", query.join("&")));
+        }
+        None => forward_back(),
+    }
+}
+
+/// What the address of the library says of what was done last.
+const DONE: [&str; 7] = ["done", "chats", "saved", "imported", "known", "damaged", "empty"];
+
 /// The words of whoever asks.
 pub(crate) fn texts(who: &SignedIn) -> &'static Texts {
     Texts::of(who.settings.language)

@@ -114,6 +114,25 @@ impl Words {
         if count == 1 { "1 chat".to_owned() } else { format!("{} chats", texts.number(count)) }
     }
 
+    /// What was done with chats; `None` where the page shows it by itself, or nothing was done.
+    pub(crate) fn arranged(&self, texts: &Texts, what: &str, count: i64) -> Option<String> {
+        let (one, more) = match what {
+            "archive" => (
+                self.choose("archivado. Está en «Archivo»", "archived. It is in “Archive”"),
+                self.choose("archivados. Están en «Archivo»", "archived. They are in “Archive”"),
+            ),
+            "unarchive" => (
+                self.choose("fuera del archivo. Está en «Todos los chats»", "unarchived. It is in “All chats”"),
+                self.choose("fuera del archivo. Están en «Todos los chats»", "unarchived. They are in “All chats”"),
+            ),
+            "move" => (self.choose("movido", "moved"), self.choose("movidos", "moved")),
+            "label" => (self.choose("etiquetado", "labelled"), self.choose("etiquetados", "labelled")),
+            "delete" => (self.choose("eliminado", "deleted"), self.choose("eliminados", "deleted")),
+            _ => return None,
+        };
+        (count > 0).then(|| format!("{} {}.", self.count_chats(texts, count), if count == 1 { one } else { more }))
+    }
+
     pub(crate) fn count_artifacts(&self, texts: &Texts, count: i64) -> String {
         let one = count == 1;
         let word =
