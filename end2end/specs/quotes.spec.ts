@@ -68,4 +68,8 @@ test('two quotations of one passage lead to two places', async ({ chat, product,
     await expect(page.locator('mark.quote')).toHaveText(words);
     if (!script) await page.goBack();
   }
+  if (!script) return;
+  // The other one is previewed while this one is open.
+  await marks.first().hover();
+  await expect(page.getByRole('tooltip').locator('mark')).toHaveText(QUOTE);
 });

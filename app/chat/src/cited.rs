@@ -24,11 +24,12 @@ pub(crate) async fn check(
     text: String,
     sources: Vec<Citation>,
     passages: Vec<Option<String>>,
+    made_of: MadeOf,
 ) -> Vec<Citation> {
     if sources.is_empty() {
         return Vec::new();
     }
-    let judged = tokio::task::spawn_blocking(move || judge(&text, &sources, &passages)).await;
+    let judged = tokio::task::spawn_blocking(move || judge(&text, &sources, &passages, made_of)).await;
     let mut citations = judged.unwrap_or_else(|error| {
         tracing::error!(%error, "the citations of an answer could not be checked");
         Vec::new()
@@ -40,12 +41,31 @@ pub(crate) async fn check(
     citations
 }
 
-fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<Citation> {
+/// What an answer is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeOf {
+    /// Words alone.
+    Words,
+    /// Words, and artifacts between them, which have brackets of their own.
+    WordsAndArtifacts,
+}
+
+impl MadeOf {
+    fn words(self, text: &str) -> Vec<Range<usize>> {
+        match self {
+            Self::Words => std::iter::once(0..text.len()).collect(),
+            Self::WordsAndArtifacts => protocol::segments(text)
+                .into_iter()
+                .filter_map(|segment| if let Segment::Text(words) = segment { Some(words) } else { None })
+                .collect(),
+        }
+    }
+}
+
+fn judge(text: &str, sources: &[Citation], passages: &[Option<String>], made_of: MadeOf) -> Vec<Citation> {
     // The first character of each mark of a source, and what it stands behind.
     let mut uses: HashMap<i32, Vec<(i32, String)>> = HashMap::new();
-    for words in protocol::segments(text) {
-        // What is made is no answer: a table has brackets of its own.
-        let Segment::Text(words) = words else { continue };
+    for words in made_of.words(text) {
         for mark in marks(&text[words.clone()]) {
             let begin = words.start + mark.range.start;
             let mut claimed = None;
@@ -59,7 +79,10 @@ fn judge(text: &str, sources: &[Citation], passages: &[Option<String>]) -> Vec<C
                         let at = i32::try_from(text[..begin].chars().count()).unwrap_or(i32::MAX);
                         (at, claim(&text[words.start..begin]))
                     });
-                    uses.push((*at, claim.clone()));
+                    // "[1, 1]" is one.
+                    if uses.last().is_none_or(|(last, _)| last != at) {
+                        uses.push((*at, claim.clone()));
+                    }
                 }
             }
         }
@@ -202,7 +225,7 @@ mod tests {
     fn an_index_in_code_is_no_use_of_a_source() {
         let passages = [Some("The warranty lasts two years.".to_owned()), Some("Nothing.".to_owned())];
         let text = "The warranty lasts two years [1]. Write `a[1]` or `b[2]`.";
-        let judged = judge(text, &[source(1), source(2)], &passages);
+        let judged = judge(text, &[source(1), source(2)], &passages, MadeOf::WordsAndArtifacts);
         assert_eq!(judged.iter().map(|c| (c.n, c.verdict)).collect::<Vec<_>>(), [(1, Verdict::Verified)]);
     }
 
@@ -210,7 +233,7 @@ mod tests {
     fn a_source_has_the_place_of_its_best_use_and_the_verdict_of_its_weakest() {
         let passages = [Some("Nothing. The warranty lasts two years, and no more.".to_owned())];
         let of = |text: &str| {
-            let found = judge(text, &[Citation { start: 40, ..source(1) }], &passages);
+            let found = judge(text, &[Citation { start: 40, ..source(1) }], &passages, MadeOf::WordsAndArtifacts);
             found.first().map(|c| (c.verdict, c.quote.map(|quote| (quote.start, quote.end))))
         };
         let text = "The warranty never ends in 2030 [1]. It “lasts two years” [1].";
@@ -221,10 +244,10 @@ mod tests {
     #[test]
     fn each_mark_has_the_place_of_the_words_before_it() {
         let passages = [Some("The warranty lasts two years. It covers faults of the maker.".to_owned())];
-        let table = "<artifact identifier=\"t\" type=\"table\" title=\"T\">\na[1]\n</artifact>\n";
+        let table = "<artifact identifier=\"t\" type=\"table\" title=\"T\">\na\n\nb[1]\n\n</artifact>\n";
         let text =
             format!("Dos años: «lasts two years» [1].\n\n{table}\nY «covers faults of the maker» [1], siempre [1].");
-        let judged = judge(&text, &[source(1)], &passages);
+        let judged = judge(&text, &[source(1)], &passages, MadeOf::WordsAndArtifacts);
         let used: Vec<_> = judged[0].uses.iter().map(|used| (used.at, used.verdict, used.quote)).collect();
         let mark = |nth: usize| {
             let byte = text.match_indices("[1]").nth(nth).expect("a mark").0;
@@ -234,6 +257,10 @@ mod tests {
         // The second mark of the text is in a table, which is no part of the answer.
         assert_eq!(used[..2], [(mark(0), Verdict::Verified, first), (mark(2), Verdict::Verified, second)]);
         assert_eq!(used.len(), 3);
+        let words = judge(&text, &[source(1)], &passages, MadeOf::Words);
+        assert_eq!(words[0].uses.iter().map(|used| used.at).collect::<Vec<_>>(), (0..4).map(mark).collect::<Vec<_>>());
+        let twice = judge("It lasts two years [1, 1].", &[source(1)], &passages, MadeOf::Words);
+        assert_eq!(twice[0].uses.len(), 1);
         assert_eq!(judged[0].quote, first);
     }
 
@@ -243,7 +270,7 @@ mod tests {
         for unit in ["[1]", "x[1]", "[1] ", "«uno dos tres [1]", "palabra [1]"] {
             let text = unit.repeat((1 << 20) / unit.len());
             let begun = std::time::Instant::now();
-            assert_eq!(judge(&text, &[source(1)], &passages).len(), 1, "{unit}");
+            assert_eq!(judge(&text, &[source(1)], &passages, MadeOf::WordsAndArtifacts).len(), 1, "{unit}");
             // Unoptimised and on a busy machine; looking back from every mark would take hours.
             assert!(begun.elapsed().as_secs() < 30, "{unit}: {:?}", begun.elapsed());
         }

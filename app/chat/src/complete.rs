@@ -13,7 +13,9 @@ use cjhirashi_models::{ChatDelta, ChatTurn, FinishReason};
 use futures::{StreamExt as _, stream::BoxStream};
 
 use crate::{
-    ChatError, ChatService, EXTRACTIVE, prompt,
+    ChatError, ChatService, EXTRACTIVE,
+    cited::MadeOf,
+    prompt,
     retrieved::{Retrieved, Wanted, retrieve},
     run::{self, Ask, MAX_ANSWER},
     side::{self, Side},
@@ -215,7 +217,7 @@ impl ChatService {
                 Some(found) => {
                     let named = with_sources(found);
                     let source = |n: i32| named.iter().find(|c| c.n == n).and_then(|c| c.source.clone());
-                    let judged = found.cited_in(&store, &text).await;
+                    let judged = found.cited_in(&store, &text, MadeOf::Words).await;
                     judged.into_iter().map(|c| Citation { source: source(c.n), ..c }).collect()
                 }
                 None => Vec::new(),

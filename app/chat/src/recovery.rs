@@ -14,7 +14,8 @@ use cjhirashi_domain::{
 use cjhirashi_storage::{Ending, FinishedGeneration, GenerationSignal, RunState};
 
 use crate::{
-    ChatError, ChatService, cited,
+    ChatError, ChatService,
+    cited::{self, MadeOf},
     journal::{Cancel, Run},
     service::Shared,
 };
@@ -101,7 +102,8 @@ impl ChatService {
             }
         }
         let passages = self.shared.store.load_cited_texts(user, &sources).await?;
-        let citations = cited::check(&self.shared.store, text.clone(), sources, passages).await;
+        let citations =
+            cited::check(&self.shared.store, text.clone(), sources, passages, MadeOf::WordsAndArtifacts).await;
         let error = MessageError { code: ErrorCode::Interrupted.as_str().to_owned(), detail: None };
         let ended = self
             .shared

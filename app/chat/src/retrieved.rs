@@ -13,7 +13,7 @@ use cjhirashi_storage::Store;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    cited,
+    cited::{self, MadeOf},
     prompt::{self, Found},
     service::Shared,
 };
@@ -34,9 +34,9 @@ impl Retrieved {
     }
 
     /// The sources that a text cites, judged.
-    pub(crate) async fn cited_in(&self, store: &Store, text: &str) -> Vec<Citation> {
+    pub(crate) async fn cited_in(&self, store: &Store, text: &str, made_of: MadeOf) -> Vec<Citation> {
         let passages = self.passages.iter().map(|passage| Some(passage.text.clone())).collect();
-        cited::check(store, text.to_owned(), self.citations.clone(), passages).await
+        cited::check(store, text.to_owned(), self.citations.clone(), passages, made_of).await
     }
 }
 

@@ -23,7 +23,9 @@ use cjhirashi_storage::{
 use futures::StreamExt as _;
 
 use crate::{
-    ChatService, EXTRACTIVE, extractive,
+    ChatService, EXTRACTIVE,
+    cited::MadeOf,
+    extractive,
     journal::{Cancel, Journal, Run},
     made,
     prompt::{self, Images},
@@ -166,8 +168,7 @@ pub(crate) async fn generate(service: ChatService, run: Arc<Run>, mut job: Job) 
     metrics::histogram!("cjhirashi_generation_duration_seconds")
         .record((now.0 - job.started_at.0).max(0) as f64 / 1000.0);
     let citations = match &answer.retrieved {
-        // What stands in artifacts are no marks.
-        Some(found) => found.cited_in(&shared.store, &answer.text).await,
+        Some(found) => found.cited_in(&shared.store, &answer.text, MadeOf::WordsAndArtifacts).await,
         None => Vec::new(),
     };
     let memory_used = answer.memory_used();

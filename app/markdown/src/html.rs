@@ -156,10 +156,15 @@ impl<'a> Writer<'a> {
         let source = self.source;
         let end = source.trim_end_matches(' ').len();
         let parsed = Parser::new_ext(source, options()).into_offset_iter().map(|(event, range)| match event {
-            // A bracket that was escaped begins no citation; once texts are merged nothing else tells it from one.
-            Event::Text(text) if text.starts_with('[') && is_escaped(source, range.start) => {
-                (Event::Text(format!("[{FILLER}{}", &text[1..]).into()), range)
-            }
+            // A bracket that was escaped, or written as an entity, is none of a citation; once texts are merged nothing
+            // else tells it from one.
+            Event::Text(text) => match text.chars().next().filter(|first| "[]【】".contains(*first)) {
+                Some(first) if is_escaped(source, range.start) || !source[range.start..].starts_with(first) => {
+                    let rest = &text[first.len_utf8()..];
+                    (Event::Text(format!("{FILLER}{first}{FILLER}{rest}").into()), range)
+                }
+                _ => (Event::Text(text), range),
+            },
             other => (other, range),
         });
         let mut events = TextMergeWithOffset::new(parsed);

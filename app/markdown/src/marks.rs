@@ -82,7 +82,8 @@ pub(crate) fn referring(source: &str, link_type: LinkType, id: &str, range: &Ran
 
 /// Whether a backslash makes a bracket a plain character.
 pub(crate) fn is_escaped(source: &str, at: usize) -> bool {
-    source.as_bytes()[at] == b'[' && source[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+    matches!(source.as_bytes()[at], b'[' | b']')
+        && source[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
 #[cfg(test)]

@@ -470,7 +470,7 @@ proptest! {
     fn each_mark_leads_to_the_words_that_were_found_for_it(pieces in prop::collection::vec(prop::sample::select(vec![
         "año [1]", " [1, 2] ", "【2】", "[^1]", "[2][1]", "\n\n", "\n- ", "`a[1]`", "\\[1]", "**b [2]**", "[x](https://a.example) ",
         "[t [1]](https://a.example)", "![i [2]](https://a.example)", "\n> ", "\n\n| a [1] |\n|---|\n| [2] |\n\n", "$x[1]$", " $3 [1] $4",
-        "[1, 9]", "&amp;", "\n\n```\n[1]\n```\n\n", "«q» ",
+        "[1, 9]", "&amp;", "[1\\]", "[2\\] ", "&#91;1]", "&#x3010;2】", "\n\n```\n[1]\n```\n\n", "«q» ",
     ]), 0..30)) {
         let source = pieces.concat();
         let mut cited = [citation(1, Some("T")), citation(2, Some("T"))];

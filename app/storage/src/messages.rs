@@ -143,6 +143,7 @@ impl CitationRow {
             page: self.page,
             score: self.score,
             verdict: Verdict::parse(&self.verdict).ok_or_else(|| corrupt("verdict", &self.verdict))?,
+            // Where they cannot be read, each mark leads where the citation does.
             uses: serde_json::from_value(self.uses).unwrap_or_default(),
             source: self.title.zip(self.text).map(|(title, text)| CitationSource { title, text }),
         };

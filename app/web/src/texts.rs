@@ -421,6 +421,9 @@ impl Texts {
     /// What an answer's search was.
     #[cfg(feature = "ssr")]
     pub(crate) fn searched(&self, documents: i64, passages: i32) -> String {
+        if documents == 0 {
+            return if self.es() { "Sin documentos donde buscar" } else { "No documents to search" }.to_owned();
+        }
         let (documents, passages) = (self.count_documents(documents), self.count_passages(i64::from(passages)));
         if self.es() {
             format!("Buscado en {documents} · {passages}")

@@ -265,7 +265,8 @@ pub(super) struct CitationBody {
     score: f64,
     /// `verified`, `weak` or `not_found`: whether what the answer says stands in the passage; that of its weakest use.
     verdict: &'static str,
-    /// The places of the answer that name it, in their order: the first 50. Empty while the answer is being written.
+    /// The places of the answer that name it, in their order: the first 50. Empty where they were not
+    /// kept: for such an answer `quote_start` and `quote_end` hold for each of its marks.
     uses: Vec<CitationUseBody>,
     /// The document's title; null when it was deleted, replaced or is no longer shared.
     title: Option<String>,

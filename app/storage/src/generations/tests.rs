@@ -372,6 +372,14 @@ async fn a_citation_keeps_the_places_of_its_quotes_and_names_the_page_of_the_bes
     let shown = world.message(&turn).await.citations;
     let told: Vec<_> = shown.into_iter().map(|citation| (citation.quote, citation.page, citation.uses)).collect();
     assert_eq!(told, citations.map(|citation| (citation.quote, citation.page, citation.uses)));
+    let title = |title: &str| ChatTitle::parse(title).unwrap();
+    let copy = world.store.fork_chat(&world.viewer, &turn.chat.id, None, title).await.unwrap().unwrap();
+    let copied = "SELECT array_agg(c.uses ORDER BY c.n) FROM citations c JOIN messages m ON m.id = c.message_id
+                  WHERE m.chat_id = $1";
+    let uses = async |chat: &ChatId| -> Vec<serde_json::Value> {
+        sqlx::query_scalar(copied).bind(chat.as_str()).fetch_one(world.store.pool()).await.unwrap()
+    };
+    assert_eq!(uses(&copy.id).await, uses(&turn.chat.id).await);
 }
 
 #[tokio::test]

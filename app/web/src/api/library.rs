@@ -33,10 +33,10 @@ pub(crate) async fn arrange_chats(
             None => Arrange::Move(None),
             Some(name) => Arrange::Move(Some(services.store.create_folder(&who.user.id, &name).await?)),
         },
-        "label" => Arrange::Label(server_side::tags(&tags)),
+        "label" if !server_side::tags(&tags).is_empty() => Arrange::Label(server_side::tags(&tags)),
         "relabel" => Arrange::Relabel(server_side::tags(&tags)),
         "delete" => Arrange::Delete,
-        "nothing" => {
+        "nothing" | "label" => {
             forward_back();
             return Ok(Acted::default());
         }
@@ -46,7 +46,7 @@ pub(crate) async fn arrange_chats(
     if done == 0 && !ids.is_empty() {
         return Err(fail(ErrorCode::ChatNotFound));
     }
-    forward_back_told(&asked, done);
+    forward_back_told(Some((&asked, done)));
     let say = words(&who).arranged(texts(&who), &asked, i64::try_from(done).unwrap_or(i64::MAX));
     Ok(Acted { say, ..Acted::default() })
 }
@@ -226,6 +226,9 @@ mod server_side {
             count("imported").map(|_: i64| words(&who).imported(t, counts.map(|name| count(name).unwrap_or_default())));
         let arranged =
             query.get("done").and_then(|what| words(&who).arranged(t, what, count("chats").unwrap_or_default()));
+        // Of two commands in a row the second may have failed.
+        let failed = query.get("__err").is_some() || query.get("error").is_some();
+        let done = imported.or(arranged).or_else(|| query.get("saved").map(|_| t.saved.to_owned()));
         let view = served::Library {
             typed,
             wanted,
@@ -235,7 +238,7 @@ mod server_side {
             folders,
             tags,
             misread,
-            done: imported.or(arranged).or_else(|| query.get("saved").map(|_| t.saved.to_owned())),
+            done: done.filter(|_| !failed),
             now: services.store.now(),
         };
         Ok(ServedPage { title: t.chats.to_owned(), html: served::library(t, view), moves: false })

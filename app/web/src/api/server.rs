@@ -85,28 +85,30 @@ pub(crate) fn forward_within(home: &str, other: &str) {
 
 /// The same, back to the chat, or the part of the library, where the form stood.
 pub(crate) fn forward_back() {
-    let path = came_from().filter(|path| path.starts_with("chats") || path.starts_with("chat/"));
-    forward(&format!("/{}", path.as_deref().unwrap_or("chats")));
+    forward_back_told(None);
 }
 
-/// The same, and the page tells what was done with how many chats.
-pub(crate) fn forward_back_told(what: &str, chats: u64) {
-    match came_from().filter(|path| path.split(['?', '#', '/']).next() == Some("chats")) {
-        Some(path) => {
-            let query = path.split('#').next().and_then(|path| path.split_once('?')).map_or("", |(_, query)| query);
-            let told_before =
-                |pair: &&str| !pair.is_empty() && !DONE.iter().any(|name| pair.starts_with(&format!("{name}=")));
-            let mut query: Vec<&str> = query.split('&').filter(told_before).collect();
-            let (what, chats) = (format!("done={what}"), format!("chats={chats}"));
-            query.extend([what.as_str(), &chats]);
-            forward(&format!("/chats?{}", query.join("&")));
-        }
-        None => forward_back(),
+/// The same, and the library tells what was done with how many chats.
+pub(crate) fn forward_back_told(done: Option<(&str, u64)>) {
+    forward(&back(came_from().as_deref(), done));
+}
+
+/// What the address of a page says of what was done last, or went wrong.
+const TOLD: [&str; 11] =
+    ["done", "chats", "saved", "imported", "known", "damaged", "empty", "error", "about", "__err", "__path"];
+
+/// The way back to a chat or the library, without what was told there before.
+fn back(from: Option<&str>, done: Option<(&str, u64)>) -> String {
+    let from = from.and_then(|from| from.split('#').next()).unwrap_or_default();
+    let (path, query) = from.split_once('?').unwrap_or((from, ""));
+    let (path, query) = if path == "chats" || path.starts_with("chat/") { (path, query) } else { ("chats", "") };
+    let lasts = |pair: &&str| !pair.is_empty() && !TOLD.contains(&pair.split('=').next().unwrap_or_default());
+    let mut query: Vec<String> = query.split('&').filter(lasts).map(str::to_owned).collect();
+    if let Some((what, chats)) = done.filter(|_| path == "chats") {
+        query.extend([format!("done={what}"), format!("chats={chats}")]);
     }
+    if query.is_empty() { format!("/{path}") } else { format!("/{path}?{}", query.join("&")) }
 }
-
-/// What the address of the library says of what was done last.
-const DONE: [&str; 7] = ["done", "chats", "saved", "imported", "known", "damaged", "empty"];
 
 /// The words of whoever asks.
 pub(crate) fn texts(who: &SignedIn) -> &'static Texts {
@@ -265,6 +267,18 @@ impl From<DocumentError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_keeps_what_was_looked_for_and_tells_only_what_was_done_last() {
+        let from = Some("chats?q=luz%20azul&done=pin&chats=3&page=2&__err=x&error=y&about=z#chosen");
+        assert_eq!(back(from, None), "/chats?q=luz%20azul&page=2");
+        assert_eq!(back(from, Some(("archive", 2))), "/chats?q=luz%20azul&page=2&done=archive&chats=2");
+        assert_eq!(back(Some("chats?saved=1"), None), "/chats");
+        assert_eq!(back(Some("chat/abc?branch=1"), Some(("archive", 1))), "/chat/abc?branch=1");
+        for elsewhere in [None, Some(""), Some("documents?q=1"), Some("/evil.example/chats"), Some("chatsx?q=1")] {
+            assert_eq!(back(elsewhere, Some(("move", 1))), "/chats?done=move&chats=1", "{elsewhere:?}");
+        }
+    }
 
     #[test]
     fn html_in_a_text_field_is_shown_as_text() {

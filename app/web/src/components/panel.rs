@@ -39,12 +39,14 @@ pub(crate) fn open_from_click(state: ChatState, event: &MouseEvent) {
 type Loaded = Option<Result<PassageView, Failure>>;
 
 /// Loads the passage that is looked at.
-fn load(at: &PassageAt, into: RwSignal<Loaded>) {
-    let PassageAddress { document, passage, quote } = at.address.clone();
+fn load(state: ChatState, at: PassageAddress, into: RwSignal<Loaded>) {
     into.set(None);
     spawn_local(async move {
-        let loaded = load_passage(document, passage, quote).await;
-        into.try_set(Some(loaded));
+        let loaded = load_passage(at.document.clone(), at.passage, at.quote).await;
+        // Meanwhile another may be.
+        if state.shows(&at) {
+            into.try_set(Some(loaded));
+        }
         // The quoted words may stand far down in a long passage.
         request_animation_frame(|| browser::reveal("quote"));
     });
@@ -87,7 +89,7 @@ pub(crate) fn PassagePanel(state: ChatState) -> impl IntoView {
     let loaded = RwSignal::new(None::<Result<PassageView, Failure>>);
     Effect::new(move |_| {
         if let Some(at) = state.passage.get() {
-            load(&at, loaded);
+            load(state, at.address, loaded);
             set_timeout(|| browser::focus("close-panel"), Duration::from_millis(0));
         }
     });
@@ -248,7 +250,7 @@ pub(crate) fn Preview(state: ChatState) -> impl IntoView {
             return;
         };
         // Open beside it already, or a finger, which clicks.
-        if state.passage.with_untracked(|open| open.as_ref().is_some_and(|open| open.n == at.n)) {
+        if state.shows(&at.address) {
             return;
         }
         let turn = browser::turn();

@@ -131,7 +131,7 @@ fn answer(t: &'static Texts, message: &Message, now: Timestamp) -> String {
         {empty.then(|| view! { <p class="faint">{w.empty_answer}</p> })}
         <div class="prose" inner_html=html></div>
         {unfinished(t, message)}
-        {message.retrieval.as_ref().filter(|found| found.searched_documents > 0).map(|found| searched(t, found))}
+        {message.retrieval.as_ref().map(|retrieval| searched(t, retrieval))}
         {sources(t, &message.citations)}
         <div class="message-tools">
             {tool("copy", Icon::Copy, t.copy)}

@@ -524,6 +524,12 @@ impl ChatState {
         self.passage.set(Some(passage));
     }
 
+    /// Whether this passage is open.
+    pub(crate) fn shows(&self, address: &PassageAddress) -> bool {
+        let open = self.passage.try_get_untracked().flatten();
+        open.is_some_and(|open| open.address == *address)
+    }
+
     pub(crate) fn close_passage(&self) {
         self.passage.set(None);
         let mark = self.opener.and_then(|opener| opener.try_update_value(Option::take)).flatten();
