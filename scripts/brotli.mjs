@@ -1,8 +1,8 @@
-// Writes FILE.br, as small as it gets: `node scripts/brotli.mjs FILE`.
+// Compresses a file, as small as it gets: `node scripts/brotli.mjs FILE TO`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants as c } from 'node:zlib';
 
-const [file] = process.argv.slice(2);
+const [file, to] = process.argv.slice(2);
 const bytes = readFileSync(file);
 // How distances are written: which way is shortest changes with every program, by half a percent.
 const ways = file.endsWith('.wasm') ? [[0, 0], [1, 0], [2, 0], [2, 8], [3, 0]] : [[0, 0]];
@@ -18,4 +18,4 @@ const packed = ways.map(([postfix, direct]) =>
     },
   }),
 );
-writeFileSync(`${file}.br`, packed.reduce((best, one) => (one.length < best.length ? one : best)));
+writeFileSync(to, packed.reduce((best, one) => (one.length < best.length ? one : best)));

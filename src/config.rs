@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::Write as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -82,6 +82,8 @@ pub struct Config {
     pub database_connections: u32,
     /// `DATA_DIR`, absolute.
     pub data_dir: PathBuf,
+    /// Whether it was set, or is that of the current folder.
+    pub data_dir_is_set: bool,
     /// The folder for what can be fetched again, beside the models' default folder.
     cache_dir: PathBuf,
     /// `LISTEN`.
@@ -213,6 +215,7 @@ impl Config {
             database_url,
             database_connections: parse_connections(get("DATABASE_CONNECTIONS")?.as_deref())?,
             data_dir: folder("DATA_DIR", Path::new("data"))?,
+            data_dir_is_set: get("DATA_DIR")?.is_some(),
             cache_dir,
             listen,
             app_url_follows: app_url.is_none(),
@@ -299,6 +302,9 @@ impl Config {
         };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o711).create(&self.data_dir).map_err(failed)?;
+        for folder in [self.blob_dir(), self.index_dir(), self.export_dir()] {
+            close_to_others(&folder).map_err(failed)?;
+        }
         // A folder of somebody else is noticed now, not by the first upload.
         let probe = self.data_dir.join(format!(".write-{}", std::process::id()));
         std::fs::File::create(&probe).map_err(failed)?;
@@ -366,7 +372,13 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 kept(std::fs::read_to_string(&path).map_err(failed)?)
             }
-            Err(error) => Err(failed(error)),
+            // Not every file system knows hard links.
+            Err(_) => {
+                let made = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
+                let kept = made.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+                kept.map_err(failed)?;
+                Ok(AppSecret::new(text))
+            }
         }
     }
 
@@ -443,6 +455,19 @@ fn parse_connections(text: Option<&str>) -> Result<u32, ConfigError> {
         .ok_or_else(|| invalid("DATABASE_CONNECTIONS", format!("\"{text}\" is not a number from 2 to 100")))
 }
 
+/// Makes a folder of people's texts, which other accounts of the machine may not enter; who is in its group is whoever
+/// runs the instance's business. One that there is, and that is not ours to change, stays as it is.
+fn close_to_others(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mode = std::fs::metadata(folder)?.permissions().mode();
+    if mode & 0o007 != 0
+        && let Err(error) = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & !0o007))
+    {
+        tracing::warn!(folder = %folder.display(), %error, "other accounts of this machine may read this folder");
+    }
+    Ok(())
+}
+
 fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, ConfigError> {
     match text.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(default),
@@ -454,7 +479,9 @@ fn yes_or_no(name: &str, text: Option<&str>, default: bool) -> Result<bool, Conf
 
 /// An http or https address, without slashes at its end.
 fn parse_url(name: &str, text: &str) -> Result<String, ConfigError> {
-    let wrong = |what: &str| invalid(name, format!("\"{text}\" {what}; write for example https://example.org"));
+    // What is no address may be a key that was put in the wrong place.
+    let told = if text.contains("://") && !text.contains('@') { format!("\"{text}\"") } else { "the value".to_owned() };
+    let wrong = |what: &str| invalid(name, format!("{told} {what}; write for example https://example.org"));
     let uri: http::Uri = text.parse().map_err(|_| wrong("is not an address"))?;
     match uri.scheme_str() {
         Some("http" | "https") => {}
@@ -693,10 +720,32 @@ mod tests {
         config.secret().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
         assert_eq!(first.len(), 64);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
         std::fs::write(&path, "").unwrap();
         let error = config.secret().unwrap_err().to_string();
         assert!(error.starts_with("APP_SECRET: is not set") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn other_accounts_do_not_enter_the_folders_of_peoples_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = read(&[("DATA_DIR", folder.path().to_str().unwrap())]).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        // As earlier versions made it.
+        std::fs::create_dir(config.blob_dir()).unwrap();
+        std::fs::set_permissions(config.blob_dir(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        config.make_data_dir().unwrap();
+        assert_eq!(mode(&config.blob_dir()), 0o750, "the group is the operator's");
+        assert_eq!((mode(&config.index_dir()), mode(&config.export_dir())), (0o700, 0o700));
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_an_address_is_not_repeated() {
+        for wrong in ["sk-hunter2", "ana:hunter2@example.org/v1", "https://ana:hunter2@example.org:x"] {
+            let told = read(&[("OPENAI_BASE_URL", wrong)]).unwrap_err().to_string();
+            assert!(told.starts_with("OPENAI_BASE_URL: ") && !told.contains("hunter2"), "{told}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+mod connections;
 pub mod embedded;
 pub mod http;
 pub mod indexes;

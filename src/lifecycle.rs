@@ -1,8 +1,7 @@
 //! Serve until told to stop, then stop in order.
 
-use std::{future::IntoFuture as _, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt as _;
 use cjhirashi_domain::id::UserId;
 use cjhirashi_storage::{StorageError, Store};
 use tokio::{
@@ -11,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, state::Running};
+use crate::{config::Config, connections, state::Running};
 
 /// How long answers that are being written may go on after the signal.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -114,13 +113,9 @@ fn hang_up_is_ignored() -> bool {
 /// [`ServeError::Io`].
 pub async fn serve(listener: TcpListener, running: Running, signals: &mut StopSignals) -> Result<(), ServeError> {
     let stop = CancellationToken::new();
-    // An event stream is a row of small writes: none may wait for the acknowledgement of the one before.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    let service = crate::http::router(running.state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
-    let mut server = tokio::spawn(server);
+    let app = crate::http::router(running.state.clone());
+    let mut server =
+        tokio::spawn(connections::serve(listener, app, connections::room(), connections::PATIENCE, stop.clone()));
     let ended = tokio::select! {
         ended = &mut server => Some(ended),
         name = signals.next() => {

@@ -79,10 +79,16 @@ test('one of all chats of a page is left out @script', async ({ page, product, c
   await expect(left).toBeChecked();
   await left.uncheck();
   await expect(every).not.toBeChecked();
-  await page.getByRole('button', { name: 'Archivar' }).click();
-  await expect(page.getByText('2 chats archivados. Están en «Archivo».')).toBeVisible();
+  const remove = async () => {
+    await page.getByText('Eliminar', { exact: true }).click();
+    await page.getByRole('button', { name: 'Eliminar para siempre' }).click();
+  };
+  await remove();
+  await expect(page.getByText('2 chats eliminados.')).toBeVisible();
   await expect(page.getByRole('main').getByRole('link', { name: 'Dos', exact: true })).toBeVisible();
-  await expect(page.getByText('1 chat', { exact: true })).toBeVisible();
+  await every.check();
+  await remove();
+  await expect(page.getByText('1 chat eliminado.')).toBeVisible();
 });
 
 test('a chat is pinned from its menu @script', async ({ page, product, chat }) => {

@@ -7,12 +7,12 @@ use cjhirashi_domain::{
 };
 use cjhirashi_storage::Done;
 
-use super::{GrantAdmin, with_store};
+use super::{GrantAdmin, with_instance};
 use crate::config::Config;
 
 pub(super) async fn run(config: Config, args: GrantAdmin) -> anyhow::Result<()> {
     let email = Email::parse(&args.email).context("the address")?;
-    let granted = with_store(&config, async |store| {
+    let granted = with_instance(&config, async |store| {
         let (granted, role) = store.grant_admin(&email).await?;
         let action = if granted.is_some() { Action::RoleChanged } else { Action::Invited };
         let subject = granted.as_ref().map(|person| person.as_str());

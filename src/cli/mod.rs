@@ -245,6 +245,18 @@ fn described(error: &anyhow::Error) -> String {
     text
 }
 
+/// [`with_store`] for commands that speak to an instance that there is: elsewhere than in its folder they would make another
+/// one, whose links and keys open nothing.
+async fn with_instance<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let made = config.database_url.is_some() || config.data_dir_is_set || config.postgres_dir().join("data").exists();
+    anyhow::ensure!(
+        made,
+        "there is no instance in {}; run this where the server runs, or set DATA_DIR (or DATABASE_URL) as it has it",
+        config.data_dir.display()
+    );
+    with_store(config, work).await
+}
+
 /// Opens the store beside a server that may be running, or without one.
 async fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
     config.make_data_dir()?;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use cjhirashi_domain::user::Email;
 
-use super::{SignInLink, with_store};
+use super::{SignInLink, with_instance};
 use crate::{config::Config, lifecycle};
 
 pub(super) async fn run(config: Config, args: SignInLink) -> anyhow::Result<()> {
@@ -13,7 +13,7 @@ pub(super) async fn run(config: Config, args: SignInLink) -> anyhow::Result<()> 
         !config.app_url.ends_with(":0"),
         "LISTEN has port 0, so the server's address is not known; set APP_URL, or use the link that the server printed"
     );
-    let link = with_store(&config, async |store| {
+    let link = with_instance(&config, async |store| {
         if email.as_str() == Email::LOCAL_OWNER {
             let there = store.find_user_by_email(Email::LOCAL_OWNER).await?.is_some();
             ensure!(there || !store.has_owner().await?, "this server has an owner; say whose link it is with --email");

@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use cjhirashi_storage::JobFilter;
 use tokio::net::TcpListener;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::work::with_worker;
-use crate::{config::Config, http, lifecycle::StopSignals, state, telemetry};
+use crate::{config::Config, http, lifecycle::StopSignals, model_file, state, telemetry};
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
@@ -25,6 +25,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             let router = http::metrics_alone(work.store.clone(), metrics);
             AbortOnDropHandle::new(tokio::spawn(axum::serve(listener, router).into_future()))
         });
+        let fetching = CancellationToken::new();
+        model_file::fetch_when_missing(&settings, fetching.clone());
+        let _fetching = fetching.drop_guard();
         tracing::info!("jobs are run until told to stop");
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping");

@@ -152,5 +152,8 @@ pub fn help() -> String {
             let _ = write!(text, "\n      [default: {}]", variable.default);
         }
     }
+    text.push_str(
+        "\n\nMirrors to fetch from, as pip and npm read them from the environment: PIP_INDEX_URL, npm_config_registry.",
+    );
     text
 }

@@ -24,6 +24,8 @@ use super::error::{ApiError, ApiResult};
 pub(crate) const JSON_BYTES: usize = 1 << 20;
 /// The same of a conversation, which may hold images.
 pub(crate) const CONVERSATION_BYTES: usize = 16 << 20;
+/// Whoever sends nothing for so long, in the middle of a body, has gone.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The most bytes read and thrown away of a request that is refused for its size.
 const DRAIN_BYTES: u64 = 1 << 30;
 /// The longest that takes.
@@ -49,8 +51,9 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> ApiRe
     }
     let mut bytes =
         Vec::with_capacity(announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0).min(limit));
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|_| ApiError::invalid("the body broke off"))?;
+    let broken = || ApiError::invalid("the body broke off");
+    while let Some(piece) = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| broken())? {
+        let piece = piece.map_err(|_| broken())?;
         if bytes.len() + piece.len() > limit {
             drain(&mut stream).await;
             return Err(ApiError::new(ErrorCode::BodyTooLarge));

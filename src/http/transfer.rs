@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    body::{ApiId, ApiQuery},
+    body::{ApiId, ApiQuery, PATIENCE},
     error::{ApiError, ApiResult, accepts_html},
     sign_in::Person,
 };
@@ -39,8 +39,10 @@ use crate::AppState;
 const MAX_BYTES: usize = 200 << 20;
 /// So many files are read at once.
 static IMPORTS: Semaphore = Semaphore::const_new(1);
-/// Whoever sends nothing for so long has gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// So many may be on their way, each of them in memory.
+static ON_THEIR_WAY: Semaphore = Semaphore::const_new(3);
+/// How long one may be.
+const ON_ITS_WAY: Duration = Duration::from_secs(15 * 60);
 /// Conversations read ahead of the database.
 const AHEAD: usize = 4;
 /// Chats whose ids are read at once.
@@ -76,9 +78,12 @@ pub(crate) async fn import(State(state): State<AppState>, person: Person, reques
 }
 
 async fn read_and_keep(state: &AppState, person: &Person, request: Request) -> ApiResult<Imported> {
-    let (_, bytes) = file_of(request, MAX_BYTES).await?;
-    // Only once the file is here: whoever sends slowly keeps nobody waiting.
-    let Ok(_one) = IMPORTS.try_acquire() else { return Err(ApiError::new(ErrorCode::TooMany)) };
+    let too_many = |_| ApiError::new(ErrorCode::TooMany);
+    let _on_its_way = ON_THEIR_WAY.try_acquire().map_err(too_many)?;
+    let received = tokio::time::timeout(ON_ITS_WAY, file_of(request, MAX_BYTES)).await;
+    let (_, bytes) = received.map_err(|_| ApiError::invalid("the upload took too long"))??;
+    // Only once the file is here: whoever sends slowly keeps no reader waiting.
+    let _one = IMPORTS.try_acquire().map_err(too_many)?;
     let (user, language) = (person.0.user.id.clone(), person.0.settings.language);
     let (conversations, mut read_ahead) = mpsc::channel(AHEAD);
     let now = state.store.now();
@@ -121,7 +126,9 @@ pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<(Option<
     let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
     let broken = || ApiError::invalid("the upload broke off");
     let (mut bytes, mut read) = (Vec::new(), 0);
-    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+    while let Some(field) =
+        tokio::time::timeout(PATIENCE, form.next_field()).await.map_err(|_| broken())?.map_err(|_| broken())?
+    {
         let wanted = field.name() == Some("file");
         let name = field.file_name().map(|name| name.chars().take(200).collect());
         let mut pieces = field.into_stream();

@@ -18,13 +18,13 @@ use cjhirashi_domain::{
     settings::Language,
 };
 use cjhirashi_storage::StoredBlob;
-use cjhirashi_sync::{DocumentError, DocumentService, NewDocument, Twin};
+use cjhirashi_sync::{DocumentError, DocumentService, NewDocument, Twin, parse_tags};
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::ApiId,
+    body::{ApiId, PATIENCE},
     error::{ApiError, ApiResult, accepts_html, language_of},
     sign_in::{Person, local_path},
 };
@@ -40,6 +40,8 @@ const HEAD_BYTES: u64 = 100;
 const MAX_FIELD_BYTES: usize = 64 * 1024;
 /// The most fields that are no files.
 const MAX_FIELDS: usize = 100;
+/// Labels that are read at all; far fewer are allowed.
+const MAX_NAMED_TAGS: usize = 1_000;
 /// Files committed at the same time.
 const ADD_AT_ONCE: usize = 4;
 
@@ -225,7 +227,9 @@ pub(crate) async fn read_form(documents: &DocumentService, request: Request) -> 
     let mut multipart = multipart.map_err(|error| ApiError::invalid(error.body_text()))?;
     let mut form = Form::default();
     let (mut total, mut fields, mut left_out) = (0, 0, 0);
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+    while let Some(field) =
+        tokio::time::timeout(PATIENCE, multipart.next_field()).await.map_err(|_| gone())?.map_err(broken)?
+    {
         match field.file_name().map(str::to_owned) {
             Some(name) => {
                 total += HEAD_BYTES + name.len() as u64;
@@ -293,8 +297,12 @@ async fn read_past(mut field: Field<'_>, total: &mut u64) -> ApiResult<()> {
     Ok(())
 }
 
+async fn piece_of(field: &mut Field<'_>) -> ApiResult<Option<Bytes>> {
+    tokio::time::timeout(PATIENCE, field.chunk()).await.map_err(|_| gone())?.map_err(broken)
+}
+
 async fn next_piece(field: &mut Field<'_>, total: &mut u64) -> ApiResult<Option<Bytes>> {
-    let piece = field.chunk().await.map_err(broken)?;
+    let piece = piece_of(field).await?;
     *total += piece.as_ref().map_or(0, |piece| piece.len() as u64);
     if *total > MAX_TOTAL_BYTES {
         return Err(ApiError::new(ErrorCode::BodyTooLarge));
@@ -305,7 +313,7 @@ async fn next_piece(field: &mut Field<'_>, total: &mut u64) -> ApiResult<Option<
 async fn read_text(mut field: Field<'_>, form: &mut Form) -> ApiResult<()> {
     let name = field.name().unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
+    while let Some(piece) = piece_of(&mut field).await? {
         if bytes.len() + piece.len() > MAX_FIELD_BYTES {
             return Err(ApiError::invalid(format!("a field is longer than {MAX_FIELD_BYTES} bytes")));
         }
@@ -321,11 +329,20 @@ async fn read_text(mut field: Field<'_>, form: &mut Form) -> ApiResult<()> {
         }
         "visibility" => form.public = parse_public(&text)?,
         // Repeated, or separated by commas.
-        "tags" | "tags[]" | "tag" => form.tags.extend(text.split(',').map(|tag| tag.trim().to_owned())),
+        "tags" | "tags[]" | "tag" => {
+            form.tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
+            if form.tags.len() > MAX_NAMED_TAGS {
+                return Err(ApiError::invalid("too many tags"));
+            }
+        }
         // Forms of later versions may say more.
         _ => {}
     }
     Ok(())
+}
+
+fn gone() -> ApiError {
+    ApiError::invalid("the upload broke off")
 }
 
 fn broken(error: axum::extract::multipart::MultipartError) -> ApiError {
@@ -349,7 +366,9 @@ pub(crate) async fn add_files(
     }
     // A title for several files would make them indistinguishable.
     let title = form.title.filter(|_| form.files.len() == 1);
-    let (tags, metadata, source_url) = (form.tags, form.metadata, form.source_url);
+    // Once for all files, which have them in common.
+    let tags = parse_tags(&form.tags)?;
+    let (metadata, source_url) = (form.metadata, form.source_url);
     let added = stream::iter(form.files.into_iter().map(|file| {
         let (visibility, title, tags, metadata, source_url) =
             (visibility.clone(), title.clone(), tags.clone(), metadata.clone(), source_url.clone());

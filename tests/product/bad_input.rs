@@ -5,8 +5,15 @@ use std::time::{Duration, Instant};
 use cjhirashi_testkit::{Script, files};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{MULTIPART, PATIENCE, Product, code_of, form, id_of, multipart};
+
+/// A DOCX with a password: what it holds is told far behind its beginning, as large ones have it.
+fn encrypted_docx() -> Vec<u8> {
+    let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec(), vec![0; 100_000], name].concat()
+}
 
 #[tokio::test]
 async fn every_bad_file_says_what_is_wrong_with_it() {
@@ -24,6 +31,7 @@ async fn every_bad_file_says_what_is_wrong_with_it() {
         ("ruido.pdf", files::noise(4000), "documents:broken_file"),
         ("cortado.pdf", files::broken_pdf(), "documents:broken_file"),
         ("candado.pdf", files::encrypted_pdf(), "documents:encrypted"),
+        ("candado.docx", encrypted_docx(), "documents:encrypted"),
         ("escaneado.pdf", files::scanned_pdf(), "documents:no_text"),
         ("bomba.docx", files::docx_bomb(300), "documents:too_large_inside"),
         ("cortado.docx", files::docx("T", "Hola.")[..300].to_vec(), "documents:broken_file"),
@@ -61,6 +69,67 @@ async fn nul_bytes_broken_utf_8_and_a_wrong_extension_lose_nothing_else() {
         let results = product.search("faro de piedra").await;
         assert!(results.iter().any(|result| result["document_id"] == id.as_str()), "{name}: {results:?}");
     }
+}
+
+#[tokio::test]
+async fn a_million_labels_are_refused_before_they_are_copied() {
+    let product = Product::start().await;
+    let mut body = Vec::new();
+    for _ in 0..99 {
+        let tags = "a,".repeat(30_000);
+        body.extend(
+            format!("----part--\r\nContent-Disposition: form-data; name=\"tags\"\r\n\r\n{tags}\r\n").into_bytes(),
+        );
+    }
+    body.extend(multipart(&[("nota.txt".to_owned(), b"Hola.".to_vec())]));
+    let request = product.app.api(Method::POST, "/api/v1/documents").header("content-type", MULTIPART).body(body);
+    let response = request.send().await.expect("an answer");
+    let answer: Value = response.json().await.expect("JSON");
+    assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("too many tags")), "{answer}");
+}
+
+#[tokio::test]
+async fn who_sends_exports_slowly_fills_no_memory_and_others_are_told() {
+    let product = Product::start().await;
+    let cookie = product.sign_in().await;
+    let host = product.app.base_url.split_once("://").expect("an address").1;
+    let head = format!(
+        "POST /chats/import HTTP/1.1\r\nhost: {host}\r\norigin: {}\r\ncookie: {cookie}\r\naccept: application/json\r\n\
+         content-type: {MULTIPART}\r\ncontent-length: 100000000\r\n\r\n----part--\r\n",
+        product.app.base_url
+    );
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = tokio::net::TcpStream::connect(host).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("the head is sent");
+        slow.push(stream);
+    }
+    let send = async || {
+        let request = product.app.client.post(format!("{}/chats/import", product.app.base_url));
+        let request = request.header("cookie", &cookie).header("origin", &product.app.base_url);
+        let request = request.header("content-type", MULTIPART).header("accept", "application/json");
+        let body = multipart(&[("a.json".to_owned(), b"[]".to_vec())]);
+        request.body(body).send().await.expect("an answer").status()
+    };
+    let mut status = send().await;
+    for _ in 0..50 {
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        status = send().await;
+    }
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    // Whoever leaves makes room.
+    drop(slow);
+    for _ in 0..50 {
+        if status != StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        status = send().await;
+    }
+    assert_eq!(status, StatusCode::OK, "an export without a conversation");
 }
 
 #[tokio::test]

@@ -77,6 +77,17 @@ async fn nothing_configured_survives_every_kind_of_end() {
 }
 
 #[tokio::test]
+async fn a_command_in_another_folder_makes_no_other_instance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for args in [&["sign-in-link"][..], &["api-key", "create", "--email", "ana@example.org", "--name", "k"]] {
+        let output = run_in(folder.path(), args, &[("APP_URL", "http://127.0.0.1:3000")]).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains("no instance in") && told.contains("DATA_DIR"), "{told}");
+    }
+    assert!(!folder.path().join("data/postgres").exists());
+}
+
+#[tokio::test]
 async fn one_data_folder_has_one_server() {
     let app = embedded().await;
     let data = app.data_dir.display().to_string();

@@ -25,7 +25,7 @@ pub use assemble::{assemble, clean_text};
 pub use chunk::{ChunkDraft, ChunkOptions, chunk};
 pub use error::IngestError;
 pub use extracted::{Extracted, Limits, PageStart};
-pub use recognise::{Kind, recognise};
+pub use recognise::{Kind, recognise, wants_whole};
 pub use sandbox::{Sandbox, run_extract_child};
 
 /// Reads a file of a known kind, in this thread and this process: call it through [`Sandbox`] for files of others.

@@ -109,6 +109,12 @@ fn extension(file_name: &str) -> String {
     file_name.rsplit_once('.').map(|(_, last)| last.to_ascii_lowercase()).unwrap_or_default()
 }
 
+/// Whether [`recognise`] wants the whole of a file that begins like this: what an Office file holds may stand anywhere in it.
+#[must_use]
+pub fn wants_whole(head: &[u8]) -> bool {
+    head.starts_with(OLE)
+}
+
 /// Which kind of file it is. `bytes` may be the whole file or its first 64 kB.
 ///
 /// The content decides: a PDF called `notes.txt` is a PDF, and a text called `report.pdf` is a text.

@@ -146,6 +146,8 @@ impl From<ModelError> for Failure {
             ModelError::RateLimited { retry_after, .. } => {
                 Remedy::Wait { after: retry_after.unwrap_or(Duration::from_secs(30)) }
             }
+            // It is being fetched, or somebody has to bring it: however long that takes, no document is given up for it.
+            ModelError::LocalModelMissing { .. } => Remedy::Wait { after: MENDED_AFTER },
             // About these very texts: the same texts would be refused again.
             ModelError::Refused { .. } | ModelError::ContextTooLong { .. } => Remedy::GiveUp,
             // The rest may pass by itself or when somebody mends the configuration.
@@ -184,5 +186,16 @@ impl From<IndexError> for Failure {
         };
         tracing::warn!(%error, "the vector index could not be written");
         Self::new(error.code(), Some(error.to_string()), remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_document_is_given_up_for_a_model_that_is_still_to_come() {
+        let failure = Failure::from(ModelError::LocalModelMissing { path: "model.bin".into() });
+        assert!(matches!(failure.remedy, Remedy::Wait { .. }), "{failure:?}");
     }
 }

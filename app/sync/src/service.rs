@@ -10,7 +10,7 @@ use cjhirashi_domain::{
     sync::DocumentEvent,
     text::{DocumentTitle, InvalidText, Tag},
 };
-use cjhirashi_ingest::{IngestError, Kind, recognise};
+use cjhirashi_ingest::{IngestError, Kind, recognise, wants_whole};
 use cjhirashi_storage::{
     BlobKey, BlobWriter, Blobs, DocumentChange, DocumentFilter, DocumentList, DocumentPart, NewDocumentRow,
     OriginalFile, Store, StoredBlob, Twin,
@@ -427,7 +427,10 @@ async fn recognise_blob(
     if blob.size() == 0 {
         return Err(IngestError::Empty.into());
     }
-    let head = blob.head(HEAD_BYTES).await?;
+    let mut head = blob.head(HEAD_BYTES).await?;
+    if wants_whole(&head) {
+        head = blob.head(MAX_FILE_BYTES).await?;
+    }
     let found = recognise(file_name.unwrap_or_default(), &head)?;
     Ok(match (found, claimed.and_then(Kind::from_mime_type)) {
         // All of these are text; only the sender knows what is meant by it.

@@ -495,13 +495,18 @@ impl VectorIndex for EmbeddedIndex {
     }
 
     async fn stats(&self) -> Result<IndexStats, IndexError> {
-        let table = self.shared.table.read();
-        let graph = self.shared.graph.read_recursive();
-        Ok(IndexStats {
-            vectors: table.alive() as u64,
-            memory_bytes: (table.memory() + graph.as_ref().map_or(0, Graph::memory)) as u64,
-            loading: self.shared.loading.load(Ordering::Relaxed),
-        })
+        // While entries are removed the table may be held for a while, which no thread that serves requests waits for.
+        let shared = Arc::clone(&self.shared);
+        let counted = spawn_blocking(move || {
+            let table = shared.table.read();
+            let graph = shared.graph.read_recursive();
+            IndexStats {
+                vectors: table.alive() as u64,
+                memory_bytes: (table.memory() + graph.as_ref().map_or(0, Graph::memory)) as u64,
+                loading: shared.loading.load(Ordering::Relaxed),
+            }
+        });
+        joined(counted.await)
     }
 
     async fn clear(&self) -> Result<(), IndexError> {
