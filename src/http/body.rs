@@ -17,6 +17,7 @@ use cjhirashi_domain::{
 };
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{ApiError, ApiResult};
 
@@ -30,6 +31,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const DRAIN_BYTES: u64 = 1 << 30;
 /// The longest that takes.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// So many bodies that are larger than ordinary ones are read into memory at once.
+static LARGE: Semaphore = Semaphore::const_new(16);
+
+/// A place among the large bodies, taken once a body is one of them.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Option<SemaphorePermit<'static>>);
+
+impl Room {
+    /// Waits until so many bytes may be held.
+    pub(crate) async fn hold(&mut self, bytes: usize) -> ApiResult<()> {
+        if self.0.is_none() && bytes > JSON_BYTES {
+            let place = tokio::time::timeout(PATIENCE, LARGE.acquire()).await;
+            self.0 = Some(place.ok().and_then(Result::ok).ok_or(ApiError::new(ErrorCode::TooMany))?);
+        }
+        Ok(())
+    }
+}
 
 /// What the sender says the body measures.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -52,12 +71,14 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> ApiRe
     let mut bytes =
         Vec::with_capacity(announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0).min(limit));
     let broken = || ApiError::invalid("the body broke off");
+    let mut room = Room::default();
     while let Some(piece) = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| broken())? {
         let piece = piece.map_err(|_| broken())?;
         if bytes.len() + piece.len() > limit {
             drain(&mut stream).await;
             return Err(ApiError::new(ErrorCode::BodyTooLarge));
         }
+        room.hold(bytes.len() + piece.len()).await?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.into())
@@ -183,6 +204,21 @@ mod tests {
         }
         assert_eq!(parse_json::<Title>(b"{\"title\": 3}").unwrap_err().param.as_deref(), Some("title"));
         assert!(parse_json::<Title>(b"{} {}").is_err());
+    }
+
+    #[tokio::test]
+    async fn large_bodies_wait_until_others_are_read() {
+        let all = LARGE.acquire_many(16).await.unwrap();
+        let none = HeaderMap::new();
+        assert!(
+            read(&none, Body::from(vec![0; JSON_BYTES]), usize::MAX).await.is_ok(),
+            "an ordinary one does not wait"
+        );
+        let large = read(&none, Body::from(vec![0; JSON_BYTES + 1]), usize::MAX);
+        let mut large = std::pin::pin!(large);
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut large).await.is_err());
+        drop(all);
+        assert!(large.await.is_ok());
     }
 
     #[tokio::test]

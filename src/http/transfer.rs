@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    body::{ApiId, ApiQuery, PATIENCE},
+    body::{ApiId, ApiQuery, PATIENCE, Room},
     error::{ApiError, ApiResult, accepts_html},
     sign_in::Person,
 };
@@ -125,7 +125,7 @@ pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<(Option<
     let no_form = |_| ApiError::invalid("send multipart/form-data with one file in the field \"file\"");
     let mut form = Multipart::from_request(request, &()).await.map_err(no_form)?;
     let broken = || ApiError::invalid("the upload broke off");
-    let (mut bytes, mut read) = (Vec::new(), 0);
+    let (mut bytes, mut read, mut room) = (Vec::new(), 0, Room::default());
     while let Some(field) =
         tokio::time::timeout(PATIENCE, form.next_field()).await.map_err(|_| broken())?.map_err(|_| broken())?
     {
@@ -140,6 +140,7 @@ pub(super) async fn file_of(request: Request, most: usize) -> ApiResult<(Option<
                 return Err(ApiError::new(ErrorCode::BodyTooLarge));
             }
             if wanted {
+                room.hold(read).await?;
                 bytes.extend_from_slice(&piece);
             }
         }

@@ -95,9 +95,11 @@ pub(super) fn render_part(
     let mut at = whole.start;
     // The passage, then the quote in it, while they are open.
     let mut open: Vec<&str> = Vec::new();
+    // A later part may begin in the middle of a line.
+    let mut line = if text.from == 0 { Line::Begins } else { Line::Words };
     for (place, cut) in cuts {
         let (before, behind) = rest.split_at(usize::try_from(place - at).unwrap_or(0).min(rest.len()));
-        html.push_str(&escape(&before.iter().collect::<String>()));
+        line = write_lines(&mut html, before, line);
         (rest, at) = (behind, place);
         match cut {
             Cut::QuoteEnds | Cut::PassageEnds => {
@@ -122,8 +124,41 @@ pub(super) fn render_part(
             }
         }
     }
-    html.push_str(&escape(&rest.iter().collect::<String>()));
+    write_lines(&mut html, rest, line);
     html
+}
+
+/// Where in a line a stretch of text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Begins,
+    Words,
+    Heading,
+}
+
+/// Text, its headings set off: files of all kinds are read so that those begin with `#`. Tells where it ends.
+fn write_lines(html: &mut String, text: &[char], mut line: Line) -> Line {
+    for piece in text.split_inclusive(|c| *c == '\n') {
+        let hashes = piece.iter().take_while(|c| **c == '#').count();
+        let marked = line == Line::Begins && (1..=6).contains(&hashes) && piece.get(hashes) == Some(&' ');
+        let (mark, words) = piece.split_at(if marked { hashes + 1 } else { 0 });
+        if marked {
+            line = Line::Heading;
+            html.push_str(&format!("<i>{}</i>", mark.iter().collect::<String>()));
+        }
+        let words = escape(&words.iter().collect::<String>());
+        match (line, words.strip_suffix('\n')) {
+            (Line::Heading, Some(words)) => html.push_str(&format!("<b>{words}</b>\n")),
+            (Line::Heading, None) => html.push_str(&format!("<b>{words}</b>")),
+            _ => html.push_str(&words),
+        }
+        line = match (piece.ends_with(&['\n']), line) {
+            (true, _) => Line::Begins,
+            (false, Line::Begins) => Line::Words,
+            (false, line) => line,
+        };
+    }
+    line
 }
 
 /// How many parts a text of this length has.
@@ -176,6 +211,17 @@ mod tests {
             html,
             "ñandú <mark id=\"passage\" tabindex=\"-1\" aria-label=\"Pasaje citado\">&lt;b&gt;</mark> fin"
         );
+    }
+
+    #[test]
+    fn headings_are_set_off_also_where_a_passage_begins_in_one() {
+        let of = |source: &str, passage| render_part(&text(source, &[]), passage, None, Texts::of(Language::Es));
+        assert_eq!(of("# Uno\n#dos\nx # tres", None), "<i># </i><b>Uno</b>\n#dos\nx # tres");
+        let html = of("## Uno dos\ntres", TextRange::new(7, 12));
+        assert!(html.starts_with("<i>## </i><b>Uno </b><mark"), "{html}");
+        assert!(html.ends_with("><b>dos</b>\nt</mark>res"), "{html}");
+        let later = DocumentPart { from: 4, length: 12, ..text("# no", &[]) };
+        assert_eq!(render_part(&later, None, None, Texts::of(Language::Es)), "# no");
     }
 
     #[test]
