@@ -2,12 +2,13 @@
 //!
 //! Finds PostgreSQL 14 or newer on the machine, or fetches a pinned and checked build into a cache folder; makes a
 //! cluster, starts it on a unix socket and a free loopback port, watches it, and stops it. It knows nothing of the
-//! product: no table, no query.
+//! product: no table of its.
 //!
 //! - **Never root.** PostgreSQL refuses to run as root, so a root process hands the cluster to an ordinary user of the
 //!   machine (`account.rs`).
 //! - **Survives being killed.** The database is a process of its own. When its starter is killed it goes on, and the
-//!   next start takes it over; a `postmaster.pid` left by a crash is told from a live one (`cluster.rs`).
+//!   next start takes it over if it lets us in; a `postmaster.pid` left by a crash is told from a live one
+//!   (`cluster.rs`).
 //! - **One owner.** A lock file says which process may stop it; others [join](Postgres::start_or_join) it.
 //!
 //! To support another place where PostgreSQL gets installed: add it to `PLACES` in `find.rs`. To move to another
@@ -22,7 +23,7 @@ mod process;
 use std::{
     fs::File,
     io::{Read as _, Seek as _, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -138,6 +139,17 @@ pub enum StartError {
         /// Its last lines.
         output: String,
     },
+    /// Something works on the data that this program neither started nor is let in by.
+    #[error(
+        "something works on the database under {data}: {by}. Stop it (pg_ctl stop as the folder's owner, or kill -INT with \
+         its number) and start again; the data is kept"
+    )]
+    Occupied {
+        /// The data.
+        data: PathBuf,
+        /// Which process, and what it says.
+        by: String,
+    },
     /// The server neither started nor ended.
     #[error(
         "PostgreSQL was not ready after {seconds} s; {log} says what it is at. It may be repairing itself after a power \
@@ -234,19 +246,13 @@ impl Postgres {
         let started = Instant::now();
         let installation = find_or_fetch(&cluster, &options).await?;
         cluster.make(&installation, options.durable).await?;
-        let (running, child, adopted) = match cluster.adoptable().await? {
-            Some(running) => (running, None, true),
-            None => {
-                let (running, child) = cluster.launch(&installation, &options, None).await?;
-                (running, Some(child), false)
-            }
-        };
+        let (running, child) = cluster.start(&installation, &options, None).await?;
         tracing::info!(
             postgres.version = %installation.version,
             postgres.bin = %installation.bin.display(),
             postgres.pid = running.pid,
             postgres.port = running.port,
-            postgres.adopted = adopted,
+            postgres.adopted = child.is_none(),
             duration_ms = started.elapsed().as_millis() as u64,
             "PostgreSQL is running"
         );
@@ -269,27 +275,13 @@ impl Postgres {
     /// The address of a database in it, over the unix socket where there is one, with the password: not for logs.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        match &self.running.socket {
-            Some(folder) => format!(
-                "postgres://{}:{}@localhost:{}/{database}?host={}",
-                cluster::USER,
-                self.cluster.password(),
-                self.running.port,
-                percent_encoded(folder)
-            ),
-            None => self.tcp_url(database),
-        }
+        self.cluster.url(&self.running, database)
     }
 
     /// The address of a database in it over loopback, with the password: not for logs.
     #[must_use]
     pub fn tcp_url(&self, database: &str) -> String {
-        format!(
-            "postgres://{}:{}@127.0.0.1:{}/{database}?sslmode=disable",
-            cluster::USER,
-            self.cluster.password(),
-            self.running.port
-        )
+        self.cluster.tcp_url(&self.running, database)
     }
 
     /// The name of the database made for the product.
@@ -411,28 +403,4 @@ fn in_use(cluster: &Cluster) -> StartError {
     let _ = File::open(cluster.folder.join("lock")).and_then(|file| file.take(20).read_to_string(&mut owner));
     let owner = if owner.trim().is_empty() { "unknown".to_owned() } else { owner.trim().to_owned() };
     StartError::InUse { folder: cluster.folder.clone(), owner }
-}
-
-/// A path as part of a URL's query.
-fn percent_encoded(path: &Path) -> String {
-    use std::{fmt::Write as _, os::unix::ffi::OsStrExt as _};
-    let mut text = String::new();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(*byte)),
-            // Writing to a String cannot fail.
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_with_spaces_and_accents_fits_into_the_address() {
-        assert_eq!(percent_encoded(Path::new("/a b/ñ?&")), "/a%20b/%C3%B1%3F%26");
-    }
 }
