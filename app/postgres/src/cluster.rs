@@ -471,12 +471,26 @@ fn make_private(folder: &Path, account: Option<&Account>) -> Result<(), StartErr
         };
     }
     if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).map_err(StartError::files(parent))?;
+        make_way(parent, account)?;
     }
     DirBuilder::new().mode(0o700).create(folder).map_err(StartError::files(folder))?;
     // The mode above is cut by the umask.
     std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(StartError::files(folder))?;
     account.map_or(Ok(()), |account| account.give(folder))
+}
+
+/// A folder and those on the way to it. As root, the account must be able to pass through those that are made here,
+/// whatever the umask is.
+pub(crate) fn make_way(folder: &Path, account: Option<&Account>) -> Result<(), StartError> {
+    let folder = std::path::absolute(folder).map_err(StartError::files(folder))?;
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(&folder).map_err(StartError::files(&folder))?;
+    if account.is_some() {
+        for folder in missing {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o711)).map_err(StartError::files(folder))?;
+        }
+    }
+    Ok(())
 }
 
 /// As root, below a folder that is closed to others (such as /root): the files lie where the system keeps such data,
@@ -577,6 +591,17 @@ mod tests {
         // A server in single-user mode writes a negative number.
         assert_eq!(parse_pid_file("-4711\n"), None);
         assert_eq!(parse_pid_file(""), None);
+    }
+
+    #[test]
+    fn an_account_may_pass_through_the_folders_that_are_made_for_it_and_no_others_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+        let closed = folder.path().join("closed");
+        DirBuilder::new().mode(0o700).create(&closed).unwrap();
+        let account = Account { uid: 4_000_001, gid: 4_000_001, name: "somebody".to_owned() };
+        make_way(&closed.join("way/to"), Some(&account)).unwrap();
+        assert_eq!(["closed", "closed/way", "closed/way/to"].map(mode), [0o700, 0o711, 0o711]);
     }
 
     #[test]

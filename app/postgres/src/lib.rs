@@ -364,6 +364,7 @@ async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<I
     if let Some(major) = major.filter(|major| *major != fetch::VERSION.0) {
         return Err(not_found(format!("the data was made by version {major}, fetched is {}", fetch::VERSION.0)));
     }
+    cluster::make_way(&cache, cluster.account.as_ref())?;
     let bin = fetch::fetch(&cache).await.map_err(|error| not_found(error.to_string()))?;
     find::examine(bin, cluster.account.as_ref())
         .await

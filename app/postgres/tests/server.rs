@@ -433,3 +433,19 @@ async fn a_process_of_another_user_is_not_taken_for_ours_whatever_its_name() {
     assert_eq!(ask(&postgres.url("cjhirashi"), "SELECT 'here'").await, "here");
     postgres.stop().await;
 }
+
+#[tokio::test]
+async fn as_root_the_database_reaches_its_folder_whatever_the_umask() {
+    const NAME: &str = "as_root_the_database_reaches_its_folder_whatever_the_umask";
+    if !is_again(NAME) {
+        if is_root() {
+            let by = ["sh", "-c", "umask 077; exec \"$@\"", "sh"];
+            again(&by, &std::env::current_exe().unwrap(), NAME, &[]);
+        }
+        return;
+    }
+    let folder = folder();
+    let postgres = Postgres::start(options(folder.path())).await.unwrap();
+    assert_eq!(ask(&postgres.url("cjhirashi"), "SELECT 'here'").await, "here");
+    postgres.stop().await;
+}
