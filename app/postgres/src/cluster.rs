@@ -500,10 +500,14 @@ fn link_elsewhere(asked: &Path, account: &Account) -> Result<(), StartError> {
     let hash = Sha256::digest(asked.as_os_str().as_bytes());
     let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let place = Path::new("/var/lib/cjhirashi").join(name);
-    make_private(&place, Some(account))?;
     if let Some(parent) = asked.parent() {
         std::fs::create_dir_all(parent).map_err(StartError::files(parent))?;
     }
+    // Whoever removed the folder wanted its data gone, or lost the link by accident: not ours to say.
+    if place.join(DATA).join("PG_VERSION").exists() {
+        return Err(StartError::LinkGone { place, folder: asked.to_owned() });
+    }
+    make_private(&place, Some(account))?;
     // A link whose target is gone is not seen as existing.
     let _ = std::fs::remove_file(asked);
     std::os::unix::fs::symlink(&place, asked).map_err(StartError::files(asked))?;

@@ -90,6 +90,17 @@ pub enum StartError {
         /// The owner's process id, as far as known.
         owner: String,
     },
+    /// As root, the link to files that lie elsewhere is gone, and the files are not.
+    #[error(
+        "{place} holds a database, and the link to it at {folder} is gone. To begin anew: rm -rf '{place}'. To go on with \
+         that database: ln -sfn '{place}' '{folder}'. Then start again"
+    )]
+    LinkGone {
+        /// Where the files lie.
+        place: PathBuf,
+        /// Where the link was.
+        folder: PathBuf,
+    },
     /// This process is root and the machine has no user to hand the database to.
     #[error(
         "PostgreSQL must not run as root and this machine has neither a user \"postgres\" nor \"nobody\"; \

@@ -449,3 +449,39 @@ async fn as_root_the_database_reaches_its_folder_whatever_the_umask() {
     assert_eq!(ask(&postgres.url("cjhirashi"), "SELECT 'here'").await, "here");
     postgres.stop().await;
 }
+
+#[tokio::test]
+async fn as_root_a_database_whose_link_is_gone_does_not_come_back_unasked() {
+    /// What lies outside of the test's own folder.
+    struct Place(PathBuf);
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+    if !is_root() {
+        return;
+    }
+    // Closed to the user the database runs as.
+    let folder = folder();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    Postgres::start(options(folder.path())).await.unwrap().stop().await;
+    let link = postgres_folder(folder.path());
+    let place = Place(std::fs::read_link(&link).unwrap());
+    std::fs::remove_dir_all(link.parent().unwrap()).unwrap();
+    let error = Postgres::start(options(folder.path())).await.unwrap_err();
+    assert!(matches!(error, StartError::LinkGone { .. }), "{error}");
+    // Its advice is taken as it stands.
+    let said = error.to_string();
+    let command = |before: &str| {
+        let (_, rest) = said.split_once(before).unwrap();
+        let command = rest.split_once("'. ").unwrap().0.to_owned() + "'";
+        assert!(Command::new("sh").arg("-c").arg(&command).status().unwrap().success(), "{command}");
+    };
+    command("To go on with that database: ");
+    Postgres::start(options(folder.path())).await.unwrap().stop().await;
+    assert_eq!(std::fs::read_link(&link).unwrap(), place.0);
+    std::fs::remove_file(&link).unwrap();
+    command("To begin anew: ");
+    Postgres::start(options(folder.path())).await.unwrap().stop().await;
+}
