@@ -485,3 +485,20 @@ async fn as_root_a_database_whose_link_is_gone_does_not_come_back_unasked() {
     command("To begin anew: ");
     Postgres::start(options(folder.path())).await.unwrap().stop().await;
 }
+
+#[tokio::test]
+async fn what_is_really_wrong_with_the_making_of_a_cluster_is_told() {
+    let folder = folder();
+    let installed = cjhirashi_postgres::installed(&options(folder.path())).await.unwrap();
+    let programs = folder.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink(installed.bin.join("postgres"), programs.join("postgres")).unwrap();
+    // The real one, which fails after it has spoken of locales.
+    let initdb =
+        format!("#!/bin/sh\nexec '{}' \"$@\" --waldir=/dev/null/wal\n", installed.bin.join("initdb").display());
+    std::fs::write(programs.join("initdb"), initdb).unwrap();
+    std::fs::set_permissions(programs.join("initdb"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let options = PostgresOptions { programs: Some(programs), ..options(folder.path()) };
+    let error = Postgres::start(options).await.unwrap_err().to_string();
+    assert!(error.contains("/dev/null/wal") && !error.contains("invalid locale"), "{error}");
+}
