@@ -71,14 +71,10 @@ impl PostgresOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No PostgreSQL that fits is installed, and none could be fetched.
-    #[error(
-        "no PostgreSQL {wanted} is installed, and it could not be fetched: {reason}. \
-         Install it (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), \
-         or set DATABASE_URL to a running server"
-    )]
+    #[error("{}", not_found(*.made_by, .reason))]
     NotFound {
-        /// Which version is wanted, in words.
-        wanted: String,
+        /// The first number of the version that made the data; `None` when there is no data, and any will do.
+        made_by: Option<u32>,
         /// Why fetching failed.
         reason: String,
     },
@@ -172,6 +168,24 @@ pub enum StartError {
         /// The whole log.
         log: PathBuf,
     },
+}
+
+fn not_found(made_by: Option<u32>, reason: &str) -> String {
+    let minimum = find::MINIMUM_VERSION;
+    match made_by {
+        None => format!(
+            "no PostgreSQL {minimum} or newer is installed, and it could not be fetched: {reason}. Install it (Debian, \
+             Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), or set DATABASE_URL to a running server"
+        ),
+        // The advice above would bring today's version, which does not read the data of another.
+        Some(major) => format!(
+            "no PostgreSQL {major} is installed, the version that made the data, and it could not be fetched: {reason}. \
+             Install it beside any other (Debian, Ubuntu: apt-get install postgresql-{major}, from apt.postgresql.org \
+             where the system has it no more; macOS: brew install postgresql@{major}) and start again. To move the data \
+             to a newer version, use pg_upgrade, or pg_dump with the old version and pg_restore with the new one; the \
+             README says how"
+        ),
+    }
 }
 
 impl StartError {
@@ -346,34 +360,33 @@ impl Drop for Postgres {
 /// # Errors
 /// [`StartError::NotFound`] when nothing is installed and nothing was fetched before; a fetch is not tried.
 pub async fn installed(options: &PostgresOptions) -> Result<Installation, StartError> {
-    let data = options.folder.join(cluster::DATA);
-    find::installed(cluster::version_of(&data), &options.cache, None).await.ok_or_else(|| StartError::NotFound {
-        wanted: find::wanted(cluster::version_of(&data)),
+    let made_by = cluster::version_of(&options.folder.join(cluster::DATA));
+    find::installed(made_by, &options.cache, None).await.ok_or_else(|| StartError::NotFound {
+        made_by,
         reason: "it was not fetched yet; \"cjhirashi serve\" does that".to_owned(),
     })
 }
 
 async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<Installation, StartError> {
-    let major = cluster.made_by();
+    let made_by = cluster.made_by();
+    let not_found = |reason: String| StartError::NotFound { made_by, reason };
     if let Some(programs) = &options.programs {
         let found = find::examine(programs.clone(), cluster.account.as_ref()).await;
-        let reason = || format!("{} holds no PostgreSQL that runs here", programs.display());
-        return found.ok_or_else(|| StartError::NotFound { wanted: find::wanted(major), reason: reason() });
+        return found.ok_or_else(|| not_found(format!("{} holds no PostgreSQL that runs here", programs.display())));
     }
     // Root's own cache is closed to the user the database runs as.
     let cache = match &cluster.account {
         Some(account) if !account.can_reach(&options.cache) => PathBuf::from("/var/cache/cjhirashi"),
         _ => options.cache.clone(),
     };
-    if let Some(found) = find::installed(major, &cache, cluster.account.as_ref()).await {
+    if let Some(found) = find::installed(made_by, &cache, cluster.account.as_ref()).await {
         return Ok(found);
     }
-    let not_found = |reason: String| StartError::NotFound { wanted: find::wanted(major), reason };
     if !options.fetch {
         return Err(not_found("fetching is switched off".to_owned()));
     }
-    if let Some(major) = major.filter(|major| *major != fetch::VERSION.0) {
-        return Err(not_found(format!("the data was made by version {major}, fetched is {}", fetch::VERSION.0)));
+    if made_by.is_some_and(|major| major != fetch::VERSION.0) {
+        return Err(not_found(format!("only {} is fetched", fetch::VERSION)));
     }
     cluster::make_way(&cache, cluster.account.as_ref())?;
     let bin = fetch::fetch(&cache).await.map_err(|error| not_found(error.to_string()))?;

@@ -263,7 +263,9 @@ async fn data_of_a_version_that_is_not_there_is_named() {
     std::fs::create_dir_all(&data).unwrap();
     std::fs::write(data.join("PG_VERSION"), "9\n").unwrap();
     let error = Postgres::start(options(folder.path())).await.unwrap_err();
-    assert!(error.to_string().contains("9 (which made the existing data)"), "{error}");
+    // Advice that names no version brings today's.
+    assert!(error.to_string().contains("apt-get install postgresql-9,"), "{error}");
+    assert!(error.to_string().contains("brew install postgresql@9)"), "{error}");
 }
 
 #[tokio::test]
