@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `data/` | PostgreSQL's own files |
 //! | `run/` | the unix socket |
+//! | `port` | where the server listened last and will again, so that addresses outlive it |
 //! | `password` | of the one database user, mode 600 |
 //! | `postgres.log` | what the server says |
 //! | `lock` | held by the process that may stop the server |
 
 use std::{
     fs::{DirBuilder, File, Permissions},
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -19,6 +20,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use sqlx::{Connection as _, PgConnection};
 use tokio::{io::AsyncWriteExt as _, process::Child};
 
 use crate::{Installation, PostgresOptions, StartError, account::Account, process};
@@ -32,6 +34,9 @@ const LONGEST_SOCKET_FOLDER: usize = 85;
 
 /// After a crash the server first replays what it wrote; a large database needs minutes.
 const READY_LIMIT: Duration = Duration::from_secs(300);
+
+/// A server answers within this, and one whose connections are all taken by those a killed owner left has one again.
+const LOGIN_LIMIT: Duration = Duration::from_secs(5);
 
 const LOG_LIMIT: u64 = 10 << 20;
 
@@ -70,16 +75,16 @@ impl Cluster {
         Ok(Self { folder, account, password })
     }
 
-    pub(crate) fn password(&self) -> &str {
-        &self.password
-    }
-
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("postgres.log")
     }
 
     fn data(&self) -> PathBuf {
         self.folder.join(DATA)
+    }
+
+    fn run(&self) -> PathBuf {
+        self.folder.join("run")
     }
 
     /// The first number of the version that made the data; `None` when there is no data yet.
@@ -148,7 +153,8 @@ impl Cluster {
                 return self.create_database(installation, draft, durable).await;
             }
             output = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-            if !output.contains("locale") {
+            // Only then may another one do; whatever else is wrong stays wrong. Its output names locales in any case.
+            if !String::from_utf8_lossy(&done.stderr).contains("invalid locale") {
                 break;
             }
         }
@@ -188,79 +194,158 @@ impl Cluster {
         let path = self.data().join("postmaster.pid");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StartError::Files { path, source }),
         };
-        Ok(parse_pid_file(&text).filter(|running| process::is_alive(running.pid) && self.is_ours(running.pid)))
+        Ok(parse_pid_file(&text).filter(|running| process::works_in(running.pid, &self.data())))
     }
 
-    /// Whether a live process is a PostgreSQL on our data, and not another that got the number of one that died.
-    fn is_ours(&self, pid: i32) -> bool {
-        // The server works in its data folder.
-        if let Ok(folder) = std::fs::read_link(format!("/proc/{pid}/cwd")) {
-            return folder == self.data();
-        }
-        let ps = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
-        ps.is_ok_and(|output| {
-            let name = String::from_utf8_lossy(&output.stdout);
-            name.contains("postgres") || name.contains("postmaster")
-        })
-    }
-
-    /// A server left by a killed owner, once it is ready; waits for one that is stopping to be gone, and clears away
-    /// a pid file whose number belongs to another process now, which PostgreSQL itself would be stopped by.
-    pub(crate) async fn adoptable(&self) -> Result<Option<Running>, StartError> {
-        let deadline = Instant::now() + READY_LIMIT;
-        loop {
-            match self.running()? {
-                Some(running) if running.ready => return Ok(Some(running)),
-                Some(_) if Instant::now() > deadline => {
-                    return Err(StartError::TimedOut { seconds: READY_LIMIT.as_secs(), log: self.log() });
-                }
-                Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-                None => break,
+    /// Takes over the server that runs on this data, or launches one. A given port is kept, so that addresses that
+    /// were given out stay right.
+    pub(crate) async fn start(
+        &self,
+        installation: &Installation,
+        options: &PostgresOptions,
+        port: Option<u16>,
+    ) -> Result<(Running, Option<Child>), StartError> {
+        match self.adoptable().await? {
+            Some(running) if port.is_some_and(|port| port != running.port) => {
+                Err(self.occupied(format!("process {} is a server that was started by hand", running.pid)))
+            }
+            Some(running) => Ok((running, None)),
+            None => {
+                let (running, child) = self.launch(installation, options, port).await?;
+                Ok((running, Some(child)))
             }
         }
+    }
+
+    /// A server left by a killed owner, once it is ready and let us in; waits for one that is stopping to be gone, and
+    /// clears away a pid file whose number belongs to another process now, which PostgreSQL itself would be stopped by.
+    async fn adoptable(&self) -> Result<Option<Running>, StartError> {
+        let started = Instant::now();
+        while let Some(running) = self.running()? {
+            if running.ready {
+                match self.log_in(&running).await {
+                    Ok(true) => return Ok(Some(running)),
+                    Ok(false) => break,
+                    Err(_) if started.elapsed() < LOGIN_LIMIT => {}
+                    Err(why) => return Err(self.occupied(format!("process {}: {why}", running.pid))),
+                }
+            } else if started.elapsed() > READY_LIMIT {
+                return Err(StartError::TimedOut { seconds: READY_LIMIT.as_secs(), log: self.log() });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let path = self.data().join("postmaster.pid");
-        let stale =
-            std::fs::read_to_string(&path).ok().and_then(|text| text.lines().next()?.trim().parse::<i32>().ok());
-        if stale.is_some_and(process::is_taken) {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let mut lines = text.lines();
+        if lines.next().and_then(|pid| pid.trim().parse().ok()).is_some_and(process::is_taken) {
             // Without the file the new server cannot see what is left of the old one, so that must be gone.
-            while process::is_worked_in(&self.data()) && Instant::now() < deadline {
+            let memory = lines.nth(5).unwrap_or_default();
+            let mut told = false;
+            while process::is_held(memory) {
+                if started.elapsed() > READY_LIMIT {
+                    return Err(self.occupied("processes of an earlier server do not end".to_owned()));
+                }
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!(folder = %self.folder.display(), "waiting for what a killed PostgreSQL left to end");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             tracing::warn!(path = %path.display(), "removing the pid file of a server that is gone; its number is taken");
-            std::fs::remove_file(&path).map_err(StartError::files(&path))?;
+            remove_if_there(&path)?;
+            // The lock of the socket holds the same number.
+            for left in self.run().read_dir().map_err(StartError::files(self.run()))?.flatten() {
+                remove_if_there(&left.path())?;
+            }
         }
         Ok(None)
     }
 
-    /// Starts the server and waits until it takes connections. A given port is kept, so that addresses stay right.
-    pub(crate) async fn launch(
+    /// Whether a server lets us in with our password and works on our data: only such a one may be stopped by us.
+    /// `false` when nobody listens at its address.
+    async fn log_in(&self, running: &Running) -> Result<bool, String> {
+        let folder = async {
+            let mut connection = PgConnection::connect(&self.url(running, "postgres")).await?;
+            let folder: String = sqlx::query_scalar("SHOW data_directory").fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok(folder)
+        };
+        match tokio::time::timeout(LOGIN_LIMIT, folder).await {
+            Ok(Ok(folder)) if Path::new(&folder).canonicalize().is_ok_and(|folder| folder == self.data()) => Ok(true),
+            Ok(Ok(folder)) => Err(format!("it works on {folder}")),
+            Ok(Err(sqlx::Error::Io(error)))
+                if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) =>
+            {
+                Ok(false)
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("it does not answer".to_owned()),
+        }
+    }
+
+    /// The address of a database of a server, over the unix socket where there is one.
+    pub(crate) fn url(&self, running: &Running, database: &str) -> String {
+        let (password, port) = (&self.password, running.port);
+        match &running.socket {
+            Some(folder) => {
+                format!("postgres://{USER}:{password}@localhost:{port}/{database}?host={}", percent_encoded(folder))
+            }
+            None => self.tcp_url(running, database),
+        }
+    }
+
+    /// The address of a database of a server over loopback.
+    pub(crate) fn tcp_url(&self, running: &Running, database: &str) -> String {
+        format!("postgres://{USER}:{}@127.0.0.1:{}/{database}?sslmode=disable", self.password, running.port)
+    }
+
+    fn occupied(&self, by: String) -> StartError {
+        StartError::Occupied { data: self.data(), by }
+    }
+
+    /// Starts the server and waits until it takes connections.
+    async fn launch(
         &self,
         installation: &Installation,
         options: &PostgresOptions,
         port: Option<u16>,
     ) -> Result<(Running, Child), StartError> {
+        let mut wanted = port.or_else(|| self.kept_port());
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let chosen = match port {
+            let chosen = match wanted {
                 Some(port) => port,
                 None => free_port().map_err(StartError::files("127.0.0.1"))?,
             };
+            self.keep_port(chosen)?;
             let logged_before = self.prepare_log()?;
             let child = self.spawn(installation, options, chosen)?;
             match self.wait_until_ready(child, logged_before).await {
-                // Somebody took the free port first, or processes of a killed server are still ending.
-                Err(StartError::Exited { output, .. })
-                    if attempts < 10 && (output.contains("could not bind") || output.contains("still in use")) =>
-                {
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                // Somebody else took the port.
+                Err(StartError::Exited { output, .. }) if attempts < 10 && output.contains("could not bind") => {
+                    wanted = port;
                 }
+                // Processes of a killed server are still ending.
+                Err(StartError::Exited { output, .. }) if attempts < 10 && output.contains("still in use") => {}
                 result => return result,
             }
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    fn kept_port(&self) -> Option<u16> {
+        std::fs::read_to_string(self.folder.join("port")).ok()?.trim().parse().ok()
+    }
+
+    fn keep_port(&self, port: u16) -> Result<(), StartError> {
+        let path = self.folder.join("port");
+        if self.kept_port() == Some(port) {
+            return Ok(());
+        }
+        std::fs::write(&path, format!("{port}\n")).map_err(StartError::files(&path))
     }
 
     fn spawn(&self, installation: &Installation, options: &PostgresOptions, port: u16) -> Result<Child, StartError> {
@@ -268,7 +353,7 @@ impl Cluster {
         let log = self.log();
         let file = File::options().append(true).open(&log).map_err(StartError::files(&log))?;
         let copy = file.try_clone().map_err(StartError::files(&log))?;
-        let run = self.folder.join("run");
+        let run = self.run();
         let socket =
             if run.as_os_str().len() > LONGEST_SOCKET_FOLDER { String::new() } else { run.display().to_string() };
         let mut command = process::command(&program, self.account.as_ref());
@@ -387,12 +472,26 @@ fn make_private(folder: &Path, account: Option<&Account>) -> Result<(), StartErr
         };
     }
     if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).map_err(StartError::files(parent))?;
+        make_way(parent, account)?;
     }
     DirBuilder::new().mode(0o700).create(folder).map_err(StartError::files(folder))?;
     // The mode above is cut by the umask.
     std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(StartError::files(folder))?;
     account.map_or(Ok(()), |account| account.give(folder))
+}
+
+/// A folder and those on the way to it. As root, the account must be able to pass through those that are made here,
+/// whatever the umask is.
+pub(crate) fn make_way(folder: &Path, account: Option<&Account>) -> Result<(), StartError> {
+    let folder = std::path::absolute(folder).map_err(StartError::files(folder))?;
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(&folder).map_err(StartError::files(&folder))?;
+    if account.is_some() {
+        for folder in missing {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o711)).map_err(StartError::files(folder))?;
+        }
+    }
+    Ok(())
 }
 
 /// As root, below a folder that is closed to others (such as /root): the files lie where the system keeps such data,
@@ -402,10 +501,14 @@ fn link_elsewhere(asked: &Path, account: &Account) -> Result<(), StartError> {
     let hash = Sha256::digest(asked.as_os_str().as_bytes());
     let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let place = Path::new("/var/lib/cjhirashi").join(name);
-    make_private(&place, Some(account))?;
     if let Some(parent) = asked.parent() {
         std::fs::create_dir_all(parent).map_err(StartError::files(parent))?;
     }
+    // Whoever removed the folder wanted its data gone, or lost the link by accident: not ours to say.
+    if place.join(DATA).join("PG_VERSION").exists() {
+        return Err(StartError::LinkGone { place, folder: asked.to_owned() });
+    }
+    make_private(&place, Some(account))?;
     // A link whose target is gone is not seen as existing.
     let _ = std::fs::remove_file(asked);
     std::os::unix::fs::symlink(&place, asked).map_err(StartError::files(asked))?;
@@ -420,7 +523,7 @@ fn password(path: &Path) -> Result<String, StartError> {
     match std::fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(source) => return Err(StartError::Files { path: path.to_owned(), source }),
     }
     let text = format!("{:032x}", rand::random::<u128>());
@@ -433,11 +536,32 @@ fn password(path: &Path) -> Result<String, StartError> {
     let _ = std::fs::remove_file(&draft);
     match linked {
         Ok(()) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let text = std::fs::read_to_string(path).map_err(StartError::files(path))?;
             Ok(text.trim().to_owned())
         }
         Err(source) => Err(StartError::Files { path: path.to_owned(), source }),
+    }
+}
+
+/// A path as part of a URL's query.
+fn percent_encoded(path: &Path) -> String {
+    use std::{fmt::Write as _, os::unix::ffi::OsStrExt as _};
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(*byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StartError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(StartError::Files { path: path.to_owned(), source }),
+        _ => Ok(()),
     }
 }
 
@@ -455,6 +579,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_with_spaces_and_accents_fits_into_the_address() {
+        assert_eq!(percent_encoded(Path::new("/a b/ñ?&")), "/a%20b/%C3%B1%3F%26");
+    }
+
+    #[test]
     fn a_pid_file_is_read_at_every_stage_of_a_start() {
         let whole = "4711\n/d/data\n1732270000\n5433\n/d/run\n127.0.0.1\n  1234  5678\nready   \n";
         let running = parse_pid_file(whole).unwrap();
@@ -467,6 +596,17 @@ mod tests {
         // A server in single-user mode writes a negative number.
         assert_eq!(parse_pid_file("-4711\n"), None);
         assert_eq!(parse_pid_file(""), None);
+    }
+
+    #[test]
+    fn an_account_may_pass_through_the_folders_that_are_made_for_it_and_no_others_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+        let closed = folder.path().join("closed");
+        DirBuilder::new().mode(0o700).create(&closed).unwrap();
+        let account = Account { uid: 4_000_001, gid: 4_000_001, name: "somebody".to_owned() };
+        make_way(&closed.join("way/to"), Some(&account)).unwrap();
+        assert_eq!(["closed", "closed/way", "closed/way/to"].map(mode), [0o700, 0o711, 0o711]);
     }
 
     #[test]

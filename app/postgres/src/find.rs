@@ -53,14 +53,6 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// The version in words, for messages.
-pub(crate) fn wanted(major: Option<u32>) -> String {
-    major.map_or_else(
-        || format!("{MINIMUM_VERSION} or newer"),
-        |major| format!("{major} (which made the existing data)"),
-    )
-}
-
 /// The newest installation that can be used; one of exactly `major` when data of it exists.
 pub(crate) async fn installed(major: Option<u32>, cache: &Path, account: Option<&Account>) -> Option<Installation> {
     let mut best: Option<Installation> = None;

@@ -2,12 +2,13 @@
 //!
 //! Finds PostgreSQL 14 or newer on the machine, or fetches a pinned and checked build into a cache folder; makes a
 //! cluster, starts it on a unix socket and a free loopback port, watches it, and stops it. It knows nothing of the
-//! product: no table, no query.
+//! product: no table of its.
 //!
 //! - **Never root.** PostgreSQL refuses to run as root, so a root process hands the cluster to an ordinary user of the
 //!   machine (`account.rs`).
 //! - **Survives being killed.** The database is a process of its own. When its starter is killed it goes on, and the
-//!   next start takes it over; a `postmaster.pid` left by a crash is told from a live one (`cluster.rs`).
+//!   next start takes it over if it lets us in; a `postmaster.pid` left by a crash is told from a live one
+//!   (`cluster.rs`).
 //! - **One owner.** A lock file says which process may stop it; others [join](Postgres::start_or_join) it.
 //!
 //! To support another place where PostgreSQL gets installed: add it to `PLACES` in `find.rs`. To move to another
@@ -22,7 +23,7 @@ mod process;
 use std::{
     fs::File,
     io::{Read as _, Seek as _, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -70,14 +71,10 @@ impl PostgresOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No PostgreSQL that fits is installed, and none could be fetched.
-    #[error(
-        "no PostgreSQL {wanted} is installed, and it could not be fetched: {reason}. \
-         Install it (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), \
-         or set DATABASE_URL to a running server"
-    )]
+    #[error("{}", not_found(*.made_by, .reason))]
     NotFound {
-        /// Which version is wanted, in words.
-        wanted: String,
+        /// The first number of the version that made the data; `None` when there is no data, and any will do.
+        made_by: Option<u32>,
         /// Why fetching failed.
         reason: String,
     },
@@ -88,6 +85,17 @@ pub enum StartError {
         folder: PathBuf,
         /// The owner's process id, as far as known.
         owner: String,
+    },
+    /// As root, the link to files that lie elsewhere is gone, and the files are not.
+    #[error(
+        "{place} holds a database, and the link to it at {folder} is gone. To begin anew: rm -rf '{place}'. To go on with \
+         that database: ln -sfn '{place}' '{folder}'. Then start again"
+    )]
+    LinkGone {
+        /// Where the files lie.
+        place: PathBuf,
+        /// Where the link was.
+        folder: PathBuf,
     },
     /// This process is root and the machine has no user to hand the database to.
     #[error(
@@ -138,6 +146,17 @@ pub enum StartError {
         /// Its last lines.
         output: String,
     },
+    /// Something works on the data that this program neither started nor is let in by.
+    #[error(
+        "something works on the database under {data}: {by}. Stop it (pg_ctl stop as the folder's owner, or kill -INT with \
+         its number) and start again; the data is kept"
+    )]
+    Occupied {
+        /// The data.
+        data: PathBuf,
+        /// Which process, and what it says.
+        by: String,
+    },
     /// The server neither started nor ended.
     #[error(
         "PostgreSQL was not ready after {seconds} s; {log} says what it is at. It may be repairing itself after a power \
@@ -149,6 +168,24 @@ pub enum StartError {
         /// The whole log.
         log: PathBuf,
     },
+}
+
+fn not_found(made_by: Option<u32>, reason: &str) -> String {
+    let minimum = find::MINIMUM_VERSION;
+    match made_by {
+        None => format!(
+            "no PostgreSQL {minimum} or newer is installed, and it could not be fetched: {reason}. Install it (Debian, \
+             Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), or set DATABASE_URL to a running server"
+        ),
+        // The advice above would bring today's version, which does not read the data of another.
+        Some(major) => format!(
+            "no PostgreSQL {major} is installed, the version that made the data, and it could not be fetched: {reason}. \
+             Install it beside any other (Debian, Ubuntu: apt-get install postgresql-{major}, from apt.postgresql.org \
+             where the system has it no more; macOS: brew install postgresql@{major}) and start again. To move the data \
+             to a newer version, use pg_upgrade, or pg_dump with the old version and pg_restore with the new one; the \
+             README says how"
+        ),
+    }
 }
 
 impl StartError {
@@ -234,19 +271,13 @@ impl Postgres {
         let started = Instant::now();
         let installation = find_or_fetch(&cluster, &options).await?;
         cluster.make(&installation, options.durable).await?;
-        let (running, child, adopted) = match cluster.adoptable().await? {
-            Some(running) => (running, None, true),
-            None => {
-                let (running, child) = cluster.launch(&installation, &options, None).await?;
-                (running, Some(child), false)
-            }
-        };
+        let (running, child) = cluster.start(&installation, &options, None).await?;
         tracing::info!(
             postgres.version = %installation.version,
             postgres.bin = %installation.bin.display(),
             postgres.pid = running.pid,
             postgres.port = running.port,
-            postgres.adopted = adopted,
+            postgres.adopted = child.is_none(),
             duration_ms = started.elapsed().as_millis() as u64,
             "PostgreSQL is running"
         );
@@ -269,27 +300,13 @@ impl Postgres {
     /// The address of a database in it, over the unix socket where there is one, with the password: not for logs.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        match &self.running.socket {
-            Some(folder) => format!(
-                "postgres://{}:{}@localhost:{}/{database}?host={}",
-                cluster::USER,
-                self.cluster.password(),
-                self.running.port,
-                percent_encoded(folder)
-            ),
-            None => self.tcp_url(database),
-        }
+        self.cluster.url(&self.running, database)
     }
 
     /// The address of a database in it over loopback, with the password: not for logs.
     #[must_use]
     pub fn tcp_url(&self, database: &str) -> String {
-        format!(
-            "postgres://{}:{}@127.0.0.1:{}/{database}?sslmode=disable",
-            cluster::USER,
-            self.cluster.password(),
-            self.running.port
-        )
+        self.cluster.tcp_url(&self.running, database)
     }
 
     /// The name of the database made for the product.
@@ -343,35 +360,35 @@ impl Drop for Postgres {
 /// # Errors
 /// [`StartError::NotFound`] when nothing is installed and nothing was fetched before; a fetch is not tried.
 pub async fn installed(options: &PostgresOptions) -> Result<Installation, StartError> {
-    let data = options.folder.join(cluster::DATA);
-    find::installed(cluster::version_of(&data), &options.cache, None).await.ok_or_else(|| StartError::NotFound {
-        wanted: find::wanted(cluster::version_of(&data)),
+    let made_by = cluster::version_of(&options.folder.join(cluster::DATA));
+    find::installed(made_by, &options.cache, None).await.ok_or_else(|| StartError::NotFound {
+        made_by,
         reason: "it was not fetched yet; \"cjhirashi serve\" does that".to_owned(),
     })
 }
 
 async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<Installation, StartError> {
-    let major = cluster.made_by();
+    let made_by = cluster.made_by();
+    let not_found = |reason: String| StartError::NotFound { made_by, reason };
     if let Some(programs) = &options.programs {
         let found = find::examine(programs.clone(), cluster.account.as_ref()).await;
-        let reason = || format!("{} holds no PostgreSQL that runs here", programs.display());
-        return found.ok_or_else(|| StartError::NotFound { wanted: find::wanted(major), reason: reason() });
+        return found.ok_or_else(|| not_found(format!("{} holds no PostgreSQL that runs here", programs.display())));
     }
     // Root's own cache is closed to the user the database runs as.
     let cache = match &cluster.account {
         Some(account) if !account.can_reach(&options.cache) => PathBuf::from("/var/cache/cjhirashi"),
         _ => options.cache.clone(),
     };
-    if let Some(found) = find::installed(major, &cache, cluster.account.as_ref()).await {
+    if let Some(found) = find::installed(made_by, &cache, cluster.account.as_ref()).await {
         return Ok(found);
     }
-    let not_found = |reason: String| StartError::NotFound { wanted: find::wanted(major), reason };
     if !options.fetch {
         return Err(not_found("fetching is switched off".to_owned()));
     }
-    if let Some(major) = major.filter(|major| *major != fetch::VERSION.0) {
-        return Err(not_found(format!("the data was made by version {major}, fetched is {}", fetch::VERSION.0)));
+    if made_by.is_some_and(|major| major != fetch::VERSION.0) {
+        return Err(not_found(format!("only {} is fetched", fetch::VERSION)));
     }
+    cluster::make_way(&cache, cluster.account.as_ref())?;
     let bin = fetch::fetch(&cache).await.map_err(|error| not_found(error.to_string()))?;
     find::examine(bin, cluster.account.as_ref())
         .await
@@ -411,28 +428,4 @@ fn in_use(cluster: &Cluster) -> StartError {
     let _ = File::open(cluster.folder.join("lock")).and_then(|file| file.take(20).read_to_string(&mut owner));
     let owner = if owner.trim().is_empty() { "unknown".to_owned() } else { owner.trim().to_owned() };
     StartError::InUse { folder: cluster.folder.clone(), owner }
-}
-
-/// A path as part of a URL's query.
-fn percent_encoded(path: &Path) -> String {
-    use std::{fmt::Write as _, os::unix::ffi::OsStrExt as _};
-    let mut text = String::new();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(*byte)),
-            // Writing to a String cannot fail.
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_with_spaces_and_accents_fits_into_the_address() {
-        assert_eq!(percent_encoded(Path::new("/a b/ñ?&")), "/a%20b/%C3%B1%3F%26");
-    }
 }

@@ -1,11 +1,11 @@
 //! Running PostgreSQL's programs, and watching the server.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{io::ErrorKind, os::unix::fs::MetadataExt as _, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use nix::{
     errno::Errno,
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, Uid},
 };
 use tokio::{
     process::{Child, Command},
@@ -53,11 +53,63 @@ pub(crate) fn is_alive(pid: i32) -> bool {
             .is_none_or(|state| !matches!(state, 'Z' | 'X'))
 }
 
-/// Whether any process works in a folder, as every process of a PostgreSQL does in its data folder. Linux only;
-/// elsewhere there is none to be seen.
-pub(crate) fn is_worked_in(folder: &Path) -> bool {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
-    processes.flatten().any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+/// Whether a live process is, as far as one can see, a PostgreSQL on this data, and not another that got the number of
+/// one that died.
+pub(crate) fn works_in(pid: i32, data: &Path) -> bool {
+    if !is_alive(pid) {
+        return false;
+    }
+    // Every process of a PostgreSQL works in its data folder.
+    match std::fs::read_link(format!("/proc/{pid}/cwd")) {
+        Ok(folder) => folder == data,
+        // Root is refused where it has no CAP_SYS_PTRACE, as in a container of Docker's. An ordinary user may look at
+        // what is its own, so this is not.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Uid::effective().is_root() && may_be_on(pid, data),
+        // Elsewhere than on Linux there is nothing to look at.
+        Err(_) => !Path::new("/proc/self/cwd").exists() && may_be_on(pid, data),
+    }
+}
+
+/// By what is open to everybody: a PostgreSQL of the data's owner that was not started on other data.
+fn may_be_on(pid: i32, data: &Path) -> bool {
+    // PostgreSQL insists on owning its data.
+    let owner = |path: &Path| path.metadata().ok().map(|meta| meta.uid());
+    let process = owner(Path::new(&format!("/proc/{pid}")));
+    if !is_postgres(pid) || process.is_some_and(|process| owner(data) != Some(process)) {
+        return false;
+    }
+    let line = command_line(pid).unwrap_or_default();
+    !line.contains(" -D ") || line.contains(&format!(" -D {}", data.display()))
+}
+
+fn is_postgres(pid: i32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().or_else(|| ps(pid, "comm="));
+    // macOS shows the whole path.
+    name.is_some_and(|name| matches!(name.trim().rsplit('/').next(), Some("postgres" | "postmaster")))
+}
+
+fn command_line(pid: i32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok();
+    line.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).or_else(|| ps(pid, "args="))
+}
+
+fn ps(pid: i32, column: &str) -> Option<String> {
+    let output = std::process::Command::new("ps").args(["-ww", "-o", column, "-p", &pid.to_string()]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether any process holds the shared memory whose key and number a pid file gives, as every process of that server
+/// does until it ends. Linux only; elsewhere none is seen.
+pub(crate) fn is_held(memory: &str) -> bool {
+    // The file has them without a sign, the system with one.
+    fn numbers(text: &str) -> impl Iterator<Item = Option<i32>> {
+        text.split_whitespace().map(|word| word.parse::<i128>().ok().map(|number| number as i32))
+    }
+    let Ok(table) = std::fs::read_to_string("/proc/sysvipc/shm") else { return false };
+    // Key, number, rights, size, maker, last user, holders.
+    table.lines().skip(1).any(|line| {
+        numbers(line).take(2).eq(numbers(memory)) && numbers(line).nth(6).flatten().is_some_and(|holders| holders > 0)
+    })
 }
 
 /// PostgreSQL's fast stop: connections are closed, everything is written.
@@ -109,10 +161,10 @@ pub(crate) async fn supervise(mut it: Supervised) {
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
-            match it.cluster.launch(&it.installation, &it.options, Some(it.port)).await {
+            match it.cluster.start(&it.installation, &it.options, Some(it.port)).await {
                 Ok((running, child)) => {
                     tracing::info!(postgres.pid = running.pid, "PostgreSQL is running again");
-                    (it.pid, it.child) = (running.pid, Some(child));
+                    (it.pid, it.child) = (running.pid, child);
                     let _ = it.announce.send(Some(running.pid));
                     break;
                 }

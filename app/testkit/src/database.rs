@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use cjhirashi_postgres::{Postgres, PostgresOptions};
+use cjhirashi_postgres::{Postgres, PostgresOptions, StartError};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::OnceCell;
 
@@ -207,7 +207,15 @@ impl Shared {
         if data.exists() {
             std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
         }
-        let server = Postgres::start(options.clone()).await.context("starting a PostgreSQL for the tests")?;
+        let server = match Postgres::start(options.clone()).await {
+            // As root; and the target folder was removed, which is how its owner throws things away.
+            Err(StartError::LinkGone { place, .. }) => {
+                std::fs::remove_dir_all(&place).with_context(|| format!("removing {}", place.display()))?;
+                Postgres::start(options.clone()).await
+            }
+            started => started,
+        };
+        let server = server.context("starting a PostgreSQL for the tests")?;
         let mut watcher = Command::new("sh");
         watcher.arg("-c").arg(WATCHER).arg("watch-test-postgres");
         watcher.arg(users).arg(server.pid().to_string()).arg(stopping).arg(QUIET_SECONDS.to_string());
