@@ -6,7 +6,7 @@ use cjhirashi_domain::sync::IndexState;
 use cjhirashi_identity::Providers;
 use cjhirashi_mail::Mailer;
 use cjhirashi_models::{InputKind, ModelError, ModelRegistry};
-use cjhirashi_postgres::Postgres;
+use cjhirashi_postgres::{Postgres, StartError};
 use cjhirashi_storage::{AppSecret, ConnectError, JobsOfKind, MailCount, Store, StoreOptions};
 use cjhirashi_sync::IndexFactory as _;
 use nix::unistd::{AccessFlags, access};
@@ -144,11 +144,14 @@ async fn database(config: &Config) -> Result<String, String> {
             answer.map(|version| format!("its own PostgreSQL {version} is running, process {}", postgres.pid()))
         }
         Ok(None) => {
-            let found = cjhirashi_postgres::installed(&options).await;
-            let found =
-                found.map(|found| format!("PostgreSQL {} in {} will be used", found.version, found.bin.display()));
-            // A start fetches one; that is no failure.
-            Ok(found.unwrap_or_else(|_| "no PostgreSQL is installed; the first start fetches one".to_owned()))
+            match cjhirashi_postgres::installed(&options).await {
+                Ok(found) => Ok(format!("PostgreSQL {} in {} will be used", found.version, found.bin.display())),
+                // That is no failure.
+                Err(StartError::NotFound { made_by, .. }) if cjhirashi_postgres::is_fetched(made_by) => {
+                    Ok("no PostgreSQL is installed; the first start fetches one".to_owned())
+                }
+                Err(error) => Err(error.to_string()),
+            }
         }
         Err(error) => Err(error.to_string()),
     }

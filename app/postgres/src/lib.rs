@@ -363,8 +363,18 @@ pub async fn installed(options: &PostgresOptions) -> Result<Installation, StartE
     let made_by = cluster::version_of(&options.folder.join(cluster::DATA));
     find::installed(made_by, &options.cache, None).await.ok_or_else(|| StartError::NotFound {
         made_by,
-        reason: "it was not fetched yet; \"cjhirashi serve\" does that".to_owned(),
+        reason: if is_fetched(made_by) {
+            "it was not fetched yet; \"cjhirashi serve\" does that".to_owned()
+        } else {
+            format!("only {} is fetched", fetch::VERSION)
+        },
     })
+}
+
+/// Whether the version that is fetched reads data made by another; `None` where there is no data.
+#[must_use]
+pub fn is_fetched(made_by: Option<u32>) -> bool {
+    made_by.is_none_or(|major| major == fetch::VERSION.0)
 }
 
 async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<Installation, StartError> {
@@ -385,7 +395,7 @@ async fn find_or_fetch(cluster: &Cluster, options: &PostgresOptions) -> Result<I
     if !options.fetch {
         return Err(not_found("fetching is switched off".to_owned()));
     }
-    if made_by.is_some_and(|major| major != fetch::VERSION.0) {
+    if !is_fetched(made_by) {
         return Err(not_found(format!("only {} is fetched", fetch::VERSION)));
     }
     cluster::make_way(&cache, cluster.account.as_ref())?;
