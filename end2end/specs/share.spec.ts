@@ -53,3 +53,35 @@ test('a chat is shared as it was, renewed, copied and revoked', async ({ page, p
   await expect(async () => expect((await other.goto(address ?? ''))?.status()).toBe(404)).toPass();
   await stranger.close();
 });
+
+test('whoever has the link follows the marks to the words, as long as the document is there', async ({ page, product, browser, chat, complaints, javaScriptEnabled }) => {
+  const [one, two] = ['Las devoluciones se aceptan durante treinta días', 'El envío tarda tres días laborables'];
+  await product.script({ answer: { text: `«${one}» [1].\n\nY «${two}» [1].` } });
+  const document = await product.addText('Condiciones', `${one}.\n\n${'Una cláusula más. '.repeat(40)}\n\n${two}.`);
+  const id = await product.ask('¿Cuántos días hay para devoluciones?');
+  await chat.open(`/chat/${id}`);
+  await page.getByLabel('Opciones del chat').click();
+  await page.getByRole('button', { name: 'Compartir con un enlace' }).click();
+  await page.getByLabel('Opciones del chat').click();
+  const address = await page.getByRole('link', { name: 'Abrir el enlace compartido' }).getAttribute('href');
+
+  const stranger = await browser.newContext({ baseURL: product.url, locale: 'es-ES', javaScriptEnabled });
+  complaints.hear(stranger);
+  const other = await stranger.newPage();
+  await other.goto(address ?? '');
+  const marks = other.locator('.prose a.cite');
+  const quotes = other.locator('blockquote mark');
+  await expect(quotes.first()).toBeHidden();
+  await marks.last().click();
+  await expect(quotes.last()).toHaveText(two);
+  await expect(quotes.last()).toBeInViewport();
+  await marks.first().click();
+  await expect(quotes.first()).toHaveText(one);
+
+  await product.remove(document);
+  await other.reload();
+  await expect(other.getByText('El documento ya no está disponible')).toBeVisible();
+  await expect(other.locator('blockquote')).toHaveCount(0);
+  await expect(other.getByText('Condiciones')).toHaveCount(0);
+  await stranger.close();
+});

@@ -168,7 +168,7 @@ impl LiveAnswer {
         self.finished.push((self.before, html));
         self.before += 1;
         let id = format!("{}-{}", self.id, self.before);
-        self.words = BlockRenderer::new(Place { id: &id, language: self.language });
+        self.words = BlockRenderer::new(Place::new(&id, self.language));
         self.words.set_citations(self.citations.clone());
         // What follows its tag on the same line.
         if !after.is_empty() {
@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { id: "m", language: Language::En };
+    const PLACE: Place<'_> = Place::new("m", Language::En);
     const TEXT: &str = "Here:\n\n- one\n\n<artifact identifier=\"a\" type=\"code\" title=\"A\">\nlet x = 1;\n\n```\n</artifact>\n\nDone [1].\n";
 
     /// What a page looks like when the text comes in pieces that end at these places.

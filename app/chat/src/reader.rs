@@ -68,7 +68,7 @@ impl ChatService {
                 Source::There { id: generation.clone(), viewer: viewer.clone(), signals }
             }
         };
-        let view = View::new(Place { id: generation.as_str(), language }, after);
+        let view = View::new(Place::new(generation.as_str(), language), after);
         Ok(follow(Arc::clone(&self.shared), source, view).boxed())
     }
 
@@ -364,7 +364,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { id: "g", language: Language::En };
+    const PLACE: Place<'_> = Place::new("g", Language::En);
 
     fn text(delta: &str) -> GenerationEvent {
         GenerationEvent::Text { delta: delta.to_owned() }

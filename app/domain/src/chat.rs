@@ -65,7 +65,7 @@ pub struct Share {
 }
 
 /// A chat as it was when it was shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Its name.
     pub title: String,
@@ -74,7 +74,7 @@ pub struct Snapshot {
 }
 
 /// A message of a shared chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SharedMessage {
     /// Who speaks; no instructions.
     pub role: MessageRole,
@@ -84,8 +84,9 @@ pub struct SharedMessage {
     pub model: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// The sources of an answer.
-    pub sources: Vec<SharedSource>,
+    /// The sources of an answer: where they are, and never what they say, so that nothing outlives its document.
+    #[serde(deserialize_with = "those_that_are_known")]
+    pub sources: Vec<Citation>,
     /// The images of a question: copies that are the link's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<MessageImage>,
@@ -94,21 +95,23 @@ pub struct SharedMessage {
     pub status: MessageStatus,
 }
 
-const fn whole() -> MessageStatus {
-    MessageStatus::Complete
+/// Earlier versions froze titles and passages; of those nothing is shown.
+fn those_that_are_known<'de, D: serde::Deserializer<'de>>(sources: D) -> Result<Vec<Citation>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Source {
+        Known(Citation),
+        Frozen(serde::de::IgnoredAny),
+    }
+    let sources = Vec::<Source>::deserialize(sources)?;
+    Ok(sources
+        .into_iter()
+        .filter_map(|source| if let Source::Known(known) = source { Some(known) } else { None })
+        .collect())
 }
 
-/// A source of a shared answer: its passage is frozen with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SharedSource {
-    /// The number in the text, `[n]`.
-    pub n: i32,
-    /// The document's title.
-    pub title: String,
-    /// The passage.
-    pub passage: String,
-    /// Its page, in documents with pages.
-    pub page: Option<i32>,
+const fn whole() -> MessageStatus {
+    MessageStatus::Complete
 }
 
 /// A question that waits until the answer before it has ended.

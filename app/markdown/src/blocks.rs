@@ -183,7 +183,7 @@ impl BlockRenderer {
                     open = last.take_if(|_| at + 1 == starts.len());
                 }
                 None => {
-                    let place = Place { id: &self.id, language: self.language };
+                    let place = Place::new(&self.id, self.language);
                     let mut grows_at = None;
                     let write = || {
                         let written = html::write(source, &self.citations, State::Live, place, &mut numbers);

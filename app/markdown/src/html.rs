@@ -8,7 +8,7 @@ use pulldown_cmark::{
 };
 
 use super::{
-    Place,
+    Place, Sources,
     code::{highlight, language},
     diagram::{self, Drawing},
     links::{bare_address, next_mark, safe_address},
@@ -486,7 +486,11 @@ impl<'a> Writer<'a> {
             return;
         }
         self.out.push_str("<a class=\"cite\" href=\"");
-        escape(&citation.address_of(quote).to_string(), &mut self.out);
+        let address = match self.place.sources {
+            Sources::Documents => citation.address_of(quote).to_string(),
+            Sources::OnPage(of) => format!("#{}", Sources::id(of, citation, quote)),
+        };
+        escape(&address, &mut self.out);
         self.out.push_str(&format!("\" data-n=\"{n}\""));
         if self.state == State::Saved {
             self.out.push_str(&format!(" data-verdict=\"{}\"", verdict.as_str()));

@@ -73,6 +73,39 @@ pub struct Place<'a> {
     pub id: &'a str,
     /// The reader's language: for words that are ours, such as the names of marks that are read out.
     pub language: Language,
+    /// Where marks lead.
+    pub sources: Sources<'a>,
+}
+
+/// Where the marks of a text lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sources<'a> {
+    /// To the documents, which their reader may read.
+    #[default]
+    Documents,
+    /// To what stands on the same page: see [`Sources::id`].
+    OnPage(&'a str),
+}
+
+impl Sources<'_> {
+    /// What a page calls the passage of a citation, or in it the words that one of its uses stands on. `of` tells the
+    /// texts of the page apart.
+    #[must_use]
+    pub fn id(of: &str, citation: &Citation, quote: Option<TextRange>) -> String {
+        let n = citation.n;
+        quote.map_or_else(
+            || format!("{of}-source-{n}"),
+            |quote| format!("{of}-source-{n}-{}-{}", quote.start, quote.end),
+        )
+    }
+}
+
+impl<'a> Place<'a> {
+    /// A place whose marks lead to the documents.
+    #[must_use]
+    pub const fn new(id: &'a str, language: Language) -> Self {
+        Self { id, language, sources: Sources::Documents }
+    }
 }
 
 /// Turns Markdown into safe HTML. `[n]` becomes a link to the passage of citation `n`.
@@ -92,7 +125,7 @@ pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> 
             let uses: Vec<_> = c.uses.iter().map(|used| (used.at, place(used.verdict, used.quote))).collect();
             (c.n, c.document_id.as_str(), c.start, c.end, place(c.verdict, c.quote), uses, title)
         });
-        hasher.hash_one((source, cited.collect::<Vec<_>>(), place.id, place.language.as_str()))
+        hasher.hash_one((source, cited.collect::<Vec<_>>(), place.id, place.language.as_str(), place.sources))
     });
     let key = (key[0], key[1]);
     if let Some(html) = RENDERED.get(&key) {

@@ -35,7 +35,7 @@ fn citation(n: i32, title: Option<&str>) -> Citation {
     }
 }
 
-const PLACE: Place<'_> = Place { id: "m1", language: Language::Es };
+const PLACE: Place<'_> = Place::new("m1", Language::Es);
 
 fn render(source: &str, citations: &[Citation]) -> String {
     super::render(source, citations, PLACE)

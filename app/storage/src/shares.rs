@@ -2,7 +2,7 @@
 
 use cjhirashi_domain::{
     Timestamp, Viewer,
-    chat::{Message, MessageImage, MessageRole, Share, SharedMessage, SharedSource, Snapshot},
+    chat::{Citation, CitationSource, Message, MessageImage, MessageRole, Share, SharedMessage, Snapshot},
     id::{ChatId, ImageId},
 };
 
@@ -101,19 +101,47 @@ impl Store {
             return Ok(None);
         }
         let row = sqlx::query!(
-            "SELECT s.snapshot, s.updated_at FROM shares s JOIN users u ON u.id = s.user_id
+            "SELECT s.snapshot, s.user_id, s.updated_at FROM shares s JOIN users u ON u.id = s.user_id
              WHERE s.token = $1 AND u.disabled_at IS NULL",
             token,
         )
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| {
-            let text = row.snapshot.to_string();
-            let snapshot = serde_json::from_value(row.snapshot)
-                .map_err(|_| StorageError::corrupt("shares", "snapshot", "", &text))?;
-            Ok((snapshot, from_db(row.updated_at)))
-        })
-        .transpose()
+        let Some(row) = row else { return Ok(None) };
+        let text = row.snapshot.to_string();
+        let mut snapshot: Snapshot =
+            serde_json::from_value(row.snapshot).map_err(|_| StorageError::corrupt("shares", "snapshot", "", &text))?;
+        let sources = snapshot.messages.iter_mut().flat_map(|message| &mut message.sources).collect();
+        self.read_sources(sources, &row.user_id).await?;
+        Ok(Some((snapshot, from_db(row.updated_at))))
+    }
+
+    /// What citations stand on, as far as somebody may read it now.
+    async fn read_sources(&self, citations: Vec<&mut Citation>, user: &str) -> Result<()> {
+        if citations.is_empty() {
+            return Ok(());
+        }
+        let documents: Vec<String> = citations.iter().map(|c| c.document_id.as_str().to_owned()).collect();
+        let versions: Vec<i32> = citations.iter().map(|c| c.version).collect();
+        let seqs: Vec<i32> = citations.iter().map(|c| c.seq).collect();
+        let rows = sqlx::query!(
+            r#"SELECT d.title AS "title?", k.text AS "text?"
+               FROM UNNEST($1::text[], $2::int[], $3::int[]) WITH ORDINALITY AS c (document_id, version, seq, place)
+               LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+                   AND (d.user_id IS NULL OR d.user_id = $4)
+               LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq
+               ORDER BY c.place"#,
+            &documents,
+            &versions,
+            &seqs,
+            user,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for (citation, row) in citations.into_iter().zip(rows) {
+            citation.source = row.title.zip(row.text).map(|(title, text)| CitationSource { title, text });
+        }
+        Ok(())
     }
 }
 
@@ -123,10 +151,8 @@ fn is_said(message: &Message) -> bool {
 }
 
 fn frozen(message: Message, copied: impl FnMut(MessageImage) -> MessageImage) -> SharedMessage {
-    let source = |citation: cjhirashi_domain::chat::Citation| {
-        let source = citation.source?;
-        Some(SharedSource { n: citation.n, title: source.title, passage: source.text, page: citation.page })
-    };
+    // Read anew whenever the link is opened.
+    let source = |citation: Citation| citation.source.is_some().then_some(Citation { source: None, ..citation });
     SharedMessage {
         role: message.role,
         content: message.content,

@@ -51,7 +51,7 @@ fn problem(problem: DiagramProblem) -> Problem {
 }
 
 const fn place<'a>(id: &'a str, language: Language) -> cjhirashi_markdown::Place<'a> {
-    cjhirashi_markdown::Place { id, language }
+    cjhirashi_markdown::Place::new(id, language)
 }
 
 impl Kind for Diagrams {

@@ -116,7 +116,7 @@ fn outline(headings: &[Heading], language: Language, html: &mut String) {
 
 /// The document that is printed: its own style, no script, nothing from elsewhere.
 fn print(content: &Content<'_>, language: Language) -> String {
-    let body = render(content.text, &[], cjhirashi_markdown::Place { id: "print", language });
+    let body = render(content.text, &[], cjhirashi_markdown::Place::new("print", language));
     let colours: String = DIAGRAM_COLOURS.iter().map(|(name, colour)| format!("--d-{name}:{colour};")).collect();
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -222,7 +222,7 @@ impl Kind for Texts {
     fn view(&self, content: &Content<'_>, place: Place<'_>) -> String {
         let source = shown(content.text);
         let id = text::escaped(place.id);
-        let rendered = render(source, &[], cjhirashi_markdown::Place { id: place.id, language: place.language });
+        let rendered = render(source, &[], cjhirashi_markdown::Place::new(place.id, place.language));
         let (body, headings) = headings(&rendered, &id);
         let mut html = String::with_capacity(body.len() + 1_024);
         html.push_str("<div class=\"outlined\">");

@@ -34,14 +34,14 @@ fn footnotes_are_numbered_as_they_are_named_whatever_their_names() {
 fn two_messages_of_a_page_share_no_id_even_with_the_same_words() {
     let source = "Said[^1].\n\n[^1]: By her.\n\n```mermaid\ngraph LR\na-->b\n```";
     let ids = |id| -> Vec<String> {
-        let place = Place { id, language: Language::En };
+        let place = Place::new(id, Language::En);
         let attributes = tags(&crate::render(source, &[], place)).into_iter().flat_map(|(_, attributes)| attributes);
         attributes.filter(|(key, _)| key == "id").map(|(_, value)| value).collect()
     };
     let (one, other) = (ids("one"), ids("other"));
     assert!(one.len() > 2 && one.len() == other.len(), "{one:?}");
     assert!(one.iter().all(|id| !other.contains(id)), "{one:?} {other:?}");
-    assert!(crate::render(source, &[], Place { id: "one", language: Language::En }).contains("Back to the text"));
+    assert!(crate::render(source, &[], Place::new("one", Language::En)).contains("Back to the text"));
 }
 
 #[test]

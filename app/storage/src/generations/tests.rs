@@ -383,6 +383,39 @@ async fn a_citation_keeps_the_places_of_its_quotes_and_names_the_page_of_the_bes
 }
 
 #[tokio::test]
+async fn a_deleted_document_is_gone_from_shared_chats_too() {
+    let world = world().await;
+    let turn = world.started(None).await;
+    let pool = world.store.pool();
+    world.add_document().await;
+    let used = CitationUse { at: 10, verdict: Verdict::Verified, quote: TextRange::new(0, 9) };
+    let cited = Citation { uses: vec![used], ..citation() };
+    world.finish(&turn, "Two years [1].", MessageStatus::Complete, std::slice::from_ref(&cited)).await;
+    let share = world.store.share_chat(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
+    let sources = async || {
+        let (snapshot, _) = world.store.open_share(&share.token).await.unwrap().unwrap();
+        snapshot.messages.into_iter().flat_map(|message| message.sources).collect::<Vec<_>>()
+    };
+    let shown = sources().await.pop().unwrap();
+    let source = shown.source.clone().unwrap();
+    assert_eq!((source.title.as_str(), source.text.as_str()), ("Manual", "Two years."));
+    assert_eq!(Citation { source: None, ..shown }, cited);
+
+    // As earlier versions froze it, before and after the schema is brought up to date.
+    let frozen = r#"UPDATE shares SET snapshot = jsonb_set(snapshot, '{messages,1,sources}',
+                    '[{"n": 1, "title": "Manual", "passage": "Two years.", "page": 4}]')"#;
+    sqlx::query(frozen).execute(pool).await.unwrap();
+    assert_eq!(sources().await, []);
+    sqlx::query(include_str!("../../../../migrations/0022_shared_sources.sql")).execute(pool).await.unwrap();
+    assert_eq!(sources().await, [Citation { source: Some(source), ..cited.clone() }]);
+
+    sqlx::query("UPDATE documents SET deleted_at = now()").execute(pool).await.unwrap();
+    assert_eq!(sources().await, [cited]);
+    let kept: String = sqlx::query_scalar("SELECT snapshot::text FROM shares").fetch_one(pool).await.unwrap();
+    assert!(!kept.contains("Manual") && !kept.contains("Two years.\""), "{kept}");
+}
+
+#[tokio::test]
 async fn a_source_is_shown_while_it_may_be_read_and_the_revision_tells_when_that_changes() {
     let world = world().await;
     let turn = world.started(None).await;

@@ -217,7 +217,7 @@ pub(crate) async fn message_menu(message: String, #[server(default)] kind: Strin
         let thoughts = thoughts.ok_or_else(|| fail(ErrorCode::ChatNotFound))?;
         let (name, language) = (format!("{id}-t"), texts(&who).language);
         let render = move || {
-            let place = cjhirashi_markdown::Place { id: &name, language };
+            let place = cjhirashi_markdown::Place::new(&name, language);
             cjhirashi_markdown::render(&thoughts, &[], place)
         };
         return Ok(Served { html: cjhirashi_markdown::aside(render).await, moves: false });

@@ -36,7 +36,7 @@ pub(crate) fn message(t: &'static Texts, message: &Message, now: Timestamp) -> S
 
 /// What an answer says, as it is shown.
 fn rendered(t: &'static Texts, message: &Message) -> String {
-    let place = Place { id: message.id.as_str(), language: t.language };
+    let place = Place::new(message.id.as_str(), t.language);
     render_answer(&message.content, &message.citations, &message.artifacts, place)
 }
 
@@ -176,7 +176,8 @@ fn thoughts(w: &'static Words, id: &str) -> Piece {
 /// From here on models are told a summary of what stands above.
 fn summarised(t: &'static Texts, id: &str, summary: &str) -> Piece {
     let w = Words::of(t.language);
-    let place = Place { id: &format!("{id}-s"), language: t.language };
+    let id = format!("{id}-s");
+    let place = Place::new(&id, t.language);
     let html = markdown::render(summary, &[], place);
     view! {
         <details class="aside summarised">
