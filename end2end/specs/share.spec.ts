@@ -78,7 +78,7 @@ test('whoever has the link follows the marks to the words, as long as the docume
   await marks.first().click();
   await expect(quotes.first()).toHaveText(one);
 
-  await product.remove(document);
+  await product.api('DELETE', `/documents/${document}`);
   await other.reload();
   await expect(other.getByText('El documento ya no está disponible')).toBeVisible();
   await expect(other.locator('blockquote')).toHaveCount(0);

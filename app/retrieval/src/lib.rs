@@ -12,6 +12,7 @@
 mod alignment;
 mod candidates;
 mod citations;
+mod closer;
 mod engine;
 mod feeder;
 mod fusion;

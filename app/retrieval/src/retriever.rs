@@ -19,6 +19,7 @@ use cjhirashi_vectors::{Consistency, IndexError, IndexFilter, IndexQuery, Match}
 use crate::{
     Engine, EngineCell, Fate, RetrievalError, RetrievalTrace, SearchOutcome, SearchQuery, TraceCandidate, TraceTerm,
     candidates::{Ranks, cosine, coverage, merge, merge_exact, scored},
+    closer,
     engine::Saw,
     fusion::{fused, same_language},
     question::{self, Frequencies},
@@ -404,10 +405,11 @@ impl Retriever {
             .into_iter()
             .map(|passage| score(engine.embedder.as_ref(), &dense.vector, &ranks, &words, passage))
             .collect();
-        scored.sort_by(|(a, _), (b, _)| {
-            b.score.total_cmp(&a.score).then_with(|| b.fused.total_cmp(&a.fused)).then_with(|| a.seq.cmp(&b.seq))
-        });
+        best_first(&mut scored);
         let join = ms(began);
+        if let Some(vector) = &dense.vector {
+            look_closer(engine.embedder.as_ref(), vector, query.min_score, &words, &mut scored).await;
+        }
 
         let best = scored.first().map(|(candidate, passage)| BestMatch {
             document_id: candidate.document_id.clone(),
@@ -467,6 +469,49 @@ impl Retriever {
     }
 }
 
+fn best_first(scored: &mut [(TraceCandidate, StoredPassage)]) {
+    scored.sort_by(|(a, _), (b, _)| {
+        b.score.total_cmp(&a.score).then_with(|| b.fused.total_cmp(&a.fused)).then_with(|| a.seq.cmp(&b.seq))
+    });
+}
+
+/// Where no candidate is relevant enough as a whole, the best are judged by their best sentence. When that fails, nothing
+/// was found, as before.
+async fn look_closer(
+    embedder: &dyn Embedder,
+    vector: &[f32],
+    min_score: f64,
+    words: &Text,
+    scored: &mut [(TraceCandidate, StoredPassage)],
+) {
+    let all = scored.iter().take_while(|(candidate, _)| candidate.score >= closer::FLOOR);
+    let looked = all.take(closer::PASSAGES).count();
+    if looked == 0 || scored.first().is_none_or(|(best, _)| best.score >= min_score) {
+        return;
+    }
+    let texts: Vec<&str> = scored.iter().take(looked).map(|(_, passage)| passage.text.as_str()).collect();
+    let nearest = match closer::nearest_sentences(embedder, vector, &texts).await {
+        Ok(nearest) => nearest,
+        Err(error) => {
+            tracing::warn!(%error, "The sentences of the best candidates could not be compared with a question.");
+            return;
+        }
+    };
+    for ((candidate, passage), nearest) in scored.iter_mut().zip(nearest) {
+        candidate.sentence = nearest;
+        if let Some(nearest) = nearest {
+            let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
+            let same = same_language(words.language, passage.language.as_deref());
+            candidate.score = candidate.score.max(relevance(Some(calibrated(embedder, nearest, same)), coverage, same));
+        }
+    }
+    best_first(scored);
+}
+
+fn calibrated(embedder: &dyn Embedder, cosine: f32, same_language: bool) -> f64 {
+    embedder.calibrate(cosine + if same_language { 0.0 } else { embedder.lost_across_languages() })
+}
+
 fn score(
     embedder: &dyn Embedder,
     vector: &Option<Vec<f32>>,
@@ -479,8 +524,7 @@ fn score(
     let same = same_language(words.language, passage.language.as_deref());
     // Asked for embeddings alone, the words have no say in the order either.
     let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
-    let lost = if same { 0.0 } else { embedder.lost_across_languages() };
-    let calibrated = cosine.map(|cosine| embedder.calibrate(cosine + lost));
+    let calibrated = cosine.map(|cosine| calibrated(embedder, cosine, same));
     let candidate = TraceCandidate {
         document_id: passage.place.document_id.clone(),
         version: passage.place.version,
@@ -488,6 +532,7 @@ fn score(
         language: passage.language.clone(),
         dense_rank: ranks.dense,
         cosine,
+        sentence: None,
         text_rank: ranks.text,
         coverage: coverage.unwrap_or(0.0),
         fused: fused(ranks.dense, ranks.text),

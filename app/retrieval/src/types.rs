@@ -105,6 +105,9 @@ pub struct TraceCandidate {
     pub dense_rank: Option<usize>,
     /// Cosine, as the index gave it.
     pub cosine: Option<f32>,
+    /// The cosine of its nearest sentence, where none was relevant enough as a whole.
+    #[serde(default)]
+    pub sentence: Option<f32>,
     /// Place in full text's answer, from 1.
     pub text_rank: Option<usize>,
     /// Share of the question's words, weighed by their rarity, that the passage holds, 0 to 1.

@@ -234,6 +234,26 @@ async fn a_question_in_spanish_finds_the_spanish_passage_first_and_the_english_o
 }
 
 #[tokio::test]
+async fn a_passage_that_speaks_of_many_things_is_found_by_one_of_its_sentences() {
+    let world = World::new().await;
+    let many = "La cocina cierra a las diez. La contraseña se cambia cada mes. Las vacaciones se piden en mayo.";
+    world.add("reglas", None, "es", &[], &[many, "El horno está en la cocina de abajo."]).await;
+    world.feed().await;
+    let outcome = world.search("ana", "¿Cuándo es el descanso?", |query| query.min_score = 0.5).await;
+    assert_eq!(found(&outcome), ["reglas"]);
+    assert_eq!(outcome.passages[0].text, many);
+    let candidate = &outcome.trace.candidates[0];
+    assert!(candidate.sentence > candidate.cosine && candidate.fate == Fate::Used, "{candidate:?}");
+    assert_eq!(outcome.best.as_ref().unwrap().score, outcome.passages[0].score);
+
+    let outcome = world.search("ana", "¿Qué tiempo hace?", |query| query.min_score = 0.5).await;
+    assert!(found(&outcome).is_empty(), "no sentence speaks of that");
+    // Where something is relevant enough as a whole, nothing is looked at once more.
+    let outcome = world.search("ana", "¿Dónde está el horno?", |query| query.min_score = 0.5).await;
+    assert!(!found(&outcome).is_empty() && outcome.trace.candidates.iter().all(|c| c.sentence.is_none()));
+}
+
+#[tokio::test]
 async fn accents_and_word_forms_do_not_decide() {
     let world = filled().await;
     for text in ["vacación anual", "VACACIONES ANUALES", "vacaciones annuales laborable", "dias laborables"] {
