@@ -179,43 +179,57 @@ fn sentences_of(text: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     // A line that ends a paragraph, a heading or a list item ends a sentence; a line that was only wrapped does not.
     let mut paragraph = String::new();
-    let mut flush = |paragraph: &mut String| {
-        let mut begin = 0;
-        for (at, c) in paragraph.char_indices() {
-            let end = at + c.len_utf8();
-            let rest = &paragraph[end..];
-            let closes = ".!?…".contains(c)
-                && rest.starts_with(' ')
-                && rest
-                    .trim_start()
-                    .starts_with(|next: char| next.is_uppercase() || "¿¡«“\"(".contains(next) || next.is_numeric())
-                && !abbreviation(&paragraph[begin..at]);
-            if closes {
-                keep(&paragraph[begin..end], &mut sentences);
-                begin = end;
+    let mut lines = text.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        if let Some(row) = line.strip_prefix('|') {
+            close(&mut paragraph, &mut sentences);
+            // What a table's columns are called answers nothing, and neither does the line below.
+            if !is_rule(line) && !lines.peek().is_some_and(|next| is_rule(next)) {
+                let cells: Vec<&str> = row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
+                keep(&cells.join(" – "), &mut sentences);
             }
+            continue;
         }
-        keep(&paragraph[begin..], &mut sentences);
-        paragraph.clear();
-    };
-    for line in text.lines() {
-        let trimmed = line.trim();
-        let item = trimmed.starts_with(['#', '-', '*', '•', '|', '>']) || numbered(trimmed);
-        if trimmed.is_empty() || item {
-            flush(&mut paragraph);
+        if line.is_empty() || line.starts_with(['#', '-', '*', '•', '>']) || numbered(line) {
+            close(&mut paragraph, &mut sentences);
         }
-        let content = trimmed.trim_start_matches(['#', '-', '*', '•', '>', ' ']);
+        if line.starts_with('#') {
+            // A heading names what follows but answers nothing.
+            continue;
+        }
         if !paragraph.is_empty() {
             paragraph.push(' ');
         }
-        paragraph.push_str(content);
-        if trimmed.starts_with('#') {
-            // A heading names what follows but answers nothing.
-            paragraph.clear();
+        paragraph.push_str(line.trim_start_matches(['-', '*', '•', '>', ' ']));
+    }
+    close(&mut paragraph, &mut sentences);
+    sentences
+}
+
+/// The line of a Markdown table between its head and its rows.
+fn is_rule(line: &str) -> bool {
+    line.starts_with('|') && line.contains('-') && line.chars().all(|c| "|-: ".contains(c))
+}
+
+/// Cuts a paragraph into its sentences.
+fn close(paragraph: &mut String, sentences: &mut Vec<String>) {
+    let mut begin = 0;
+    for (at, c) in paragraph.char_indices() {
+        let end = at + c.len_utf8();
+        let rest = &paragraph[end..];
+        let closes = ".!?…".contains(c)
+            && rest.starts_with(' ')
+            && rest
+                .trim_start()
+                .starts_with(|next: char| next.is_uppercase() || "¿¡«“\"(".contains(next) || next.is_numeric())
+            && !abbreviation(&paragraph[begin..at]);
+        if closes {
+            keep(&paragraph[begin..end], sentences);
+            begin = end;
         }
     }
-    flush(&mut paragraph);
-    sentences
+    keep(&paragraph[begin..], sentences);
+    paragraph.clear();
 }
 
 fn numbered(line: &str) -> bool {
@@ -236,7 +250,8 @@ fn abbreviation(before: &str) -> bool {
 }
 
 fn keep(sentence: &str, sentences: &mut Vec<String>) {
-    let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Marks of emphasis are none of the words.
+    let sentence = sentence.replace("**", "").split_whitespace().collect::<Vec<_>>().join(" ");
     let letters = sentence.chars().filter(|c| c.is_alphabetic()).count();
     if letters < 12 {
         return;
@@ -423,6 +438,17 @@ mod tests {
         let text = text_of("¿Cómo se limpia la máquina? ¿Con agua?", Language::Es, &passages, &summary(1)).await;
         let (best, other) = (text.find("ácido cítrico"), text.find("hierve"));
         assert!(best.is_some() && other.is_some() && best < other, "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_row_of_a_table_is_quoted_without_its_bars_and_its_head_not_at_all() {
+        let table = "La cafetera **Aurora X2** avisa así:\n\n| Código | Significado | Qué hacer |\n|---|:---|---|\n\
+                     | E02 | Depósito vacío | Llenar el depósito |\n| E03 | Sobrecalentamiento | Apagar y esperar |\n";
+        let text = text_of("¿Qué significa el código E03?", Language::Es, &[passage(table, 0.8)], &summary(1)).await;
+        assert!(text.contains("«E03 – Sobrecalentamiento – Apagar y esperar» [1]"), "{text}");
+        assert!(!text.contains('|') && !text.contains("Significado"), "{text}");
+        let text = text_of("¿Qué avisa la Aurora?", Language::Es, &[passage(table, 0.8)], &summary(1)).await;
+        assert!(text.contains("«La cafetera Aurora X2 avisa así:» [1]"), "{text}");
     }
 
     #[tokio::test]
