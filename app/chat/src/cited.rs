@@ -204,6 +204,7 @@ mod tests {
             score: 0.9,
             verdict: Verdict::Weak,
             uses: Vec::new(),
+            replaced: None,
             source: None,
         }
     }

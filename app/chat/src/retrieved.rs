@@ -130,6 +130,7 @@ fn retrieved(outcome: SearchOutcome, min_score: f64) -> Retrieved {
             score: passage.score,
             verdict: Verdict::Weak,
             uses: Vec::new(),
+            replaced: None,
             // Events are stored, and a stored passage would outlive its document.
             source: None,
         })

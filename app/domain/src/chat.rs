@@ -439,6 +439,9 @@ pub struct Citation {
     pub uses: Vec<CitationUse>,
     /// What is there now: `None` when the document was deleted, replaced or is no longer shared.
     pub source: Option<CitationSource>,
+    /// The document's title, where a newer version of it has taken the place of the cited one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<String>,
 }
 
 impl Citation {

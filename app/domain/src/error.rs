@@ -295,7 +295,7 @@ codes! {
         es "El modelo de búsqueda no está disponible. Se reintentará solo.", en "The search model is not available. It will be tried again by itself.";
     /// The process died while it worked.
     Interrupted = "generations:interrupted", 503,
-        es "El servidor se reinició mientras escribía. El texto hasta aquí está guardado; vuelve a intentarlo.", en "The server restarted while it wrote. The text so far is saved; try again.";
+        es "El servidor se reinició antes de terminar. Lo que hubiera escrito está guardado; vuelve a intentarlo.", en "The server restarted before it was done. Whatever it had written is saved; try again.";
     /// A setting is not one of its values.
     SettingInvalid = "settings:invalid", 422,
         es "Este valor no es válido para el ajuste.", en "This value is not valid for the setting.";

@@ -482,7 +482,15 @@ impl<'a> Writer<'a> {
             self.out.push_str("&nbsp;");
         }
         if self.state == State::Saved && citation.source.is_none() {
-            self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>"));
+            match (&citation.replaced, self.place.sources) {
+                (Some(title), Sources::Documents) => {
+                    self.out.push_str(&format!("<a class=\"cite gone\" href=\"/documents/{}\"", citation.document_id));
+                    self.out.push_str(&format!(" data-n=\"{n}\" title=\""));
+                    escape(title, &mut self.out);
+                    self.out.push_str(&format!("\">{n}</a>"));
+                }
+                _ => self.out.push_str(&format!("<span class=\"cite gone\" data-n=\"{n}\">{n}</span>")),
+            }
             return;
         }
         self.out.push_str("<a class=\"cite\" href=\"");

@@ -123,7 +123,7 @@ pub fn render_shared(source: &str, citations: &[Citation], place: Place<'_>) -> 
             let place =
                 |verdict: Verdict, quote: Option<TextRange>| (verdict.as_str(), quote.map(|q| (q.start, q.end)));
             let uses: Vec<_> = c.uses.iter().map(|used| (used.at, place(used.verdict, used.quote))).collect();
-            (c.n, c.document_id.as_str(), c.start, c.end, place(c.verdict, c.quote), uses, title)
+            (c.n, c.document_id.as_str(), c.start, c.end, place(c.verdict, c.quote), uses, title, c.replaced.as_deref())
         });
         hasher.hash_one((source, cited.collect::<Vec<_>>(), place.id, place.language.as_str(), place.sources))
     });

@@ -31,6 +31,7 @@ fn citation(n: i32, title: Option<&str>) -> Citation {
         score: 0.8,
         verdict: Verdict::Verified,
         uses: Vec::new(),
+        replaced: None,
         source: title.map(|title| CitationSource { title: title.to_owned(), text: "passage".to_owned() }),
     }
 }
@@ -360,6 +361,11 @@ fn a_citation_is_a_link_to_its_passage() {
     assert!(html.contains("Two years&nbsp;<a ") && html.contains(" and&nbsp;<a "), "{html}");
     assert!(html.contains("<span class=\"cite gone\" data-n=\"2\">2</span>") && html.contains("None [3]."), "{html}");
     assert_safe("titles", &html);
+    let replaced = Citation { replaced: Some("A \"title\" <b>".to_owned()), ..citation(1, None) };
+    let html = render("Two years [1].", &[replaced]);
+    let link =
+        "<a class=\"cite gone\" href=\"/documents/doc1\" data-n=\"1\" title=\"A &quot;title&quot; &lt;b&gt;\">1</a>";
+    assert!(html.contains(link), "{html}");
     // Not in code, not in links, and not to where a reference says.
     let html = render("`a[1]` [see 【1】](https://a.example) x[1]\n\n[1]: https://evil.example", &citations);
     assert_eq!(html.matches("class=\"cite\"").count(), 1, "{html}");

@@ -145,8 +145,11 @@ impl CitationRow {
             verdict: Verdict::parse(&self.verdict).ok_or_else(|| corrupt("verdict", &self.verdict))?,
             // Where they cannot be read, each mark leads where the citation does.
             uses: serde_json::from_value(self.uses).unwrap_or_default(),
-            source: self.title.zip(self.text).map(|(title, text)| CitationSource { title, text }),
+            source: self.title.clone().zip(self.text).map(|(title, text)| CitationSource { title, text }),
+            replaced: None,
         };
+        let replaced = self.title.filter(|_| citation.source.is_none());
+        let citation = Citation { replaced, ..citation };
         Ok((self.message_id, citation))
     }
 }
@@ -271,9 +274,10 @@ impl Store {
                       d.title AS "title?", k.text AS "text?"
                FROM citations c
                JOIN messages m ON m.id = c.message_id AND m.status <> 'streaming'
-               LEFT JOIN documents d ON d.id = c.document_id AND d.version = c.version AND d.deleted_at IS NULL
+               LEFT JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL
                    AND (d.user_id IS NULL OR d.user_id = $2)
-               LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.seq = c.seq
+               LEFT JOIN chunks k ON k.document_id = d.id AND k.version = c.version AND k.version = d.version
+                   AND k.seq = c.seq
                WHERE c.message_id = ANY($1)
                ORDER BY c.message_id, c.n"#,
             &ids,

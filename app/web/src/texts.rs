@@ -188,7 +188,7 @@ texts! {
     previous: "Anterior", "Previous";
     next: "Siguiente", "Next";
     download: "Descargar el original", "Download the original";
-    delete_document_line: "Desde este momento ninguna respuesta lo usa, y sus pasajes dejan de verse en las anteriores. No se puede deshacer.", "From this moment no answer uses it, and its passages are gone from earlier ones. This cannot be undone.";
+    delete_document_line: "Desde este momento ninguna respuesta lo usa, y sus pasajes dejan de verse en las anteriores y en los chats compartidos. Lo que ya citaron queda escrito en ellas. No se puede deshacer.", "From this moment no answer uses it, and its passages are gone from earlier ones and from shared chats. What those quoted stays written in them. This cannot be undone.";
     deleted: "Eliminado", "Deleted";
     tags: "Etiquetas", "Tags";
     tags_hint: "separadas por comas", "separated by commas";

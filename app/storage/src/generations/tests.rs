@@ -108,6 +108,7 @@ fn citation() -> Citation {
         score: 0.8,
         verdict: Verdict::Verified,
         uses: Vec::new(),
+        replaced: None,
         source: None,
     }
 }
@@ -433,18 +434,19 @@ async fn a_source_is_shown_while_it_may_be_read_and_the_revision_tells_when_that
     assert_eq!(texts, [None]);
 
     let mut revision = world.store.chat_revision(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
-    for change in [
-        "UPDATE documents SET title = 'Guide'",
-        "UPDATE documents SET version = 3",
-        "UPDATE documents SET deleted_at = now()",
-        "DELETE FROM documents",
+    for (change, readable, replaced) in [
+        ("UPDATE documents SET title = 'Guide'", true, None),
+        ("UPDATE documents SET version = 3", false, Some("Guide")),
+        ("UPDATE documents SET deleted_at = now()", false, None),
+        ("DELETE FROM documents", false, None),
     ] {
         sqlx::query(change).execute(pool).await.unwrap();
         let now = world.store.chat_revision(&world.viewer, &turn.chat.id).await.unwrap().unwrap();
         assert!(now > revision, "{change}");
         revision = now;
+        let shown = world.message(&turn).await.citations.remove(0);
+        assert_eq!((shown.source.is_some(), shown.replaced.as_deref()), (readable, replaced), "{change}");
     }
-    assert_eq!(world.message(&turn).await.citations[0].source, None);
 }
 
 #[test]

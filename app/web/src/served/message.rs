@@ -265,10 +265,13 @@ fn sources(t: &'static Texts, citations: &[Citation]) -> Option<Piece> {
 fn source(t: &'static Texts, citation: &Citation) -> Piece {
     let w = Words::of(t.language);
     let Some(source) = &citation.source else {
+        let document = citation.replaced.as_ref().map(|title| {
+            view! { <a href=format!("/documents/{}", citation.document_id)>{title.clone()}</a> }
+        });
         return view! {
             <li>
                 <span class="cite">{citation.n}</span>
-                <span class="gone">{w.source_gone}</span>
+                <span class="gone">{document} " " {if citation.replaced.is_some() { w.source_replaced } else { w.source_gone }}</span>
             </li>
         }
         .whole();
@@ -446,7 +449,7 @@ pub(crate) fn question_menu(t: &'static Texts, chat: &ChatId, message: &Message)
 pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, models: Vec<ModelInfo>) -> String {
     let w = Words::of(t.language);
     let asked = message.parent_id.is_some();
-    let again = models
+    let again: Vec<_> = models
         .into_iter()
         .filter(|model| model.retired_to.is_none() && message.model.as_deref() != Some(&*model.id))
         .take(MOST_MODELS)
@@ -455,12 +458,12 @@ pub(crate) fn answer_menu(t: &'static Texts, chat: &ChatId, message: &Message, m
             let fields = vec![("message", message.id.to_string()), ("model", model.id)];
             row(AnswerAgain::url(), fields, Icon::Retry, label)
         })
-        .collect_view();
+        .collect();
     view! {
         {copy_markdown(t, message)}
         {copy_up_to_here(t, chat, message)}
         {make_artifacts(t, message)}
-        {asked.then(|| view! { <p class="menu-heading">{w.answer_again_with}</p> {again} })}
+        {(asked && !again.is_empty()).then(|| view! { <p class="menu-heading">{w.answer_again_with}</p> {again} })}
         {delete(t, message, w.delete_answer_line)}
     }
     .to_html()

@@ -131,6 +131,7 @@ words! {
     edit_question: "Editar y volver a preguntar", "Edit and ask again";
     show_all: "Mostrar todo", "Show all";
     sources: "Fuentes", "Sources";
+    source_replaced: "ha cambiado desde esta respuesta", "has changed since this answer";
     source_gone: "El documento ya no está disponible", "The document is no longer available";
     searched_weaker: "El índice de significado no estaba disponible: se buscó por palabras y entre los pasajes más recientes.", "The index of meaning was not available: words and the newest passages were searched.";
     nothing_relevant: "Ningún pasaje supera el umbral.", "No passage reaches the threshold.";
