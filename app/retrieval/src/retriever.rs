@@ -502,14 +502,11 @@ async fn look_closer(
         if let Some(nearest) = nearest {
             let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
             let same = same_language(words.language, passage.language.as_deref());
-            candidate.score = candidate.score.max(relevance(Some(calibrated(embedder, nearest, same)), coverage, same));
+            // Nothing is given back across languages: the nearest of many sentences is nearer by chance alone.
+            candidate.score = candidate.score.max(relevance(Some(embedder.calibrate(nearest)), coverage, same));
         }
     }
     best_first(scored);
-}
-
-fn calibrated(embedder: &dyn Embedder, cosine: f32, same_language: bool) -> f64 {
-    embedder.calibrate(cosine + if same_language { 0.0 } else { embedder.lost_across_languages() })
 }
 
 fn score(
@@ -524,7 +521,8 @@ fn score(
     let same = same_language(words.language, passage.language.as_deref());
     // Asked for embeddings alone, the words have no say in the order either.
     let coverage = if words.counted { coverage(&words.terms, &passage.has) } else { None };
-    let calibrated = cosine.map(|cosine| calibrated(embedder, cosine, same));
+    let lost = if same { 0.0 } else { embedder.lost_across_languages() };
+    let calibrated = cosine.map(|cosine| embedder.calibrate(cosine + lost));
     let candidate = TraceCandidate {
         document_id: passage.place.document_id.clone(),
         version: passage.place.version,
