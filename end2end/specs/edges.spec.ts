@@ -181,6 +181,25 @@ test('a draft stays until the server has it @script', async ({ page, product, ch
   await expect(chat.question).toHaveValue('');
 });
 
+test('a question whose acknowledgement was lost is asked once, however often it is sent @script', async ({ page, product, chat, sidebar, complaints }) => {
+  complaints.allow(/Failed to load/);
+  await product.script({ answer: { text: 'Vale.' } });
+  await chat.open('/');
+  // The server has it, and the browser never hears of it.
+  await page.route('**/fn/send_message', async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await chat.ask('¿Me oyes?');
+  await expect(page.getByRole('alert')).toBeVisible();
+  await page.unroute('**/fn/send_message');
+  await expect(chat.question).toHaveValue('¿Me oyes?');
+  await chat.send.click();
+  await expect(await chat.answer()).toContainText('Vale.');
+  await expect(chat.questions).toHaveCount(1);
+  await expect(sidebar.chat('¿Me oyes?')).toHaveCount(1);
+});
+
 test('who leaves while a question is on its way stays where they are @script', async ({ page, product, chat, sidebar }) => {
   await product.script({ answer: { text: 'Vale.' } });
   await chat.open('/');

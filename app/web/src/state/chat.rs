@@ -170,6 +170,9 @@ pub(crate) fn draft_key(chat: &str) -> String {
     format!("draft:{chat}")
 }
 
+/// Under which name the browser keeps the id and the words of a question that may not have arrived.
+const LOST: &str = "lost";
+
 /// What was typed while a chat began is typed in it.
 fn move_draft(from: &str, to: &str) {
     if let Some(typed) = browser::recall(&draft_key(from)) {
@@ -280,7 +283,11 @@ impl ChatState {
         }
         let chat = self.id.with_value(|id| id.as_ref().map(ToString::to_string)).unwrap_or_default();
         let begun = chat.is_empty();
-        let message = browser::new_id();
+        // Of which it is not known whether the server has it: sent again as it is, it asks once.
+        let lost = browser::recall(LOST).unwrap_or_default();
+        browser::remember(LOST, "");
+        let new = browser::new_id();
+        let message = lost.strip_suffix(&*text).filter(|id| id.len() == new.len()).map_or(new, str::to_owned);
         let (instead_of, temporary) = (self.instead_of.get_untracked(), self.temporary.get_untracked());
         let shown = self.generation_untracked().is_none().then(|| text.clone());
         // The request leaves before anything of the page is made anew.
@@ -361,6 +368,9 @@ impl ChatState {
                         }
                     }
                     self.pending.set(None);
+                    if failure.code.is_none() {
+                        browser::remember(LOST, &(message + &text));
+                    }
                     self.failure.set(Some(failure));
                     self.draft.set(Some(text));
                 }

@@ -122,8 +122,8 @@ impl Words {
                 self.choose("archivados. Están en «Archivo»", "archived. They are in “Archive”"),
             ),
             "unarchive" => (
-                self.choose("fuera del archivo. Está en «Todos los chats»", "unarchived. It is in “All chats”"),
-                self.choose("fuera del archivo. Están en «Todos los chats»", "unarchived. They are in “All chats”"),
+                self.choose("fuera del archivo. Está en «Todos»", "unarchived. It is in “All”"),
+                self.choose("fuera del archivo. Están en «Todos»", "unarchived. They are in “All”"),
             ),
             "move" => (self.choose("movido", "moved"), self.choose("movidos", "moved")),
             "label" => (self.choose("etiquetado", "labelled"), self.choose("etiquetados", "labelled")),
